@@ -1,0 +1,20 @@
+"""The two exceptions that core raises on purpose.
+
+Everything else that escapes from core is a defect of ours, not of the
+planner's data.
+"""
+
+
+class InputError(Exception):
+    """Input that cannot be used.
+
+    The message is one sentence for a planner: which layer, table or field,
+    what was found there, and how to mend it.
+    """
+
+
+class Cancelled(Exception):
+    """The planner asked to stop; nothing of the unfinished work is kept."""
+
+    def __init__(self, message="Cancelled: nothing was written."):
+        super().__init__(message)

@@ -1,0 +1,119 @@
+"""Mines as every step reads them: name, mineral, method, state and feature of each polygon.
+
+The words are those of Table 2 of Feng, Bai & Wang (2024) and a third state, restored, that the
+table lacks although the text treats restored pits as passable. A table of words translates what
+a city's own layer says; ``defaults/mine_words.csv`` holds common English and Chinese words.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import tables
+from .errors import InputError
+from .progress import SILENT
+
+MINERALS = ("metal", "coal", "building material")
+METHODS = ("underground", "open pit")
+STATES = ("producing", "abandoned", "restored")
+FEATURES = ("pit", "dump", "subsidence", "plant")
+
+_WORDS = {"mineral": MINERALS, "method": METHODS, "state": STATES, "feature": FEATURES}
+_COLUMNS = [tables.Column("attribute", "text", choices=tuple(_WORDS)),
+            tables.Column("word", "text"), tables.Column("meaning", "text")]
+
+
+@dataclass
+class Mine:
+    """One mine feature. Attributes that a step does not need may be empty."""
+
+    name: str
+    mineral: str
+    method: str
+    state: str
+    feature: str
+    geometry: object
+    number: int
+
+
+def default_words():
+    """The shipped table of words."""
+    return tables.read_csv(Path(__file__).parent / "defaults" / "mine_words.csv", "mine_words.csv")
+
+
+def _dictionary(raw):
+    table = tables.parse(raw, _COLUMNS)
+    words = {attribute: {word: word for word in meanings} for attribute, meanings in _WORDS.items()}
+    for index, row in enumerate(table.rows):
+        meanings = _WORDS[row["attribute"]]
+        meaning = _plain(row["meaning"])
+        if meaning not in meanings:
+            raise table.error(index, "meaning", f"is not a {row['attribute']}; use one of {', '.join(meanings)}.")
+        words[row["attribute"]][_plain(row["word"])] = meaning
+    return words
+
+
+def _plain(word):
+    return re.sub(r"[\s_-]+", " ", str(word).strip().lower())
+
+
+def read_mines(features, crs, name_field="", mineral_field="", method_field="", state_field="",
+               feature_field="", needed=("mineral", "method", "state"), words=None, progress=SILENT):
+    """The mines of a polygon layer, in a given CRS, with words understood and shapes mended.
+
+    Parameters
+    ----------
+    features : vector.Features
+        Polygons.
+    crs : str
+        WKT to bring them to.
+    name_field, mineral_field, method_field, state_field, feature_field : str
+        Fields; empty where the layer has none. A feature without the feature field is a pit.
+    needed : tuple of str
+        Attributes that must be known.
+    words : tables.RawTable, optional
+        ``attribute, word, meaning``, beside the shipped words.
+
+    Returns
+    -------
+    list of Mine
+
+    Raises
+    ------
+    InputError
+        Empty layer, missing field, or an unknown word, with layer, field and value.
+    """
+    features.require_some("mine")
+    known = _dictionary(default_words())
+    if words is not None:
+        for attribute, mapping in _dictionary(words).items():
+            known[attribute].update(mapping)
+    field_of = {"mineral": mineral_field, "method": method_field, "state": state_field,
+                "feature": feature_field}
+    for attribute in needed:
+        if attribute != "feature" and not field_of[attribute]:
+            raise InputError(f"Mine layer '{features.name}': the field that holds the {attribute} "
+                             f"({', '.join(_WORDS[attribute])}) is not given; choose it.")
+    for attribute, field_name in (*field_of.items(), ("name", name_field)):
+        if field_name:
+            features.require_field(field_name, f"the mine's {attribute}")
+    features = features.to_crs(crs, progress).valid_polygons(progress)
+    mines = []
+    for index, (geometry, attributes) in enumerate(zip(features.geometries, features.attributes)):
+        found = {}
+        for attribute, field_name in field_of.items():
+            value = attributes.get(field_name) if field_name else None
+            if value in (None, "") and (attribute not in needed or attribute == "feature"):
+                found[attribute] = "pit" if attribute == "feature" else ""
+                continue
+            meaning = known[attribute].get(_plain("" if value is None else value))
+            if meaning is None:
+                raise InputError(
+                    f"Mine layer '{features.name}', field '{field_name}', feature {index + 1}: "
+                    f"'{'NULL' if value is None else value}' is not a {attribute} that is known "
+                    f"({', '.join(_WORDS[attribute])}); correct it, or add the word to a table of words.")
+            found[attribute] = meaning
+        name = attributes.get(name_field) if name_field else None
+        mines.append(Mine(str(name) if name not in (None, "") else f"mine {index + 1}",
+                          geometry=geometry, number=index + 1, **found))
+    return mines

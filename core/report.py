@@ -1,0 +1,93 @@
+"""One self-contained HTML file per report: inputs, parameters, versions, warnings, tables, figures."""
+
+import base64
+import datetime
+import html
+import io
+import platform
+
+import numpy as np
+
+_STYLE = """
+body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1d2b24}
+h1{font-size:1.6rem;border-bottom:3px solid #2f7d4f;padding-bottom:.3rem}h2{font-size:1.2rem;margin-top:2rem}
+table{border-collapse:collapse;margin:.6rem 0;font-variant-numeric:tabular-nums}
+td,th{border:1px solid #c9d5cd;padding:.25rem .6rem;text-align:left}th{background:#eef4f0}
+td.n{text-align:right}p.warn{background:#fff4d6;border-left:4px solid #d99a00;padding:.4rem .8rem}
+img{max-width:100%}footer{margin-top:3rem;color:#68776e;font-size:.85rem}
+"""
+
+
+class Report:
+    """Collects sections and turns them into one HTML text.
+
+    Figures need matplotlib (``Figure`` on Agg, never pyplot, since algorithms run in threads);
+    without it the tables stay.
+    """
+
+    def __init__(self, title):
+        self.title = title
+        self._body = []
+
+    def heading(self, text):
+        self._body.append(f"<h2>{html.escape(text)}</h2>")
+
+    def text(self, text):
+        self._body.append(f"<p>{html.escape(text)}</p>")
+
+    def warning(self, text):
+        self._body.append(f'<p class="warn">{html.escape(text)}</p>')
+
+    def table(self, header, rows):
+        """A table; numbers are aligned right and shown with six significant digits."""
+        cells = "".join(f"<th>{html.escape(str(h))}</th>" for h in header)
+        lines = [f"<tr>{cells}</tr>"]
+        for row in rows:
+            lines.append("<tr>" + "".join(_cell(value) for value in row) + "</tr>")
+        self._body.append("<table>" + "".join(lines) + "</table>")
+
+    def parameters(self, pairs):
+        """Inputs and parameters: an iterable of (name, value)."""
+        self.heading("Inputs and parameters")
+        self.table(("parameter", "value"), pairs)
+
+    def figure(self, draw, alternative, width=7.0, height=4.0):
+        """A figure drawn by ``draw(axes)``; left out where matplotlib is missing."""
+        try:
+            from matplotlib.backends.backend_agg import FigureCanvasAgg
+            from matplotlib.figure import Figure
+        except Exception:  # a broken matplotlib must not lose the tables
+            return
+        figure = Figure(figsize=(width, height), constrained_layout=True)
+        FigureCanvasAgg(figure)
+        draw(figure.add_subplot())
+        stream = io.BytesIO()
+        figure.savefig(stream, format="png", dpi=110)
+        data = base64.b64encode(stream.getvalue()).decode("ascii")
+        self._body.append(f'<img src="data:image/png;base64,{data}" alt="{html.escape(alternative)}">')
+
+    def image(self, path, alternative):
+        """A PNG file, embedded."""
+        with open(path, "rb") as stream:
+            data = base64.b64encode(stream.read()).decode("ascii")
+        self._body.append(f'<img src="data:image/png;base64,{data}" alt="{html.escape(alternative)}">')
+
+    def html(self):
+        from osgeo import gdal
+        versions = (f"Python {platform.python_version()}, numpy {np.__version__}, "
+                    f"GDAL {gdal.VersionInfo('RELEASE_NAME')}")
+        now = datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
+        return ("<!DOCTYPE html><html lang='en'><head><meta charset='utf-8'>"
+                f"<title>{html.escape(self.title)}</title><style>{_STYLE}</style></head><body>"
+                f"<h1>{html.escape(self.title)}</h1>{''.join(self._body)}"
+                f"<footer>EcoNet, {now}; {versions}</footer></body></html>\n")
+
+
+def _cell(value):
+    if isinstance(value, (bool, np.bool_)):
+        return f"<td>{'yes' if value else 'no'}</td>"
+    if isinstance(value, (int, np.integer)):
+        return f'<td class="n">{value}</td>'
+    if isinstance(value, (float, np.floating)):
+        return f'<td class="n">{value:.6g}</td>'
+    return f"<td>{html.escape('' if value is None else str(value))}</td>"

@@ -1,0 +1,250 @@
+"""Vector layers in and out: geometries and attributes together, cells to polygons and back."""
+
+import os
+from dataclasses import dataclass, field
+
+import numpy as np
+from osgeo import gdal, ogr
+
+from .crs import crs_name, gdal_exceptions, is_same_crs, require_known, spatial_reference, transformation
+from .errors import InputError
+from .progress import SILENT
+from .raster import _memory_dataset
+
+
+@dataclass
+class Features:
+    """A layer in memory.
+
+    Parameters
+    ----------
+    name : str
+        The layer's name, for messages.
+    crs : str
+        WKT.
+    geometries : list of ogr.Geometry
+        One per feature; empty ones are left out when a layer is read.
+    attributes : list of dict
+        One per feature, field name to value (None for NULL).
+    field_names : list of str
+        All fields, in the layer's order.
+    """
+
+    name: str
+    crs: str
+    geometries: list = field(default_factory=list)
+    attributes: list = field(default_factory=list)
+    field_names: list = field(default_factory=list)
+
+    def __len__(self):
+        return len(self.geometries)
+
+    def require_some(self, what="feature"):
+        """Refuse an empty layer."""
+        if not self.geometries:
+            raise InputError(f"Layer '{self.name}' is empty: choose a layer with at least one {what} "
+                             f"(mind the selection and the filter).")
+
+    def require_field(self, field_name, purpose):
+        """Refuse a layer without a field."""
+        if field_name not in self.field_names:
+            have = ", ".join(self.field_names) or "none"
+            raise InputError(f"Layer '{self.name}' has no field '{field_name}' ({purpose}): choose one "
+                             f"of its fields ({have}) or add it.")
+
+    def values(self, field_name):
+        return [attributes.get(field_name) for attributes in self.attributes]
+
+    def numbers(self, field_name, purpose, minimum=None):
+        """A float64 array of a field; a NULL or a text is refused with the feature's number."""
+        self.require_field(field_name, purpose)
+        numbers = np.empty(len(self), dtype=np.float64)
+        for index, value in enumerate(self.values(field_name)):
+            try:
+                numbers[index] = float(value)
+            except (TypeError, ValueError):
+                numbers[index] = np.nan
+            if not np.isfinite(numbers[index]) or (minimum is not None and numbers[index] < minimum):
+                limit = "" if minimum is None else f" of at least {minimum:g}"
+                raise InputError(f"Layer '{self.name}', field '{field_name}', feature {index + 1}: "
+                                 f"'{'NULL' if value is None else value}' is not a number{limit} "
+                                 f"({purpose}); correct the value.")
+        return numbers
+
+    def to_crs(self, crs, progress=SILENT):
+        """The layer in another CRS; itself when both mean the same."""
+        require_known(self.crs, self.name)
+        if is_same_crs(self.crs, crs):
+            return self
+        progress.log(f"Layer '{self.name}' was reprojected from {crs_name(self.crs)} to {crs_name(crs)}.")
+        change = transformation(self.crs, crs)
+        geometries = []
+        with gdal_exceptions():
+            for index, geometry in enumerate(self.geometries):
+                geometry = geometry.Clone()
+                try:
+                    geometry.Transform(change)
+                except RuntimeError as error:
+                    raise InputError(f"Feature {index + 1} of layer '{self.name}' cannot be reprojected "
+                                     f"({error}): correct the layer's CRS, {crs_name(self.crs)}.") from None
+                geometries.append(geometry)
+        return Features(self.name, crs, geometries, self.attributes, self.field_names)
+
+    def valid_polygons(self, progress=SILENT):
+        """The layer with self-crossing polygons mended; the log says how many."""
+        mended, geometries = 0, []
+        with gdal_exceptions():
+            for geometry in self.geometries:
+                if not geometry.IsValid():
+                    geometry = geometry.MakeValid()
+                    mended += 1
+                geometries.append(geometry)
+        if mended:
+            progress.warn(f"Layer '{self.name}': {mended} self-crossing or otherwise invalid "
+                          f"polygon(s) were mended for this run.")
+        return Features(self.name, self.crs, geometries, self.attributes, self.field_names)
+
+
+def read(path, layer=None, name=""):
+    """A vector layer from a file that OGR opens."""
+    with gdal_exceptions():
+        try:
+            dataset = gdal.OpenEx(path, gdal.OF_VECTOR)
+            table = dataset.GetLayerByName(layer) if layer else dataset.GetLayer(0)
+        except RuntimeError as error:
+            raise InputError(f"Layer '{name or path}' cannot be opened ({error}): check that it exists "
+                             f"and is a format that OGR reads.") from None
+        if table is None:
+            raise InputError(f"'{path}' has no layer '{layer}': choose one that it has.")
+        reference = table.GetSpatialRef()
+        definition = table.GetLayerDefn()
+        names = [definition.GetFieldDefn(i).GetName() for i in range(definition.GetFieldCount())]
+        features = Features(name or table.GetName(), reference.ExportToWkt() if reference else "",
+                            field_names=names)
+        for feature in table:
+            geometry = feature.GetGeometryRef()
+            if geometry is None or geometry.IsEmpty():
+                continue
+            features.geometries.append(geometry.Clone())
+            features.attributes.append({n: feature.GetField(n) for n in names})
+    return features
+
+
+_OGR_TYPES = {int: ogr.OFTInteger64, float: ogr.OFTReal, str: ogr.OFTString, bool: ogr.OFTInteger}
+
+
+def write(features, path, layer, fields, geometry_type):
+    """Write a GeoPackage layer whole or not at all (a library's way; QGIS steps use sinks).
+
+    Parameters
+    ----------
+    fields : dict
+        Field name to Python type (int, float, str, bool).
+    geometry_type : int
+        ``ogr.wkbPolygon`` and so on.
+    """
+    folder, name = os.path.split(os.path.abspath(path))
+    partial = os.path.join(folder, f".partial-{name}")
+    if os.path.exists(partial):
+        os.remove(partial)
+    try:
+        with gdal_exceptions():
+            dataset = ogr.GetDriverByName("GPKG").CreateDataSource(partial)
+            table = dataset.CreateLayer(layer, spatial_reference(features.crs), geometry_type)
+            for field_name, kind in fields.items():
+                definition = ogr.FieldDefn(field_name, _OGR_TYPES[kind])
+                if kind is bool:
+                    definition.SetSubType(ogr.OFSTBoolean)
+                table.CreateField(definition)
+            table.StartTransaction()
+            for geometry, attributes in zip(features.geometries, features.attributes):
+                feature = ogr.Feature(table.GetLayerDefn())
+                for field_name, kind in fields.items():
+                    value = attributes.get(field_name)
+                    if value is not None:
+                        feature.SetField(field_name, int(value) if kind is bool else kind(value))
+                feature.SetGeometry(geometry)
+                table.CreateFeature(feature)
+            table.CommitTransaction()
+            table = dataset = None
+        os.replace(partial, path)
+    finally:
+        if os.path.exists(partial):
+            os.remove(partial)
+    return path
+
+
+# between cells and geometries --------------------------------------------------------------------
+
+def rasterize(geometries, template, values=None, all_touched=False, dtype=np.int32):
+    """Burn geometries into an array; 0 where none lies, later ones over earlier ones.
+
+    Parameters
+    ----------
+    geometries : list of ogr.Geometry
+        In the template's CRS.
+    values : sequence of numbers, optional
+        One per geometry; default 1.
+    all_touched : bool
+        False: cells whose centre lies inside a polygon (lines: Bresenham); True: every cell touched.
+
+    Returns
+    -------
+    ndarray, shape ``template.shape``
+    """
+    burn = np.ones(len(geometries)) if values is None else np.asarray(values, dtype=np.float64)
+    with gdal_exceptions():
+        raster = _memory_dataset(np.zeros(template.shape, dtype=dtype), template, None)
+        memory = ogr.GetDriverByName("Memory").CreateDataSource("")
+        table = memory.CreateLayer("burn", spatial_reference(template.crs), ogr.wkbUnknown)
+        table.CreateField(ogr.FieldDefn("value", ogr.OFTReal))
+        for geometry, value in zip(geometries, burn):
+            feature = ogr.Feature(table.GetLayerDefn())
+            feature.SetField(0, float(value))
+            feature.SetGeometry(geometry)
+            table.CreateFeature(feature)
+        options = ["ATTRIBUTE=value"] + (["ALL_TOUCHED=TRUE"] if all_touched else [])
+        gdal.RasterizeLayer(raster, [1], table, options=options)
+        return raster.ReadAsArray().astype(dtype, copy=False)
+
+
+def polygonize(labels, template):
+    """Polygons that follow the cells' edges, one per label.
+
+    Parameters
+    ----------
+    labels : integer ndarray, shape ``template.shape``
+        0 is background. Parts of a label that meet only at corners become one multipolygon.
+
+    Returns
+    -------
+    dict
+        Label to ogr.Geometry (multipolygon), in the template's CRS, valid by OGC rules.
+    """
+    labels = np.ascontiguousarray(labels, dtype=np.int32)
+    parts = {}
+    with gdal_exceptions():
+        raster = _memory_dataset(labels, template, None)
+        mask = _memory_dataset((labels != 0).astype(np.uint8), template, None)
+        memory = ogr.GetDriverByName("Memory").CreateDataSource("")
+        table = memory.CreateLayer("cells", spatial_reference(template.crs), ogr.wkbPolygon)
+        table.CreateField(ogr.FieldDefn("label", ogr.OFTInteger))
+        gdal.Polygonize(raster.GetRasterBand(1), mask.GetRasterBand(1), table, 0)
+        for feature in table:
+            parts.setdefault(feature.GetField(0), []).append(feature.GetGeometryRef().Clone())
+        merged = {}
+        for label, polygons in parts.items():
+            collection = ogr.Geometry(ogr.wkbMultiPolygon)
+            for polygon in polygons:
+                collection.AddGeometry(polygon)
+            merged[label] = collection
+    return merged
+
+
+def line_through(template, rows, cols):
+    """An OGR line through cell centres."""
+    line = ogr.Geometry(ogr.wkbLineString)
+    xs, ys = template.xy(np.asarray(rows, dtype=np.float64), np.asarray(cols, dtype=np.float64))
+    for x, y in zip(xs, ys):
+        line.AddPoint_2D(float(x), float(y))
+    return line
