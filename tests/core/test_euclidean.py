@@ -1,0 +1,102 @@
+"""Distances against all pairs of cells, hand-worked triangles and the geometry library's own."""
+
+import math
+
+import numpy as np
+import pytest
+from osgeo import ogr
+
+from econet.core import euclidean
+from econet.core.errors import Cancelled
+from econet.core.progress import Progress
+from econet.core.raster import Template
+
+UTM = "EPSG:32651"
+
+
+def template(rows, cols, dx=30.0, dy=30.0):
+    return Template(rows, cols, (500000.0, dx, 0.0, 4600000.0, 0.0, -dy), UTM, "made")
+
+
+def all_pairs(mask, t):
+    rows, cols = np.nonzero(mask)
+    r, c = np.indices(mask.shape)
+    squared = (((r[..., None] - rows) * t.cell_height) ** 2 + ((c[..., None] - cols) * t.cell_width) ** 2)
+    return np.sqrt(squared.min(axis=-1))
+
+
+@pytest.mark.parametrize("dx, dy", [(30, 30), (10, 35), (41.5, 7.25)])
+def test_equals_all_pairs(dx, dy):
+    rng = np.random.default_rng(1)
+    for share in (0.01, 0.3):
+        t = template(23, 31, dx, dy)
+        mask = rng.random(t.shape) < share
+        mask[3, 4] = True
+        np.testing.assert_allclose(euclidean.distance_m(mask, t), all_pairs(mask, t), rtol=1e-6)
+
+
+def test_three_four_five_on_cells_of_10_by_20():
+    t = template(4, 4, 10.0, 20.0)
+    mask = np.zeros(t.shape, bool)
+    mask[0, 0] = True
+    distance = euclidean.distance_m(mask, t)
+    assert distance[2, 3] == 50.0  # 40 m down, 30 m across
+    assert distance[0, 0] == 0.0
+    assert distance.dtype == np.float32
+
+
+@pytest.mark.parametrize("shape", [(1, 9), (9, 1), (1, 1)])
+def test_one_row_one_column_one_cell(shape):
+    t = template(*shape, 10.0, 20.0)
+    mask = np.zeros(shape, bool)
+    mask.flat[0] = True
+    expected = np.arange(mask.size).reshape(shape) * (20.0 if shape[1] == 1 else 10.0)
+    assert np.array_equal(euclidean.distance_m(mask, t), expected)
+
+
+def test_infinite_without_features():
+    t = template(3, 4)
+    assert np.isinf(euclidean.distance_m(np.zeros(t.shape, bool), t)).all()
+    assert np.isinf(euclidean.distance_to_features_m([], t, 500.0)).all()
+
+
+def test_transposing_the_grid_transposes_the_distance():
+    mask = np.random.default_rng(2).random((12, 17)) < 0.05
+    mask[0, 0] = True
+    across = euclidean.distance_m(mask, template(12, 17, 10, 30))
+    assert np.array_equal(across.T, euclidean.distance_m(mask.T.copy(), template(17, 12, 30, 10)))
+
+
+def test_blocks_do_not_change_the_result(monkeypatch):
+    mask = np.random.default_rng(3).random((40, 13)) < 0.02
+    mask[5, 5] = True
+    t = template(40, 13)
+    whole = euclidean.distance_m(mask, t)
+    monkeypatch.setattr(euclidean, "_BLOCK_CELLS", 26)
+    assert np.array_equal(whole, euclidean.distance_m(mask, t))
+
+
+def test_a_feature_beyond_the_map_counts_within_reach_only():
+    t = template(5, 6)
+    west, south, east, north = t.bounds
+    beyond = ogr.CreateGeometryFromWkt(
+        f"POLYGON(({east + 90} {south}, {east + 120} {south}, {east + 120} {north}, {east + 90} {north}, "
+        f"{east + 90} {south}))")
+    distance = euclidean.distance_to_features_m([beyond], t, 400.0)
+    expected = np.tile(120.0 + 30.0 * np.arange(5, -1, -1), (5, 1))
+    assert np.array_equal(distance, expected)
+    assert np.isinf(euclidean.distance_to_features_m([beyond], t, 80.0)).all()
+
+
+def test_unlimited_reach_grows_no_further_than_the_features():
+    t = template(5, 6)
+    point = ogr.CreateGeometryFromWkt("POINT(500015 4599985)")
+    distance = euclidean.distance_to_features_m([point], t, math.inf)
+    assert distance[0, 0] == 0.0
+    assert distance[0, 5] == 150.0
+
+
+def test_cancel():
+    t = template(5, 6)
+    with pytest.raises(Cancelled):
+        euclidean.distance_m(np.ones(t.shape, bool), t, Progress(cancelled=lambda: True))
