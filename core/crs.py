@@ -22,7 +22,8 @@ def gdal_exceptions():
         yield
     finally:
         gdal.PopErrorHandler()
-        for module, was_on in zip((gdal, ogr, osr), before):
+        # GDAL 3.6 stacks the switches: last on, first off
+        for module, was_on in zip((osr, ogr, gdal), reversed(before)):
             if not was_on:
                 module.DontUseExceptions()
 
