@@ -1,0 +1,77 @@
+"""Carbon storage by land-cover class (Eq 5 of Feng, Bai & Wang 2024; InVEST guide, Carbon Storage).
+
+Each class holds four pools in t/ha: above ground, below ground, soil and dead matter; a cell's
+storage is their sum. Soil carbon depends on the depth it was counted to, which a table must state.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from .. import tables
+from ..errors import InputError
+from ..progress import SILENT
+from ..raster import float_grid
+from .land_cover import CODE, class_rows, codes_of, values_by_class
+
+POOLS = ("above", "below", "soil", "dead")
+_COLUMNS = [CODE] + [tables.Column(pool, minimum=0, aliases=(f"c_{pool}",)) for pool in POOLS]
+
+
+def default_table():
+    """The shipped carbon densities; ours, from IPCC's defaults, not the paper's."""
+    return tables.read_csv(Path(__file__).parent / "defaults" / "carbon.csv", "carbon.csv (shipped)")
+
+
+def carbon_storage(land_cover, table=None, progress=SILENT):
+    """Carbon stored per hectare.
+
+    Parameters
+    ----------
+    land_cover : raster.Grid
+        Whole-number codes.
+    table : tables.RawTable, optional
+        ``land_cover, above, below, soil, dead`` in t/ha, each at least 0 (InVEST's ``lucode,
+        c_above, c_below, c_soil, c_dead`` serve too); default the shipped one.
+
+    Returns
+    -------
+    raster.Grid
+        float32, t/ha; NaN where the land cover has no value.
+
+    Raises
+    ------
+    InputError
+        A code that the table lacks, or a cell of the table that cannot be used.
+
+    Notes
+    -----
+    6 bytes per cell beyond the land cover.
+    """
+    parsed = tables.parse(table or default_table(), _COLUMNS)
+    rows = class_rows(land_cover, codes_of(parsed), parsed.name, progress)
+    total = [sum(row[pool] for pool in POOLS) for row in parsed.rows]
+    return float_grid(values_by_class(rows, total), land_cover.template, "carbon storage")
+
+
+def carbon_change(land_cover, other_land_cover, table=None, progress=SILENT):
+    """Carbon gained per hectare from one land-cover map to another.
+
+    Parameters
+    ----------
+    land_cover, other_land_cover : raster.Grid
+        Before and after, on the same cells.
+    table : tables.RawTable, optional
+        As for `carbon_storage`; it serves both maps.
+
+    Returns
+    -------
+    raster.Grid
+        float32, t/ha, after minus before; NaN where either map has no value.
+    """
+    if not land_cover.template.same_grid(other_land_cover.template):
+        raise InputError(f"Land covers '{land_cover.name}' and '{other_land_cover.name}' are not on the same "
+                         f"cells: align one with the other first.")
+    before = carbon_storage(land_cover, table, progress.part(0.0, 0.5))
+    after = carbon_storage(other_land_cover, table, progress.part(0.5, 1.0))
+    return float_grid(np.subtract(after.values, before.values), land_cover.template, "carbon change")
