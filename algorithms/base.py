@@ -1,0 +1,554 @@
+"""What binds core to QGIS, once for all algorithms.
+
+An algorithm file declares its parameters and one ``execute(job)``: read from the job, call one core
+function, write to the job. The job gives core's own types and keeps core's manners: nothing is
+opened for writing before all is computed, and nothing is left behind by a failure or a cancel.
+"""
+
+import importlib.util
+import os
+import re
+from pathlib import Path
+
+from osgeo import ogr
+from qgis.core import (
+    NULL, QgsFeature, QgsFeatureSink, QgsFields, QgsGeometry, QgsProcessingAlgorithm,
+    QgsProcessingException, QgsProcessingFeatureSource, QgsProcessingOutputDefinition,
+    QgsProcessingOutputLayerDefinition, QgsProcessingParameterFeatureSink,
+    QgsProcessingParameterFeatureSource, QgsProcessingParameterRasterLayer, QgsProviderRegistry,
+    QgsCoordinateReferenceSystem)
+from qgis.PyQt.QtCore import QCoreApplication
+from qgis.PyQt.QtGui import QIcon
+
+from ..core import raster, tables, vector
+from ..core.crs import require_known
+from ..core.errors import Cancelled, InputError
+from ..core.mines import read_mines
+from ..core.progress import Progress
+from . import compat, styling
+
+ROOT = Path(__file__).resolve().parent.parent
+HELP = Path(__file__).resolve().parent / "help"
+
+GROUPS = {
+    "services": "1 Ecosystem services",
+    "sources": "2 Sources",
+    "resistance": "3 Resistance",
+    "corridors": "4 Corridors",
+    "breakpoints": "5 Breakpoints",
+    "network": "6 Network",
+    "workflows": "Workflows",
+}
+
+
+class EcoNetAlgorithm(QgsProcessingAlgorithm):
+    """Base of every algorithm of the provider.
+
+    Class attributes
+    ----------------
+    ID, NAME : str
+        The toolbox id and the display name.
+    GROUP : str
+        A key of ``GROUPS``.
+    CORE : str
+        The core module that holds the science, such as ``services.carbon_storage``.
+    REQUIRES : tuple of str
+        Libraries beyond numpy and GDAL.
+    TEMPLATE : tuple of str
+        Keys of the raster inputs that may serve as template, the first that is given does.
+    STYLES : dict
+        Output key to the name of a style (see ``styling``).
+    """
+
+    ID = NAME = GROUP = CORE = ""
+    REQUIRES = ()
+    TEMPLATE = ()
+    STYLES = {}
+
+    def definitions(self):
+        """Parameters and outputs, in the dialog's order."""
+        raise NotImplementedError
+
+    def validate(self, job):
+        """Refuse what can be known to be wrong before the work starts, by raising InputError."""
+
+    def execute(self, job):
+        """Read from the job, call core, write to the job."""
+        raise NotImplementedError
+
+    # what QGIS asks ------------------------------------------------------------------------------
+
+    def name(self):
+        return self.ID
+
+    def displayName(self):
+        return self.tr(self.NAME)
+
+    def group(self):
+        return self.tr(GROUPS[self.GROUP])
+
+    def groupId(self):
+        return self.GROUP
+
+    def icon(self):
+        return QIcon(str(ROOT / "icons" / f"{self.GROUP}.svg"))
+
+    def createInstance(self):
+        return type(self)()
+
+    def tr(self, text):
+        return QCoreApplication.translate("EcoNet", text)
+
+    def shortDescription(self):
+        return read_help(self.ID)[0]
+
+    def shortHelpString(self):
+        return help_html(self)
+
+    def initAlgorithm(self, configuration=None):
+        texts = read_help(self.ID)[1]
+        for definition in self.definitions():
+            definition.setDescription(self.tr(definition.description()))
+            if isinstance(definition, QgsProcessingOutputDefinition):
+                self.addOutput(definition)
+            else:
+                definition.setHelp(texts.get(definition.name(), ""))
+                self.addParameter(definition)
+
+    def canExecute(self):
+        missing = [name for name in self.REQUIRES if importlib.util.find_spec(name) is None]
+        if missing:
+            names = ", ".join(missing)
+            return False, self.tr(
+                f"This step needs the Python package {names}, which this QGIS does not bring: install "
+                f"it with the OSGeo4W installer, with your system's packages "
+                f"({', '.join('python3-' + name for name in missing)}) or with pip, and restart QGIS.")
+        return True, ""
+
+    def checkParameterValues(self, parameters, context):
+        fine, message = super().checkParameterValues(parameters, context)
+        if not fine:
+            return fine, message
+        try:
+            self._check(Job(self, parameters, context, None))
+        except InputError as error:
+            return False, str(error)
+        return True, ""
+
+    def _check(self, job):
+        for definition in self.parameterDefinitions():
+            key = definition.name()
+            if isinstance(definition, QgsProcessingParameterFeatureSink):
+                target = job.target(key)
+                if target.lower().endswith(".shp"):
+                    raise InputError(
+                        f"Output '{definition.description()}' cannot be a shapefile, which cuts field "
+                        f"names to ten characters: save it as {target[:-4]}.gpkg instead.")
+            elif isinstance(definition, QgsProcessingParameterFeatureSource):
+                source = job.feature_source(key)
+                if source is not None:
+                    require_known(_wkt(source.sourceCrs()), source.sourceName())
+        template = job.template_source()
+        if template is not None:
+            cells = raster.open_template(template)
+            for definition in self.parameterDefinitions():
+                if isinstance(definition, QgsProcessingParameterRasterLayer):
+                    source = job.raster(definition.name())
+                    if source is not None and source.path != template.path:
+                        raster.check_overlap(source, cells)
+        self.validate(job)
+
+    def processAlgorithm(self, parameters, context, feedback):
+        job = Job(self, parameters, context, feedback)
+        try:
+            self._check(job)
+            with job.files:
+                self.execute(job)
+                job.write_sinks()
+        except InputError as error:
+            raise QgsProcessingException(str(error)) from error
+        except Cancelled as error:
+            raise QgsProcessingException(self.tr(str(error))) from error
+        job.attach_styles()
+        return job.results
+
+
+class Job:
+    """One run of an algorithm: its parameters as core's types, and its outputs."""
+
+    def __init__(self, algorithm, parameters, context, feedback):
+        self._algorithm = algorithm
+        self._parameters = parameters
+        self._context = context
+        self._feedback = feedback
+        self._sinks = []
+        self._destinations = {}
+        self.files = raster.OutputFiles()
+        self.results = {}
+        self.progress = Progress() if feedback is None else Progress(
+            lambda fraction: feedback.setProgress(100 * fraction), feedback.isCanceled,
+            feedback.pushInfo, feedback.pushWarning)
+
+    # reading -------------------------------------------------------------------------------------
+
+    def given(self, key):
+        """Whether the planner gave a value for an optional parameter."""
+        return self._parameters.get(key) not in (None, "", [])
+
+    def _layer_name(self, key, name):
+        """A child's layer inside a model is called OUTPUT: then the parameter's label says more."""
+        label = self._algorithm.parameterDefinition(key).description()
+        generic = not name or name.upper().startswith("OUTPUT") or name == "memory"
+        return label if generic else name
+
+    def raster(self, key):
+        """A RasterSource, or None where an optional raster is not given."""
+        if not self.given(key):
+            return None
+        layer = self._algorithm.parameterAsRasterLayer(self._parameters, key, self._context)
+        return self._raster_source(key, layer)
+
+    def _raster_source(self, key, layer):
+        label = self._algorithm.parameterDefinition(key).description()
+        if layer is None or not layer.isValid():
+            raise InputError(f"'{label}' ({self._parameters.get(key)}) cannot be opened as a raster: "
+                             f"choose a raster layer or file that exists.")
+        if layer.providerType() != "gdal":
+            raise InputError(f"Layer '{layer.name()}' is a {layer.providerType()} layer: save it as a "
+                             f"GeoTIFF (Export > Save As) and use that.")
+        crs = _wkt(layer.crs())
+        return raster.RasterSource(layer.source(), self._layer_name(key, layer.name()), crs)
+
+    def rasters(self, key):
+        """RasterSources of a parameter with several layers."""
+        found = self._algorithm.parameterAsLayerList(self._parameters, key, self._context)
+        return [self._raster_source(key, layer) for layer in found]
+
+    def layers(self, key):
+        """RasterSources and Features of a parameter with several layers, in the planner's order."""
+        result = []
+        for layer in self._algorithm.parameterAsLayerList(self._parameters, key, self._context):
+            if hasattr(layer, "getFeatures"):
+                result.append(self._features(QgsProcessingFeatureSource(layer, self._context), layer.name()))
+            else:
+                result.append(self._raster_source(key, layer))
+        return result
+
+    def template_source(self):
+        """The RasterSource that is the template of this step, or None."""
+        key = next((key for key in self._algorithm.TEMPLATE if self.given(key)), None)
+        return None if key is None else self.raster(key)
+
+    def template(self):
+        """The Template: size, transform and CRS that this step's layers share."""
+        source = self.template_source()
+        if source is None:
+            labels = [self._algorithm.parameterDefinition(key).description()
+                      for key in self._algorithm.TEMPLATE]
+            raise InputError(f"No raster is given to take cells and CRS from: choose at least one of "
+                             f"{', '.join(labels)}.")
+        return raster.open_template(source)
+
+    def feature_source(self, key):
+        if not self.given(key):
+            return None
+        source = self._algorithm.parameterAsSource(self._parameters, key, self._context)
+        if source is None:
+            raise InputError(self._algorithm.invalidSourceError(self._parameters, key))
+        return source
+
+    def features(self, key):
+        """Features (selected ones only, if the planner asked so), or None where not given."""
+        source = self.feature_source(key)
+        if source is None:
+            return None
+        return self._features(source, self._layer_name(key, source.sourceName()))
+
+    def _features(self, source, name):
+        result = vector.Features(name, _wkt(source.sourceCrs()), field_names=source.fields().names())
+        from qgis.core import QgsFeatureRequest
+        for feature in source.getFeatures(QgsFeatureRequest(), compat.SKIP_GEOMETRY_CHECKS):
+            self.progress.check()
+            geometry = feature.geometry()
+            if geometry.isNull() or geometry.isEmpty():
+                continue
+            shape = ogr.CreateGeometryFromWkb(bytes(geometry.asWkb()))
+            if shape.HasCurveGeometry():
+                shape = shape.GetLinearGeometry()
+            shape.FlattenTo2D()
+            result.geometries.append(shape)
+            result.attributes.append(
+                {name: _plain(value) for name, value in zip(result.field_names, feature.attributes())})
+        return result
+
+    def schema(self, key):
+        """The fields of a vector input as ``fields.Field`` tuples, to be carried over."""
+        from .fields import Field
+        kinds = {"int": int, "integer": int, "double": float, "bool": bool}
+        source = self.feature_source(key)
+        result = []
+        for field in source.fields():
+            name = field.typeName().lower()
+            numeric = field.isNumeric()
+            kind = kinds.get(name) or (bool if "bool" in name else str)
+            if numeric and kind is str:
+                kind = int if "int" in name else float
+            result.append(Field(field.name(), kind))
+        return tuple(field for field in result if field.name != "fid")
+
+    def table(self, key):
+        """A RawTable, or None where the shipped default is to be used."""
+        if not self.given(key):
+            return None
+        value = self._parameters.get(key)
+        if isinstance(value, str) and value.lower().endswith((".csv", ".txt")) and os.path.exists(value):
+            return tables.read_csv(value)
+        layer = self._algorithm.parameterAsVectorLayer(self._parameters, key, self._context)
+        label = self._algorithm.parameterDefinition(key).description()
+        if layer is None or not layer.isValid():
+            raise InputError(f"'{label}' ({value}) cannot be opened as a table: choose a CSV file or a "
+                             f"table layer that exists.")
+        path = QgsProviderRegistry.instance().decodeUri(layer.providerType(), layer.source()).get("path", "")
+        if path.lower().endswith((".csv", ".txt")):
+            return tables.read_csv(path, self._layer_name(key, layer.name()))
+        header = layer.fields().names()
+        rows = []
+        for index, feature in enumerate(layer.getFeatures()):
+            cells = [_plain(cell) for cell in feature.attributes()]
+            rows.append((index + 1, ["" if cell is None else str(cell) for cell in cells]))
+        folder = os.path.dirname(path) if path else ""
+        return tables.RawTable(self._layer_name(key, layer.name()), header, rows, folder)
+
+    def mines(self, crs, needed=("mineral", "method", "state")):
+        """The mines of MINES in a CRS, or None where the layer is not given."""
+        features = self.features("MINES")
+        if features is None:
+            return None
+        named = {}
+        for attribute in ("name", "mineral", "method", "state", "feature"):
+            key = f"{attribute.upper()}_FIELD"
+            if self._algorithm.parameterDefinition(key) is None:
+                continue
+            field = self.field(key)
+            default = self._algorithm.parameterDefinition(key).defaultValue()
+            untouched = key not in self._parameters or field == default
+            if untouched and field not in features.field_names and attribute not in needed:
+                field = ""
+            if not field and attribute in features.field_names:
+                field = attribute
+            named[f"{attribute}_field"] = field
+        return read_mines(features, crs, needed=needed, words=self.table("MINE_WORDS"),
+                          progress=self.progress, **named)
+
+    def number(self, key):
+        """A float, or None where an optional number is empty."""
+        definition = self._algorithm.parameterDefinition(key)
+        if self._parameters.get(key) in (None, "") and definition.defaultValue() is None:
+            return None
+        return self._algorithm.parameterAsDouble(self._parameters, key, self._context)
+
+    def integer(self, key):
+        value = self.number(key)
+        return None if value is None else int(value)
+
+    def choice(self, key):
+        """The index of the chosen entry."""
+        return self._algorithm.parameterAsEnum(self._parameters, key, self._context)
+
+    def choices(self, key):
+        return self._algorithm.parameterAsEnums(self._parameters, key, self._context)
+
+    def text(self, key):
+        return self._algorithm.parameterAsString(self._parameters, key, self._context).strip()
+
+    def field(self, key):
+        """The name of a field, or an empty text."""
+        value = self._parameters.get(key, self._algorithm.parameterDefinition(key).defaultValue())
+        if isinstance(value, (list, tuple)):
+            value = value[0] if value else ""
+        return str(value) if value else ""
+
+    def flag(self, key):
+        return self._algorithm.parameterAsBool(self._parameters, key, self._context)
+
+    # writing -------------------------------------------------------------------------------------
+
+    def target(self, key):
+        """Where an output goes, as text; empty where it is not wanted."""
+        value = self._parameters.get(key)
+        if isinstance(value, QgsProcessingOutputLayerDefinition):
+            value = value.sink.staticValue()
+        return str(value) if value else ""
+
+    def wants(self, key):
+        """Whether an output is to be made."""
+        value = self._parameters.get(key)
+        if isinstance(value, QgsProcessingOutputLayerDefinition):
+            return bool(value.sink.staticValue())
+        return bool(value)
+
+    def write_raster(self, key, grid):
+        """Take a Grid for an output; it appears when the whole run has succeeded."""
+        if not self.wants(key):
+            return
+        path = self._algorithm.parameterAsOutputLayer(self._parameters, key, self._context)
+        self.files.raster(grid, path, self.progress)
+        self.results[key] = self._destinations[key] = path
+
+    def write_features(self, key, schema, geometry, crs, rows):
+        """Take features for an output; the sink is opened when all is computed.
+
+        Parameters
+        ----------
+        schema : sequence of fields.Field
+        geometry : QgsWkbTypes.Type
+            From ``compat.GEOMETRY``.
+        crs : str
+            WKT.
+        rows : iterable of (ogr.Geometry or None, mapping or object with the fields as attributes)
+        """
+        if self.wants(key):
+            self._sinks.append((key, tuple(schema), geometry, crs, list(rows)))
+
+    def write_table(self, key, schema, rows):
+        """Take rows (mappings or objects) for an output without geometry."""
+        self.write_features(key, schema, compat.GEOMETRY.NoGeometry, "", [(None, row) for row in rows])
+
+    def write_report(self, key, report):
+        """Take a core ``Report`` for an HTML output."""
+        if self.wants(key):
+            path = self._algorithm.parameterAsFileOutput(self._parameters, key, self._context)
+            self.results[key] = self.files.text(report.html(), path)
+
+    def write_folder(self, key, grids):
+        """Take a mapping of name to Grid for a folder output, one GeoTIFF each."""
+        if self.wants(key):
+            folder = self._algorithm.parameterAsString(self._parameters, key, self._context)
+            os.makedirs(folder, exist_ok=True)
+            for name, grid in grids.items():
+                self.files.raster(grid, os.path.join(folder, f"{name}.tif"), self.progress)
+            self.results[key] = folder
+
+    def result(self, key, value):
+        """A number or text output."""
+        self.results[key] = value
+
+    def write_sinks(self):
+        """Open and fill the sinks; what was written is removed when one fails."""
+        written = []
+        try:
+            for key, schema, geometry, crs, rows in self._sinks:
+                self.progress.check()
+                sink, destination = self._algorithm.parameterAsSink(
+                    self._parameters, key, self._context, compat.qgs_fields(schema), geometry,
+                    QgsCoordinateReferenceSystem.fromWkt(crs) if crs else QgsCoordinateReferenceSystem())
+                if sink is None:
+                    raise InputError(
+                        f"Output '{self.target(key)}' could not be created: close the program that holds "
+                        f"it open, or choose another place.")
+                written.append(destination)
+                self._fill(sink, schema, rows, key)
+                del sink
+                self.results[key] = self._destinations[key] = destination
+        except BaseException:
+            sink = None
+            for destination in written:
+                path = destination.split("|")[0]
+                if os.path.isfile(path):
+                    os.remove(path)
+            raise
+
+    def _fill(self, sink, schema, rows, key):
+        fields = compat.qgs_fields(schema)
+        for count, (shape, row) in enumerate(rows):
+            if count % 200 == 0:
+                self.progress.check()
+            feature = QgsFeature(QgsFields(fields))
+            if shape is not None:
+                geometry = QgsGeometry()
+                geometry.fromWkb(bytes(shape.ExportToWkb()))
+                feature.setGeometry(geometry)
+            feature.setAttributes([_typed(row, field) for field in schema])
+            if not sink.addFeature(feature, QgsFeatureSink.Flag.FastInsert):
+                raise InputError(f"Output '{self.target(key)}' could not be written: check the free "
+                                 f"space and the rights of its folder.")
+
+    def attach_styles(self):
+        for key, destination in self._destinations.items():
+            style = self._algorithm.STYLES.get(key)
+            label = self._algorithm.parameterDefinition(key).description()
+            styling.attach(self._context, destination, style, label)
+
+
+def _wkt(crs):
+    return crs.toWkt(compat.WKT) if crs.isValid() else ""
+
+
+def _plain(value):
+    """A QGIS attribute as a Python value; NULL is None."""
+    if value is None or value == NULL:
+        return None
+    if hasattr(value, "toString") and not isinstance(value, str):
+        return value.toString()
+    return value
+
+
+def _typed(row, field):
+    value = row.get(field.name) if isinstance(row, dict) else getattr(row, field.name, None)
+    if value is None or value != value:
+        return NULL
+    try:
+        return field.kind(value)
+    except (TypeError, ValueError):
+        return NULL
+
+
+# help --------------------------------------------------------------------------------------------
+
+def read_help(identifier):
+    """The help of an algorithm: its first paragraph, texts by parameter key, and all sections.
+
+    ``help/<id>.md`` starts with a plain paragraph; lines ``- KEY: text`` describe parameters and
+    outputs; ``## Title`` starts a section.
+    """
+    path = HELP / f"{identifier}.md"
+    if not path.exists():
+        return "", {}, []
+    lines = path.read_text(encoding="utf-8").splitlines()
+    blocks, current = [], []
+    for line in [*lines, ""]:
+        starts = line.startswith(("- ", "## ")) or not line.strip()
+        if starts and current:
+            blocks.append(" ".join(current))
+            current = []
+        if line.strip():
+            current.append(line.strip())
+    texts = {}
+    for block in blocks:
+        found = re.match(r"- ([A-Z][A-Z0-9_]*): (.*)", block)
+        if found:
+            texts[found.group(1)] = found.group(2)
+    return (blocks[0] if blocks else ""), texts, blocks
+
+
+def help_html(algorithm):
+    """The help as the dialog shows it: labels of parameters in place of their keys."""
+    labels = {d.name(): d.description() for d in
+              [*algorithm.parameterDefinitions(), *algorithm.outputDefinitions()]}
+    parts, listed = [], False
+    for block in read_help(algorithm.ID)[2]:
+        item = block.startswith("- ")
+        if item != listed:
+            parts.append("<ul>" if item else "</ul>")
+            listed = item
+        if block.startswith("## "):
+            parts.append(f"<h3>{block[3:]}</h3>")
+        elif item:
+            found = re.match(r"- ([A-Z][A-Z0-9_]*): (.*)", block)
+            key, body = found.groups() if found else ("", block[2:])
+            parts.append(f"<li><b>{labels.get(key, key)}</b>: {body}</li>" if found else f"<li>{body}</li>")
+        else:
+            parts.append(f"<p>{block}</p>")
+    if listed:
+        parts.append("</ul>")
+    return "".join(parts)

@@ -1,0 +1,56 @@
+"""Names of every output field, declared once: saved models and styles depend on them.
+
+Lengths are in metres, areas in km2, costs in resistance x metre. Lists of ids are text ``3,7``.
+Core's dataclasses carry the same names as attributes.
+"""
+
+from collections import namedtuple
+
+Field = namedtuple("Field", "name kind")
+
+
+def _fields(kind, names):
+    return tuple(Field(name, kind) for name in names.split())
+
+
+PATCH_ID, SOURCE_ID, CORRIDOR_ID = "patch_id", "source_id", "corridor_id"
+SIZE_CLASS, AREA_KM2 = "size_class", "area_km2"
+
+PATCHES = (Field(PATCH_ID, int), Field(AREA_KM2, float), Field(SIZE_CLASS, str),
+           Field("importance_mean", float))
+
+CONNECTIVITY = _fields(float, "dpc dpc_intra dpc_flux dpc_connector diic") + (
+    Field("degree", int), Field("betweenness", float), Field("component", int))
+
+LINKS = _fields(int, "patch_a patch_b") + _fields(float, "distance_m probability")
+
+SOURCES = (Field(SOURCE_ID, int), Field(PATCH_ID, int), Field(AREA_KM2, float),
+           Field("importance_mean", float)) + _fields(float, "dpc dpc_intra dpc_flux dpc_connector")
+
+CORRIDORS = _fields(int, "corridor_id source_a source_b") + _fields(
+    float, "cost length_m euclidean_m mean_resistance") + (Field("redundant", bool), Field("via", str))
+
+GRAVITY = (Field("gravity", float), Field("class", str))
+
+BREAKPOINTS = (Field("breakpoint_id", int), Field("road", str), Field("road_class", str),
+               Field("corridors", str), Field("n_corridors", int), Field("class", str),
+               Field("gravity_sum", float), Field("priority", int), Field("measure", str))
+
+FRACTURE_SURFACES = (
+    Field("fracture_id", int), Field("mine", str), Field("mineral", str), Field("method", str),
+    Field("state", str), Field("corridors", str), Field("n_corridors", int),
+    Field("crossing_m", float), Field("cost_share", float), Field("area_km2", float))
+
+FRACTURE_PAIRS = (
+    Field("fracture_id", int), Field("mine", str), Field("corridor_id", int), Field("source_a", int),
+    Field("source_b", int), Field("class", str), Field("crossing_m", float), Field("cost_share", float))
+
+
+def importance_grid(services):
+    """Fields of the importance grid: one per service between the fixed ones."""
+    return ((Field("cell_id", int),) + tuple(Field(name, float) for name in services)
+            + (Field("importance", float), Field("class", int)))
+
+
+def names(schema):
+    return [field.name for field in schema]

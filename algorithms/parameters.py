@@ -1,0 +1,137 @@
+"""Short builders for the parameters that many algorithms share."""
+
+from qgis.core import (
+    QgsProcessingOutputNumber, QgsProcessingOutputString, QgsProcessingParameterBoolean,
+    QgsProcessingParameterDefinition, QgsProcessingParameterEnum, QgsProcessingParameterFeatureSink,
+    QgsProcessingParameterFeatureSource, QgsProcessingParameterField,
+    QgsProcessingParameterFileDestination, QgsProcessingParameterFolderDestination,
+    QgsProcessingParameterMultipleLayers, QgsProcessingParameterNumber,
+    QgsProcessingParameterRasterDestination, QgsProcessingParameterRasterLayer,
+    QgsProcessingParameterString, QgsProcessingParameterVectorLayer)
+
+from .compat import SOURCE
+
+POLYGON, LINE, POINT, ANY, TABLE = (
+    SOURCE.TypeVectorPolygon, SOURCE.TypeVectorLine, SOURCE.TypeVectorPoint,
+    SOURCE.TypeVectorAnyGeometry, SOURCE.TypeVector)
+
+PRESETS = ["Recommended", "As published", "As InVEST 3.20"]
+AS_PRESET = "as PRESET"
+
+
+def raster(key, text, optional=False):
+    return QgsProcessingParameterRasterLayer(key, text, optional=optional)
+
+
+def rasters(key, text, optional=False):
+    return QgsProcessingParameterMultipleLayers(key, text, SOURCE.TypeRaster, optional=optional)
+
+
+def layers(key, text, optional=False):
+    """Several map layers, raster or vector."""
+    return QgsProcessingParameterMultipleLayers(key, text, SOURCE.TypeMapLayer, optional=optional)
+
+
+def vector(key, text, kinds, optional=False):
+    kinds = kinds if isinstance(kinds, (list, tuple)) else [kinds]
+    return QgsProcessingParameterFeatureSource(key, text, list(kinds), optional=optional)
+
+
+def table(key, text, optional=True):
+    """A rule table: a CSV, a table layer or a child's table output; empty is the shipped default."""
+    return QgsProcessingParameterVectorLayer(key, text, [TABLE], optional=optional)
+
+
+def field(key, text, parent, optional=True, default=None):
+    return QgsProcessingParameterField(key, text, default, parent, optional=optional)
+
+
+def number(key, text, default=None, minimum=None, maximum=None, optional=False):
+    return _number(QgsProcessingParameterNumber.Type.Double, key, text, default, minimum, maximum, optional)
+
+
+def integer(key, text, default=None, minimum=None, maximum=None, optional=False):
+    return _number(QgsProcessingParameterNumber.Type.Integer, key, text, default, minimum, maximum, optional)
+
+
+def _number(kind, key, text, default, minimum, maximum, optional):
+    parameter = QgsProcessingParameterNumber(key, text, kind, default, optional)
+    if minimum is not None:
+        parameter.setMinimum(minimum)
+    if maximum is not None:
+        parameter.setMaximum(maximum)
+    return parameter
+
+
+def choice(key, text, options, default=0):
+    return QgsProcessingParameterEnum(key, text, options, defaultValue=default)
+
+
+def choices(key, text, options, default):
+    return QgsProcessingParameterEnum(key, text, options, allowMultiple=True, defaultValue=default)
+
+
+def preset():
+    return choice("PRESET", "Preset of conventions", PRESETS)
+
+
+def preset_choice(key, text, options):
+    """A convention that PRESET governs: its first entry, and default, is ``as PRESET``."""
+    return choice(key, text, [AS_PRESET, *options])
+
+
+def flag(key, text, default=False):
+    return QgsProcessingParameterBoolean(key, text, default)
+
+
+def text(key, label, default="", optional=True):
+    return QgsProcessingParameterString(key, label, default, optional=optional)
+
+
+def advanced(parameter):
+    parameter.setFlags(parameter.flags() | QgsProcessingParameterDefinition.Flag.FlagAdvanced)
+    return parameter
+
+
+def mine_parameters(optional=False, needed=("mineral", "method", "state"), feature=True):
+    """MINES and its fields; those not in ``needed`` are advanced."""
+    result = [vector("MINES", "Mines", POLYGON, optional)]
+    for attribute, label in (("name", "name"), ("mineral", "mineral (metal, coal, building material)"),
+                             ("method", "method (underground, open pit)"),
+                             ("state", "state (producing, abandoned, restored)"),
+                             ("feature", "feature (pit, dump, subsidence, plant)")):
+        if attribute == "feature" and not feature:
+            continue
+        parameter = field(f"{attribute.upper()}_FIELD", f"Mines: field of the {label}", "MINES",
+                          default=attribute if attribute in needed else None)
+        result.append(parameter if attribute in needed or attribute == "name" else advanced(parameter))
+    result.append(advanced(table("MINE_WORDS", "Mines: table of words (attribute, word, meaning)")))
+    return result
+
+
+def raster_output(key, text, optional=False):
+    """An optional one is not made unless asked for."""
+    return QgsProcessingParameterRasterDestination(
+        key, text, optional=optional, createByDefault=not optional)
+
+
+def vector_output(key, text, kind, optional=False):
+    return QgsProcessingParameterFeatureSink(
+        key, text, kind, optional=optional, createByDefault=not optional)
+
+
+def report_output(key, text, optional=True):
+    return QgsProcessingParameterFileDestination(
+        key, text, "HTML files (*.html)", optional=optional, createByDefault=not optional)
+
+
+def folder_output(key, text):
+    return QgsProcessingParameterFolderDestination(key, text, optional=True, createByDefault=False)
+
+
+def number_output(key, text):
+    return QgsProcessingOutputNumber(key, text)
+
+
+def text_output(key, text):
+    return QgsProcessingOutputString(key, text)

@@ -1,0 +1,35 @@
+"""Toolbox step: carbon stored by each land-cover class, and its change between two maps."""
+
+from ...core.raster import read_classes
+from ...core.services.carbon_storage import carbon_change, carbon_storage
+from .. import parameters as p
+from ..base import EcoNetAlgorithm
+
+
+class CarbonStorage(EcoNetAlgorithm):
+    ID = "carbonstorage"
+    NAME = "Carbon storage"
+    GROUP = "services"
+    CORE = "services.carbon_storage"
+    TEMPLATE = ("LAND_COVER",)
+    STYLES = {"OUTPUT": "carbon_storage", "OUTPUT_CHANGE": "carbon_change"}
+
+    def definitions(self):
+        return [
+            p.raster("LAND_COVER", "Land cover"),
+            p.raster("OTHER_LAND_COVER", "Land cover of another year or scenario", optional=True),
+            p.table("CARBON_TABLE", "Carbon table (land_cover, above, below, soil, dead)"),
+            p.preset(),
+            p.raster_output("OUTPUT", "Carbon storage (t/ha)"),
+            p.raster_output("OUTPUT_CHANGE", "Carbon change (t/ha)", optional=True),
+        ]
+
+    def execute(self, job):
+        template, table = job.template(), job.table("CARBON_TABLE")
+        land_cover = read_classes(job.raster("LAND_COVER"))
+        job.write_raster("OUTPUT", carbon_storage(land_cover, table, job.progress.part(0, 0.5)))
+        other = job.raster("OTHER_LAND_COVER")
+        if other is not None:
+            other = read_classes(other, template, job.progress)
+            change = carbon_change(land_cover, other, table, job.progress.part(0.5, 1))
+            job.write_raster("OUTPUT_CHANGE", change)
