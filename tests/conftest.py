@@ -1,10 +1,130 @@
-"""Registers the checkout as the package ``econet`` before any test imports it."""
+"""Registers the checkout as the package ``econet``, and gives QGIS tests a provider and small inputs."""
 
 import sys
 from pathlib import Path
+
+import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
 
 from load_econet import load_econet  # noqa: E402
 
 load_econet()
+
+import numpy as np  # noqa: E402
+from osgeo import ogr  # noqa: E402
+from qgis.core import (  # noqa: E402
+    QgsApplication, QgsProcessingContext, QgsProcessingException, QgsProcessingFeedback, QgsProject,
+    QgsVectorLayer)
+
+from econet import classFactory  # noqa: E402
+from econet.core import vector  # noqa: E402
+from econet.core.crs import spatial_reference  # noqa: E402
+from econet.core.raster import Grid, Template, write  # noqa: E402
+
+UTM = "EPSG:32651"
+
+
+@pytest.fixture(scope="session")
+def provider(qgis_app, qgis_processing):
+    """The EcoNet provider, loaded as qgis_process loads it."""
+    plugin = classFactory(None)
+    plugin.initProcessing()
+    yield plugin.provider
+    plugin.unload()
+
+
+class Runner:
+    """Runs algorithms by id and keeps what they said."""
+
+    def __init__(self):
+        self.feedback = None
+        self.context = None
+
+    def __call__(self, identifier, feedback=None, **parameters):
+        """Results of a run; raises what the algorithm raises."""
+        algorithm = QgsApplication.processingRegistry().createAlgorithmById(f"econet:{identifier}")
+        self.feedback = feedback or QgsProcessingFeedback()
+        self.context = QgsProcessingContext()
+        self.context.setProject(QgsProject.instance())
+        results, _ = algorithm.run(parameters, self.context, self.feedback, {}, False)
+        return results
+
+    def refusal(self, identifier, feedback=None, **parameters):
+        """The message by which a run is refused."""
+        with pytest.raises(QgsProcessingException) as caught:
+            self(identifier, feedback, **parameters)
+        return str(caught.value)
+
+    def check(self, identifier, **parameters):
+        """What the dialog says before the run: (fine, message)."""
+        algorithm = QgsApplication.processingRegistry().createAlgorithmById(f"econet:{identifier}")
+        return algorithm.checkParameterValues(parameters, QgsProcessingContext())
+
+    @property
+    def log(self):
+        return self.feedback.textLog()
+
+    def rows(self, destination):
+        """Features of a vector result: list of (ogr-free) attribute dicts with 'geometry' as QgsGeometry."""
+        layer = self.context.getMapLayer(destination) or QgsVectorLayer(destination, "result", "ogr")
+        assert layer.isValid(), destination
+        names = layer.fields().names()
+        return [{**dict(zip(names, feature.attributes())), "geometry": feature.geometry()}
+                for feature in layer.getFeatures()]
+
+
+@pytest.fixture
+def run(provider):
+    return Runner()
+
+
+def template(rows, cols, cell=30.0, crs=UTM, west=500000.0, north=4600000.0, height=None):
+    return Template(rows, cols, (west, cell, 0.0, north, 0.0, -(height or cell)), _wkt(crs), "test")
+
+
+def _wkt(crs):
+    return spatial_reference(crs).ExportToWkt()
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Writes small inputs: ``make.raster(name, array)``, ``make.layer(name, [(wkt, {...})])``, ``make.csv``."""
+
+    class Make:
+        folder = tmp_path
+
+        @staticmethod
+        def raster(name, values, cell=30.0, crs=UTM, nodata=None, **place):
+            values = np.asarray(values)
+            path = tmp_path / f"{name}.tif"
+            write(Grid(values, template(*values.shape, cell=cell, crs=crs, **place), nodata, name), str(path))
+            return str(path)
+
+        @staticmethod
+        def layer(name, features, fields=None, crs=UTM, kind=None):
+            geometries = [ogr.CreateGeometryFromWkt(wkt) for wkt, _ in features]
+            attributes = [values for _, values in features]
+            fields = fields or {key: type(value) for key, value in (attributes[0] if attributes else {}).items()}
+            kind = kind or (geometries[0].GetGeometryType() if geometries else ogr.wkbPolygon)
+            path = tmp_path / f"{name}.gpkg"
+            layer = vector.Features(name, _wkt(crs), geometries, attributes, list(fields))
+            return vector.write(layer, str(path), name, fields, kind)
+
+        @staticmethod
+        def csv(name, text):
+            path = tmp_path / f"{name}.csv"
+            path.write_text(text, encoding="utf-8")
+            return str(path)
+
+        @staticmethod
+        def out(name):
+            return str(tmp_path / name)
+
+    return Make
+
+
+def square(west, south, size, height=None):
+    """WKT of a rectangle."""
+    east, north = west + size, south + (height or size)
+    return (f"POLYGON(({west} {south},{east} {south},{east} {north},{west} {north},{west} {south}))")

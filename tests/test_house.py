@@ -1,0 +1,161 @@
+"""The folders mean what they say: arrows go one way, core knows no QGIS, algorithms hold no science."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+CORE = ROOT / "core"
+STEPS = ("services", "sources", "resistance", "corridors", "network")
+MAY_IMPORT = {"network": {"network", "corridors", "resistance", "sources"},
+              **{step: {step} for step in STEPS if step != "network"}}
+CORE_FILES = sorted(CORE.rglob("*.py"))
+ALGORITHM_FILES = sorted(path for step in STEPS for path in (ROOT / "algorithms" / step).glob("*.py")
+                         if path.name != "__init__.py")
+
+
+def name_of(path):
+    return str(path.relative_to(ROOT))
+
+
+def imports(path):
+    """Absolute module names that a file imports, wherever in it; relative ones resolved below econet."""
+    package = ("econet",) + path.relative_to(ROOT).parent.parts
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = package[:len(package) - node.level + 1] if node.level else ()
+            base = ".".join([*base, *([node.module] if node.module else [])])
+            found += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    return found
+
+
+@pytest.mark.parametrize("path", CORE_FILES, ids=name_of)
+def test_core_imports_no_qgis_and_arrows_go_one_way(path):
+    parts = path.relative_to(CORE).parts
+    own = parts[0] if len(parts) > 1 else None
+    for module in imports(path):
+        assert module.split(".")[0] not in {"qgis", "PyQt5", "PyQt6", "processing"}, module
+        assert not module.startswith(("econet.algorithms", "econet.plugin")), module
+        step = module.split(".")[2] if module.startswith("econet.core.") else None
+        if step in STEPS:
+            assert step in MAY_IMPORT.get(own, set()), f"{name_of(path)} imports {module}"
+
+
+def run_blocked(blocked, code):
+    """Run code in a fresh interpreter in which the named packages cannot be imported."""
+    blocker = f"""
+import sys
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.split('.')[0] in {set(blocked)!r}:
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Blocker())
+sys.path.insert(0, {str(ROOT / 'scripts')!r})
+from load_econet import load_econet
+load_econet()
+import importlib
+"""
+    result = subprocess.run([sys.executable, "-c", blocker + code], capture_output=True, text=True,
+                            env={"QT_QPA_PLATFORM": "offscreen", "PATH": "/usr/bin:/bin"})
+    assert result.returncode == 0, result.stderr
+
+
+def module_names(paths):
+    return [".".join(("econet", *path.relative_to(ROOT).with_suffix("").parts)).replace(".__init__", "")
+            for path in paths]
+
+
+def test_core_loads_where_there_is_no_qgis():
+    run_blocked({"qgis", "PyQt5", "PyQt6", "processing"},
+                f"for name in {module_names(CORE_FILES)!r}: importlib.import_module(name)")
+
+
+def test_provider_loads_with_numpy_alone():
+    names = module_names([*CORE_FILES, *ALGORITHM_FILES, ROOT / "plugin.py"])
+    run_blocked({"scipy", "networkx", "matplotlib", "numba", "skimage", "pandas"},
+                f"for name in {names!r}: importlib.import_module(name)")
+
+
+@pytest.mark.parametrize("path", ALGORITHM_FILES, ids=name_of)
+def test_algorithm_files_compute_nothing(path):
+    for module in imports(path):
+        assert module.split(".")[0] not in {"numpy", "scipy", "math", "networkx", "statistics", "osgeo"}, module
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.BinOp):
+            assert not isinstance(node.op, (ast.Sub, ast.Mult, ast.Pow, ast.FloorDiv, ast.Div, ast.MatMult)), (
+                f"arithmetic in line {node.lineno}")
+
+
+# the chain of names -------------------------------------------------------------------------------
+
+def algorithm_classes():
+    from econet.algorithms.provider import algorithm_classes
+    return algorithm_classes()
+
+
+def test_every_algorithm_has_its_chain_of_names(provider):
+    from econet.algorithms.base import GROUPS, HELP
+    from econet.algorithms.styling import STYLES
+    for cls in algorithm_classes():
+        stem = cls.__module__.rsplit(".", 1)[1]
+        assert cls.__name__ == "".join(part.capitalize() for part in stem.split("_")), stem
+        assert cls.ID == stem.replace("_", ""), stem
+        assert cls.GROUP in GROUPS
+        assert (CORE / (cls.CORE.replace(".", "/") + ".py")).exists(), f"{cls.ID}: core.{cls.CORE}"
+        assert (HELP / f"{cls.ID}.md").exists(), f"no help for {cls.ID}"
+        test = ROOT / "tests" / "algorithms" / cls.__module__.split(".")[-2] / f"test_{stem}.py"
+        assert test.exists(), f"no {name_of(test)}"
+        for style in cls.STYLES.values():
+            assert (STYLES / f"{style}.qml").exists(), f"{cls.ID}: no style {style}.qml"
+
+
+def test_every_parameter_and_output_has_help(provider):
+    from econet.algorithms.base import read_help
+    for cls in algorithm_classes():
+        algorithm = provider.algorithm(cls.ID)
+        texts = read_help(cls.ID)[1]
+        keys = {d.name() for d in [*algorithm.parameterDefinitions(), *algorithm.outputDefinitions()]}
+        assert keys == set(texts), f"{cls.ID}: {keys ^ set(texts)}"
+
+
+def test_conventions_that_a_preset_governs_start_with_as_preset(provider):
+    for cls in algorithm_classes():
+        algorithm = provider.algorithm(cls.ID)
+        for definition in algorithm.parameterDefinitions():
+            options = getattr(definition, "options", lambda: [])()
+            if "as PRESET" in options:
+                assert options.index("as PRESET") == 0 and definition.defaultValue() == 0, definition.name()
+                assert algorithm.parameterDefinition("PRESET") is not None
+
+
+IDS = """burnmines habitatquality carbonstorage wateryield serviceimportance naturalbreaks patches
+landscapeconnectivity selectsources resistancesurface mineresistance corridors gravitymodel breakpoints
+fracturesurfaces ecologicalnetwork networkfromlandcover""".split()
+
+
+def test_provider_has_its_algorithms_groups_and_icons(provider):
+    found = {algorithm.name(): algorithm for algorithm in provider.algorithms()}
+    assert set(IDS) <= set(found)
+    groups = {algorithm.group() for algorithm in found.values()}
+    assert groups <= {"1 Ecosystem services", "2 Sources", "3 Resistance", "4 Corridors", "5 Breakpoints",
+                      "6 Network", "Workflows"}
+    for algorithm in found.values():
+        assert not algorithm.icon().isNull()
+        assert algorithm.shortHelpString()
+
+
+def test_output_fields_are_declared_once_and_fit(provider):
+    from econet.algorithms import fields
+    schemas = {name: value for name, value in vars(fields).items() if name.isupper() and isinstance(value, tuple)}
+    assert schemas
+    for schema in schemas.values():
+        names = fields.names(schema)
+        assert len(names) == len(set(names))
+    for path in ALGORITHM_FILES:
+        assert "QgsField" not in path.read_text(encoding="utf-8").replace("QgsFieldProxy", ""), path.name
