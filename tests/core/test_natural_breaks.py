@@ -1,0 +1,123 @@
+"""Natural breaks against R's classInt, all divisions of small sets, and the unbracketed programme."""
+
+import csv
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from econet.core import natural_breaks as module
+from econet.core.errors import Cancelled, InputError
+from econet.core.natural_breaks import breaks_from_text, classify, fixed_breaks, natural_breaks
+from econet.core.progress import Progress
+
+DATA = Path(__file__).parent.parent / "data" / "natural_breaks"
+
+
+def within(values, breaks):
+    """Sum of squares from the class means, worked out without the module."""
+    classes = np.array([next(i for i, b in enumerate(breaks) if v <= b) for v in values])
+    return sum(((values[classes == c] - values[classes == c].mean()) ** 2).sum() for c in set(classes))
+
+
+def brute_force(values, k):
+    distinct = np.unique(values)
+    return min(within(values, [*(distinct[i] for i in inner), distinct[-1]])
+               for inner in itertools.combinations(range(distinct.size - 1), k - 1))
+
+
+def test_equals_classint():
+    with open(DATA / "classint.csv", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == 6
+    for row in rows:
+        values = np.loadtxt(DATA / f"nb_{row['set']}.txt")
+        result = natural_breaks(values, int(row["k"]))
+        assert result.within_ss == pytest.approx(float(row["withinSS"]), rel=1e-9)
+        assert within(values, result.breaks) == pytest.approx(float(row["withinSS"]), rel=1e-9)
+        if row["style"] == "jenks" and row["set"] == "calemp":
+            assert result.breaks == pytest.approx([float(b) for b in row["breaks"].split()][1:])
+
+
+@pytest.mark.parametrize("k", [2, 3, 4, 5])
+def test_equals_brute_force(k):
+    generator = np.random.default_rng(k)
+    for values in (generator.random(13), generator.integers(0, 9, 60).astype(float),
+                   generator.lognormal(0, 2, 12) * 1e6, 1e5 + generator.random(12),
+                   np.arange(12.0)[::-1], -generator.random(12).astype(np.float32)):
+        result = natural_breaks(values, k)
+        values = np.asarray(values, dtype=float)
+        best = brute_force(values, k)
+        assert result.within_ss == pytest.approx(best, rel=1e-9, abs=1e-12)
+        assert within(values, result.breaks) == pytest.approx(best, rel=1e-9, abs=1e-12)
+        assert len(result.breaks) == k and result.breaks[-1] == values.max()
+        assert sum(result.counts) == values.size and min(result.counts) > 0
+        total = ((values - values.mean()) ** 2).sum()
+        assert result.gvf == pytest.approx(1 - best / total)
+
+
+@pytest.mark.parametrize("k", [2, 3, 6])
+def test_brackets_lose_nothing(monkeypatch, k):
+    generator = np.random.default_rng(7)
+    for values in (generator.random(4000), generator.gamma(0.3, 1, 4000),
+                   np.concatenate([generator.normal(m, 0.01, 900) for m in (0, 1, 1.02, 9)])):
+        plain = natural_breaks(values, k)
+        monkeypatch.setattr(module, "_DIRECT", 100)
+        monkeypatch.setattr(module, "_BINS", 64)
+        bracketed = natural_breaks(values, k)
+        monkeypatch.undo()
+        assert bracketed.within_ss == pytest.approx(plain.within_ss, rel=1e-12)
+
+
+def test_uniform_million_is_cut_evenly():
+    result = natural_breaks(np.arange(1_000_000, dtype=np.float32), 5)
+    assert result.breaks == [199_999, 399_999, 599_999, 799_999, 999_999]
+    assert result.gvf == pytest.approx(1 - 1 / 25, rel=1e-9)
+
+
+def test_as_many_values_as_classes_and_too_few():
+    result = natural_breaks([3, 1, 1, 2, np.nan], 3)
+    assert result.breaks == [1, 2, 3] and result.counts == [2, 1, 1] and result.gvf == 1
+    with pytest.raises(InputError, match=r"'carbon' has 3 distinct value.*5 classes"):
+        natural_breaks([1, 2, 3], 5, "carbon")
+    with pytest.raises(InputError, match="no value"):
+        natural_breaks([np.nan], 2)
+    with pytest.raises(InputError, match="2 to 255"):
+        natural_breaks([1, 2, 3], 1)
+
+
+def test_scale_and_mirror():
+    values = np.random.default_rng(3).gamma(2, 1, 500)
+    result = natural_breaks(values, 4)
+    scaled = natural_breaks(values * 1e-6, 4)
+    assert scaled.breaks == pytest.approx([b * 1e-6 for b in result.breaks])
+    assert natural_breaks(-values, 4).counts == result.counts[::-1]
+
+
+def test_classes_are_open_below_and_closed_above():
+    breaks = [1.0, 2.0, 5.0]
+    values = np.array([[0.0, 1.0, np.nextafter(1, 2)], [2.0, 5.0, 7.0], [np.nan, -3.0, 2.1]])
+    assert classify(values, breaks).tolist() == [[1, 1, 2], [2, 3, 3], [0, 1, 3]]
+    values = np.random.default_rng(1).random(300).astype(np.float32)
+    result = natural_breaks(values, 5)
+    assert np.bincount(classify(values, result.breaks), minlength=6)[1:].tolist() == result.counts
+
+
+def test_breaks_by_hand():
+    assert breaks_from_text("0.2, 0.4;0.6".replace(";", ", "), 4) == [0.2, 0.4, 0.6]
+    assert breaks_from_text("0,2; 0,4; 0,9", 3) == [0.2, 0.4]
+    for text, message in (("0.2, x", "'x' is not a number"), ("0.2", "1 upper bound"),
+                          ("0.4, 0.2", "0.2 follows 0.4")):
+        with pytest.raises(InputError, match=message):
+            breaks_from_text(text, 3)
+    values = np.array([0.0, 1.0, 2.0, 3.0])
+    result = fixed_breaks(values, [1.0])
+    assert (result.breaks, result.counts, result.within_ss) == ([1.0, 3.0], [2, 2], 1.0)
+    assert result.gvf == pytest.approx(0.8)
+    assert fixed_breaks(values, [-5.0, 9.0]).counts == [0, 4, 0]
+
+
+def test_cancel():
+    with pytest.raises(Cancelled):
+        natural_breaks(np.random.default_rng(0).random(5000), 4, progress=Progress(cancelled=lambda: True))
