@@ -97,7 +97,7 @@ def distance_to_features_m(geometries, template, reach_m=math.inf, all_touched=F
     -----
     About 15 bytes per cell of the map grown by ``reach_m``, but never past the features.
     """
-    wide = template.padded(min(reach_m, _overhang_m(geometries, template)))
+    wide = template.padded(min(reach_m, overhang_m([g.GetEnvelope() for g in geometries], template)))
     mask = vector.rasterize(geometries, wide, all_touched=all_touched, dtype=np.uint8) > 0
     return window(distance_m(mask, wide, progress), wide, template)
 
@@ -108,10 +108,8 @@ def window(values, wide, template):
     return values[row:row + template.rows, col:col + template.cols]
 
 
-def _overhang_m(geometries, template):
+def overhang_m(envelopes, template):
+    """How far boxes ``(left, right, bottom, top)`` stick out of a template, in metres; 0 if not."""
     west, south, east, north = template.bounds
-    most = 0.0
-    for geometry in geometries:
-        left, right, bottom, top = geometry.GetEnvelope()
-        most = max(most, west - left, south - bottom, right - east, top - north)
-    return most
+    return max([0.0] + [side for left, right, bottom, top in envelopes
+                        for side in (west - left, south - bottom, right - east, top - north)])

@@ -233,7 +233,7 @@ def check_overlap(source, template):
 
 
 def _require_overlap(own, template):
-    bounds = _bounds_in(own, template.crs)
+    bounds = bounds_in(own, template.crs)
     west, south, east, north = template.bounds
     if not (bounds[0] < east and bounds[2] > west and bounds[1] < north and bounds[3] > south):
         raise InputError(
@@ -246,7 +246,8 @@ def _extent_text(bounds):
     return "{:.0f}, {:.0f} to {:.0f}, {:.0f}".format(*bounds)
 
 
-def _bounds_in(own, crs):
+def bounds_in(own, crs):
+    """``(west, south, east, north)`` of a template in another CRS."""
     if is_same_crs(own.crs, crs):
         return own.bounds
     west, south, east, north = own.bounds
@@ -359,7 +360,7 @@ def align(source, template, kind=QUANTITY, progress=SILENT):
 
 
 def _cell_area_there(own, template):
-    west, south, east, north = _bounds_in(own, template.crs)
+    west, south, east, north = bounds_in(own, template.crs)
     return (east - west) * (north - south) / (own.rows * own.cols)
 
 

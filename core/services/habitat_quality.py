@@ -1,0 +1,300 @@
+"""Habitat quality and degradation (Eq 1 of Feng, Bai & Wang 2024; InVEST guide, Habitat Quality).
+
+A cell of class j is degraded by every threat r within its reach,
+``D = sum_r (w_r / sum w) * S_jr * i_r * beta``, and keeps the quality
+``Q = H_j * (1 - D^z / (D^z + k^z))`` with z = 2.5. ``i_r`` is what the distance rule makes of the
+threat's decay: linear ``1 - d / d_max`` or exponential ``exp(-2.99 d / d_max)``, 0 beyond ``d_max``.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from .. import raster, tables, vector
+from ..errors import InputError
+from ..euclidean import distance_m, nearest_cell, overhang_m, window
+from ..progress import SILENT
+from ..raster import Grid, float_grid
+from .land_cover import CODE, class_rows, codes_of, row_blocks, values_by_class
+
+NEAREST, INTENSITY, SUM = DISTANCE_RULES = ("nearest", "nearest x intensity", "sum")
+TO_THE_Z, AS_PRINTED = EXPONENTS = ("k^z", "k^2 as printed")
+Z = 2.5
+_DECAY_RATE = 2.99
+
+_PRESETS = (
+    {"distance_rule": NEAREST, "exponent": TO_THE_Z, "half_saturation": None},
+    {"distance_rule": NEAREST, "exponent": AS_PRINTED, "half_saturation": None},
+    {"distance_rule": NEAREST, "exponent": TO_THE_Z, "half_saturation": 0.05},
+)
+
+_THREAT_COLUMNS = [
+    tables.Column("threat", "text"), tables.Column("weight", minimum=0),
+    tables.Column("max_distance_m", minimum=0, aliases=("max_dist", "max_dist_m")),
+    tables.Column("decay", "text", choices=("linear", "exponential")),
+    tables.Column("land_cover_codes", "integers", required=False, aliases=("codes",)),
+    tables.Column("layer", "text", required=False, aliases=("cur_path",)),
+]
+
+
+@dataclass
+class Threat:
+    """One row of the threat table; ``place`` is a list of codes, a RasterSource or Features."""
+
+    name: str
+    weight: float
+    max_distance_m: float
+    decay: str
+    place: object
+
+
+@dataclass
+class HabitatQuality:
+    """The two maps, and the half-saturation constant they were made with."""
+
+    quality: Grid
+    degradation: Grid
+    half_saturation: float
+
+
+def default_threats():
+    """The shipped threats; ours, since the paper's table is not published."""
+    return _default("threats.csv")
+
+
+def default_sensitivity():
+    """The shipped suitability and sensitivity of CLCD's classes and of burnt-in mines; ours."""
+    return _default("sensitivity.csv")
+
+
+def _default(name):
+    return tables.read_csv(Path(__file__).parent / "defaults" / name, f"{name} (shipped)")
+
+
+def read_threats(table=None, layers=()):
+    """The threats of a table, each with the place it is taken from.
+
+    Parameters
+    ----------
+    table : tables.RawTable, optional
+        ``threat, weight, max_distance_m, decay`` and either ``land_cover_codes`` or ``layer`` (a
+        path, relative to the table's folder). InVEST's ``max_dist`` (in metres, as since InVEST
+        3.15) and ``cur_path`` serve too. Default the shipped one.
+    layers : sequence of raster.RasterSource or vector.Features
+        The k-th serves the k-th row that has neither codes nor a layer of its own.
+
+    Returns
+    -------
+    list of Threat
+    """
+    parsed = tables.parse(table or default_threats(), _THREAT_COLUMNS)
+    threats, left = [], list(layers)
+    waiting = [row["threat"] for row in parsed.rows if not row["land_cover_codes"] and not row["layer"]]
+    if len(waiting) != len(left):
+        names = f" ({', '.join(waiting)})" if waiting else ""
+        raise InputError(f"Table '{parsed.name}' has {len(waiting)} threat(s) without 'land_cover_codes' and "
+                         f"'layer'{names}, and {len(left)} threat layer(s) are given: give one layer for each, "
+                         f"in the table's order.")
+    seen = set()
+    for index, row in enumerate(parsed.rows):
+        if row["threat"].lower() in seen:
+            raise parsed.error(index, "threat", "has a row already; give each threat its own name.")
+        seen.add(row["threat"].lower())
+        if row["max_distance_m"] == 0:
+            raise parsed.error(index, "max_distance_m", "leaves the threat no reach; write metres above 0.")
+        if row["land_cover_codes"] and row["layer"]:
+            raise parsed.error(index, "layer", "stands beside land_cover_codes; keep one of the two.")
+        place = row["land_cover_codes"]
+        if row["layer"]:
+            place = raster.RasterSource(str(Path(parsed.folder) / row["layer"]), row["threat"])
+        elif not place:
+            place = left.pop(0)
+        threats.append(Threat(row["threat"], row["weight"], row["max_distance_m"], row["decay"], place))
+    if not sum(threat.weight for threat in threats) > 0:
+        raise InputError(f"Table '{parsed.name}', column 'weight': all weights are 0; give at least one "
+                         f"threat a weight above 0.")
+    return threats
+
+
+def read_sensitivity(threats, table=None):
+    """Codes, suitability H, and sensitivity S as an array of (class, threat), all in 0 to 1."""
+    columns = [CODE, tables.Column("habitat", minimum=0, maximum=1)] + [
+        tables.Column(threat.name, minimum=0, maximum=1, aliases=(f"l_{threat.name}",))
+        for threat in threats]
+    parsed = tables.parse(table or default_sensitivity(), columns)
+    habitat = np.array([row["habitat"] for row in parsed.rows])
+    sensitivity = np.array([[row[threat.name] for threat in threats] for row in parsed.rows])
+    return parsed.name, codes_of(parsed), habitat, sensitivity
+
+
+def decay(distance, max_distance_m, kind):
+    """The share of a threat that is left at a distance in metres, 1 at 0 m.
+
+    ``linear``: 1 - d / d_max; ``exponential``: exp(-2.99 d / d_max); both 0 beyond d_max.
+    """
+    share = np.asarray(distance) / max_distance_m
+    left = 1 - share if kind == "linear" else np.exp(-_DECAY_RATE * share)
+    return np.where(share > 1, 0, left)
+
+
+def habitat_quality(land_cover, threats=None, layers=(), sensitivity=None, access=None, preset=0,
+                    distance_rule=None, exponent=None, half_saturation=None, progress=SILENT):
+    """Habitat quality and degradation of a land-cover map.
+
+    Parameters
+    ----------
+    land_cover : raster.Grid
+        Whole-number codes; NaN or nodata outside the map.
+    threats : tables.RawTable, optional
+        See `read_threats`. Threat layers count also beyond the map, up to each threat's reach.
+    layers : sequence of raster.RasterSource or vector.Features
+        Rasters of intensity 0 to 1 (nodata is 0), or vectors of intensity 1 in all cells touched.
+    sensitivity : tables.RawTable, optional
+        ``land_cover, habitat`` and one column per threat, all 0 to 1.
+    access : raster.Grid, optional
+        beta in 0 to 1 on the cells of the land cover; 1 where it has no value.
+    preset : int
+        0 recommended, 1 as published (k^2 in Eq 1 as printed), 2 as InVEST 3.20 (k = 0.05).
+    distance_rule : str, optional
+        ``nearest``: decay of the distance to the nearest cell of the threat, whatever its intensity
+        (InVEST since 3.13). ``nearest x intensity``: times that cell's intensity. ``sum``: the
+        intensities of all cells in reach, weighted by a decay kernel that adds to 1 (the idea of
+        InVEST 3.3 to 3.12). Default as the preset.
+    exponent : str, optional
+        ``k^z`` or ``k^2 as printed``; default as the preset.
+    half_saturation : float, optional
+        k above 0. Default as the preset: half of the highest degradation of this map, or 0.05.
+
+    Returns
+    -------
+    HabitatQuality
+        float32 maps in 0 to 1; NaN where the land cover has no value.
+
+    Notes
+    -----
+    About 40 bytes per cell of the map grown by the longest reach.
+    """
+    chosen = dict(_PRESETS[preset])
+    given = {"distance_rule": distance_rule, "exponent": exponent, "half_saturation": half_saturation}
+    chosen.update({key: value for key, value in given.items() if value is not None})
+    if half_saturation is not None and not half_saturation > 0:
+        raise InputError(f"Half-saturation constant {half_saturation:g}: give a number above 0, or leave it empty.")
+    threats = read_threats(threats, layers)
+    name, codes, habitat, sensitivity = read_sensitivity(threats, sensitivity)
+    rows = class_rows(land_cover, codes, name, progress.part(0, 0.05))
+    beta = _access(access, land_cover.template)
+
+    total = np.zeros(land_cover.values.shape, dtype=np.float64)
+    weights = np.array([threat.weight for threat in threats]) / sum(threat.weight for threat in threats)
+    for number, threat in enumerate(threats):
+        part = progress.part(0.05 + 0.85 * number / len(threats), 0.05 + 0.85 * (number + 1) / len(threats))
+        share = _impact(threat, land_cover, chosen["distance_rule"], part)
+        if share is None:
+            continue
+        factor = weights[number] * sensitivity[:, number]
+        for block in row_blocks(*total.shape, part):
+            total[block] += np.append(factor, 0.0)[rows[block]] * share[block]
+    if beta is not None:
+        total *= beta
+
+    k = chosen["half_saturation"] or 0.5 * float(total.max())
+    how = "given" if half_saturation is not None else (
+        "half of the highest degradation" if chosen["half_saturation"] is None else "as PRESET")
+    progress.log(f"Habitat quality: distance rule '{chosen['distance_rule']}', {chosen['exponent']}, "
+                 f"half-saturation constant {k:.6g} ({how}).")
+    quality = values_by_class(rows, habitat)
+    power = 2.0 if chosen["exponent"] == AS_PRINTED else Z
+    for block in row_blocks(*total.shape, progress.part(0.9, 1.0)):
+        harm = total[block] ** Z
+        if k > 0:
+            quality[block] *= 1 - harm / (harm + k ** power)
+    degradation = total.astype(np.float32)
+    degradation[rows < 0] = np.nan
+    return HabitatQuality(float_grid(quality, land_cover.template, "habitat quality"),
+                          float_grid(degradation, land_cover.template, "habitat degradation"), k)
+
+
+def _access(access, template):
+    if access is None:
+        return None
+    valid = access.valid
+    beta = np.where(valid, access.values, 1).astype(np.float32)
+    if access.values.shape != template.shape:
+        raise InputError(f"Accessibility '{access.name}' is not on the cells of the land cover: align it first.")
+    _require_share(beta, valid, f"Accessibility '{access.name}'")
+    return beta
+
+
+def _require_share(values, valid, what):
+    wrong = valid & ((values < 0) | (values > 1))
+    if wrong.any():
+        raise InputError(f"{what} holds {values[wrong].flat[0]:g} on {np.count_nonzero(wrong)} cell(s), and "
+                         f"only 0 to 1 has a meaning there: rescale it.")
+
+
+def _impact(threat, land_cover, rule, progress):
+    """What is left of a threat at each cell of the land cover, 0 to 1; None where it is nowhere."""
+    template, reach = land_cover.template, threat.max_distance_m
+    if reach < min(template.cell_width, template.cell_height):
+        progress.warn(f"Threat '{threat.name}' reaches {reach:g} m, less than one cell: a table for InVEST "
+                      f"before 3.15 gives kilometres, which must be turned into metres.")
+    intensity, wide = _intensity(threat, land_cover, progress)
+    mask = intensity > 0
+    if not mask.any():
+        progress.log(f"Threat '{threat.name}' does not occur on the map or within {reach:g} m of it.")
+        return None
+    if rule == SUM:
+        return _sum(intensity, wide, template, threat, progress)
+    # in cell widths: float32 metres would cost 1e-5 of the little that is left near the reach
+    width = template.cell_width
+    unit = replace(wide, transform=(0.0, 1.0, 0.0, 0.0, 0.0, -template.cell_height / width))
+    share = decay(window(distance_m(mask, unit, progress), wide, template), reach / width, threat.decay)
+    if rule == INTENSITY:
+        row, col = nearest_cell(mask, wide)
+        share *= window(intensity[row, col], wide, template)
+    return share
+
+
+def _intensity(threat, land_cover, progress):
+    """Intensity 0 to 1 of a threat, and the template, grown as far as it matters, that it is on."""
+    template, place = land_cover.template, threat.place
+    if isinstance(place, list):
+        return (np.isin(land_cover.values, place) & land_cover.valid).astype(np.float32), template
+    if isinstance(place, vector.Features):
+        place.require_some("threat")
+        geometries = place.to_crs(template.crs, progress).geometries
+        wide = template.padded(min(threat.max_distance_m, overhang_m(
+            [geometry.GetEnvelope() for geometry in geometries], template)))
+        return vector.rasterize(geometries, wide, all_touched=True, dtype=np.uint8).astype(np.float32), wide
+    reachable = template.padded(threat.max_distance_m)
+    west, south, east, north = raster.bounds_in(raster.check_overlap(place, reachable), template.crs)
+    wide = template.padded(min(threat.max_distance_m, overhang_m([(west, east, south, north)], template)))
+    grid = raster.align(place, wide, raster.CLASSES, progress)
+    valid = grid.valid
+    values = np.where(valid, grid.values, 0).astype(np.float32)
+    _require_share(values, valid, f"Threat layer '{place.name}'")
+    return values, wide
+
+
+def _sum(intensity, wide, template, threat, progress):
+    """Intensities in reach under a decay kernel that adds to 1, by FFT in strips of rows."""
+    from scipy.signal import oaconvolve
+    reach = threat.max_distance_m
+    down, right = int(reach // template.cell_height), int(reach // template.cell_width)
+    apart = np.hypot(np.arange(-down, down + 1)[:, None] * template.cell_height,
+                     np.arange(-right, right + 1)[None, :] * template.cell_width)
+    kernel = decay(apart, reach, threat.decay)
+    kernel = (kernel / kernel.sum()).astype(np.float32)
+    row, col = template.offset_in(wide)
+    padded = np.zeros((template.rows + 2 * down, template.cols + 2 * right), dtype=np.float32)
+    here = slice(max(0, row - down), row + template.rows + down), slice(max(0, col - right), col + template.cols + right)
+    near = intensity[here]
+    top, left = down - row + here[0].start, right - col + here[1].start
+    padded[top:top + near.shape[0], left:left + near.shape[1]] = near
+    result = np.empty(template.shape, dtype=np.float32)
+    for block in row_blocks(*template.shape, progress):
+        result[block] = oaconvolve(padded[block.start:block.stop + 2 * down], kernel, mode="valid")
+    # the FFT leaves traces of 1e-8 where no cell of the threat is in reach
+    result[window(distance_m(intensity > 0, wide, progress), wide, template) > reach] = 0
+    return np.maximum(result, 0)
