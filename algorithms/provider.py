@@ -29,6 +29,21 @@ def model_files():
     return sorted(MODELS.glob("*.model3"))
 
 
+class BundledModel(QgsProcessingModelAlgorithm):
+    """A model of ``models/`` with a title: its name has to be an id, which nobody likes to read."""
+
+    def displayName(self):
+        return self.helpContent().get("SHORT_DESCRIPTION") or super().displayName()
+
+    def icon(self):
+        return QIcon(str(ROOT / "icons" / "workflows.svg"))
+
+    def createInstance(self):
+        copy = BundledModel()
+        copy.loadVariant(self.toVariant())
+        return copy
+
+
 class EcoNetProvider(QgsProcessingProvider):
     def id(self):
         return "econet"
@@ -49,6 +64,6 @@ class EcoNetProvider(QgsProcessingProvider):
         for algorithm in algorithm_classes():
             self.addAlgorithm(algorithm())
         for path in model_files():
-            model = QgsProcessingModelAlgorithm()
+            model = BundledModel()
             if model.fromFile(str(path)):
                 self.addAlgorithm(model)

@@ -1,0 +1,295 @@
+"""Writes the two bundled models to algorithms/models/; run with QGIS' Python after changing a step.
+
+    QT_QPA_PLATFORM=offscreen /usr/bin/python3 scripts/make_models.py
+
+The models are the chain: there is no second one in code. They are made by a script so that a key
+that a step no longer has is found here, and not by a planner.
+"""
+
+import sys
+from pathlib import Path
+
+from qgis.core import (
+    QgsApplication, QgsProcessingModelAlgorithm, QgsProcessingModelChildAlgorithm,
+    QgsProcessingModelChildParameterSource, QgsProcessingModelOutput, QgsProcessingModelParameter,
+    QgsProcessingParameterDefinition)
+from qgis.PyQt.QtCore import QPointF
+
+from load_econet import ROOT, load_econet
+
+load_econet()
+
+from econet.algorithms import parameters as p  # noqa: E402
+
+MODELS = ROOT / "algorithms" / "models"
+SOURCE = QgsProcessingModelChildParameterSource
+
+
+class Model:
+    """A model under construction: inputs in a column on the left, steps in a row to the right."""
+
+    def __init__(self, name, title, help_texts):
+        self.model = QgsProcessingModelAlgorithm(name, "Workflows", "workflows")
+        self.name = name
+        self.inputs = 0
+        self.steps = 0
+        self.model.setHelpContent({**help_texts, "ALG_CREATOR": "EcoNet", "SHORT_DESCRIPTION": title})
+
+    def add_input(self, definition):
+        component = QgsProcessingModelParameter(definition.name())
+        component.setDescription(definition.description())
+        component.setPosition(QPointF(120 + 230 * (self.inputs % 3), 60 + 80 * (self.inputs // 3)))
+        self.inputs += 1
+        self.model.addModelParameter(definition, component)
+
+    def add_step(self, child_id, algorithm, description, sources, outputs=None, advanced_outputs=()):
+        """A step; ``sources`` maps keys to ``("input", name)``, ``("step", id, key)``, lists of them or values."""
+        child = QgsProcessingModelChildAlgorithm(algorithm)
+        child.setChildId(child_id)
+        child.setDescription(description)
+        if child.algorithm() is None:
+            raise SystemExit(f"{algorithm} is not registered")
+        known = {d.name() for d in child.algorithm().parameterDefinitions()}
+        unknown = set(sources) - known
+        if unknown:
+            raise SystemExit(f"{algorithm} has no parameter {', '.join(sorted(unknown))}")
+        # A child that lacks a mandatory parameter fails validation even where it has a default.
+        optional = QgsProcessingParameterDefinition.Flag.FlagOptional
+        sources = {**{d.name(): d.defaultValue() for d in child.algorithm().parameterDefinitions()
+                      if not d.isDestination() and not d.flags() & optional
+                      and d.defaultValue() is not None}, **sources}
+        for key, value in sources.items():
+            child.addParameterSources(key, [_source(v) for v in (value if isinstance(value, list) else [value])])
+        row, column = divmod(self.steps, 3)
+        child.setPosition(QPointF(900 + 260 * column, 80 + 190 * row))
+        self.steps += 1
+        made = {d.name() for d in child.algorithm().outputDefinitions()}
+        results = {}
+        for position, (name, (key, label)) in enumerate((outputs or {}).items()):
+            if key not in made:
+                raise SystemExit(f"{algorithm} has no output {key}")
+            output = QgsProcessingModelOutput(name, label)
+            output.setChildId(child_id)
+            output.setChildOutputName(key)
+            output.setPosition(QPointF(900 + 260 * column + 130, 130 + 190 * row + 34 * position))
+            results[name] = output
+        child.setModelOutputs(results)
+        self.model.addChildAlgorithm(child)
+
+    def write(self):
+        self.model.updateDestinationParameters()
+        fine, messages = self.model.validate()
+        if not fine:
+            raise SystemExit("\n".join(messages))
+        self.model.toFile(str(MODELS / f"{self.name}.model3"))
+
+
+def _source(value):
+    if isinstance(value, tuple) and value[0] == "input":
+        return SOURCE.fromModelParameter(value[1])
+    if isinstance(value, tuple) and value[0] == "step":
+        return SOURCE.fromChildOutput(value[1], value[2])
+    return SOURCE.fromStaticValue(value)
+
+
+def given(name):
+    return "input", name
+
+
+def step(child_id, key="OUTPUT"):
+    return "step", child_id, key
+
+
+def common_numbers(model):
+    """Numbers and choices that both models offer, with the paper's values."""
+    model.add_input(p.number("GRID_SIZE", "Importance: grid size (m)", 3000, 0))
+    model.add_input(p.text("AREA_BANDS", "Patches: limits of small, medium, large (km2)", "1,4,7", False))
+    model.add_input(p.number("DISPERSAL_DISTANCE", "Connectivity: dispersal distance (m)", 2500, 0))
+    model.add_input(p.number("DISPERSAL_PROBABILITY", "Connectivity: probability at that distance", 0.5, 0, 1))
+    model.add_input(p.choice("PATH_ENDS", "Corridors: run between", ["source points", "source edges"]))
+    model.add_input(p.choice("PAIRS", "Corridors: pairs of sources", ["all", "neighbours"]))
+
+
+def sources_steps(model, services, names):
+    model.add_step("importance", "econet:serviceimportance", "2 Importance of the services", {
+        "SERVICES": services, "SERVICE_NAMES": names, "GRID_SIZE": given("GRID_SIZE")},
+        {"importance": ("OUTPUT_IMPORTANCE", "Importance"),
+         "importance_classes": ("OUTPUT_CLASSES", "Importance classes"),
+         "importance_grid": ("OUTPUT_GRID", "Importance grid"),
+         "importance_report": ("OUTPUT_REPORT", "Importance report"),
+         "kmo": ("KMO", "KMO"), "weights": ("WEIGHTS_USED", "Weights of the services")})
+    model.add_step("patches", "econet:patches", "2 Patches", {
+        "CLASSES": step("importance", "OUTPUT_CLASSES"), "IMPORTANCE": step("importance", "OUTPUT_IMPORTANCE"),
+        "AREA_BANDS": given("AREA_BANDS")}, {"patches": ("OUTPUT", "Patches")})
+    model.add_step("connectivity", "econet:landscapeconnectivity", "2 Connectivity of the patches", {
+        "PATCHES": step("patches"), "DISPERSAL_DISTANCE": given("DISPERSAL_DISTANCE"),
+        "DISPERSAL_PROBABILITY": given("DISPERSAL_PROBABILITY"),
+        "AREA_OF_LANDSCAPE": given("AREA_OF_LANDSCAPE")},
+        {"connectivity_report": ("OUTPUT_REPORT", "Connectivity report"),
+         "pc": ("PC", "PC"), "ec": ("EC", "EC")})
+    model.add_step("sources", "econet:selectsources", "2 Ecological sources", {
+        "PATCHES": step("connectivity")}, {"sources": ("OUTPUT", "Ecological sources")})
+
+
+def corridors_steps(model):
+    model.add_step("corridors", "econet:corridors", "4 Corridors between all sources", {
+        "RESISTANCE": step("resistance"), "SOURCES": step("sources"),
+        "PATH_ENDS": given("PATH_ENDS"), "PAIRS": given("PAIRS")})
+    model.add_step("gravity", "econet:gravitymodel", "4 Important and general corridors", {
+        "CORRIDORS": step("corridors"), "SOURCES": step("sources"), "RESISTANCE": step("resistance"),
+        "FORM": given("GRAVITY_FORM"), "THRESHOLD_RULE": given("THRESHOLD_RULE")},
+        {"corridors": ("OUTPUT", "Corridors"), "gravity_matrix": ("OUTPUT_MATRIX", "Gravity matrix"),
+         "gravity_report": ("OUTPUT_REPORT", "Gravity report"),
+         "threshold": ("THRESHOLD_VALUE", "Gravity threshold")})
+
+
+def gravity_inputs(model):
+    for key, name, label in (("FORM", "GRAVITY_FORM", "Gravity: form"),
+                             ("THRESHOLD_RULE", "THRESHOLD_RULE", "Gravity: important above")):
+        definition = QgsApplication.processingRegistry().algorithmById(
+            "econet:gravitymodel").parameterDefinition(key)
+        model.add_input(p.choice(name, label, definition.options(), definition.defaultValue()))
+
+
+def ecological_network():
+    model = Model("ecologicalnetwork", "Ecological network of a mining city", {
+        "ALG_DESC": "From raw maps to an ecological network: ecosystem services, ecological sources, the "
+                    "resistance surface with its mines, corridors between all sources, breakpoints at roads "
+                    "and fracture surfaces at open pits, by the method of Feng, Bai & Wang (2024). Sediment "
+                    "retention is not part of the chain yet; the chain runs with the other three services."})
+    for definition in (
+            p.raster("LAND_COVER", "Land cover"),
+            p.raster("DEM", "Elevation (DEM)"),
+            p.raster("PRECIPITATION", "Annual precipitation (mm)"),
+            p.raster("EVAPOTRANSPIRATION", "Annual reference evapotranspiration (mm)"),
+            p.raster("SOIL_DEPTH", "Depth of the root-restricting layer (mm)"),
+            p.raster("PLANT_AVAILABLE_WATER", "Plant available water (0 to 1)"),
+            p.raster("NDVI", "NDVI", optional=True),
+            p.raster("NIGHT_LIGHT", "Night light", optional=True),
+            p.vector("WATER", "Water bodies", p.ANY, optional=True),
+            p.vector("MOTORWAYS", "Motorways (expressways)", [p.LINE, p.POLYGON], optional=True),
+            p.vector("HIGHWAYS", "First-class highways", [p.LINE, p.POLYGON], optional=True),
+            p.field("ROAD_NAME_FIELD", "Roads: field of the name", "HIGHWAYS", default="name"),
+            p.field("ROAD_CLASS_FIELD", "Roads: field of the class", "HIGHWAYS", default="road_class"),
+            p.vector("MINES", "Mines", p.POLYGON),
+            p.field("NAME_FIELD", "Mines: field of the name", "MINES", default="name"),
+            p.field("MINERAL_FIELD", "Mines: field of the mineral", "MINES", False, "mineral"),
+            p.field("METHOD_FIELD", "Mines: field of the method", "MINES", False, "method"),
+            p.field("STATE_FIELD", "Mines: field of the state", "MINES", False, "state"),
+            p.field("FEATURE_FIELD", "Mines: field of the feature (pit, dump ...)", "MINES", default="feature"),
+            p.table("THREAT_TABLE", "Habitat quality: threats"),
+            p.table("SENSITIVITY_TABLE", "Habitat quality: sensitivity"),
+            p.table("BIOPHYSICAL_TABLE", "Water yield: biophysical table"),
+            p.table("CARBON_TABLE", "Carbon densities"),
+            p.table("FACTOR_TABLE", "Resistance: factors (Table 1)"),
+            p.table("RING_TABLE", "Resistance: mine rings (Table 2)"),
+            p.choice("PRESET", "Services: preset of conventions", p.PRESETS),
+            p.number("DATUM", "Resistance: elevation counts from (m)", 0.0)):
+        model.add_input(definition)
+    common_numbers(model)
+    model.add_input(p.number("AREA_OF_LANDSCAPE", "Connectivity: area of the landscape (km2), for PC",
+                             None, 0, optional=True))
+    gravity_inputs(model)
+    mines = {key: given(key) for key in ("MINES", "NAME_FIELD", "MINERAL_FIELD", "METHOD_FIELD",
+                                         "STATE_FIELD", "FEATURE_FIELD")}
+    model.add_step("land_cover", "econet:burnmines", "1 Land cover with the mines in it", {
+        "LAND_COVER": given("LAND_COVER"), **mines}, {"land_cover": ("OUTPUT", "Land cover with mines")})
+    model.add_step("habitat", "econet:habitatquality", "1 Habitat quality", {
+        "LAND_COVER": step("land_cover"), "THREAT_TABLE": given("THREAT_TABLE"),
+        "SENSITIVITY_TABLE": given("SENSITIVITY_TABLE"), "PRESET": given("PRESET")},
+        {"habitat_quality": ("OUTPUT_QUALITY", "Habitat quality")})
+    model.add_step("carbon", "econet:carbonstorage", "1 Carbon storage", {
+        "LAND_COVER": step("land_cover"), "CARBON_TABLE": given("CARBON_TABLE"), "PRESET": given("PRESET")},
+        {"carbon_storage": ("OUTPUT", "Carbon storage")})
+    model.add_step("water", "econet:wateryield", "1 Water yield", {
+        "LAND_COVER": step("land_cover"), "PRECIPITATION": given("PRECIPITATION"),
+        "EVAPOTRANSPIRATION": given("EVAPOTRANSPIRATION"), "SOIL_DEPTH": given("SOIL_DEPTH"),
+        "PLANT_AVAILABLE_WATER": given("PLANT_AVAILABLE_WATER"),
+        "BIOPHYSICAL_TABLE": given("BIOPHYSICAL_TABLE"), "PRESET": given("PRESET")},
+        {"water_yield": ("OUTPUT_YIELD", "Water yield")})
+    sources_steps(model, [step("habitat", "OUTPUT_QUALITY"), step("water", "OUTPUT_YIELD"), step("carbon")],
+                  "habitat_quality,water_yield,carbon_storage")
+    model.add_step("resistance", "econet:resistancesurface", "3 Resistance", {
+        "DEM": given("DEM"), "LAND_COVER": step("land_cover"), "NDVI": given("NDVI"), "WATER": given("WATER"),
+        "MOTORWAYS": given("MOTORWAYS"), "HIGHWAYS": given("HIGHWAYS"), "NIGHT_LIGHT": given("NIGHT_LIGHT"),
+        **mines, "FACTOR_TABLE": given("FACTOR_TABLE"), "RING_TABLE": given("RING_TABLE"), "DATUM": given("DATUM")},
+        {"resistance_base": ("OUTPUT_BASE", "Base resistance (without mines)"),
+         "resistance_mines": ("OUTPUT_MINES", "Mine resistance"),
+         "resistance": ("OUTPUT", "Resistance")})
+    corridors_steps(model)
+    model.add_step("roads", "native:mergevectorlayers", "5 Motorways and highways together", {
+        "LAYERS": [given("MOTORWAYS"), given("HIGHWAYS")]})
+    model.add_step("breakpoints", "econet:breakpoints", "5 Breakpoints at roads", {
+        "CORRIDORS": step("gravity"), "ROADS": step("roads"),
+        "ROAD_NAME_FIELD": given("ROAD_NAME_FIELD"), "ROAD_CLASS_FIELD": given("ROAD_CLASS_FIELD")},
+        {"breakpoints": ("OUTPUT", "Breakpoints")})
+    model.add_step("fractures", "econet:fracturesurfaces", "5 Fracture surfaces at open pits", {
+        "CORRIDORS": step("gravity"), "RESISTANCE": step("resistance"), **mines},
+        {"fracture_surfaces": ("OUTPUT", "Fracture surfaces"),
+         "fracture_pairs": ("OUTPUT_PAIRS", "Corridors across mines")})
+    model.write()
+
+
+def network_from_land_cover():
+    model = Model("networkfromlandcover", "Ecological network from land cover, DEM and roads", {
+        "ALG_DESC": "An ecological network for a planner who has only land cover, a DEM and roads: habitat "
+                    "quality and carbon as services (two services are weighed equally, since PCA cannot weigh "
+                    "two), resistance from slope, elevation, land cover and distances to water and roads, "
+                    "then corridors, gravity and breakpoints as in the full chain."})
+    for definition in (
+            p.raster("LAND_COVER", "Land cover"),
+            p.raster("DEM", "Elevation (DEM)"),
+            p.vector("ROADS", "Roads", [p.LINE, p.POLYGON]),
+            p.field("ROAD_NAME_FIELD", "Roads: field of the name", "ROADS"),
+            p.field("ROAD_CLASS_FIELD", "Roads: field of the class", "ROADS"),
+            p.text("WATER_CODES", "Land-cover codes that are water", "5", True),
+            p.table("THREAT_TABLE", "Habitat quality: threats"),
+            p.table("SENSITIVITY_TABLE", "Habitat quality: sensitivity"),
+            p.table("CARBON_TABLE", "Carbon densities"),
+            p.table("FACTOR_TABLE", "Resistance: factors (Table 1)"),
+            p.choice("PRESET", "Services: preset of conventions", p.PRESETS),
+            p.number("DATUM", "Resistance: elevation counts from (m)", 0.0)):
+        model.add_input(definition)
+    common_numbers(model)
+    model.add_input(p.number("AREA_OF_LANDSCAPE", "Connectivity: area of the landscape (km2), for PC",
+                             None, 0, optional=True))
+    gravity_inputs(model)
+    model.add_step("habitat", "econet:habitatquality", "1 Habitat quality", {
+        "LAND_COVER": given("LAND_COVER"), "THREAT_TABLE": given("THREAT_TABLE"),
+        "SENSITIVITY_TABLE": given("SENSITIVITY_TABLE"), "PRESET": given("PRESET")},
+        {"habitat_quality": ("OUTPUT_QUALITY", "Habitat quality")})
+    model.add_step("carbon", "econet:carbonstorage", "1 Carbon storage", {
+        "LAND_COVER": given("LAND_COVER"), "CARBON_TABLE": given("CARBON_TABLE"), "PRESET": given("PRESET")},
+        {"carbon_storage": ("OUTPUT", "Carbon storage")})
+    sources_steps(model, [step("habitat", "OUTPUT_QUALITY"), step("carbon")], "habitat_quality,carbon_storage")
+    model.add_step("resistance", "econet:resistancesurface", "3 Resistance", {
+        "DEM": given("DEM"), "LAND_COVER": given("LAND_COVER"), "WATER_CODES": given("WATER_CODES"),
+        "HIGHWAYS": given("ROADS"), "FACTOR_TABLE": given("FACTOR_TABLE"), "DATUM": given("DATUM")},
+        {"resistance": ("OUTPUT", "Resistance")})
+    corridors_steps(model)
+    model.add_step("breakpoints", "econet:breakpoints", "5 Breakpoints at roads", {
+        "CORRIDORS": step("gravity"), "ROADS": given("ROADS"),
+        "ROAD_NAME_FIELD": given("ROAD_NAME_FIELD"), "ROAD_CLASS_FIELD": given("ROAD_CLASS_FIELD")},
+        {"breakpoints": ("OUTPUT", "Breakpoints")})
+    model.write()
+
+
+def main():
+    application = QgsApplication([], False)
+    application.initQgis()
+    sys.path.append(str(Path(QgsApplication.pkgDataPath()) / "python" / "plugins"))
+    from processing.core.Processing import Processing
+    Processing.initialize()
+    from qgis.analysis import QgsNativeAlgorithms
+    registry = QgsApplication.processingRegistry()
+    if registry.providerById("native") is None:
+        registry.addProvider(QgsNativeAlgorithms())
+    from econet.algorithms.provider import EcoNetProvider
+    registry.addProvider(EcoNetProvider())
+    MODELS.mkdir(exist_ok=True)
+    ecological_network()
+    network_from_land_cover()
+    application.exitQgis()
+
+
+main()
