@@ -1,0 +1,1 @@
+"""Step 2: from ecosystem services to sources - importance, patches, connectivity, selection."""

@@ -1,0 +1,596 @@
+"""Composite importance of ecosystem services, its weights and its classes.
+
+Section 2.4 of Feng, Bai & Wang (2024): services normalised by range, averaged over 3 km x 3 km grid
+cells, weighted by principal components of the grid cells, classed by natural breaks. The paper does
+not print the rule that leads from components to weights; the default, usual in this literature, is
+the absolute score coefficient |loading| / sqrt(eigenvalue), averaged over the components kept by
+their explained variance. KMO and MSA after Kaiser (1974), Psychometrika 39: 31; test of sphericity
+after Bartlett (1951), Biometrika 38: 337.
+"""
+
+import math
+import re
+from dataclasses import dataclass, field
+
+import numpy as np
+from osgeo import ogr
+
+from ..errors import InputError
+from ..natural_breaks import breaks_from_text, classify, fixed_breaks, natural_breaks
+from ..progress import SILENT
+from ..raster import Grid, float_grid
+from ..report import Report
+from ..tables import number_of
+
+COMPONENT_SCORES, COMMUNALITIES, EQUAL, ENTROPY, MANUAL = WEIGHTINGS = (
+    "component scores", "communalities", "equal", "entropy", "manual")
+EIGENVALUE_RULE, VARIANCE_RULE = COMPONENT_RULES = (
+    "eigenvalue above 1", "explained variance of 85 %")
+RASTER_CELLS, GRID_CELLS = CLASSIFY = ("cells of the raster", "cells of the grid")
+CLASS_WORDS = {5: ("very not important", "not important", "average", "important", "very important")}
+RESERVED_FIELDS = ("fid", "cell_id", "importance", "class")
+FOREST_CODES = (2,)
+ARTIFICIAL_CODES = (8, 11, 12, 13, 14)
+
+_SINGULAR = 1e-10
+_BLOCK = 512
+
+
+@dataclass
+class Components:
+    """Principal components of a correlation matrix; ``nan`` where a statistic is not defined.
+
+    Parameters
+    ----------
+    names : list of str
+        p variables.
+    n : int
+        Observations.
+    correlation, vectors, loadings : ndarray, shape (p, p)
+        A component per column, largest eigenvalue first; loadings are vectors x sqrt(eigenvalue),
+        signed so that each column's sum is not negative.
+    eigenvalues, explained : ndarray, shape (p,)
+        Explained variance as shares of 1.
+    kept : int
+        Components that weigh.
+    kmo : float
+    msa : ndarray, shape (p,)
+    bartlett_chi2, bartlett_p : float
+    bartlett_df : int
+    notes : list of str
+        What is unusual about this matrix.
+    """
+
+    names: list
+    n: int
+    correlation: np.ndarray
+    vectors: np.ndarray
+    loadings: np.ndarray
+    eigenvalues: np.ndarray
+    explained: np.ndarray
+    kept: int
+    kmo: float
+    msa: np.ndarray
+    bartlett_chi2: float
+    bartlett_df: int
+    bartlett_p: float
+    notes: list = field(default_factory=list)
+
+
+@dataclass
+class GridCells:
+    """Square grid cells from the template's top-left corner, those with any value.
+
+    Parameters
+    ----------
+    cell_id : integer array, shape (n,)
+        From 1, along rows from the top left; cells without any value have no number.
+    row, col : integer arrays, shape (n,)
+        Place in the grid.
+    means : ndarray, shape (n, services)
+        Means of the normalised services over the valid raster cells.
+    share : ndarray, shape (n,)
+        Valid part of the full grid cell, 0 to 1 (a cell cut by the map's edge is not full).
+    used : boolean array, shape (n,)
+        Cells that enter the statistics.
+    importance : ndarray, shape (n,)
+    class_number : integer array, shape (n,)
+    """
+
+    size_m: float
+    cell_id: np.ndarray
+    row: np.ndarray
+    col: np.ndarray
+    means: np.ndarray
+    share: np.ndarray
+    used: np.ndarray
+    importance: np.ndarray = None
+    class_number: np.ndarray = None
+
+    def polygons(self, template):
+        """A square ogr.Geometry per cell."""
+        west, north, size = template.transform[0], template.transform[3], self.size_m
+        result = []
+        for row, col in zip(self.row, self.col):
+            ring = ogr.Geometry(ogr.wkbLinearRing)
+            for x, y in ((0, 0), (1, 0), (1, 1), (0, 1), (0, 0)):
+                ring.AddPoint_2D(west + (col + x) * size, north - (row + y) * size)
+            square = ogr.Geometry(ogr.wkbPolygon)
+            square.AddGeometry(ring)
+            result.append(square)
+        return result
+
+
+@dataclass
+class Importance:
+    """What :func:`service_importance` finds.
+
+    ``importance`` is a float32 Grid 0 to 1, ``classes`` a uint8 Grid (the highest number is the most
+    important, nodata 0), ``components`` None where they could not be computed.
+    """
+
+    names: list
+    weights: np.ndarray
+    weighting: str
+    importance: Grid
+    classes: Grid
+    cells: GridCells
+    components: Components
+    breaks: object
+    classify_on: str
+    ranges: list
+    warnings: list = field(default_factory=list)
+
+    @property
+    def kmo(self):
+        return math.nan if self.components is None else self.components.kmo
+
+    def rows(self):
+        """One mapping per grid cell, with the fields of the importance grid."""
+        cells = self.cells
+        for index in range(cells.cell_id.size):
+            row = dict(zip(self.names, cells.means[index].tolist()))
+            row.update({"cell_id": int(cells.cell_id[index]), "importance": float(cells.importance[index]),
+                        "class": int(cells.class_number[index])})
+            yield row
+
+
+def service_importance(services, names=None, weighting=COMPONENT_SCORES, weights="", clip=None,
+                       grid_size_m=3000.0, min_valid_share=0.5, class_count=5,
+                       classify_on=RASTER_CELLS, breaks="", component_rule=EIGENVALUE_RULE,
+                       land_cover=None, forest_codes=FOREST_CODES, artificial_codes=ARTIFICIAL_CODES,
+                       progress=SILENT):
+    """Composite importance of services, its classes, and the grid that weighed them.
+
+    Parameters
+    ----------
+    services : list of Grid
+        On the same cells; a cell without any one of them has no importance.
+    names : list of str, optional
+        Default the grids' names; made unique.
+    weighting : str
+        One of ``WEIGHTINGS``. With two services components cannot weigh: equal weights.
+    weights : str
+        For ``manual``: ``name=value`` of every service, scaled to add to 1.
+    clip : (float, float), optional
+        Percentiles 0 to 100 that values are limited to before normalising (a heavy-tailed service).
+    grid_size_m : float
+        Side of the grid cells.
+    min_valid_share : float
+        Above 0 to 1; grid cells with less are left out of the statistics.
+    class_count : int
+        2 to 255.
+    classify_on : str
+        One of ``CLASSIFY``: what natural breaks are taken from and who gets the classes.
+    breaks : str
+        Upper bounds by hand instead of natural breaks.
+    component_rule : str
+        One of ``COMPONENT_RULES``; where none passes, the first component alone.
+    land_cover : Grid of class codes, optional
+        For the sign check: a service higher on artificial ground than in forest is named.
+
+    Returns
+    -------
+    Importance
+
+    Raises
+    ------
+    InputError
+        No service, a constant one, no common cell, too few grid cells to weigh by, unfit texts.
+
+    Notes
+    -----
+    Memory per cell: 4 bytes for each service, 4 for the importance, about 60 per distinct
+    importance while natural breaks are sought.
+    """
+    if not services:
+        raise InputError("No service is given: choose at least one service raster.")
+    names = unique_names([s.name for s in services] if names is None else names)
+    if len(names) != len(services):
+        raise InputError(f"SERVICE_NAMES: {len(names)} name(s) for {len(services)} services; give one "
+                         f"name for each, in the order of the layers.")
+    if not 0 < min_valid_share <= 1:
+        raise InputError(f"The valid share of a grid cell is {min_valid_share:g}: give one above 0, up to 1.")
+    manual = parse_weights(weights, names) if weighting == MANUAL else None
+    by_hand = breaks_from_text(breaks, class_count) if breaks.strip() else None
+    template = services[0].template
+    warnings = []
+
+    normalised, ranges = [], []
+    valid = np.ones(template.shape, dtype=bool)
+    for index, (service, name) in enumerate(zip(services, names)):
+        progress(0.3 * index / len(services))
+        values, limits = _normalise(service, name, clip, progress)
+        valid &= ~np.isnan(values)
+        normalised.append(values)
+        ranges.append(limits)
+    if not valid.any():
+        raise InputError(f"No cell of '{template.name or services[0].name}' has a value of all of "
+                         f"{', '.join(names)}: choose maps that cover one area.")
+    if land_cover is not None:
+        warnings += _ground_check(normalised, names, land_cover, forest_codes, artificial_codes)
+    cells = _grid_means(normalised, valid, template, grid_size_m, min_valid_share, progress.part(0.3, 0.5))
+    left_out = int(cells.used.size - cells.used.sum())
+    progress.log(f"{int(cells.used.sum())} grid cells of {grid_size_m:g} m enter the statistics; {left_out} "
+                 f"with less than {100 * min_valid_share:g} % valid ground are left out of them.")
+    weight, components, notes = _weigh(cells.means[cells.used], names, weighting, manual, component_rule)
+    warnings += notes
+    progress.log("Weights (" + weighting + "): "
+                 + ", ".join(f"{n} {w:.4f}" for n, w in zip(names, weight)) + ".")
+    for text in warnings:
+        progress.warn(text)
+
+    importance = _weighted_sum(normalised, weight, valid, progress.part(0.5, 0.6))
+    del normalised
+    cells.importance = cells.means @ weight
+    sample = importance[valid] if classify_on == RASTER_CELLS else cells.importance[cells.used]
+    what = "importance of the " + ("raster" if classify_on == RASTER_CELLS else "grid") + " cells"
+    if by_hand is None:
+        found = natural_breaks(sample, class_count, what, progress.part(0.6, 0.95))
+    else:
+        found = fixed_breaks(sample, by_hand, what)
+    cells.class_number = classify(cells.importance, found.breaks)
+    if classify_on == RASTER_CELLS:
+        classes = classify(importance, found.breaks)
+    else:
+        classes = _spread(cells, template, valid)
+    progress.log(f"Upper bounds of the {class_count} classes: {', '.join(f'{b:.4f}' for b in found.breaks)}; "
+                 f"goodness of variance fit {found.gvf:.4f}.")
+    progress(1.0)
+    return Importance(names, weight, weighting, float_grid(importance, template, "importance"),
+                      Grid(classes, template, 0, "importance classes"), cells, components, found,
+                      classify_on, ranges, warnings)
+
+
+def unique_names(names):
+    """Names fit for fields: not empty, not one of the grid's own fields, none twice (case aside)."""
+    taken, result = set(RESERVED_FIELDS), []
+    for name in names:
+        stem = re.sub(r"\W+", "_", str(name).strip()).strip("_") or "service"
+        unique, count = stem, 1
+        while unique.lower() in taken:
+            count += 1
+            unique = f"{stem}_{count}"
+        taken.add(unique.lower())
+        result.append(unique)
+    return result
+
+
+def parse_weights(text, names):
+    """Weights from ``habitat=0.45, carbon=0.1`` (``;`` or lines too), in the order of names, adding to 1.
+
+    Raises
+    ------
+    InputError
+        An unknown or missing name, a weight that is no number or negative, all weights zero.
+    """
+    known = {name.lower(): index for index, name in enumerate(names)}
+    values = np.full(len(names), np.nan)
+    for part in re.split(r"[;\n]" if re.search(r"[;\n]", text) else ",", text):
+        if not part.strip():
+            continue
+        name, equals, value = (piece.strip() for piece in part.rpartition("="))
+        index = known.get(re.sub(r"\W+", "_", name).strip("_").lower())
+        if not equals or index is None:
+            raise InputError(f"WEIGHTS: '{part.strip()}' names no service; write name=value with the names "
+                             f"{', '.join(names)}.")
+        number = number_of(value)
+        if number is None or number < 0:
+            raise InputError(f"WEIGHTS: '{value}' of {names[index]} is not a number of at least 0; "
+                             f"write one such as 0.25.")
+        values[index] = number
+    missing = [name for name, value in zip(names, values) if math.isnan(value)]
+    if missing:
+        raise InputError(f"WEIGHTS: no weight for {', '.join(missing)}; write name=value for every service.")
+    if values.sum() <= 0:
+        raise InputError("WEIGHTS: all weights are 0; give at least one above 0.")
+    return values / values.sum()
+
+
+def parse_clip(text):
+    """Two percentiles from ``0.5, 99.5``; None where the text is empty."""
+    if not text.strip():
+        return None
+    parts = [number_of(part) for part in re.split(r";" if ";" in text else r"[,\s]+", text.strip()) if part]
+    if len(parts) != 2 or None in parts or not 0 <= parts[0] < parts[1] <= 100:
+        raise InputError(f"CLIP: '{text}' is not two ascending percentiles of 0 to 100; write 0.5, 99.5.")
+    return tuple(parts)
+
+
+# maps -------------------------------------------------------------------------------------------------
+
+def _normalise(service, name, clip, progress):
+    """(x - min) / (max - min) as float32, and (min, max, values limited by clipping)."""
+    values = service.floats()
+    known = values[~np.isnan(values)]
+    if known.size == 0:
+        raise InputError(f"Service '{name}' holds no value at all, only nodata: choose another raster.")
+    low, high, limited = float(known.min()), float(known.max()), 0
+    if clip is not None and low < high:
+        low, high = (float(v) for v in np.percentile(known, clip))
+        limited = int(np.count_nonzero((known < low) | (known > high)))
+        progress.log(f"Service '{name}': {limited} of {known.size} values were limited to {low:g} to "
+                     f"{high:g}, percentiles {clip[0]:g} to {clip[1]:g}.")
+    if not low < high:
+        between = "" if clip is None else f" between percentiles {clip[0]:g} and {clip[1]:g}"
+        raise InputError(f"Service '{name}' is {low:g} everywhere{between}, so it cannot be normalised: leave "
+                         f"it out{', or widen CLIP' if clip else ''}.")
+    del known
+    for start in range(0, values.shape[0], _BLOCK):
+        block = (values[start:start + _BLOCK].astype(np.float64) - low) / (high - low)
+        values[start:start + _BLOCK] = np.clip(block, 0.0, 1.0) if limited else block
+    return values, (low, high, limited)
+
+
+def _grid_means(normalised, valid, template, size_m, min_share, progress):
+    if size_m < max(template.cell_width, template.cell_height):
+        raise InputError(f"GRID_SIZE is {size_m:g} m and the raster's cells are {template.cell_width:g} x "
+                         f"{template.cell_height:g} m: give a larger grid size.")
+    rows = _index(template.rows, template.cell_height, size_m)
+    cols = _index(template.cols, template.cell_width, size_m)
+    shape = rows[-1] + 1, cols[-1] + 1
+    edges = np.searchsorted(rows, np.arange(shape[0] + 1))
+    starts = np.searchsorted(cols, np.arange(shape[1]))
+    counts, sums = np.empty(shape), np.empty((len(normalised), *shape))
+    for r in range(shape[0]):
+        part = slice(edges[r], edges[r + 1])
+        inside = valid[part]
+        counts[r] = np.add.reduceat(inside.sum(axis=0, dtype=np.float64), starts)
+        for k, values in enumerate(normalised):
+            column = np.where(inside, values[part], 0).sum(axis=0, dtype=np.float64)
+            sums[k, r] = np.add.reduceat(column, starts)
+        progress((r + 1) / shape[0])
+    some = counts > 0
+    row, col = np.nonzero(some)
+    share = counts[some] * template.cell_area_m2 / (size_m * size_m)
+    # where the size is no multiple of the cells, a full grid cell may hold a row or column less
+    full = np.diff(edges)[row] * np.bincount(cols)[col]
+    inner = (row < shape[0] - 1) & (col < shape[1] - 1)
+    share = np.where(inner, counts[some] / full, share)
+    return GridCells(size_m, np.arange(1, row.size + 1), row, col, (sums[:, some] / counts[some]).T,
+                     share, share >= min_share - 1e-9)
+
+
+def _index(count, cell_m, size_m):
+    """Grid row (or column) of each raster row by its centre."""
+    return np.floor((np.arange(count) + 0.5) * cell_m / size_m + 1e-9).astype(np.int64)
+
+
+def _weighted_sum(normalised, weights, valid, progress):
+    importance = np.full(valid.shape, np.nan, dtype=np.float32)
+    for start in range(0, valid.shape[0], _BLOCK):
+        part = slice(start, start + _BLOCK)
+        total = np.zeros(valid[part].shape)
+        for values, weight in zip(normalised, weights):
+            total += weight * np.where(valid[part], values[part], 0)
+        importance[part] = np.where(valid[part], total, np.nan)
+        progress(start / valid.shape[0])
+    return importance
+
+
+def _spread(cells, template, valid):
+    """The grid cells' classes on the raster."""
+    rows = _index(template.rows, template.cell_height, cells.size_m)
+    cols = _index(template.cols, template.cell_width, cells.size_m)
+    lookup = np.zeros((rows[-1] + 1, cols[-1] + 1), dtype=np.uint8)
+    lookup[cells.row, cells.col] = cells.class_number
+    return np.where(valid, lookup[rows[:, None], cols[None, :]], 0).astype(np.uint8)
+
+
+def _ground_check(normalised, names, land_cover, forest_codes, artificial_codes):
+    known = land_cover.valid
+    forest = known & np.isin(land_cover.values, list(forest_codes))
+    artificial = known & np.isin(land_cover.values, list(artificial_codes))
+    warnings = []
+    for values, name in zip(normalised, names):
+        on_forest, on_artificial = values[forest], values[artificial]
+        on_forest = on_forest[~np.isnan(on_forest)]
+        on_artificial = on_artificial[~np.isnan(on_artificial)]
+        if on_forest.size and on_artificial.size:
+            f, a = on_forest.mean(dtype=np.float64), on_artificial.mean(dtype=np.float64)
+            if a > f:
+                warnings.append(f"Service '{name}' is higher on artificial or mined ground (mean {a:.3f} of "
+                                f"its range) than in forest ({f:.3f}): its weight would reward such ground; "
+                                f"turn it round or choose another measure of the service.")
+    return warnings
+
+
+# weights ----------------------------------------------------------------------------------------------
+
+def _weigh(observations, names, weighting, manual, rule):
+    """Weights, components (or None) and warnings."""
+    n, p = observations.shape
+    warnings = []
+    wants_components = weighting in (COMPONENT_SCORES, COMMUNALITIES) and p > 2
+    spread = np.ptp(observations, axis=0) if n else np.zeros(p)
+    flat = [name for name, s in zip(names, spread) if not s > 1e-9]
+    components = None
+    if n >= 3 and not flat and p > 1:
+        components = principal_components(observations, names, rule)
+        warnings += components.notes
+    elif wants_components or (weighting == ENTROPY and p > 1):
+        if n < 3:
+            raise InputError(f"Only {n} grid cell(s) hold enough valid ground, too few to weigh the services "
+                             f"by: make GRID_SIZE smaller, or choose equal or manual weights.")
+        raise InputError(f"Service '{flat[0]}' has the same mean in all {n} grid cells, so its weight cannot "
+                         f"be found: make GRID_SIZE smaller, leave it out, or choose equal or manual weights.")
+    if weighting == MANUAL:
+        weights = manual
+    elif weighting == ENTROPY and p > 1:
+        weights = entropy_weights(observations)
+    elif wants_components:
+        weights = (component_score_weights if weighting == COMPONENT_SCORES else communality_weights)(components)
+    else:
+        weights = np.full(p, 1.0 / p)
+        if p == 2 and weighting != EQUAL:
+            warnings.append("With two services principal components cannot weigh (KMO is always 0.5 and the "
+                            "weights are always equal): equal weights were used.")
+    if components is not None and p > 2:
+        if components.kmo < 0.5:
+            warnings.append(f"KMO is {components.kmo:.3f}, below 0.5: the services share too little for "
+                            f"principal components to weigh them well.")
+        for name, loading in zip(names, components.loadings[:, 0]):
+            if loading < -1e-9:
+                warnings.append(f"Service '{name}' opposes the rest (loading {loading:.3f} on the first "
+                                f"component): where the others are high it is low, and weights take no "
+                                f"account of the sign.")
+    return weights, components, warnings
+
+
+def principal_components(observations, names, rule=EIGENVALUE_RULE):
+    """Principal components of the correlation matrix, KMO, MSA and Bartlett's test.
+
+    Parameters
+    ----------
+    observations : ndarray, shape (n, p)
+        n >= 3 rows, p >= 2 columns that each vary.
+    rule : str
+        Which components are kept; one of ``COMPONENT_RULES``.
+
+    Returns
+    -------
+    Components
+        KMO, MSA and Bartlett are NaN for a singular matrix, and a note says which services are at fault.
+    """
+    observations = np.asarray(observations, dtype=np.float64)
+    n, p = observations.shape
+    correlation = np.corrcoef(observations, rowvar=False)
+    eigenvalues, vectors = np.linalg.eigh(correlation)
+    eigenvalues, vectors = eigenvalues[::-1].copy(), vectors[:, ::-1].copy()
+    vectors *= np.where(vectors.sum(axis=0) < 0, -1.0, 1.0)
+    explained = eigenvalues / p
+    if rule == EIGENVALUE_RULE:
+        kept = int(np.count_nonzero(eigenvalues > 1 + 1e-9))
+    else:
+        kept = int(np.searchsorted(np.cumsum(explained), 0.85 - 1e-12)) + 1
+    kept = min(p, max(1, kept))
+    notes = []
+    kmo, msa, chi2, p_value = math.nan, np.full(p, np.nan), math.nan, math.nan
+    df = p * (p - 1) // 2
+    if eigenvalues[-1] <= _SINGULAR:
+        notes.append(_why_singular(correlation, names, n) + " KMO, MSA and Bartlett's test are not defined; "
+                     "the weights are.")
+    else:
+        kmo, msa = _kaiser_meyer_olkin(correlation)
+        chi2 = -float(np.log(eigenvalues).sum()) * (n - 1 - (2 * p + 5) / 6)
+        from scipy.special import chdtrc
+        p_value = float(chdtrc(df, chi2)) if chi2 > 0 else 1.0
+    loadings = vectors * np.sqrt(np.maximum(eigenvalues, 0))
+    return Components(list(names), n, correlation, vectors, loadings, eigenvalues, explained, kept, kmo, msa,
+                      chi2, df, p_value, notes)
+
+
+def _kaiser_meyer_olkin(correlation):
+    inverse = np.linalg.inv(correlation)
+    scale = np.sqrt(np.diag(inverse))
+    partial = (inverse / np.outer(scale, scale)) ** 2
+    plain = correlation ** 2
+    np.fill_diagonal(partial, 0)
+    np.fill_diagonal(plain, 0)
+    total = plain.sum() + partial.sum()
+    by_variable = plain.sum(axis=0) + partial.sum(axis=0)
+    with np.errstate(invalid="ignore"):  # services without any correlation: 0 / 0, not defined
+        return float(plain.sum() / total) if total else math.nan, plain.sum(axis=0) / by_variable
+
+
+def _why_singular(correlation, names, n):
+    p = len(names)
+    twins = [f"'{names[i]}' and '{names[j]}'" for i in range(p) for j in range(i + 1, p)
+             if abs(correlation[i, j]) > 1 - _SINGULAR]
+    if twins:
+        return f"The correlation matrix is singular: {', '.join(twins)} are perfectly correlated."
+    if n <= p:
+        return (f"The correlation matrix is singular: {n} grid cells cannot tell {p} services apart "
+                f"(make GRID_SIZE smaller).")
+    return "The correlation matrix is singular: one service is a linear combination of the others."
+
+
+def component_score_weights(components):
+    """|loading| / sqrt(eigenvalue), averaged over the components kept by explained variance; sum 1."""
+    raw = np.abs(components.vectors[:, :components.kept]) @ components.explained[:components.kept]
+    return raw / raw.sum()
+
+
+def communality_weights(components):
+    """Communality over the components kept, scaled to add to 1."""
+    raw = (components.loadings[:, :components.kept] ** 2).sum(axis=1)
+    return raw / raw.sum()
+
+
+def entropy_weights(observations):
+    """Entropy weights of non-negative observations, shape (n, p): even services weigh little; sum 1."""
+    share = observations / observations.sum(axis=0)
+    logs = np.log(np.where(share > 0, share, 1.0))
+    difference = 1 + (share * logs).sum(axis=0) / math.log(observations.shape[0])
+    return difference / difference.sum()
+
+
+# report -----------------------------------------------------------------------------------------------
+
+def importance_report(result, parameters=()):
+    """The report of :func:`service_importance`: correlations, tests, components, weights, classes."""
+    report = Report("Importance of ecosystem services")
+    report.parameters(parameters)
+    for text in result.warnings:
+        report.warning(text)
+    report.heading("Weights")
+    report.text(f"Weighting: {result.weighting}.")
+    report.table(("service", "weight", "minimum", "maximum", "values limited by CLIP"),
+                 [(n, float(w), *r) for n, w, r in zip(result.names, result.weights, result.ranges)])
+    report.figure(lambda axes: (axes.bar(result.names, result.weights, color="#2f7d4f"),
+                                axes.set_ylabel("weight")), "Weights of the services", height=3.0)
+    c = result.components
+    report.heading("Principal components of the grid cells")
+    if c is None:
+        report.text("Not computed: they need at least two services that vary over at least three grid cells.")
+    else:
+        report.text(f"{c.n} grid cells of {result.cells.size_m:g} m.")
+        report.table(("correlation", *c.names),
+                     [(name, *map(float, row)) for name, row in zip(c.names, c.correlation)])
+        report.table(("test", "value"), [
+            ("KMO overall", _defined(c.kmo)),
+            *((f"MSA {name}", _defined(value)) for name, value in zip(c.names, c.msa)),
+            ("Bartlett chi2", _defined(c.bartlett_chi2)), ("Bartlett degrees of freedom", c.bartlett_df),
+            ("Bartlett p", _defined(c.bartlett_p))])
+        report.text("Bartlett's p assumes independent observations; neighbouring grid cells are correlated "
+                    "in space, so it is smaller than it should be.")
+        parts = [f"component {i + 1}" for i in range(len(c.names))]
+        report.table(("", *parts), [
+            ("eigenvalue", *map(float, c.eigenvalues)), ("explained variance", *map(float, c.explained)),
+            ("kept", *(i < c.kept for i in range(len(parts)))),
+            *((f"loading of {name}", *map(float, row)) for name, row in zip(c.names, c.loadings))])
+    report.heading("Classes")
+    breaks, words = result.breaks, CLASS_WORDS.get(len(result.breaks.breaks))
+    area = result.classes.template.cell_area_m2 / 1e6
+    cells = np.bincount(result.classes.values.reshape(-1), minlength=len(breaks.breaks) + 1)[1:]
+    lower = [breaks.minimum, *breaks.breaks[:-1]]
+    report.table(("class", "meaning", "above", "up to", "area (km2)", "share (%)"), [
+        (k + 1, words[k] if words else "", lower[k], breaks.breaks[k], float(cells[k] * area),
+         float(100 * cells[k] / cells.sum())) for k in reversed(range(len(breaks.breaks)))])
+    report.text(f"Breaks taken from the {result.classify_on}; goodness of variance fit {breaks.gvf:.6f}. The "
+                f"lowest value belongs to class 1.")
+    return report
+
+
+def _defined(value):
+    return "not defined" if math.isnan(value) else float(value)

@@ -1,0 +1,290 @@
+"""Composite importance: R's psych and prcomp, sums by hand, and what must hold whatever the data."""
+
+import csv
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from econet.core.errors import Cancelled, InputError
+from econet.core.progress import Progress
+from econet.core.raster import Grid, Template
+from econet.core.sources import importance as module
+from econet.core.sources.importance import (
+    COMMUNALITIES, ENTROPY, EQUAL, GRID_CELLS, MANUAL, VARIANCE_RULE, communality_weights,
+    component_score_weights, entropy_weights, importance_report, parse_clip, parse_weights,
+    principal_components, service_importance, unique_names)
+
+DATA = Path(__file__).parents[2] / "data" / "pca"
+UTM = "EPSG:32651"
+
+
+def grid(values, name="", dx=100.0, dy=100.0):
+    values = np.asarray(values, dtype=np.float32)
+    return Grid(values, Template(*values.shape, (5e5, dx, 0, 46e5, 0, -dy), UTM, name), math.nan, name)
+
+
+def surfaces(shape=(60, 80), count=4, seed=0):
+    """Smooth services that share one gradient."""
+    generator = np.random.default_rng(seed)
+    y, x = np.mgrid[:shape[0], :shape[1]]
+    common = np.sin(x / 17) + np.cos(y / 11)
+    return [grid(common * (1 + k / 3) + generator.normal(0, 0.8 + 0.3 * k, shape) + np.sin(x * y / (200 + 90 * k)),
+                 f"service {k + 1}") for k in range(count)]
+
+
+@pytest.fixture(scope="module")
+def arrests():
+    with open(DATA / "usarrests.csv", newline="") as stream:
+        rows = list(csv.reader(stream))
+    return rows[0][1:], np.array([[float(v) for v in row[1:]] for row in rows[1:]])
+
+
+def r_block(title, count):
+    """Numbers printed by R on the lines that follow a title."""
+    lines = (DATA / "usarrests_R.txt").read_text(encoding="utf-8").splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith(title))
+    numbers = []
+    for line in lines[start:]:
+        numbers += [float(v) for v in re.findall(r"(?<![A-Za-z])-?\d+\.\d+(?:e[+-]\d+)?", line)]
+        if len(numbers) >= count:
+            return numbers[:count]
+    raise AssertionError(title)
+
+
+def test_equals_r(arrests):
+    names, values = arrests
+    c = principal_components(values, names)
+    assert c.kmo == pytest.approx(0.65381500627402, rel=1e-8)
+    assert c.msa == pytest.approx(r_block("KMO overall", 5)[1:], rel=1e-8)
+    chi2, p, df = r_block("Bartlett", 3)
+    assert (c.bartlett_chi2, c.bartlett_df) == (pytest.approx(chi2, rel=1e-8), df)
+    assert c.bartlett_p == pytest.approx(p, rel=1e-8)
+    assert c.eigenvalues == pytest.approx(r_block("eigenvalues", 4), rel=1e-8)
+    text = (DATA / "usarrests_R.txt").read_text(encoding="utf-8")
+    for k, name in enumerate(names):
+        rows = re.findall(rf"^{name} +(-?\d.*)$", text, re.M)
+        first, second = ([abs(float(v)) for v in row.split()] for row in rows[:2])
+        assert np.abs(c.vectors[k]) == pytest.approx([*first, *second], rel=1e-8)
+        printed = [abs(float(v)) for v in rows[-1].split()]
+        assert np.abs(c.loadings[k, :2]) == pytest.approx(printed, rel=1e-8)
+    assert c.correlation == pytest.approx(np.corrcoef(values.T))
+
+
+def test_weights_from_rs_numbers(arrests):
+    """Eigenvalue rule keeps the first of R's components (0.98977 < 1); 85 % keeps two."""
+    names, values = arrests
+    first = np.array([0.535899474938155, 0.583183634909671, 0.278190874619433, 0.543432091445683])
+    second = np.array([0.418180865420955, 0.187985604231939, 0.872806193060425, 0.167318635401746])
+    one = principal_components(values, names)
+    two = principal_components(values, names, VARIANCE_RULE)
+    assert (one.kept, two.kept) == (1, 2)
+    assert component_score_weights(one) == pytest.approx(first / first.sum(), rel=1e-8)
+    mixed = first * 2.480241579149493 + second * 0.989765152539841
+    assert component_score_weights(two) == pytest.approx(mixed / mixed.sum(), rel=1e-8)
+    communalities = np.array([0.885381646682318, 0.878514881202783, 0.945940138937778, 0.760170064866452])
+    assert communality_weights(two) == pytest.approx(communalities / communalities.sum(), rel=1e-8)
+
+
+def test_first_component_alone_when_none_passes_one():
+    base = np.array([[1, 1, 1, 1, -1, -1, -1, -1], [1, 1, -1, -1, 1, 1, -1, -1], [1, -1, 1, -1, 1, -1, 1, -1.0]]).T
+    assert principal_components(base, list("abc")).kept == 1
+
+
+def test_grid_means_and_composite_by_hand():
+    a = np.arange(16.0).reshape(4, 4)
+    b = a.T.copy()
+    c = (a * 7) % 5
+    b[0, 0] = np.nan
+    result = service_importance([grid(a, "a"), grid(b, "b"), grid(c, "c")], weighting=EQUAL, grid_size_m=200,
+                                class_count=3, min_valid_share=0.8)
+    na, nb, nc = a / 15, (b - 1) / 14, c / 4
+    composite = (na + nb + nc) / 3
+    assert np.isnan(result.importance.values[0, 0])
+    assert result.importance.values[~np.isnan(b)] == pytest.approx(composite[~np.isnan(b)], rel=1e-6)
+    cells = result.cells
+    assert cells.cell_id.tolist() == [1, 2, 3, 4] and cells.share.tolist() == [0.75, 1, 1, 1]
+    assert cells.used.tolist() == [False, True, True, True]
+    for index, (r, q) in enumerate(((0, 0), (0, 2), (2, 0), (2, 2))):
+        block = ~np.isnan(b[r:r + 2, q:q + 2])
+        for k, values in enumerate((na, nb, nc)):
+            assert cells.means[index, k] == pytest.approx(values[r:r + 2, q:q + 2][block].mean(), rel=1e-6)
+    rows = list(result.rows())
+    assert set(rows[0]) == {"cell_id", "a", "b", "c", "importance", "class"}
+    first = cells.polygons(result.importance.template)[1]
+    assert first.GetEnvelope() == (500200, 500400, 4599800, 4600000)
+
+
+def test_grid_that_is_no_multiple_of_the_cells():
+    shape = (23, 31)
+    values = np.random.default_rng(2).random(shape).astype(np.float32)
+    service = grid(values, "a", dx=30.0, dy=40.0)
+    cells = module._grid_means([values], np.ones(shape, bool), service.template, 250.0, 0.5, Progress())
+    found = dict(zip(zip(cells.row, cells.col), cells.means[:, 0]))
+    for r in range(cells.row.max() + 1):
+        for q in range(cells.col.max() + 1):
+            inside = [values[i, j] for i in range(23) for j in range(31)
+                      if r * 250 <= (i + .5) * 40 < (r + 1) * 250 and q * 250 <= (j + .5) * 30 < (q + 1) * 250]
+            assert found[r, q] == pytest.approx(np.mean(inside), rel=1e-6)
+    share = dict(zip(zip(cells.row, cells.col), cells.share))
+    assert share[0, 0] == 1 and share[3, 0] == pytest.approx(4 * 8 * 1200 / 62500)
+    assert not cells.used[cells.col == 3].all()
+
+
+def test_whole_run_weighs_by_its_grid():
+    services = surfaces()
+    result = service_importance(services, grid_size_m=500)
+    assert result.weights.sum() == pytest.approx(1) and 0 < result.kmo < 1
+    values = np.array([(s.values - s.values.min()) / (s.values.max() - s.values.min()) for s in services],
+                      dtype=np.float64)
+    means = values.reshape(4, 12, 5, 16, 5).mean(axis=(2, 4)).reshape(4, -1).T
+    assert result.cells.means == pytest.approx(means, rel=1e-5)
+    eigenvalues, vectors = np.linalg.eigh(np.corrcoef(means.T))
+    kept = eigenvalues > 1
+    raw = np.abs(vectors[:, kept]) @ eigenvalues[kept]
+    assert result.weights == pytest.approx(raw / raw.sum(), rel=1e-5)
+    expected = np.tensordot(result.weights, values, 1)
+    assert result.importance.values == pytest.approx(expected, rel=1e-5)
+    classes = result.classes.values
+    assert classes.dtype == np.uint8 and set(np.unique(classes)) == {1, 2, 3, 4, 5}
+    assert result.importance.values[classes == 5].min() > result.importance.values[classes == 4].max()
+    html = importance_report(result, [("GRID_SIZE", 500)]).html()
+    for word in ("KMO overall", "Bartlett", "eigenvalue", "loading of service_1", "very important"):
+        assert word in html
+
+
+def test_order_scale_and_turn_do_not_matter():
+    services = surfaces((40, 40))
+    plain = service_importance(services, grid_size_m=500)
+    turned = service_importance(services[::-1], grid_size_m=500)
+    assert turned.weights[::-1] == pytest.approx(plain.weights, rel=1e-9)
+    scaled = service_importance([grid(s.values * 1e4 - 77, s.name) for s in services], grid_size_m=500)
+    assert scaled.weights == pytest.approx(plain.weights, rel=1e-3)
+    transposed = service_importance([grid(s.values.T, s.name) for s in services], grid_size_m=500)
+    assert transposed.weights == pytest.approx(plain.weights, rel=1e-9)
+    assert transposed.importance.values.T == pytest.approx(plain.importance.values)
+
+
+def test_classes_of_the_grid():
+    services = surfaces()
+    result = service_importance(services, grid_size_m=1000, classify_on=GRID_CELLS)
+    blocks = result.classes.values.reshape(6, 10, 8, 10)
+    assert (blocks == blocks[:, :1, :, :1]).all()
+    assert blocks[:, 0, :, 0].reshape(-1).tolist() == result.cells.class_number.tolist()
+
+
+def test_breaks_by_hand_and_clip():
+    services = surfaces()
+    result = service_importance(services, grid_size_m=500, breaks="0.3, 0.4, 0.5, 0.6")
+    values = result.importance.values
+    assert np.array_equal(result.classes.values == 3, (values > 0.4) & (values <= 0.5))
+    clipped = service_importance(services, grid_size_m=500, clip=(1, 99))
+    low, high, limited = clipped.ranges[0]
+    assert low == pytest.approx(np.percentile(services[0].values, 1)) and limited == 96
+    assert high == pytest.approx(np.percentile(services[0].values, 99))
+    assert np.nanmax(clipped.importance.values) <= 1
+    assert parse_clip("") is None and parse_clip("0,5; 99,5") == (0.5, 99.5)
+    for text in ("5", "99, 1", "a, b", "0, 101"):
+        with pytest.raises(InputError, match="CLIP"):
+            parse_clip(text)
+
+
+def test_two_services_and_one():
+    logged = []
+    progress = Progress(log=logged.append)
+    result = service_importance(surfaces(count=2), grid_size_m=500, progress=progress)
+    assert result.weights.tolist() == [0.5, 0.5] and result.kmo == pytest.approx(0.5)
+    assert any("equal weights" in text for text in logged)
+    result = service_importance(surfaces(count=1), grid_size_m=500)
+    assert result.weights.tolist() == [1] and math.isnan(result.kmo)
+    importance_report(result).html()
+
+
+def test_singular_matrices_say_what_happened():
+    a, b, c = surfaces(count=3)
+    twin = service_importance([a, b, grid(a.values * 3 + 1, "twin")], grid_size_m=500)
+    assert math.isnan(twin.kmo) and twin.weights.sum() == pytest.approx(1)
+    assert twin.weights[0] == pytest.approx(twin.weights[2], rel=1e-4)
+    assert any("'service_1' and 'twin' are perfectly correlated" in text for text in twin.warnings)
+    few = service_importance([a, b, c, *surfaces(count=1, seed=9)], grid_size_m=4000)
+    assert any("4 grid cells cannot tell 4 services apart" in text for text in few.warnings)
+    assert few.weights.sum() == pytest.approx(1)
+    assert "not defined" in importance_report(few).html()
+    observations = np.random.default_rng(1).random((50, 2))
+    both = principal_components(np.column_stack([observations, observations.sum(axis=1)]), list("abc"))
+    assert math.isnan(both.kmo) and "linear combination" in both.notes[0]
+
+
+def test_opposed_and_ill_placed_services_are_named():
+    a, b, c = surfaces(count=3)
+    against = grid(-c.values, "against")
+    result = service_importance([a, b, against], grid_size_m=500)
+    assert any("'against' opposes the rest" in text for text in result.warnings)
+    land = np.full((60, 80), 2)
+    land[:, 40:] = 8
+    yields = grid(np.where(land == 8, 5, 1) + np.random.default_rng(0).random((60, 80)), "water yield")
+    cover = Grid(land.astype(np.int32), a.template, -1, "cover")
+    result = service_importance([grid(-yields.values, "habitat"), b, yields], grid_size_m=500, land_cover=cover)
+    named = [text for text in result.warnings if "artificial or mined ground" in text]
+    assert len(named) == 1 and "'water_yield'" in named[0]
+
+
+def test_other_weightings():
+    services = surfaces()
+    manual = service_importance(services, weighting=MANUAL, grid_size_m=500,
+                                weights="service_1=0.45, service 2=0.24, service_3=0.21, service_4=0.10")
+    assert manual.weights == pytest.approx([0.45, 0.24, 0.21, 0.10])
+    assert service_importance(services, weighting=COMMUNALITIES, grid_size_m=500).weights.sum() == pytest.approx(1)
+    entropy = service_importance(services, weighting=ENTROPY, grid_size_m=500)
+    assert entropy.weights == pytest.approx(entropy_weights(entropy.cells.means))
+    hand = np.array([[0.0, 1.0], [0.5, 1.0], [1.0, 2.0]])
+    e1 = -(1 / 3 * math.log(1 / 3) + 2 / 3 * math.log(2 / 3)) / math.log(3)
+    e2 = -(0.5 * math.log(0.25) + 0.5 * math.log(0.5)) / math.log(3)
+    assert entropy_weights(hand) == pytest.approx([(1 - e1) / (2 - e1 - e2), (1 - e2) / (2 - e1 - e2)])
+
+
+def test_texts_of_weights():
+    assert parse_weights("a=1; b=3", ["a", "b"]).tolist() == [0.25, 0.75]
+    assert parse_weights("A=0,5; b=0,5", ["a", "b"]).tolist() == [0.5, 0.5]
+    for text, message in (("a=1", "no weight for b"), ("a=1, x=2", "'x=2' names no service"),
+                          ("a=1, b=-1", "'-1' of b"), ("a=0, b=0", "all weights are 0"), ("a, b", "names no service")):
+        with pytest.raises(InputError, match=message):
+            parse_weights(text, ["a", "b"])
+
+
+def test_names_are_unique_and_leave_the_fields_of_the_grid_alone():
+    assert unique_names(["OUTPUT", "OUTPUT", "output", "class", "", "a b"]) == [
+        "OUTPUT", "OUTPUT_2", "output_3", "class_2", "service", "a_b"]
+
+
+def test_bad_input():
+    a, b, c = surfaces(count=3)
+    flat = grid(np.full((60, 80), 7.0), "carbon")
+    half = a.values.copy()
+    half[:, :40] = np.nan
+    other = b.values.copy()
+    other[:, 40:] = np.nan
+    checker = grid(np.indices((60, 80)).sum(axis=0) % 2, "checker")
+    for services, options, message in (
+            ([], {}, "No service is given"),
+            ([a, b, flat], {}, "'carbon' is 7 everywhere"),
+            ([a, b], {"names": ["x"]}, "1 name.* for 2 services"),
+            ([grid(half, "l"), grid(other, "r")], {}, "No cell of 'l' has a value of all of l, r"),
+            ([a, b, c], {"grid_size_m": 50}, "GRID_SIZE is 50 m"),
+            ([a, b, c], {"grid_size_m": 6000}, "Only 1 grid cell"),
+            ([a, b, checker], {"grid_size_m": 1000}, "'checker' has the same mean in all 48 grid cells"),
+            ([a, b, c], {"min_valid_share": 0}, "valid share"),
+            ([grid(np.where(a.values > 0, 1, 0), "two"), grid(np.where(a.values > 0, 2, 1), "too")], {},
+             "distinct value.*5 classes")):
+        with pytest.raises(InputError, match=message):
+            service_importance(services, **{"grid_size_m": 500, **options})
+    with pytest.raises(Cancelled):
+        service_importance([a, b, c], progress=Progress(cancelled=lambda: True))
+
+
+def test_one_row():
+    services = [grid(np.random.default_rng(k).random((1, 300)), f"s{k}") for k in range(3)]
+    result = service_importance(services, grid_size_m=500, min_valid_share=0.1)
+    assert result.cells.cell_id.size == 60 and (result.classes.values > 0).all()
