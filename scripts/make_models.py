@@ -103,6 +103,8 @@ def step(child_id, key="OUTPUT"):
 def common_numbers(model):
     """Numbers and choices that both models offer, with the paper's values."""
     model.add_input(p.number("GRID_SIZE", "Importance: grid size (m)", 3000, 0))
+    model.add_input(p.text("PATCH_CLASSES", "Patches: importance classes that make them", "4,5", False))
+    model.add_input(p.flag("DIAGONALS", "Patches: cells that meet at a corner are one patch", True))
     model.add_input(p.text("AREA_BANDS", "Patches: limits of small, medium, large (km2)", "1,4,7", False))
     model.add_input(p.number("DISPERSAL_DISTANCE", "Connectivity: dispersal distance (m)", 2500, 0))
     model.add_input(p.number("DISPERSAL_PROBABILITY", "Connectivity: probability at that distance", 0.5, 0, 1))
@@ -120,6 +122,7 @@ def sources_steps(model, services, names):
          "kmo": ("KMO", "KMO"), "weights": ("WEIGHTS_USED", "Weights of the services")})
     model.add_step("patches", "econet:patches", "2 Patches", {
         "CLASSES": step("importance", "OUTPUT_CLASSES"), "IMPORTANCE": step("importance", "OUTPUT_IMPORTANCE"),
+        "PATCH_CLASSES": given("PATCH_CLASSES"), "DIAGONALS": given("DIAGONALS"),
         "AREA_BANDS": given("AREA_BANDS")}, {"patches": ("OUTPUT", "Patches")})
     model.add_step("connectivity", "econet:landscapeconnectivity", "2 Connectivity of the patches", {
         "PATCHES": step("patches"), "DISPERSAL_DISTANCE": given("DISPERSAL_DISTANCE"),
