@@ -45,6 +45,8 @@ FRACTURE_PAIRS = (
     Field("fracture_id", int), Field("mine", str), Field("corridor_id", int), Field("source_a", int),
     Field("source_b", int), Field("class", str), Field("crossing_m", float), Field("cost_share", float))
 
+WATERSHEDS = _fields(float, "area_km2 covered_km2 precipitation_mm pet_mm aet_mm yield_mm yield_m3")
+
 
 def importance_grid(services):
     """Fields of the importance grid: one per service between the fixed ones."""

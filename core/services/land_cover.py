@@ -4,14 +4,21 @@ No land-cover product tells pits, dumps and restored mines apart as the other st
 layer of mines is burnt into the map first.
 """
 
+from pathlib import Path
+
 import numpy as np
 
-from .. import tables
+from .. import tables, vector
 from ..errors import InputError
+from ..mines import FEATURES
 from ..progress import SILENT
+from ..raster import Template
 
 CODE = tables.Column("land_cover", "integer", aliases=("lucode", "lulc_code", "lulc", "code"))
 
+RESTORED = "restored"
+_MINE_COLUMNS = [tables.Column("feature", "text", choices=(*FEATURES, RESTORED)),
+                 tables.Column("land_cover", "integer", aliases=("lucode", "code"))]
 _BLOCK_CELLS = 1 << 20
 _NAMED_AT_MOST = 5
 
@@ -97,3 +104,111 @@ def _missing_codes(missing, layer, table_name):
 def values_by_class(rows, values):
     """A float32 map of one value per class; NaN where ``rows`` (of `class_rows`) is -1."""
     return np.append(np.asarray(values, dtype=np.float32), np.float32(np.nan))[rows]
+
+
+# mines -------------------------------------------------------------------------------------------
+
+def default_mine_codes():
+    """The shipped codes of burnt-in mines; ours, chosen beside CLCD's 1 to 9."""
+    return tables.read_csv(Path(__file__).parent / "defaults" / "mine_codes.csv", "mine_codes.csv (shipped)")
+
+
+def read_mine_codes(table=None):
+    """A table of mine codes with every cell checked, as `tables.Table`; see `burn_mines`."""
+    parsed = tables.parse(table or default_mine_codes(), _MINE_COLUMNS)
+    features = [row["feature"] for row in parsed.rows]
+    for index, feature in enumerate(features):
+        if feature in features[:index]:
+            raise parsed.error(index, "feature", "has a row already; keep one row per feature.")
+    return parsed
+
+
+def burn_mines(land_cover, mines, table=None, progress=SILENT):
+    """The land cover with mines in it.
+
+    Parameters
+    ----------
+    land_cover : raster.Grid
+        Whole-number codes.
+    mines : list of mines.Mine
+        In the CRS of the land cover. A mine whose state is restored takes the code of
+        ``restored``, any other that of its feature.
+    table : tables.RawTable, optional
+        ``feature, land_cover``; features are pit, dump, subsidence, plant and restored. Where
+        mines overlap, the feature that stands higher in the table wins, whatever the order of
+        the layer. Default the shipped one: pit, dump, plant, subsidence, restored.
+
+    Returns
+    -------
+    raster.Grid
+        int32; a cell belongs to a mine that holds its centre, and keeps no value where the land
+        cover has none.
+
+    Raises
+    ------
+    InputError
+        When the table lacks a feature of a mine, or no mine lies on the map.
+
+    Notes
+    -----
+    9 bytes per cell.
+    """
+    parsed = read_mine_codes(table)
+    rank = {row["feature"]: index for index, row in enumerate(parsed.rows)}
+    kinds = [RESTORED if mine.state == RESTORED else mine.feature for mine in mines]
+    for mine, kind in zip(mines, kinds):
+        if kind not in rank:
+            raise InputError(f"Table '{parsed.name}' has no row for feature '{kind}', which mine '{mine.name}' is: "
+                             f"add the row with the land-cover code to give it.")
+    codes = [row["land_cover"] for row in parsed.rows]
+    template, valid = land_cover.template, land_cover.valid
+    values = np.where(valid, land_cover.values, land_cover.nodata if land_cover.nodata is not None else 0)
+    result = values.astype(np.int32)
+    _warn_of_shared_codes(land_cover, valid, {codes[rank[kind]]: kind for kind in kinds}, progress)
+
+    claims = np.zeros(template.shape, dtype=np.uint8)
+    missed = []
+    for number, (kind, mine) in enumerate(sorted(zip(kinds, mines), key=lambda pair: -rank[pair[0]])):
+        block, part = cells_under(mine.geometry, template)
+        inside = None if part is None else vector.rasterize([mine.geometry], part, dtype=np.uint8) > 0
+        if inside is None or not inside.any():
+            missed.append(mine.name)
+        else:
+            inside &= valid[block]
+            result[block][inside] = codes[rank[kind]]
+            claims[block][inside] += claims[block][inside] < 2
+        progress((number + 1) / len(mines))
+    if len(missed) == len(mines):
+        raise InputError(f"None of the {len(mines)} mine(s) holds the centre of a cell of '{land_cover.name}': choose "
+                         f"maps of one area, or a finer land cover.")
+    if missed:
+        progress.warn(f"{len(missed)} mine(s) lie beyond '{land_cover.name}' or between the centres of its cells and "
+                      f"are not in the map: {', '.join(missed[:5])}{' ...' if len(missed) > 5 else ''}.")
+    shared = np.count_nonzero(claims > 1)
+    if shared:
+        order = ", ".join(row["feature"] for row in parsed.rows)
+        progress.log(f"{shared} cell(s) lie under several mines; the feature that stands higher in "
+                     f"'{parsed.name}' was taken ({order}).")
+    progress.log(f"{np.count_nonzero(claims)} cell(s) of '{land_cover.name}' were given the code of a mine.")
+    return land_cover.like(result, land_cover.nodata, f"{land_cover.name} with mines")
+
+
+def _warn_of_shared_codes(land_cover, valid, kind_of, progress):
+    for code, kind in kind_of.items():
+        count = np.count_nonzero(valid & (land_cover.values == code))
+        if count:
+            progress.warn(f"Land cover '{land_cover.name}' already has code {code} on {count} cell(s): they cannot be "
+                          f"told from '{kind}' mines afterwards; give other codes in MINE_CODES unless this is meant.")
+
+
+def cells_under(geometry, template):
+    """The slices and the template of the cells under a geometry's box; None, None where they do not meet."""
+    left, right, bottom, top = geometry.GetEnvelope()
+    (first, last), (west, east) = template.row_col([left, right], [top, bottom])
+    first, last = max(0, int(first)), min(template.rows, int(last) + 1)
+    west, east = max(0, int(west)), min(template.cols, int(east) + 1)
+    if first >= last or west >= east:
+        return None, None
+    x, dx, _, y, _, dy = template.transform
+    part = Template(last - first, east - west, (x + west * dx, dx, 0.0, y + first * dy, 0.0, dy), template.crs)
+    return (slice(first, last), slice(west, east)), part

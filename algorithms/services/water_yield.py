@@ -1,0 +1,59 @@
+"""Toolbox step: annual water yield and actual evapotranspiration, by cell and by watershed."""
+
+from ...core.raster import QUANTITY, align, read_classes
+from ...core.services.water_yield import BUDYKO, DEPTH_UNITS, read_annual, read_table, water_yield
+from .. import fields
+from .. import parameters as p
+from ..base import EcoNetAlgorithm
+from ..compat import GEOMETRY
+
+
+class WaterYield(EcoNetAlgorithm):
+    ID = "wateryield"
+    NAME = "Water yield"
+    GROUP = "services"
+    CORE = "services.water_yield"
+    TEMPLATE = ("LAND_COVER",)
+    STYLES = {"OUTPUT_YIELD": "water_yield", "OUTPUT_EVAPOTRANSPIRATION": "evapotranspiration"}
+
+    def definitions(self):
+        return [
+            p.raster("LAND_COVER", "Land cover"),
+            p.raster("PRECIPITATION", "Precipitation (mm a year, or twelve monthly bands)"),
+            p.raster("EVAPOTRANSPIRATION", "Reference evapotranspiration (mm a year, or twelve monthly bands)"),
+            p.raster("SOIL_DEPTH", "Depth to the layer that stops roots"),
+            p.raster("PLANT_AVAILABLE_WATER", "Plant-available water content (0 to 1)"),
+            p.vector("WATERSHEDS", "Watersheds", p.POLYGON, optional=True),
+            p.table("BIOPHYSICAL_TABLE", "Biophysical table (land_cover, kc, root_depth_mm, vegetated)"),
+            p.number("SEASONALITY", "Seasonality Z", 12.0, 1.0, 30.0),
+            p.preset(),
+            p.preset_choice("BUDYKO", "Budyko curve", BUDYKO),
+            p.choice("DEPTH_UNIT", "Unit of the soil depth", DEPTH_UNITS),
+            p.raster_output("OUTPUT_YIELD", "Water yield (mm a year)"),
+            p.raster_output("OUTPUT_EVAPOTRANSPIRATION", "Actual evapotranspiration (mm a year)"),
+            p.vector_output("OUTPUT_WATERSHEDS", "Watersheds with water yield", p.POLYGON, optional=True),
+        ]
+
+    def validate(self, job):
+        read_table(job.table("BIOPHYSICAL_TABLE"))
+
+    def execute(self, job):
+        template = job.template()
+        result = water_yield(
+            read_classes(job.raster("LAND_COVER")),
+            read_annual(job.raster("PRECIPITATION"), template, job.progress),
+            read_annual(job.raster("EVAPOTRANSPIRATION"), template, job.progress),
+            align(job.raster("SOIL_DEPTH"), template, QUANTITY, job.progress),
+            align(job.raster("PLANT_AVAILABLE_WATER"), template, QUANTITY, job.progress),
+            job.table("BIOPHYSICAL_TABLE"), job.number("SEASONALITY"),
+            [None, *BUDYKO][job.choice("BUDYKO")], job.choice("PRESET"), DEPTH_UNITS[job.choice("DEPTH_UNIT")],
+            job.features("WATERSHEDS"), job.progress)
+        job.write_raster("OUTPUT_YIELD", result.water_yield)
+        job.write_raster("OUTPUT_EVAPOTRANSPIRATION", result.evapotranspiration)
+        if job.given("WATERSHEDS"):
+            own = fields.names(fields.WATERSHEDS)
+            schema = [field for field in job.schema("WATERSHEDS") if field.name not in own]
+            rows = [(watershed.geometry, {**watershed.attributes, **vars(watershed)})
+                    for watershed in result.watersheds]
+            job.write_features("OUTPUT_WATERSHEDS", [*schema, *fields.WATERSHEDS], GEOMETRY.MultiPolygon,
+                               template.crs, rows)
