@@ -1,0 +1,583 @@
+"""Runs the bundled models with qgis_process and shows their results; started by scripts/demo.
+
+    demo.py [study ...]        all studies, or those named (mining_city, zion)
+
+Which layer belongs to which group, and how it looks, is read from the models: a model's output
+comes from a child, the child is an algorithm of ours, and that has a group and styles.
+"""
+
+import html
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from load_econet import ROOT, load_econet
+
+load_econet()
+
+from qgis.core import (  # noqa: E402
+    QgsApplication, QgsBookmark, QgsCoordinateReferenceSystem, QgsCoordinateTransform, QgsFillSymbol,
+    QgsHillshadeRenderer, QgsLayoutExporter, QgsLayoutItemLabel, QgsLayoutItemLegend,
+    QgsLayoutItemMap, QgsLayoutItemScaleBar, QgsLayoutPoint, QgsLayoutSize, QgsLegendStyle,
+    QgsLineSymbol, QgsMapLayerLegendUtils, QgsPrintLayout, QgsProcessingModelAlgorithm, QgsProject,
+    QgsRasterLayer, QgsRectangle, QgsReferencedRectangle, QgsSingleSymbolRenderer, QgsUnitTypes,
+    QgsVectorLayer, QgsWkbTypes)
+from qgis.PyQt.QtCore import Qt  # noqa: E402
+from qgis.PyQt.QtGui import QColor, QFont  # noqa: E402
+
+from econet.algorithms import styling  # noqa: E402
+from econet.algorithms.base import GROUPS  # noqa: E402
+from econet.algorithms.provider import MODELS, algorithm_classes  # noqa: E402
+
+OUTPUT = ROOT / "demo-output"
+DPI = 110
+MILLIMETRES = QgsUnitTypes.LayoutUnit.LayoutMillimeters
+
+
+# what is run -------------------------------------------------------------------------------------
+
+@dataclass
+class Study:
+    """One landscape: a bundled model and its maps.
+
+    ``parameters`` are those of the model; ``context`` are input layers for the project, of which
+    vector layers also lie under the last map: title to (source, colour or name of a style).
+    """
+
+    name: str
+    title: str
+    model: str
+    note: str
+    parameters: dict
+    relief: Path
+    context: dict = field(default_factory=dict)
+
+    @property
+    def folder(self):
+        return OUTPUT / self.name
+
+
+CITY = ROOT / "examples" / "mining_city"
+ZION = ROOT / "examples" / "zion"
+
+
+def city_layer(name):
+    return f"{CITY / 'city.gpkg'}|layername={name}"
+
+
+ROAD, MINE = "#3c3c3c", "#4a2c5e"
+
+STUDIES = [
+    Study(
+        "mining_city", "Mining city", "ecologicalnetwork",
+        "An artificial mining city made by a script of the project; no place on earth.",
+        {
+            "LAND_COVER": CITY / "land_cover.tif",
+            "DEM": CITY / "dem.tif",
+            "PRECIPITATION": CITY / "precipitation_annual.tif",
+            "EVAPOTRANSPIRATION": CITY / "evapotranspiration_annual.tif",
+            "SOIL_DEPTH": CITY / "soil_depth.tif",
+            "PLANT_AVAILABLE_WATER": CITY / "plant_available_water.tif",
+            "NDVI": CITY / "ndvi.tif",
+            "NIGHT_LIGHT": CITY / "night_light.tif",
+            "WATER": city_layer("water"),
+            "MOTORWAYS": city_layer("motorways"),
+            "HIGHWAYS": city_layer("highways"),
+            "MINES": city_layer("mines"),
+            "AREA_OF_LANDSCAPE": 1080,
+        },
+        CITY / "dem.tif",
+        {"Roads": (city_layer("roads"), ROAD), "Mines": (city_layer("mines"), MINE),
+         "Land cover": (CITY / "land_cover.tif", "land_cover")}),
+    Study(
+        "zion", "Zion", "networkfromlandcover",
+        "Zion National Park and its surroundings, Utah: real land cover (NLCD 2011) and SRTM; its "
+        "developed strips stand for roads.",
+        {
+            "LAND_COVER": ZION / "land_cover.tif",
+            "DEM": ZION / "srtm.tif",
+            "ROADS": ZION / "roads.gpkg",
+            "ROAD_CLASS_FIELD": "class",
+            "WATER_CODES": "11",
+            "THREAT_TABLE": ZION / "tables" / "threats.csv",
+            "SENSITIVITY_TABLE": ZION / "tables" / "sensitivity.csv",
+            "CARBON_TABLE": ZION / "tables" / "carbon.csv",
+            "FACTOR_TABLE": ZION / "tables" / "resistance.csv",
+            "AREA_OF_LANDSCAPE": 1449.4,
+        },
+        ZION / "srtm.tif",
+        {"Roads (developed strips)": (ZION / "roads.gpkg", ROAD),
+         "Land cover (NLCD)": (ZION / "land_cover.tif", None)}),
+]
+
+# Layers of each map, uppermost first: (algorithm, output) of a model's child, or a study's context.
+STAGES = {
+    "sources": ("Ecological sources", [
+        ("selectsources", "OUTPUT"), ("serviceimportance", "OUTPUT_CLASSES")]),
+    "resistance": ("Resistance surface", [
+        ("resistancesurface", "OUTPUT")]),
+    "corridors": ("Corridors, important and general", [
+        ("gravitymodel", "OUTPUT"), ("selectsources", "OUTPUT"), "relief"]),
+    "breakpoints": ("Breakpoints and fracture surfaces", [
+        ("breakpoints", "OUTPUT"), ("fracturesurfaces", "OUTPUT"), ("gravitymodel", "OUTPUT"),
+        "context", ("selectsources", "OUTPUT"), "relief"]),
+}
+
+
+# Ticked when the project opens.
+SHOWN = {("selectsources", "OUTPUT"), ("gravitymodel", "OUTPUT"), ("breakpoints", "OUTPUT"),
+         ("fracturesurfaces", "OUTPUT")}
+
+
+# the models --------------------------------------------------------------------------------------
+
+@dataclass
+class Output:
+    """A layer or report that a model leaves."""
+
+    key: str
+    title: str
+    path: Path
+    algorithm: str
+    child_output: str
+    group: str
+    style: str
+
+
+EXTENSIONS = {"rasterDestination": "tif", "sink": "gpkg", "vectorDestination": "gpkg",
+              "fileDestination": "html"}
+
+
+def model_outputs(study):
+    """Every layer and report of a study's model, with the group and style of the step that makes it."""
+    model = QgsProcessingModelAlgorithm()
+    path = MODELS / f"{study.model}.model3"
+    if not model.fromFile(str(path)):
+        sys.exit(f"The model {path} cannot be read.")
+    classes = {item.ID: item for item in algorithm_classes()}
+    outputs = []
+    for definition in model.destinationParameterDefinitions():
+        extension = EXTENSIONS.get(definition.type())
+        if extension is None:
+            continue
+        child_id, name = definition.name().split(":", 1)
+        child = model.childAlgorithm(child_id)
+        made = child.modelOutputs()[name].childOutputName()
+        step = classes.get(child.algorithmId().split(":")[-1])
+        slug = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+        outputs.append(Output(
+            definition.name(), definition.description() or name, study.folder / f"{slug}.{extension}",
+            step.ID if step else child.algorithmId(), made, step.GROUP if step else "workflows",
+            step.STYLES.get(made) if step else None))
+    return outputs
+
+
+@dataclass
+class Run:
+    """What a run of a model told: numbers and texts by key, seconds by step, and all lines."""
+
+    results: dict
+    steps: list
+    lines: list
+    seconds: float
+
+
+def run_model(study, outputs):
+    """Run a model with qgis_process; its log goes to log.txt and its steps to the terminal."""
+    study.folder.mkdir(parents=True)
+    arguments = []
+    for key, value in study.parameters.items():
+        if str(value).startswith(str(ROOT)) and not file_of(value).exists():
+            sys.exit(f"{file_of(value)} is missing: the checkout is not complete.")
+        arguments.append(f"{key}={value}")
+    arguments += [f"{output.key}={output.path}" for output in outputs]
+    command = ["stdbuf", "-oL", os.environ["QGIS_PROCESS"], "--verbose", "run",
+               f"econet:{study.model}", "--", *arguments]
+    started, lines = time.monotonic(), []
+    with open(study.folder / "log.txt", "w", encoding="utf-8") as log, subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8",
+            errors="replace") as process:
+        for line in process.stdout:
+            log.write(line)
+            lines.append(line.rstrip("\n"))
+            step = re.search(r"Running (.*) \[(\d+)/(\d+)\]", line)
+            if step:
+                print(f"  {step.group(2):>2}/{step.group(3)} {step.group(1)}", flush=True)
+    if process.returncode:
+        print("\n".join(lines[-30:]), file=sys.stderr)
+        sys.exit(f"econet:{study.model} failed; the whole log is {study.folder / 'log.txt'}")
+    return Run(results_of(lines), steps_of(lines), lines, time.monotonic() - started)
+
+
+def results_of(lines):
+    """Keys and values after the heading `Results` of qgis_process."""
+    start = max((index for index, line in enumerate(lines) if line == "Results"), default=len(lines))
+    pairs = (line.split(":\t", 1) for line in lines[start:] if ":\t" in line)
+    return {key: value for key, value in pairs}
+
+
+def steps_of(lines):
+    """Names and seconds of a model's steps from its verbose log."""
+    steps, name = [], ""
+    for line in lines:
+        running = re.search(r"Running (.*) \[\d+/\d+\]", line)
+        if running:
+            name = running.group(1)
+        took = re.search(r"Execution took ([\d.]+)\s*(m?s)", line)
+        if took and name:
+            steps.append((name, float(took.group(1)) / (1000 if took.group(2) == "ms" else 1)))
+            name = ""
+    return steps
+
+
+# the project -------------------------------------------------------------------------------------
+
+def file_of(source):
+    """The file of a layer's source, which may name a layer in it."""
+    return Path(str(source).split("|")[0])
+
+
+def load(source, title, style=None):
+    """A layer for the project in one of the plugin's styles, or in one colour (`#rrggbb`)."""
+    kind = QgsRasterLayer if file_of(source).suffix == ".tif" else QgsVectorLayer
+    layer = kind(str(source), title)
+    if not layer.isValid():
+        sys.exit(f"{source} is not a layer that QGIS opens.")
+    if style and style.startswith("#"):
+        layer.setRenderer(QgsSingleSymbolRenderer(one_colour(layer.geometryType(), style)))
+    elif style:
+        styling.apply(layer, style)
+    return layer
+
+
+def one_colour(geometry_type, colour):
+    if geometry_type == QgsWkbTypes.GeometryType.PolygonGeometry:
+        faint = QColor(colour)
+        faint.setAlpha(110)
+        return QgsFillSymbol.createSimple({
+            "color": faint.name(QColor.NameFormat.HexArgb), "outline_color": colour, "outline_width": "0.2"})
+    return QgsLineSymbol.createSimple({"color": colour, "width": "0.35"})
+
+
+def relief_layer(study):
+    layer = load(study.relief, "Relief")
+    # A DEM in degrees has metres upwards: about 111 km to a degree.
+    renderer = QgsHillshadeRenderer(layer.dataProvider(), 1, 315, 45)
+    renderer.setZFactor(1.5 / 111320 if layer.crs().isGeographic() else 1.5)
+    renderer.setMultiDirectional(True)
+    layer.setRenderer(renderer)
+    layer.setOpacity(0.35)
+    return layer
+
+
+def add_study(project, study, outputs):
+    """Groups and layers of a study; returns the layers by (algorithm, output), `context`, `relief`."""
+    top = project.layerTreeRoot().addGroup(study.title)
+    layers = {"context": []}
+
+    def add(group, layer, visible):
+        project.addMapLayer(layer, False)
+        node = group.addLayer(layer)
+        node.setItemVisibilityChecked(visible)
+        node.setExpanded(False)
+
+    for key in reversed(list(GROUPS)):
+        shown = [output for output in outputs if output.group == key and output.path.suffix != ".html"]
+        if not shown:
+            continue
+        group = top.addGroup(GROUPS[key])
+        for output in shown:
+            layer = load(output.path, output.title, output.style)
+            layers[output.algorithm, output.child_output] = layer
+            add(group, layer, (output.algorithm, output.child_output) in SHOWN)
+    group = top.addGroup("Inputs")
+    for title, (path, style) in study.context.items():
+        layer = load(path, title, style)
+        if isinstance(layer, QgsVectorLayer):
+            layers["context"].append(layer)
+        add(group, layer, isinstance(layer, QgsVectorLayer))
+    layers["relief"] = relief_layer(study)
+    add(group, layers["relief"], True)
+    return layers
+
+
+# the maps ----------------------------------------------------------------------------------------
+
+def stage_title(stage, layers):
+    """A stage's title; a chain without mines has no fracture surfaces."""
+    title = STAGES[stage][0]
+    return title if ("fracturesurfaces", "OUTPUT") in layers else title.replace(" and fracture surfaces", "")
+
+
+def stage_layers(layers, wanted):
+    found = []
+    for key in wanted:
+        item = layers.get(key)
+        found += item if isinstance(item, list) else [item] if item is not None else []
+    return found
+
+
+def add_map(project, study, layers, stage):
+    """A print layout of one stage: title, map, legend, scale bar and a note."""
+    shown = stage_layers(layers, STAGES[stage][1])
+    frame = layers["resistancesurface", "OUTPUT"]
+    layout = QgsPrintLayout(project)
+    layout.initializeDefaults()
+    layout.setName(f"{study.title}: {stage}")
+    layout.renderContext().setDpi(DPI)
+
+    def place(item, x, y, width, height):
+        layout.addLayoutItem(item)
+        item.attemptMove(QgsLayoutPoint(x, y, MILLIMETRES))
+        item.attemptResize(QgsLayoutSize(width, height, MILLIMETRES))
+        return item
+
+    def text(words, size, x, y, width, height, bold=False):
+        label = QgsLayoutItemLabel(layout)
+        label.setText(words)
+        font = QFont("DejaVu Sans", size)
+        font.setBold(bold)
+        label.setFont(font)
+        return place(label, x, y, width, height)
+
+    text(f"{study.title}: {stage_title(stage, layers).lower()}", 17, 8, 5, 280, 10, bold=True)
+    width, height = 212, 176
+    item = place(QgsLayoutItemMap(layout), 8, 18, width, height)
+    item.setCrs(frame.crs())
+    item.setLayers(shown)
+    item.setKeepLayerSet(True)
+    extent = fitted(frame.extent(), width / height)
+    item.setExtent(extent)
+    item.setFrameEnabled(True)
+    item.setBackgroundColor(QColor("#fbfbf8"))
+
+    legend = QgsLayoutItemLegend(layout)
+    legend.setLinkedMap(item)
+    legend.setAutoUpdateModel(False)
+    root = legend.model().rootGroup()
+    root.clear()
+    for layer in shown:
+        if layer is not layers["relief"]:
+            hide_band_name(legend, root.addLayer(layer))
+    for style, size in ((QgsLegendStyle.Style.Title, 11), (QgsLegendStyle.Style.Subgroup, 9),
+                        (QgsLegendStyle.Style.SymbolLabel, 8)):
+        legend.setStyleFont(style, QFont("DejaVu Sans", size))
+    place(legend, 223, 18, 68, 120)
+    legend.adjustBoxSize()
+
+    bar = QgsLayoutItemScaleBar(layout)
+    bar.setLinkedMap(item)
+    bar.setStyle("Single Box")
+    bar.setUnits(QgsUnitTypes.DistanceUnit.DistanceKilometers)
+    bar.setUnitLabel("km")
+    bar.setUnitsPerSegment(5 if extent.width() > 20000 else 1)
+    bar.setNumberOfSegments(2)
+    bar.setNumberOfSegmentsLeft(0)
+    bar.setFont(QFont("DejaVu Sans", 8))
+    place(bar, 225, 176, 60, 12)
+    text(study.note, 7, 8, 197, 280, 10)
+    project.layoutManager().addLayout(layout)
+    return layout
+
+
+def hide_band_name(legend, node):
+    """Leave out the line `Band 1 (Gray)` that QGIS puts over a raster's classes."""
+    nodes = legend.model().layerOriginalLegendNodes(node)
+    kept = [index for index, item in enumerate(nodes)
+            if not str(item.data(Qt.ItemDataRole.DisplayRole)).startswith("Band 1")]
+    if len(kept) < len(nodes):
+        QgsMapLayerLegendUtils.setLegendNodeOrder(node, kept)
+        legend.model().refreshLayerLegend(node)
+
+
+def fitted(extent, ratio):
+    """An extent grown a little, and to the ratio of width to height of the map's frame."""
+    width = 1.03 * max(extent.width(), extent.height() * ratio)
+    centre = extent.center()
+    return QgsRectangle.fromCenterAndSize(centre, width, width / ratio)
+
+
+def export(layout, path):
+    # Rather than exportToImage, which also tries to georeference the picture.
+    image = QgsLayoutExporter(layout).renderPageToImage(0, dpi=DPI)
+    if not image.save(str(path)):
+        sys.exit(f"The map {path} could not be written.")
+
+
+# what is told ------------------------------------------------------------------------------------
+
+def result(run, name):
+    """A number or text among a run's results, whatever the child that gave it."""
+    for key, value in run.results.items():
+        if key.split(":")[-1] == name:
+            return value
+    return "-"
+
+
+def summary(layers, run):
+    """The rows of the printed table: label to text."""
+    def features(algorithm):
+        layer = layers.get((algorithm, "OUTPUT"))
+        return list(layer.getFeatures()) if layer is not None else None
+
+    rows = {}
+    sources, corridors = features("selectsources"), features("gravitymodel")
+    rows["sources"] = str(len(sources))
+    rows["corridors"] = str(len(corridors))
+    kept = [feature for feature in corridors if not feature["redundant"]]
+    rows["important"] = str(sum(feature["class"] == "important" for feature in kept))
+    rows["redundant"] = str(len(corridors) - len(kept))
+    points = features("breakpoints")
+    rows["breakpoints (on important)"] = (
+        f"{len(points)} ({sum(point['class'] == 'important' for point in points)})")
+    surfaces = features("fracturesurfaces")
+    rows["fracture surfaces"] = "-" if surfaces is None else str(len(surfaces))
+    for label, name in (("KMO", "kmo"), ("weights", "weights"), ("PC", "pc")):
+        rows[label] = result(run, name)
+    return rows
+
+
+def table(told):
+    """The one table: a column per study; a row per figure, then per step its seconds."""
+    labels = list(dict.fromkeys(label for rows, _ in told.values() for label in rows))
+    lines = [["", *(study.title for study in told_studies(told))]]
+    for label in labels:
+        lines.append([label, *(rows.get(label, "-") for rows, _ in told.values())])
+    steps = list(dict.fromkeys(name for _, run in told.values() for name, _ in run.steps))
+    for step in steps:
+        cells = []
+        for _, run in told.values():
+            seconds = [taken for name, taken in run.steps if name == step]
+            cells.append(f"{sum(seconds):.1f} s" if seconds else "-")
+        lines.append([step, *cells])
+    lines.append(["whole model", *(f"{run.seconds:.1f} s" for _, run in told.values())])
+    return lines
+
+
+def told_studies(told):
+    return [study for study in STUDIES if study.name in told]
+
+
+def print_table(lines):
+    widths = [max(len(row[column]) for row in lines) for column in range(len(lines[0]))]
+    print()
+    for number_, row in enumerate(lines):
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+        if number_ == 0:
+            print("  ".join("-" * width for width in widths))
+    print()
+
+
+PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>EcoNet demo</title><style>
+body {{ font: 15px/1.5 "DejaVu Sans", sans-serif; max-width: 1200px; margin: 2em auto; padding: 0 1em; color: #222 }}
+table {{ border-collapse: collapse }} td, th {{ padding: .2em .9em; border-bottom: 1px solid #ddd; text-align: left }}
+img {{ max-width: 100%; border: 1px solid #ccc; margin: .5em 0 1.5em }}
+</style></head><body>
+<h1>EcoNet: two ecological networks</h1>
+<p>Made by <code>scripts/demo</code>. The project <a href="econet.qgz">econet.qgz</a> holds every layer.</p>
+<table>{rows}</table>
+{studies}
+</body></html>
+"""
+
+
+def page(lines, studies, reports):
+    rows = "".join(
+        "<tr>" + "".join(f"<{'td' if index else 'th'}>{html.escape(cell)}</{'td' if index else 'th'}>"
+                         for cell in row) + "</tr>" for index, row in enumerate(lines))
+    parts = []
+    for study in studies:
+        parts.append(f"<h2>{html.escape(study.title)}</h2><p>{html.escape(study.note)}</p>")
+        links = " · ".join(f'<a href="{study.name}/{path.name}">{html.escape(title)}</a>'
+                           for title, path in reports[study.name])
+        parts.append(f"<p>{links}</p>" if links else "")
+        for stage, (title, _) in STAGES.items():
+            parts.append(f'<h3>{html.escape(title)}</h3><img src="maps/{study.name}_{stage}.png" '
+                         f'alt="{html.escape(study.title)}: {html.escape(title)}">')
+    return PAGE.format(rows=rows, studies="\n".join(parts))
+
+
+def check_project(path):
+    """Open the project as a user would, and refuse to be content with a broken layer."""
+    project = QgsProject()
+    if not project.read(str(path)):
+        sys.exit(f"{path} does not open.")
+    broken = [layer.name() for layer in project.mapLayers().values() if not layer.isValid()]
+    if broken:
+        sys.exit(f"{path} opens with broken layers: {', '.join(broken)}.")
+
+
+def clear(studies):
+    """Remove what an earlier demo left, and nothing else."""
+    for folder in [study.folder for study in studies] + [OUTPUT / "maps"]:
+        shutil.rmtree(folder, ignore_errors=True)
+    for name in ("econet.qgz", "index.html"):
+        (OUTPUT / name).unlink(missing_ok=True)
+
+
+def main(names):
+    started = time.monotonic()
+    unknown = set(names) - {study.name for study in STUDIES}
+    if unknown:
+        sys.exit(f"No study is called {', '.join(sorted(unknown))}; there are "
+                 f"{', '.join(study.name for study in STUDIES)}.")
+    studies = [study for study in STUDIES if not names or study.name in names]
+    application = QgsApplication([], False)
+    application.initQgis()
+    clear(studies)
+    (OUTPUT / "maps").mkdir(parents=True)
+    project = QgsProject.instance()
+    project.setTitle("EcoNet demo")
+    # The landscapes lie on two sides of the earth; each map has the CRS of its own landscape.
+    project.setCrs(QgsCoordinateReferenceSystem("EPSG:3857"))
+    told, reports = {}, {}
+    for study in studies:
+        print(f"{study.title}: econet:{study.model}", flush=True)
+        outputs = model_outputs(study)
+        run = run_model(study, outputs)
+        layers = add_study(project, study, outputs)
+        for stage in STAGES:
+            layout = add_map(project, study, layers, stage)
+            export(layout, OUTPUT / "maps" / f"{study.name}_{stage}.png")
+        add_bookmark(project, study, layers["resistancesurface", "OUTPUT"])
+        told[study.name] = summary(layers, run), run
+        reports[study.name] = [(output.title, output.path) for output in outputs
+                               if output.path.suffix == ".html"]
+    show_first(project, studies)
+    project.write(str(OUTPUT / "econet.qgz"))
+    check_project(OUTPUT / "econet.qgz")
+    lines = table(told)
+    (OUTPUT / "index.html").write_text(page(lines, studies, reports), encoding="utf-8")
+    print_table(lines)
+    print(f"demo-output/index.html shows the maps, demo-output/econet.qgz holds the layers "
+          f"({time.monotonic() - started:.0f} s).")
+    project.clear()
+    application.exitQgis()
+
+
+def add_bookmark(project, study, layer):
+    bookmark = QgsBookmark()
+    bookmark.setName(study.title)
+    bookmark.setExtent(QgsReferencedRectangle(layer.extent(), layer.crs()))
+    project.bookmarkManager().addBookmark(bookmark)
+
+
+def show_first(project, studies):
+    """Open on the first landscape; the other is a bookmark and a tick away."""
+    bookmark = project.bookmarkManager().bookmarks()[0]
+    rectangle = bookmark.extent()
+    change = QgsCoordinateTransform(rectangle.crs(), project.crs(), project)
+    project.viewSettings().setDefaultViewExtent(
+        QgsReferencedRectangle(change.transformBoundingBox(rectangle), project.crs()))
+    for study in studies[1:]:
+        project.layerTreeRoot().findGroup(study.title).setExpanded(False)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
