@@ -1,0 +1,58 @@
+"""Carbon against InVEST 3.20.2, a sum by hand, and bad tables."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from econet.core import tables
+from econet.core.errors import InputError
+from econet.core.raster import Grid, RasterSource, Template, read, read_classes
+from econet.core.services.carbon_storage import carbon_change, carbon_storage
+
+INVEST = Path(__file__).resolve().parents[2] / "data" / "invest_synth"
+TEMPLATE = Template(2, 3, (500000.0, 10.0, 0.0, 4600000.0, 0.0, -40.0), "EPSG:32651", "cover")
+TEXT = "land_cover,above,below,soil,dead\n1,48.5,14.1,96.3,3.1\n2,0,0,0.25,0\n"
+
+
+def cover(values):
+    return Grid(np.asarray(values, dtype=np.int32), TEMPLATE, -9, "cover")
+
+
+def test_equals_invest_on_every_cell():
+    result = carbon_storage(read_classes(RasterSource(str(INVEST / "inputs/lulc.tif"))),
+                            tables.read_csv(INVEST / "inputs/carbon.csv"))
+    expected = read(RasterSource(str(INVEST / "expected/carbon_c_storage_bas.tif"))).floats(np.float64)
+    np.testing.assert_allclose(result.values, expected, rtol=1e-5, atol=0)
+    assert result.values.dtype == np.float32
+
+
+def test_the_four_pools_add_up_and_nodata_stays():
+    result = carbon_storage(cover([[1, 2, -9], [2, 2, 1]]), tables.parse_csv(TEXT, "t"))
+    np.testing.assert_allclose(result.values, [[162, 0.25, np.nan], [0.25, 0.25, 162]], rtol=1e-6)
+
+
+def test_change_is_after_minus_before():
+    table = tables.parse_csv(TEXT, "t")
+    before, after = cover([[1, 2, -9], [2, 2, 1]]), cover([[2, 1, 1], [2, -9, 1]])
+    change = carbon_change(before, after, table).values
+    np.testing.assert_allclose(change, [[-161.75, 161.75, np.nan], [0, np.nan, 0]], rtol=1e-6)
+    np.testing.assert_array_equal(change, -carbon_change(after, before, table).values)
+    np.testing.assert_array_equal(carbon_change(before, before, table).values[before.valid], 0)
+
+
+def test_change_needs_the_same_cells():
+    moved = Grid(np.ones((2, 3), np.int32), Template(2, 3, (0.0, 10.0, 0, 0.0, 0, -40.0), "EPSG:32651"), -9, "plan")
+    with pytest.raises(InputError, match="'cover' and 'plan' are not on the same cells"):
+        carbon_change(cover(np.ones((2, 3))), moved)
+
+
+@pytest.mark.parametrize("text, message", [
+    ("land_cover,above,below,soil\n1,1,1,1\n", "Table 't' has no column 'dead'"),
+    ("land_cover,above,below,soil,dead\n1,1,many,1,1\n", "row 2, column 'below': 'many' is not a number"),
+    ("land_cover,above,below,soil,dead\n1,1,-1,1,1\n", "row 2, column 'below': '-1' is outside 0 to inf"),
+    ("land_cover,above,below,soil,dead\n2,1,1,1,1\n", r"holds code 1 \(6 pixels\)"),
+])
+def test_bad_tables(text, message):
+    with pytest.raises(InputError, match=message):
+        carbon_storage(cover(np.ones((2, 3))), tables.parse_csv(text, "t"))

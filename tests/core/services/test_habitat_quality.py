@@ -1,0 +1,373 @@
+"""Habitat quality against InVEST 3.20.2, worked numbers, and a double loop over all pairs of cells."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from osgeo import ogr
+
+from econet.core import raster, tables
+from econet.core.errors import Cancelled, InputError
+from econet.core.progress import Progress
+from econet.core.raster import Grid, RasterSource, Template, read, read_classes
+from econet.core.services import habitat_quality as hq
+from econet.core.vector import Features
+
+INVEST = Path(__file__).resolve().parents[2] / "data" / "invest_synth"
+UTM = "EPSG:32651"
+SENSITIVITY = "land_cover,habitat,town,road\n1,1,0.8,0.3\n2,0.6,0.5,1\n3,0,0,0\n"
+
+
+def template(rows, cols, dx=30.0, dy=30.0):
+    return Template(rows, cols, (500000.0, dx, 0.0, 4600000.0, 0.0, -dy), UTM, "cover")
+
+
+def cover(values, dx=30.0, dy=30.0):
+    values = np.asarray(values, dtype=np.int32)
+    return Grid(values, template(*values.shape, dx, dy), -9, "cover")
+
+
+def table(text, name="t.csv", folder=""):
+    return tables.parse_csv(text, name, folder)
+
+
+def threats(*rows):
+    return table("threat,weight,max_distance_m,decay,land_cover_codes\n" + "\n".join(rows))
+
+
+def layer(tmp_path, values, t, name="town"):
+    path = str(tmp_path / f"{name}.tif")
+    raster.write(Grid(np.asarray(values, dtype=np.float32), t, -1.0, name), path)
+    return RasterSource(path)
+
+
+def left_of(distance, reach, kind):
+    if distance > reach:
+        return 0.0
+    return 1 - distance / reach if kind == "linear" else math.exp(-2.99 * distance / reach)
+
+
+def all_pairs(intensity, t, reach, kind, rule):
+    """The impact of one threat by a loop over cells, for each distance rule."""
+    places = np.argwhere(intensity > 0)
+    down, right = int(reach // t.cell_height), int(reach // t.cell_width)
+    weight = sum(left_of(math.hypot(i * t.cell_height, j * t.cell_width), reach, kind)
+                 for i in range(-down, down + 1) for j in range(-right, right + 1))
+    result = np.zeros(intensity.shape)
+    for row, col in np.ndindex(intensity.shape):
+        found = sorted((math.hypot((row - a) * t.cell_height, (col - b) * t.cell_width), -intensity[a, b])
+                       for a, b in places)
+        if rule == hq.SUM:
+            result[row, col] = sum(-i * left_of(d, reach, kind) for d, i in found) / weight
+        elif found:
+            d, i = found[0]
+            result[row, col] = left_of(d, reach, kind) * (-i if rule == hq.INTENSITY else 1)
+    return result
+
+
+# InVEST ------------------------------------------------------------------------------------------
+
+def test_equals_invest_on_every_cell():
+    inputs = INVEST / "inputs"
+    result = hq.habitat_quality(
+        read_classes(RasterSource(str(inputs / "lulc.tif"))), tables.read_csv(inputs / "threats.csv"),
+        sensitivity=tables.read_csv(inputs / "sensitivity.csv"), preset=2, half_saturation=0.2)
+    for grid, name in ((result.quality, "hq_quality_c"), (result.degradation, "hq_deg_sum_c")):
+        expected = read(RasterSource(str(INVEST / "expected" / f"{name}.tif"))).floats(np.float64)
+        np.testing.assert_allclose(grid.values, expected, rtol=1e-5, atol=0)
+        assert grid.values.dtype == np.float32
+    assert result.half_saturation == 0.2
+
+
+# worked numbers ----------------------------------------------------------------------------------
+
+def test_decay_by_hand():
+    np.testing.assert_allclose(hq.decay([500, 1000, 2000], 2000, "exponential"), [0.473549, 0.224249, 0.050287],
+                               atol=5e-7)
+    np.testing.assert_allclose(hq.decay([0, 500, 2000, 2000.1], 2000, "linear"), [1, 0.75, 0, 0], atol=1e-12)
+    assert hq.decay(2000.1, 2000, "exponential") == 0
+
+
+@pytest.mark.parametrize("exponent, expected", [(hq.TO_THE_Z, 0.0303), (hq.AS_PRINTED, 0.1226)])
+def test_quality_at_degradation_0_2_and_k_0_05(exponent, expected):
+    # 24 m of a linear reach of 30 m leave 0.2
+    land = cover([[3, 1]], dx=24.0)
+    result = hq.habitat_quality(land, threats("town,1,30,linear,3"), sensitivity=table(
+        "land_cover,habitat,town\n1,1,1\n3,0,0\n"), exponent=exponent, half_saturation=0.05)
+    assert result.degradation.values[0, 1] == pytest.approx(0.2, rel=1e-6)
+    assert result.quality.values[0, 1] == pytest.approx(expected, abs=5e-5)
+    assert result.quality.values[0, 0] == 0
+
+
+def test_two_weights_and_sensitivities_by_hand():
+    land = cover([[3, 1, 2, 2]], dx=100.0)
+    result = hq.habitat_quality(
+        land, threats("town,3,400,linear,3", "road,1,200,linear,3"), sensitivity=table(SENSITIVITY))
+    expected = [0, 0.75 * 0.8 * 0.75 + 0.25 * 0.3 * 0.5, 0.75 * 0.5 * 0.5, 0.75 * 0.5 * 0.25]
+    np.testing.assert_allclose(result.degradation.values[0], expected, rtol=1e-6, atol=1e-9)
+    assert result.half_saturation == pytest.approx(expected[1] / 2)
+
+
+def test_presets_choose_k_and_the_exponent():
+    land = cover([[3, 1, 1]])
+    arguments = dict(threats=threats("town,1,90,linear,3"), sensitivity=table("land_cover,habitat,town\n1,1,1\n3,0,0\n"))
+    recommended, published, invest = (hq.habitat_quality(land, preset=n, **arguments) for n in range(3))
+    top, k = 2 / 3, 1 / 3
+    assert recommended.half_saturation == pytest.approx(k)
+    assert recommended.quality.values[0, 1] == pytest.approx(1 - top ** 2.5 / (top ** 2.5 + k ** 2.5), rel=1e-6)
+    assert published.half_saturation == pytest.approx(k)
+    assert published.quality.values[0, 1] == pytest.approx(1 - top ** 2.5 / (top ** 2.5 + k ** 2), rel=1e-6)
+    assert invest.half_saturation == 0.05
+    assert invest.quality.values[0, 1] == pytest.approx(1 - top ** 2.5 / (top ** 2.5 + 0.05 ** 2.5), rel=1e-5)
+    mixed = hq.habitat_quality(land, preset=1, exponent=hq.TO_THE_Z, **arguments)
+    assert np.array_equal(mixed.quality.values, recommended.quality.values)
+
+
+# brute force -------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("rule", hq.DISTANCE_RULES)
+@pytest.mark.parametrize("kind", ["linear", "exponential"])
+@pytest.mark.parametrize("dx, dy", [(30, 30), (17, 45)])
+def test_equals_all_pairs(tmp_path, rule, kind, dx, dy):
+    rng = np.random.default_rng(4)
+    t = template(13, 16, dx, dy)
+    land = Grid(rng.integers(1, 4, t.shape).astype(np.int32), t, -9, "cover")
+    land.values[5, 5:8] = -9
+    # intensities all differ, and nearest cells are unique enough for the loop to agree on ties
+    intensity = np.where(rng.random(t.shape) < 0.06, rng.random(t.shape), 0).astype(np.float32)
+    if rule == hq.INTENSITY:
+        intensity = np.zeros(t.shape, np.float32)
+        intensity[2, 3], intensity[9, 12] = 0.25, 0.75
+    reach = 140.0
+    result = hq.habitat_quality(
+        land, table(f"threat,weight,max_distance_m,decay,layer\ntown,1,{reach},{kind},\n"),
+        [layer(tmp_path, intensity, t)], table(SENSITIVITY), distance_rule=rule)
+    impact = all_pairs(intensity.astype(np.float64), t, reach, kind, rule)
+    sensitivity = np.array([0.8, 0.5, 0])[np.maximum(land.values, 1) - 1]
+    expected = np.where(land.valid, impact * sensitivity, np.nan)
+    near_tie = np.zeros(t.shape, bool)
+    if rule == hq.INTENSITY:
+        r, c = np.indices(t.shape)
+        apart = [np.hypot((r - a) * dy, (c - b) * dx) for a, b in np.argwhere(intensity > 0)]
+        near_tie = np.abs(apart[0] - apart[1]) < 1e-6
+    np.testing.assert_allclose(result.degradation.values[~near_tie], expected[~near_tie], rtol=2e-5, atol=2e-7)
+
+
+def test_nearest_does_not_see_intensity_and_the_others_do(tmp_path):
+    t = template(9, 9)
+    land = Grid(np.ones(t.shape, np.int32), t, -9, "cover")
+    weak, strong = np.zeros(t.shape), np.zeros(t.shape)
+    weak[4, 4], strong[4, 4] = 0.2, 1.0
+    text = "threat,weight,max_distance_m,decay\ntown,1,100,exponential\n"
+    for rule in hq.DISTANCE_RULES:
+        a, b = (hq.habitat_quality(land, table(text), [layer(tmp_path, v, t)], table(SENSITIVITY),
+                                   distance_rule=rule).degradation.values for v in (weak, strong))
+        ratio = 1.0 if rule == hq.NEAREST else 0.2
+        np.testing.assert_allclose(a, ratio * b, rtol=1e-5, atol=1e-7)
+        assert b.max() > 0
+
+
+def test_the_sum_rule_conserves_a_uniform_threat_and_is_zero_beyond_reach(tmp_path):
+    t = template(40, 40)
+    land = Grid(np.ones(t.shape, np.int32), t, -9, "cover")
+    text = table("threat,weight,max_distance_m,decay\ntown,1,150,linear\n")
+    sensitivity = table("land_cover,habitat,town\n1,1,1\n")
+    even = hq.habitat_quality(land, text, [layer(tmp_path, np.full(t.shape, 0.7), t)], sensitivity, distance_rule=hq.SUM)
+    np.testing.assert_allclose(even.degradation.values[6:-6, 6:-6], 0.7, rtol=1e-5)
+    point = np.zeros(t.shape)
+    point[20, 20] = 1
+    spread = hq.habitat_quality(land, text, [layer(tmp_path, point, t)], sensitivity,
+                                distance_rule=hq.SUM).degradation.values
+    assert spread.sum() == pytest.approx(1, rel=1e-5)
+    r, c = np.indices(t.shape)
+    beyond = np.hypot(r - 20, c - 20) * 30 > 150
+    assert (spread[beyond] == 0).all()
+
+
+# threats beyond the map --------------------------------------------------------------------------
+
+@pytest.mark.parametrize("rule", hq.DISTANCE_RULES)
+def test_a_threat_layer_counts_beyond_the_map(tmp_path, rule):
+    rng = np.random.default_rng(5)
+    big = template(40, 44)
+    intensity = np.where(rng.random(big.shape) < 0.01, rng.random(big.shape), 0)
+    everywhere = Grid(rng.integers(1, 4, big.shape).astype(np.int32), big, -9, "cover")
+    part = Template(10, 12, (500000.0 + 30 * 15, 30.0, 0.0, 4600000.0 - 30 * 14, 0.0, -30.0), UTM, "cover")
+    inside = Grid(everywhere.values[14:24, 15:27], part, -9, "cover")
+    text = table("threat,weight,max_distance_m,decay\ntown,1,300,exponential\n")
+    whole, clipped = (hq.habitat_quality(land, text, [layer(tmp_path, intensity, big)], table(SENSITIVITY),
+                                         distance_rule=rule, half_saturation=0.1) for land in (everywhere, inside))
+    np.testing.assert_allclose(clipped.degradation.values, whole.degradation.values[14:24, 15:27], rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(clipped.quality.values, whole.quality.values[14:24, 15:27], rtol=1e-4, atol=1e-6)
+
+
+def test_polygons_beyond_the_map_count_too():
+    land = cover(np.ones((3, 5)))
+    east, north = 500150.0, 4600000.0
+    box = ogr.CreateGeometryFromWkt(f"POLYGON(({east + 61} {north - 1},{east + 89} {north - 1},{east + 89} {north - 89},"
+                                    f"{east + 61} {north - 89},{east + 61} {north - 1}))")
+    result = hq.habitat_quality(land, table("threat,weight,max_distance_m,decay\ntown,1,300,linear\n"),
+                                [Features("mines", UTM, [box], [{}])], table("land_cover,habitat,town\n1,1,1\n"))
+    np.testing.assert_allclose(result.degradation.values, np.tile(1 - np.array([7, 6, 5, 4, 3]) * 0.1, (3, 1)), rtol=1e-6)
+
+
+def test_a_layer_path_in_the_table_starts_from_the_table(tmp_path):
+    t = template(4, 4)
+    spot = np.zeros(t.shape)
+    spot[0, 0] = 1
+    layer(tmp_path, spot, t, "spot")
+    land = Grid(np.ones(t.shape, np.int32), t, -9, "cover")
+    text = "threat,max_dist,weight,decay,cur_path\ntown,100,1,linear,spot.tif\n"
+    result = hq.habitat_quality(land, table(text, folder=str(tmp_path)), sensitivity=table(SENSITIVITY))
+    assert result.degradation.values[0, 0] == pytest.approx(0.8)
+
+
+# properties --------------------------------------------------------------------------------------
+
+def test_transposing_the_map_transposes_the_result():
+    values = np.random.default_rng(6).integers(1, 4, (11, 15))
+    rules = threats("town,1,200,exponential,3", "road,0.4,100,linear,2")
+    for rule in (hq.NEAREST, hq.SUM):
+        one = hq.habitat_quality(cover(values, 20, 50), rules, sensitivity=table(SENSITIVITY), distance_rule=rule)
+        other = hq.habitat_quality(cover(values.T, 50, 20), rules, sensitivity=table(SENSITIVITY), distance_rule=rule)
+        np.testing.assert_allclose(other.quality.values, one.quality.values.T, rtol=1e-4, atol=1e-6)
+
+
+def test_more_town_never_betters_a_cell_and_nothing_leaves_0_to_1():
+    rng = np.random.default_rng(7)
+    values = rng.integers(1, 3, (20, 20))
+    rules = threats("town,1,200,exponential,3", "road,0.4,100,linear,2")
+    values[3, 3] = 3
+    more = values.copy()
+    more[12, 12:15] = 3
+    before, after = (hq.habitat_quality(cover(v), rules, sensitivity=table(SENSITIVITY), half_saturation=0.2)
+                     for v in (values, more))
+    same = values == more
+    assert (after.quality.values[same] <= before.quality.values[same] + 1e-7).all()
+    assert (after.quality.values[same] < before.quality.values[same]).any()
+    for grid in (after.quality.values, after.degradation.values):
+        assert grid.min() >= 0 and grid.max() <= 1
+
+
+def test_blocks_do_not_change_the_result(monkeypatch):
+    from econet.core.services import land_cover
+    values = np.random.default_rng(8).integers(1, 4, (31, 12))
+    rules = threats("town,1,200,exponential,3", "road,0.4,100,linear,2")
+    for rule in (hq.NEAREST, hq.SUM):
+        with monkeypatch.context() as patch:
+            whole = hq.habitat_quality(cover(values), rules, sensitivity=table(SENSITIVITY), distance_rule=rule)
+            patch.setattr(land_cover, "_BLOCK_CELLS", 25)
+            parts = hq.habitat_quality(cover(values), rules, sensitivity=table(SENSITIVITY), distance_rule=rule)
+        np.testing.assert_allclose(parts.quality.values, whole.quality.values, rtol=1e-4, atol=1e-6)
+
+
+def test_accessibility_scales_degradation_and_is_1_without_a_value():
+    land = cover([[3, 1, 1, 1]])
+    rules = threats("town,1,150,linear,3")
+    beta = Grid(np.array([[1, 0.5, 0, np.nan]], np.float32), land.template, None, "beta")
+    open_, guarded = (hq.habitat_quality(land, rules, sensitivity=table(SENSITIVITY), access=a) for a in (None, beta))
+    np.testing.assert_allclose(guarded.degradation.values, open_.degradation.values * [[1, 0.5, 0, 1]], rtol=1e-6)
+    beta.values[0, 1] = 50
+    with pytest.raises(InputError, match=r"Accessibility 'beta' holds 50 on 1 cell\(s\), and only 0 to 1"):
+        hq.habitat_quality(land, rules, sensitivity=table(SENSITIVITY), access=beta)
+
+
+# degenerate --------------------------------------------------------------------------------------
+
+def test_without_threats_on_the_map_quality_is_suitability():
+    heard = []
+    result = hq.habitat_quality(cover([[1, 2, -9]]), threats("town,1,100,linear,8"), sensitivity=table(SENSITIVITY),
+                                progress=Progress(log=heard.append))
+    np.testing.assert_array_equal(result.quality.values, np.array([[1, 0.6, np.nan]], np.float32))
+    np.testing.assert_array_equal(result.degradation.values, np.array([[0, 0, np.nan]], np.float32))
+    assert any("'town' does not occur" in line for line in heard)
+
+
+@pytest.mark.parametrize("shape", [(1, 7), (7, 1), (1, 1)])
+@pytest.mark.parametrize("rule", hq.DISTANCE_RULES)
+def test_one_row_one_column_one_cell(shape, rule):
+    values = np.ones(shape, int)
+    values.flat[0] = 3
+    result = hq.habitat_quality(cover(values), threats("town,1,75,linear,3"),
+                                sensitivity=table("land_cover,habitat,town\n1,1,1\n3,0,1\n"), distance_rule=rule)
+    found = result.degradation.values.ravel()
+    if rule == hq.SUM:
+        shares = 1 - np.arange(3) * 0.4
+        r, c = np.indices((5, 5)) - 2
+        kernel = np.maximum(0, 1 - np.hypot(r, c) * 0.4)
+        expected = np.append(shares / kernel.sum(), np.zeros(9))[:found.size]
+    else:
+        expected = np.append(1 - np.arange(3) * 0.4, np.zeros(9))[:found.size]
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
+
+
+def test_the_k_is_logged():
+    heard = []
+    hq.habitat_quality(cover([[3, 1]]), threats("town,1,100,linear,3"), sensitivity=table(SENSITIVITY),
+                       progress=Progress(log=heard.append))
+    assert any("half-saturation constant 0.28 (half of the highest degradation)" in line for line in heard)
+
+
+def test_kilometres_are_warned_of():
+    heard = []
+    hq.habitat_quality(cover([[3, 1]]), threats("town,1,8,linear,3"), sensitivity=table(SENSITIVITY),
+                       progress=Progress(warn=heard.append))
+    assert "reaches 8 m, less than one cell" in heard[0] and "kilometres" in heard[0]
+
+
+def test_cancel():
+    with pytest.raises(Cancelled):
+        hq.habitat_quality(cover([[3, 1]]), threats("town,1,100,linear,3"), sensitivity=table(SENSITIVITY),
+                           progress=Progress(cancelled=lambda: True))
+
+
+# bad input ---------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("text, message", [
+    ("threat,weight,decay,land_cover_codes\ntown,1,linear,3\n", "Table 't.csv' has no column 'max_distance_m'"),
+    ("threat,weight,max_distance_m,decay,land_cover_codes\ntown,1,far,linear,3\n",
+     "row 2, column 'max_distance_m': 'far' is not a number"),
+    ("threat,weight,max_distance_m,decay,land_cover_codes\ntown,1,0,linear,3\n",
+     "row 2, column 'max_distance_m': '0.*' leaves the threat no reach"),
+    ("threat,weight,max_distance_m,decay,land_cover_codes\ntown,1,100,gaussian,3\n",
+     "column 'decay': 'gaussian' is not one of linear, exponential"),
+    ("threat,weight,max_distance_m,decay,land_cover_codes\ntown,0,100,linear,3\n", "all weights are 0"),
+    ("threat,weight,max_distance_m,decay,land_cover_codes\ntown,1,100,linear,3\nTown,1,100,linear,3\n",
+     "row 3, column 'threat': 'Town' has a row already"),
+    ("threat,weight,max_distance_m,decay,land_cover_codes,layer\ntown,1,100,linear,3,a.tif\n",
+     "column 'layer': 'a.tif' stands beside land_cover_codes"),
+    ("threat,weight,max_distance_m,decay\ntown,1,100,linear\n",
+     r"1 threat\(s\) without 'land_cover_codes' and 'layer' \(town\), and 0 threat layer\(s\) are given"),
+    ("threat,weight,max_distance_m,decay,layer\ntown,1,100,linear,gone.tif\n", "Raster 'town' cannot be opened"),
+])
+def test_bad_threat_tables(text, message):
+    with pytest.raises(InputError, match=message):
+        hq.habitat_quality(cover([[3, 1]]), table(text), sensitivity=table(SENSITIVITY))
+
+
+@pytest.mark.parametrize("text, message", [
+    ("land_cover,habitat,road\n1,1,0\n", "Table 's.csv' has no column 'town'"),
+    ("land_cover,habitat,town\n1,1,1.5\n3,0,0\n", "row 2, column 'town': '1.5' is outside 0 to 1"),
+    ("land_cover,habitat,town\n1,1,1\n", r"holds code 3 \(1 pixels\), for which table 's.csv'"),
+])
+def test_bad_sensitivity_tables(text, message):
+    with pytest.raises(InputError, match=message):
+        hq.habitat_quality(cover([[3, 1]]), threats("town,1,100,linear,3"), sensitivity=table(text, "s.csv"))
+
+
+def test_layers_that_cannot_serve(tmp_path):
+    land, text = cover([[3, 1]]), table("threat,weight,max_distance_m,decay\ntown,1,100,linear\n")
+    with pytest.raises(InputError, match="Threat layer 'town' holds 5 on 2 cell"):
+        hq.habitat_quality(land, text, [layer(tmp_path, [[5, 5]], land.template)], table(SENSITIVITY))
+    far = Template(1, 2, (900000.0, 30.0, 0.0, 4600000.0, 0.0, -30.0), UTM, "town")
+    with pytest.raises(InputError, match="'town' does not overlap 'cover'"):
+        hq.habitat_quality(land, text, [layer(tmp_path, [[1, 1]], far)], table(SENSITIVITY))
+    with pytest.raises(InputError, match="Layer 'mines' is empty"):
+        hq.habitat_quality(land, text, [Features("mines", UTM)], table(SENSITIVITY))
+
+
+def test_a_half_saturation_of_0_is_refused():
+    with pytest.raises(InputError, match="Half-saturation constant 0: give a number above 0"):
+        hq.habitat_quality(cover([[3, 1]]), threats("town,1,100,linear,3"), sensitivity=table(SENSITIVITY),
+                           half_saturation=0.0)

@@ -1,0 +1,182 @@
+"""Codes against a table, and mines burnt into the map by a rule that does not hang on their order."""
+
+import itertools
+
+import numpy as np
+import pytest
+from osgeo import ogr
+
+from econet.core import tables
+from econet.core.errors import Cancelled, InputError
+from econet.core.mines import Mine
+from econet.core.progress import Progress
+from econet.core.raster import Grid, Template
+from econet.core.services import land_cover as lc
+
+UTM = "EPSG:32651"
+
+
+def grid(values, dx=30.0, dy=30.0, nodata=-9, name="cover"):
+    values = np.asarray(values, dtype=np.int32)
+    rows, cols = values.shape
+    return Grid(values, Template(rows, cols, (500000.0, dx, 0.0, 4600000.0, 0.0, -dy), UTM, name), nodata, name)
+
+
+def table(text, name="t.csv"):
+    return tables.parse_csv(text, name)
+
+
+def rectangle(cover, row, col, rows, cols):
+    """A polygon over whole cells."""
+    west, dx, _, north, _, dy = cover.template.transform
+    left, right, top, bottom = west + col * dx, west + (col + cols) * dx, north + row * dy, north + (row + rows) * dy
+    return ogr.CreateGeometryFromWkt(
+        f"POLYGON(({left} {top},{right} {top},{right} {bottom},{left} {bottom},{left} {top}))")
+
+
+def mine(cover, feature, *place, state="producing", name="m"):
+    return Mine(name, "coal", "open pit", state, feature, rectangle(cover, *place), 1)
+
+
+class Heard:
+    def __init__(self):
+        self.logs, self.warnings = [], []
+        self.progress = Progress(log=self.logs.append, warn=self.warnings.append)
+
+
+# codes -------------------------------------------------------------------------------------------
+
+def test_rows_of_the_table_are_found_whatever_their_order():
+    cover = grid([[3, 1, -9], [7, 7, 1]])
+    assert np.array_equal(lc.class_rows(cover, np.array([7, 1, 3]), "t"), [[2, 1, -1], [0, 0, 1]])
+
+
+def test_missing_codes_are_named_with_their_pixels():
+    cover = grid([[1, 5, 5], [5, 300, -9]])
+    with pytest.raises(InputError) as error:
+        lc.class_rows(cover, np.array([1]), "carbon.csv")
+    message = str(error.value)
+    assert "'cover'" in message and "5 (3 pixels), 300 (1 pixels)" in message and "'carbon.csv'" in message
+    assert "-9" not in message
+
+
+def test_missing_codes_are_counted_over_blocks(monkeypatch):
+    monkeypatch.setattr(lc, "_BLOCK_CELLS", 4)
+    with pytest.raises(InputError, match=r"5 \(12 pixels\)"):
+        lc.class_rows(grid(np.full((4, 3), 5)), np.array([1]), "t")
+
+
+def test_blocks_give_the_same_rows(monkeypatch):
+    cover = grid(np.random.default_rng(0).integers(1, 5, (17, 9)))
+    whole = lc.class_rows(cover, np.arange(1, 5), "t")
+    monkeypatch.setattr(lc, "_BLOCK_CELLS", 5)
+    assert np.array_equal(lc.class_rows(cover, np.arange(1, 5), "t"), whole)
+    assert np.array_equal(whole, cover.values - 1)
+
+
+def test_a_code_with_two_rows_is_refused():
+    parsed = tables.parse(table("lucode,x\n1,0\n2,0\n1,5\n"), [lc.CODE])
+    with pytest.raises(InputError, match="row 4, column 'land_cover': '1' has a row already"):
+        lc.codes_of(parsed)
+
+
+def test_cancel():
+    with pytest.raises(Cancelled):
+        lc.class_rows(grid([[1]]), np.array([1]), "t", Progress(cancelled=lambda: True))
+
+
+# mines -------------------------------------------------------------------------------------------
+
+def test_features_and_restored_mines_take_their_codes():
+    cover = grid(np.full((4, 10), 2))
+    mines = [mine(cover, feature, 1, 2 * k, 2, 1, state=state) for k, (feature, state) in enumerate(
+        [("pit", "producing"), ("dump", "abandoned"), ("subsidence", "producing"), ("plant", "producing"),
+         ("pit", "restored")])]
+    before = cover.values.copy()
+    burnt = lc.burn_mines(cover, mines)
+    assert burnt.values[1].tolist() == [11, 2, 12, 2, 13, 2, 14, 2, 15, 2]
+    assert np.array_equal(burnt.values[1], burnt.values[2])
+    assert (burnt.values[[0, 3]] == 2).all()
+    assert np.array_equal(cover.values, before)
+
+
+def test_overlap_does_not_hang_on_the_order_of_the_layer():
+    cover = grid(np.full((5, 5), 2))
+    mines = [mine(cover, "pit", 0, 0, 3, 3), mine(cover, "dump", 1, 1, 3, 3),
+             mine(cover, "pit", 2, 2, 3, 3, state="restored")]
+    expected = [[11, 11, 11, 2, 2], [11, 11, 11, 12, 2], [11, 11, 11, 12, 15], [2, 12, 12, 12, 15], [2, 2, 15, 15, 15]]
+    for order in itertools.permutations(mines):
+        assert lc.burn_mines(cover, list(order)).values.tolist() == expected
+
+
+def test_the_table_sets_codes_and_rank_and_the_log_counts_shared_cells():
+    cover = grid(np.full((1, 4), 2))
+    mines = [mine(cover, "pit", 0, 0, 1, 3), mine(cover, "dump", 0, 1, 1, 3)]
+    heard = Heard()
+    burnt = lc.burn_mines(cover, mines, table("feature,land_cover\ndump,52\npit,51\n"), heard.progress)
+    assert burnt.values.tolist() == [[51, 52, 52, 52]]
+    assert any("2 cell(s) lie under several mines" in line for line in heard.logs)
+
+
+def test_cells_without_land_cover_stay_so():
+    cover = grid([[-9, 2, 2]])
+    burnt = lc.burn_mines(cover, [mine(cover, "pit", 0, 0, 1, 2)])
+    assert burnt.values.tolist() == [[-9, 11, 2]]
+    assert burnt.valid.tolist() == [[False, True, True]]
+
+
+def test_non_square_cells_and_a_mine_over_the_edge():
+    cover = grid(np.full((3, 3), 2), dx=10.0, dy=40.0)
+    burnt = lc.burn_mines(cover, [mine(cover, "pit", -5, -5, 6, 7)])
+    assert burnt.values.tolist() == [[11, 11, 2], [2, 2, 2], [2, 2, 2]]
+
+
+def test_a_mine_that_takes_no_cell_is_named():
+    cover = grid(np.full((3, 3), 2))
+    mines = [mine(cover, "pit", 0, 0, 1, 1), mine(cover, "pit", 1.6, 1.6, 0.2, 0.2, name="sliver"),
+             mine(cover, "pit", 50, 50, 2, 2, name="far")]
+    heard = Heard()
+    lc.burn_mines(cover, mines, progress=heard.progress)
+    assert len(heard.warnings) == 1 and "sliver" in heard.warnings[0] and "far" in heard.warnings[0]
+    with pytest.raises(InputError, match="None of the 2 mine"):
+        lc.burn_mines(cover, mines[1:])
+
+
+def test_a_code_that_is_taken_is_warned_of():
+    heard = Heard()
+    cover = grid([[11, 2, 2]])
+    lc.burn_mines(cover, [mine(cover, "pit", 0, 2, 1, 1)], progress=heard.progress)
+    assert "already has code 11 on 1 cell(s)" in heard.warnings[0]
+
+
+def test_a_feature_without_a_code_is_refused():
+    cover = grid([[2, 2]])
+    with pytest.raises(InputError, match="'codes.csv' has no row for feature 'dump', which mine 'west' is"):
+        lc.burn_mines(cover, [mine(cover, "dump", 0, 0, 1, 1, name="west")], table("feature,land_cover\npit,11\n", "codes.csv"))
+    with pytest.raises(InputError, match="row 3, column 'feature': 'pit' has a row already"):
+        lc.burn_mines(cover, [mine(cover, "pit", 0, 0, 1, 1)], table("feature,land_cover\npit,11\npit,12\n"))
+    with pytest.raises(InputError, match="column 'feature': 'quarry' is not one of"):
+        lc.read_mine_codes(table("feature,land_cover\nquarry,11\n"))
+
+
+# shipped tables ----------------------------------------------------------------------------------
+
+ALL = {1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15}
+
+
+def test_shipped_tables_cover_all_codes_with_source_and_range():
+    from econet.core.services import carbon_storage, habitat_quality, water_yield
+    assert {r["land_cover"] for r in lc.read_mine_codes().rows} == {11, 12, 13, 14, 15}
+    checks = [(carbon_storage.default_table(), None), (water_yield.default_table(), "kc"),
+              (habitat_quality.default_sensitivity(), "habitat")]
+    for raw, value in checks:
+        rows = [dict(zip(raw.header, cells)) for _, cells in raw.rows]
+        assert {int(row["land_cover"]) for row in rows} == ALL
+        for row in rows:
+            assert row["source"] and row["certainty"]
+            amount = float(row[value]) if value else sum(float(row[p]) for p in carbon_storage.POOLS)
+            assert float(row["low"]) <= amount <= float(row["high"])
+    threats = habitat_quality.read_threats()
+    habitat_quality.read_sensitivity(threats)
+    assert {code for threat in threats for code in threat.place} == {1, 7, 8, 11, 12, 13, 14}
+    water_yield.read_table()
