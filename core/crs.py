@@ -2,37 +2,60 @@
 
 import contextlib
 import math
+import re
+import threading
 
 from osgeo import gdal, ogr, osr
 
 from .errors import InputError
 
 
+_MODULES = (gdal, ogr, osr)
+_lock = threading.Lock()
+_inside = 0
+_were_on = ()
+
+
 @contextlib.contextmanager
 def gdal_exceptions():
     """GDAL, OGR and OSR raise inside this block; their global switches are put back after it.
 
-    QGIS shares one GDAL with every plugin, so the switches are not ours to leave on.
+    QGIS shares one GDAL with every plugin, so the switches are not ours to leave on; and runs
+    algorithms in threads, so the first to come switches them on and the last to leave off.
     """
-    before = [module.GetUseExceptions() for module in (gdal, ogr, osr)]
-    for module in (gdal, ogr, osr):
-        module.UseExceptions()
+    global _inside, _were_on
+    with _lock:
+        if not _inside:
+            _were_on = [module.GetUseExceptions() for module in _MODULES]
+            for module in _MODULES:
+                module.UseExceptions()
+        _inside += 1
     gdal.PushErrorHandler("CPLQuietErrorHandler")
     try:
         yield
     finally:
         gdal.PopErrorHandler()
-        # GDAL 3.6 stacks the switches: last on, first off
-        for module, was_on in zip((osr, ogr, gdal), reversed(before)):
-            if not was_on:
-                module.DontUseExceptions()
+        with _lock:
+            _inside -= 1
+            if not _inside:
+                # GDAL 3.6 stacks the switches: last on, first off; 3.7 and later switch all at once
+                for module, was_on in reversed(list(zip(_MODULES, _were_on))):
+                    if not was_on:
+                        module.DontUseExceptions()
+                for module, was_on in zip(_MODULES, _were_on):
+                    if was_on and not module.GetUseExceptions():
+                        module.UseExceptions()
 
 
 def spatial_reference(wkt):
     """An ``osr.SpatialReference`` with x before y, from WKT, ``EPSG:n`` or PROJ text."""
     with gdal_exceptions():
         reference = osr.SpatialReference()
-        reference.SetFromUserInput(wkt)
+        try:
+            reference.SetFromUserInput(wkt)
+        except RuntimeError:
+            raise InputError(f"'{wkt[:80]}' is not a coordinate reference system: give its WKT, or a "
+                             f"code such as EPSG:4549.") from None
         reference.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
     return reference
 
@@ -57,7 +80,35 @@ def is_same_crs(wkt_a, wkt_b):
     if a.IsSame(b, ["IGNORE_DATA_AXIS_TO_SRS_AXIS_MAPPING=YES"]):
         return True
     codes = [(r.GetAuthorityName(None), r.GetAuthorityCode(None)) for r in (a, b)]
-    return codes[0] == codes[1] and all(codes[0])
+    if codes[0] == codes[1] and all(codes[0]):
+        return True
+    return _same_datum(a, b) and _same_coordinates(a, b)
+
+
+def _same_datum(a, b):
+    """Datums of one name, or one without a name on the ellipsoid of the other."""
+    if not (a.IsProjected() and b.IsProjected() or a.IsGeographic() and b.IsGeographic()):
+        return False
+    names = [re.sub(r"\W|_", "", r.GetAttrValue("DATUM") or "unknown").lower() for r in (a, b)]
+    one = names[0] == names[1] or any(name.startswith(("unknown", "notspecified")) for name in names)
+    return (one and abs(a.GetSemiMajor() - b.GetSemiMajor()) < 1e-3
+            and abs(a.GetInvFlattening() - b.GetInvFlattening()) < 1e-6)
+
+
+def _same_coordinates(a, b):
+    """Whether places have the same x and y, to a thousandth of a unit, in both."""
+    if a.IsGeographic():
+        points = [(x, y) for x in (-100.0, 10.0, 120.0) for y in (-30.0, 40.0)]
+        tolerance = 1e-8
+    else:
+        east, north = (a.GetProjParm(name, 0.0) for name in ("false_easting", "false_northing"))
+        points = [(east + x, north + y) for x in (-2e5, 1e5) for y in (1e5, 1e6, 4e6)]
+        tolerance = 1e-3
+    with contextlib.suppress(RuntimeError), gdal_exceptions():
+        there = osr.CoordinateTransformation(a, b).TransformPoints(points)
+        return all(abs(x - p) <= tolerance and abs(y - q) <= tolerance  # infinite ones are not
+                   for (x, y), (p, q, _) in zip(points, there))
+    return False
 
 
 def transformation(wkt_from, wkt_to):
@@ -70,13 +121,16 @@ def transformation(wkt_from, wkt_to):
 def fitting_crs(longitude, latitude):
     """The projected CRS to offer for a place: its name and code.
 
-    For China the CGCS2000 3-degree Gauss-Krueger zone (EPSG:4534 to 4554,
-    central meridians 75 to 135 degrees E), elsewhere the UTM zone.
+    For China the CGCS2000 3-degree Gauss-Krueger zone (EPSG:4534 to 4554, central meridians
+    75 to 135 degrees E) where EPSG's area of use holds the place, elsewhere the UTM zone.
     """
-    if 73.5 <= longitude <= 135.1 and 18 <= latitude <= 54:
-        meridian = min(135, max(75, 3 * round(longitude / 3)))
-        return f"CGCS2000 / 3-degree Gauss-Kruger CM {meridian}E (EPSG:{4534 + (meridian - 75) // 3})"
-    zone = min(60, int(math.floor((longitude + 180) / 6)) % 60 + 1)
+    meridian = 3 * math.floor(longitude / 3 + 0.5)
+    if 75 <= meridian <= 135:
+        code = 4534 + (meridian - 75) // 3
+        area = spatial_reference(f"EPSG:{code}").GetAreaOfUse()
+        if area and area.south_lat_degree <= latitude <= area.north_lat_degree:
+            return f"CGCS2000 / 3-degree Gauss-Kruger CM {meridian}E (EPSG:{code})"
+    zone = int(math.floor((longitude + 180) / 6)) % 60 + 1
     north = latitude >= 0
     return (f"WGS 84 / UTM zone {zone}{'N' if north else 'S'} "
             f"(EPSG:{(32600 if north else 32700) + zone})")
@@ -113,9 +167,10 @@ def require_metres(wkt, name, centre=None):
             f"Layer '{name}' is in degrees ({crs_name(wkt)}), and costs and areas need metres: "
             f"reproject it ('Warp (reproject)') to {offer}.")
     if not reference.IsProjected():
-        raise InputError(
-            f"Layer '{name}' is in a local CRS without a place on earth ({crs_name(wkt)}): "
-            f"reproject it ('Warp (reproject)') to {offer}.")
+        kind = "geocentric" if reference.IsGeocentric() else "local"
+        mend = (f"reproject it ('Warp (reproject)') to {offer}" if kind == "geocentric" else
+                f"assign the CRS that its coordinates are in, or georeference it, in {offer}")
+        raise InputError(f"Layer '{name}' is in a {kind} CRS, not a projected one ({crs_name(wkt)}): {mend}.")
     if abs(reference.GetLinearUnits() - 1.0) > 1e-9:
         raise InputError(
             f"Layer '{name}' is in {reference.GetLinearUnitsName()} ({crs_name(wkt)}), and costs "
