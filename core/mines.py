@@ -41,19 +41,24 @@ def default_words():
     return tables.read_csv(Path(__file__).parent / "defaults" / "mine_words.csv", "mine_words.csv")
 
 
-def _dictionary(raw):
-    table = tables.parse(raw, _COLUMNS)
+def known_words(raw=None):
+    """What each plain word means: ``{attribute: {word: meaning}}``, the shipped words and a table's own."""
     words = {attribute: {word: word for word in meanings} for attribute, meanings in _WORDS.items()}
-    for index, row in enumerate(table.rows):
-        meanings = _WORDS[row["attribute"]]
-        meaning = _plain(row["meaning"])
-        if meaning not in meanings:
-            raise table.error(index, "meaning", f"is not a {row['attribute']}; use one of {', '.join(meanings)}.")
-        words[row["attribute"]][_plain(row["word"])] = meaning
+    for source in (default_words(), raw):
+        if source is None:
+            continue
+        table = tables.parse(source, _COLUMNS)
+        for index, row in enumerate(table.rows):
+            meanings = _WORDS[row["attribute"]]
+            meaning = plain_word(row["meaning"])
+            if meaning not in meanings:
+                raise table.error(index, "meaning", f"is not a {row['attribute']}; use one of {', '.join(meanings)}.")
+            words[row["attribute"]][plain_word(row["word"])] = meaning
     return words
 
 
-def _plain(word):
+def plain_word(word):
+    """A word without case, underscores and double spaces, as ``known_words`` holds it."""
     return re.sub(r"[\s_-]+", " ", str(word).strip().lower())
 
 
@@ -84,10 +89,7 @@ def read_mines(features, crs, name_field="", mineral_field="", method_field="", 
         Empty layer, missing field, or an unknown word, with layer, field and value.
     """
     features.require_some("mine")
-    known = _dictionary(default_words())
-    if words is not None:
-        for attribute, mapping in _dictionary(words).items():
-            known[attribute].update(mapping)
+    known = known_words(words)
     field_of = {"mineral": mineral_field, "method": method_field, "state": state_field,
                 "feature": feature_field}
     for attribute in needed:
@@ -106,7 +108,7 @@ def read_mines(features, crs, name_field="", mineral_field="", method_field="", 
             if value in (None, "") and (attribute not in needed or attribute == "feature"):
                 found[attribute] = "pit" if attribute == "feature" else ""
                 continue
-            meaning = known[attribute].get(_plain("" if value is None else value))
+            meaning = known[attribute].get(plain_word("" if value is None else value))
             if meaning is None:
                 raise InputError(
                     f"Mine layer '{features.name}', field '{field_name}', feature {index + 1}: "

@@ -1,0 +1,361 @@
+"""Resistance factors: a map or a distance becomes resistance by a table that the planner edits.
+
+Feng, Bai & Wang (2024), Table 1. Intervals are (from, to]: a value on a bound belongs to the
+interval below it. They are compared in the map's own data type, so that 0.6 in a float32 map is
+the 0.6 of the table.
+"""
+
+import math
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from .. import tables
+from ..errors import InputError
+from ..progress import SILENT
+from .distance import distance_classes
+
+FACTORS = ("slope", "elevation", "land_cover", "ndvi", "distance_to_water", "distance_to_motorway",
+           "distance_to_highway", "night_light", "mine")
+DISTANCES = ("distance_to_water", "distance_to_motorway", "distance_to_highway")
+MINE = "mine"
+
+_AS_PRINTED = {"dem": "elevation", "distance_to_water_body": "distance_to_water",
+               "nighttime_light_index": "night_light", "nighttime_light": "night_light"}
+_NEVER_NEGATIVE = (*DISTANCES, "slope", "night_light")
+_BLOCK_CELLS = 1 << 20
+
+_COLUMNS = [tables.Column("factor", "text"), tables.Column("weight", required=False),
+            tables.Column("from", required=False), tables.Column("to", required=False),
+            tables.Column("codes", "integers", required=False),
+            tables.Column("resistance", required=False)]
+_WEIGHT_COLUMNS = [tables.Column("factor", "text"), tables.Column("weight")]
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Adjoining intervals (lower, upper] in ascending order, each with its resistance.
+
+    Parameters
+    ----------
+    lower, upper, resistance : tuple of float
+        ``lower[0]`` may be -inf and ``upper[-1]`` inf; ``upper[i] == lower[i + 1]``.
+    first_closed : bool
+        The first interval is [lower, upper].
+    """
+
+    lower: tuple
+    upper: tuple
+    resistance: tuple
+    first_closed: bool = False
+
+    @property
+    def breaks(self):
+        """The finite bounds between intervals."""
+        return self.upper[:-1]
+
+    @property
+    def bounds(self):
+        """All finite bounds."""
+        return tuple(b for b in (self.lower[0], *self.upper) if math.isfinite(b))
+
+
+@dataclass
+class Rule:
+    """How one factor becomes resistance: by intervals, by codes, or (mine) by rings elsewhere."""
+
+    factor: str
+    table: str
+    weight: float = None
+    intervals: Intervals = None
+    codes: dict = field(default_factory=dict)
+
+
+def default_factor_table():
+    """The shipped Table 1."""
+    return tables.read_csv(Path(__file__).parent / "defaults" / "factors.csv", "factors.csv")
+
+
+def read_factor_table(raw=None):
+    """The rules of a factor table.
+
+    Parameters
+    ----------
+    raw : tables.RawTable, optional
+        ``factor, weight, from, to, codes, resistance``; default Table 1. A factor's weight
+        stands in one of its rows or in all of them.
+
+    Returns
+    -------
+    dict of str to Rule
+
+    Raises
+    ------
+    InputError
+        Unknown factor, resistance that is not positive, two weights of one factor, a gap or an
+        overlap of intervals, a code scored twice: with table, row or factor, and interval.
+    """
+    table = tables.parse(default_factor_table() if raw is None else raw, _COLUMNS)
+    indices = {}
+    for index in range(len(table)):
+        indices.setdefault(_factor_name(table, index), []).append(index)
+    return {factor: _rule(table, factor, indices[factor]) for factor in FACTORS if factor in indices}
+
+
+def read_weights(raw):
+    """Weights by factor from a table ``factor, weight``, such as ``ahpweights`` writes.
+
+    Raises
+    ------
+    InputError
+        Unknown factor, a factor named twice, or a negative weight.
+    """
+    table = tables.parse(raw, _WEIGHT_COLUMNS)
+    weights = {}
+    for index, row in enumerate(table.rows):
+        factor = _factor_name(table, index)
+        if factor in weights:
+            raise table.error(index, "factor", "has a weight in an earlier row; keep one of them.")
+        weights[factor] = _weight(table, index)
+    return weights
+
+
+def scaled_weights(weights, present):
+    """The weights of the factors that are present, scaled so that they add to 1.
+
+    Parameters
+    ----------
+    weights : dict of str to float
+    present : iterable of str
+
+    Returns
+    -------
+    dict of str to float
+        Factors whose weight is 0 are left out; empty when nothing is left.
+    """
+    kept = {factor: weights[factor] for factor in present if weights[factor] > 0}
+    total = math.fsum(kept.values())
+    return {factor: weight / total for factor, weight in kept.items()}
+
+
+def intervals_of(table, indices, lower, upper, what, first_closed=False):
+    """The rows of one factor or ring as Intervals.
+
+    Parameters
+    ----------
+    table : tables.Table
+        With a ``resistance`` column.
+    indices : list of int
+        Rows that belong together.
+    lower, upper : str
+        Column names of the bounds; an empty cell is unbounded.
+    what : str
+        For messages, such as ``factor 'slope'``.
+    first_closed : bool
+        Values cannot be negative, so a first bound of 0 is part of the first interval.
+
+    Raises
+    ------
+    InputError
+        A bound that is not above the other one, a gap or an overlap.
+    """
+    rows = []
+    for index in indices:
+        row = table.rows[index]
+        low = -math.inf if row[lower] is None else row[lower]
+        high = math.inf if row[upper] is None else row[upper]
+        if low >= high:
+            raise table.error(index, upper, f"is not above {lower}, {low:g} ({what}); correct one of them.")
+        rows.append((low, high, positive_resistance(table, index), table.numbers[index]))
+    rows.sort()
+    for (low, high, _, number), (next_low, next_high, _, next_number) in zip(rows, rows[1:]):
+        if next_low > high:
+            raise InputError(f"Table '{table.name}', {what}: no row covers ({high:g}, {next_low:g}], a gap "
+                             f"between rows {number} and {next_number}; add a row or move a bound.")
+        if next_low < high:
+            raise InputError(f"Table '{table.name}', {what}: rows {number} and {next_number} overlap in "
+                             f"({next_low:g}, {min(high, next_high):g}]; move a bound.")
+    lows, highs, resistances, _ = zip(*rows)
+    return Intervals(lows, highs, resistances, first_closed and lows[0] == 0)
+
+
+def positive_resistance(table, index):
+    """The resistance of a row; refused where it is missing or not above 0."""
+    value = table.rows[index]["resistance"]
+    if value is None:
+        raise table.error(index, "resistance", "is empty; fill it in.")
+    if value <= 0:
+        raise table.error(index, "resistance", "is not above 0, and a corridor's cost would vanish or fall; "
+                                               "write a positive number.")
+    return value
+
+
+def classify(values, rule, offset=0.0, name="", progress=SILENT):
+    """Resistance of each value by a rule's intervals.
+
+    Parameters
+    ----------
+    values : ndarray
+        Any numeric type; NaN has no resistance.
+    rule : Rule
+    offset : float
+        Added to all bounds: elevation above a datum is classified without touching the map.
+    name : str
+        The layer, for messages.
+
+    Returns
+    -------
+    float32 ndarray
+        NaN where the value is NaN.
+
+    Raises
+    ------
+    InputError
+        Values beyond the outermost bounds, with how many cells hold them.
+    """
+    intervals = rule.intervals
+    kind = values.dtype if np.issubdtype(values.dtype, np.floating) else np.float64
+    upper = (np.array(intervals.upper, dtype=np.float64) + offset).astype(kind)
+    floor = (np.float64(intervals.lower[0]) + offset).astype(kind)
+    # one place more for values above the last bound; NaN sorts there too
+    resistance = np.array([*intervals.resistance, np.nan], dtype=np.float32)
+    scored = np.empty(values.shape, dtype=np.float32)
+    beyond, example = 0, None
+    flat_in, flat_out = values.reshape(-1), scored.reshape(-1)
+    for start in range(0, flat_in.size, _BLOCK_CELLS):
+        progress(start / flat_in.size)
+        block = flat_in[start:start + _BLOCK_CELLS]
+        found = np.searchsorted(upper, block, side="left")
+        outside = (found == len(upper)) | ((block < floor) if intervals.first_closed else (block <= floor))
+        found[outside] = len(upper)
+        outside &= ~np.isnan(block)
+        if outside.any():
+            beyond += int(outside.sum())
+            example = float(block[outside][0]) if example is None else example
+        flat_out[start:start + _BLOCK_CELLS] = resistance[found]
+    if beyond:
+        raise InputError(f"Table '{rule.table}', factor '{rule.factor}': no row covers {example - offset:g}, which "
+                         f"layer '{name}' holds ({beyond} cells lie outside the rows); leave the outermost "
+                         f"bound empty, or correct the layer.")
+    return scored
+
+
+def classify_codes(values, valid, rule, name=""):
+    """Resistance of each class code.
+
+    Parameters
+    ----------
+    values : integer ndarray
+    valid : bool ndarray
+        False where there is no value.
+    rule : Rule
+    name : str
+        The layer, for messages.
+
+    Returns
+    -------
+    float32 ndarray
+        NaN where not valid.
+
+    Raises
+    ------
+    InputError
+        Codes that no row scores, each with its number of cells.
+    """
+    codes, counts = np.unique(values[valid], return_counts=True)
+    missing = [(int(code), int(count)) for code, count in zip(codes, counts) if int(code) not in rule.codes]
+    if missing:
+        listed = ", ".join(f"{code} ({count} cells)" for code, count in missing)
+        raise InputError(f"Table '{rule.table}', factor '{rule.factor}': no row scores the code(s) {listed} of "
+                         f"layer '{name}'; add a row for each.")
+    scored = np.full(values.shape, np.nan, dtype=np.float32)
+    by_code = np.array([rule.codes[int(code)] for code in codes], dtype=np.float32)
+    if len(codes):
+        scored[valid] = by_code[np.searchsorted(codes, values[valid])]
+    return scored
+
+
+def classify_distance(geometries, rule, template, progress=SILENT):
+    """Resistance by distance to lines or polygons; those beyond the map's edge count.
+
+    Parameters
+    ----------
+    geometries : list of ogr.Geometry
+        In the template's CRS.
+    rule : Rule
+    template : raster.Template
+
+    Returns
+    -------
+    float32 ndarray, shape ``template.shape``
+        Every cell has a value: far from everything is the last interval's.
+    """
+    intervals = rule.intervals
+    classes = distance_classes(geometries, intervals.breaks, template, progress)
+    return np.array(intervals.resistance, dtype=np.float32)[classes]
+
+
+def _factor_name(table, index):
+    written = re.sub(r"[\s_-]+", "_", table.rows[index]["factor"].strip().lower())
+    factor = _AS_PRINTED.get(written, written)
+    if factor not in FACTORS:
+        raise table.error(index, "factor", f"is not a factor; use one of {', '.join(FACTORS)}.")
+    return factor
+
+
+def _weight(table, index):
+    weight = table.rows[index]["weight"]
+    if weight < 0:
+        raise table.error(index, "weight", "is negative; write 0 to leave the factor out.")
+    return weight
+
+
+def _rule(table, factor, indices):
+    rule = Rule(factor, table.name)
+    for index in indices:
+        if table.rows[index]["weight"] is None:
+            continue
+        weight = _weight(table, index)
+        if rule.weight is not None and rule.weight != weight:
+            raise table.error(index, "weight", f"differs from {rule.weight:g} in an earlier row of factor "
+                                               f"'{factor}'; a factor has one weight.")
+        rule.weight = weight
+    if factor == MINE:
+        for index in indices:
+            if any(table.rows[index][column] is not None for column in ("from", "to", "codes", "resistance")):
+                raise table.error(index, "factor", "is scored by the table of rings; leave from, to, codes and "
+                                                   "resistance empty here.")
+        return rule
+    if factor == "land_cover":
+        rule.codes = _codes(table, indices)
+        return rule
+    for index in indices:
+        if table.rows[index]["codes"] is not None:
+            raise table.error(index, "codes", f"stands under factor '{factor}', which is a quantity; "
+                                              f"use from and to.")
+    rule.intervals = intervals_of(table, indices, "from", "to", f"factor '{factor}'", factor in _NEVER_NEGATIVE)
+    if factor in DISTANCES:
+        first, last = rule.intervals.lower[0], rule.intervals.upper[-1]
+        if first > 0 or last < math.inf:
+            gap = f"[0, {first:g}]" if first > 0 else f"({last:g}, unbounded)"
+            raise InputError(f"Table '{table.name}', factor '{factor}': no row covers {gap}; distances run from "
+                             f"0 without an end, so add a row or leave the outermost bound empty.")
+    return rule
+
+
+def _codes(table, indices):
+    codes = {}
+    for index in indices:
+        row = table.rows[index]
+        if row["from"] is not None or row["to"] is not None or not row["codes"]:
+            raise table.error(index, "codes", "has to name land-cover codes, and from and to have to be empty, "
+                                              "for factor 'land_cover'; correct the row.")
+        resistance = positive_resistance(table, index)
+        for code in row["codes"]:
+            if code in codes:
+                raise table.error(index, "codes", f"repeats code {code}, which an earlier row scores; "
+                                                  f"keep one of them.")
+            codes[code] = resistance
+    return codes

@@ -1,0 +1,169 @@
+"""Table 1 at the edges of every interval, and every way a factor table can be wrong."""
+
+import numpy as np
+import pytest
+from econet.core.errors import InputError
+from econet.core.resistance.factors import (DISTANCES, FACTORS, classify, classify_codes, classify_distance,
+                                            read_factor_table, read_weights, scaled_weights)
+
+PRINTED_WEIGHTS = dict(zip(FACTORS, (0.11, 0.06, 0.25, 0.08, 0.11, 0.16, 0.08, 0.05, 0.10)))
+
+# values just at and just above every bound that Table 1 prints, and what it scores them with
+EDGES = {
+    "slope": [(0, 1), (10, 1), (10.0001, 2), (20, 2), (20.001, 3), (30, 3), (30.001, 4), (40, 4), (40.001, 5), (90, 5)],
+    "elevation": [(-1000, 5), (-326.001, 5), (-325.999, 3), (-200, 3), (-199.99, 2), (-125, 2), (-124.99, 1),
+                  (-13.01, 1), (-13, 1), (-12.99, 1), (0, 1), (125, 1), (125.01, 2), (200, 2), (200.01, 3), (350, 3),
+                  (350.01, 4), (500, 4), (500.01, 5), (8848, 5)],
+    "ndvi": [(-1, 5), (0.2, 5), (0.2001, 4), (0.4, 4), (0.4001, 3), (0.5, 3), (0.5001, 2), (0.6, 2), (0.6001, 1), (1, 1)],
+    "distance_to_water": [(0, 1), (500, 1), (501, 2), (1000, 2), (1000.01, 3), (1500, 3), (1500.01, 4), (2000, 4),
+                          (2000.01, 5), (np.inf, 5)],
+    "distance_to_motorway": [(0, 5), (500, 5), (501, 4), (1000, 4), (1000.01, 3), (1500, 3), (1500.01, 2), (2000, 2),
+                             (2000.01, 1), (np.inf, 1)],
+    "distance_to_highway": [(0, 5), (200, 5), (200.01, 4), (400, 4), (400.01, 3), (600, 3), (600.01, 2), (800, 2),
+                            (800.01, 1), (np.inf, 1)],
+    "night_light": [(0, 1), (5, 1), (5.001, 2), (15, 2), (15.001, 3), (30, 3), (30.001, 4), (60, 4), (60.001, 5)],
+}
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("factor", EDGES)
+def test_table_1_at_the_edge_of_every_interval(factor, kind):
+    values, expected = zip(*EDGES[factor])
+    scored = classify(np.array([values], dtype=kind), read_factor_table()[factor])
+    assert scored.dtype == np.float32
+    np.testing.assert_array_equal(scored[0], expected)
+
+
+def test_elevation_at_minus_326_takes_5_which_is_ours():
+    assert classify(np.array([[-326.0]]), read_factor_table()["elevation"])[0, 0] == 5
+
+
+def test_whole_number_maps_are_classified_exactly():
+    scored = classify(np.array([[-125, -124, 125, 126, 500, 501]], dtype=np.int16), read_factor_table()["elevation"])
+    np.testing.assert_array_equal(scored[0], [2, 1, 1, 2, 4, 5])
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("datum", [100.0, 76.3, -12.7])
+def test_datum_moves_the_bounds(kind, datum):
+    values = (np.array([-200, -125, 125, 200, 350, 500]) + datum).astype(kind)
+    np.testing.assert_array_equal(classify(values, read_factor_table()["elevation"], datum), [3, 2, 1, 2, 3, 4])
+    above = np.nextafter(values, np.inf, dtype=kind)
+    np.testing.assert_array_equal(classify(above, read_factor_table()["elevation"], datum), [2, 1, 2, 3, 4, 5])
+
+
+def test_land_cover_codes_of_clcd_and_ours():
+    rule = read_factor_table()["land_cover"]
+    #  crop forest shrub grass water snow barren built wetland pit dump subsidence plant restored
+    codes = np.array([[1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 0]])
+    scored = classify_codes(codes, codes > 0, rule)[0]
+    np.testing.assert_array_equal(scored, [4, 1, 2, 3, 2, 5, 5, 5, 2, 5, 5, 5, 5, 3, np.nan])
+
+
+def test_missing_codes_are_named_with_their_cells():
+    codes = np.array([[2, 2, 77], [77, 77, 99]], dtype=np.int32)
+    with pytest.raises(InputError, match=r"factors.csv.*land_cover.*77 \(3 cells\), 99 \(1 cells\).*'cover'"):
+        classify_codes(codes, codes > 0, read_factor_table()["land_cover"], "cover")
+
+
+def test_nodata_has_no_resistance():
+    scored = classify(np.array([[np.nan, 3.0]], np.float32), read_factor_table()["slope"])
+    assert np.isnan(scored[0, 0]) and scored[0, 1] == 1
+
+
+def test_weights_of_table_1():
+    rules = read_factor_table()
+    assert {factor: rule.weight for factor, rule in rules.items()} == PRINTED_WEIGHTS
+    assert sum(PRINTED_WEIGHTS.values()) == pytest.approx(1, abs=1e-12)
+    assert list(rules) == list(FACTORS)
+
+
+@pytest.mark.parametrize("left_out", [(), ("mine",), ("ndvi", "night_light"), ("land_cover", "slope", "elevation")])
+def test_scaled_weights_add_to_1_and_keep_their_ratios(left_out):
+    present = [factor for factor in FACTORS if factor not in left_out]
+    scaled = scaled_weights(PRINTED_WEIGHTS, present)
+    assert list(scaled) == present and sum(scaled.values()) == pytest.approx(1, abs=1e-12)
+    assert scaled["distance_to_motorway"] / scaled["distance_to_water"] == pytest.approx(16 / 11)
+
+
+def test_a_weight_of_0_leaves_the_factor_out():
+    assert scaled_weights({"ndvi": 0.0, "slope": 2.0}, ["slope", "ndvi"]) == {"slope": 1.0}
+    assert scaled_weights({"ndvi": 0.0}, ["ndvi"]) == {}
+
+
+@pytest.mark.parametrize("factor", DISTANCES)
+@pytest.mark.parametrize("dx, dy", [(90, 90), (70, 130)])
+def test_distance_factors_against_geos(lab, factor, dx, dy):
+    cells = lab.template(30, 34, dx, dy)
+    shapes = [lab.geometry("LINESTRING(499100 4599300,500700 4598800,500800 4590000)"), lab.box(cells, 25, 30, 2, 9)]
+    rule = read_factor_table()[factor]
+    expected = classify(lab.distance_by_ogr(shapes, cells).astype(np.float32), rule)
+    assert len(np.unique(expected)) >= 4
+    np.testing.assert_array_equal(classify_distance(shapes, rule, cells), expected)
+
+
+HEAD = "factor,weight,from,to,codes,resistance\n"
+
+
+@pytest.mark.parametrize("rows, message", [
+    ("slope,1,,10,,1\nslope,,20,,,2\n", r"'mine.csv', factor 'slope': no row covers \(10, 20\].*rows 2 and 3"),
+    ("slope,1,,10,,1\nslope,,5,20,,2\nslope,,20,,,3\n", r"factor 'slope': rows 2 and 3 overlap in \(5, 10\]"),
+    ("slope,1,,10,,1\nslope,,8,9,,2\nslope,,10,,,3\n", r"rows 2 and 3 overlap in \(8, 9\]"),
+    ("slope,1,,10,,1\nslope,,10,,,-2\n", r"row 3, column 'resistance': '-2.0' is not above 0"),
+    ("slope,1,,10,,0\nslope,,10,,,2\n", r"row 2, column 'resistance': '0.0' is not above 0"),
+    ("slope,1,,10,,\nslope,,10,,,2\n", r"row 2, column 'resistance': '' is empty"),
+    ("slope,1,,steep,,1\nslope,,10,,,2\n", r"row 2, column 'to': 'steep' is not a number"),
+    ("slope,1,,10,,low\nslope,,10,,,2\n", r"row 2, column 'resistance': 'low' is not a number"),
+    ("slope,1,30,10,,1\n", r"row 2, column 'to': '10.0' is not above from, 30"),
+    ("incline,1,,10,,1\n", r"row 2, column 'factor': 'incline' is not a factor; use one of slope, elevation"),
+    ("slope,0.1,,10,,1\nslope,0.2,10,,,2\n", r"row 3, column 'weight': '0.2' differs from 0.1"),
+    ("slope,-0.1,,10,,1\nslope,,10,,,2\n", r"row 2, column 'weight': '-0.1' is negative"),
+    ("slope,1,,10,3,1\n", r"row 2, column 'codes'.*'slope', which is a quantity"),
+    ("land_cover,1,,10,,1\n", r"row 2, column 'codes'.*land-cover codes"),
+    ("land_cover,1,,,1;2,1\nland_cover,,,,2,3\n", r"row 3, column 'codes'.*repeats code 2"),
+    ("land_cover,1,,,forest,1\n", r"row 2, column 'codes': 'forest' is not a whole number"),
+    ("distance_to_water,1,,500,,1\ndistance_to_water,,500,900,,2\n", r"no row covers \(900, unbounded\)"),
+    ("distance_to_water,1,50,500,,1\ndistance_to_water,,500,,,2\n", r"no row covers \[0, 50\]"),
+    ("mine,1,,,,3\n", r"row 2, column 'factor': 'mine' is scored by the table of rings"),
+])
+def test_a_wrong_factor_table_is_refused_by_name(lab, rows, message):
+    with pytest.raises(InputError, match=message):
+        read_factor_table(lab.table(HEAD + rows))
+
+
+def test_a_table_without_a_column_is_refused(lab):
+    with pytest.raises(InputError, match="'mine.csv' has no column 'factor'"):
+        read_factor_table(lab.table("name,resistance\nslope,1\n"))
+
+
+def test_a_first_bound_of_0_holds_0_where_nothing_is_negative(lab):
+    rules = read_factor_table(lab.table(HEAD + "night_light,1,0,5,,1\nnight_light,,5,,,2\n"
+                                               "distance_to_water,1,0,5,,1\ndistance_to_water,,5,,,2\n"))
+    np.testing.assert_array_equal(classify(np.array([0.0, 5, 5.1]), rules["night_light"]), [1, 1, 2])
+    with pytest.raises(InputError, match=r"factor 'night_light': no row covers -0.3, which layer 'lights' holds \(2 cells"):
+        classify(np.array([-0.3, -0.1, 4]), rules["night_light"], name="lights")
+
+
+def test_values_beyond_the_outermost_bounds_are_refused(lab):
+    rule = read_factor_table(lab.table(HEAD + "elevation,1,0,100,,1\nelevation,,100,200,,2\n"))["elevation"]
+    with pytest.raises(InputError, match=r"no row covers 250, which layer 'dem' holds \(1 cells"):
+        classify(np.array([[150.0, 350.0]]), rule, 100.0, "dem")
+    with pytest.raises(InputError, match="no row covers 0,"):
+        classify(np.array([[0.0, 50.0]]), rule, 0.0, "dem")
+
+
+def test_rows_in_any_order_names_as_printed_and_decimal_commas(lab):
+    text = 'Factor;Weight;From;To;Codes;Resistance\nDEM;;"0,5";;;2,5\nDEM;1/4;;"0,5";;1\n'
+    rule = read_factor_table(lab.table(text))["elevation"]
+    assert rule.weight == 0.25
+    np.testing.assert_array_equal(classify(np.array([0.5, 0.6]), rule), [1, 2.5])
+
+
+def test_weights_table(lab):
+    assert read_weights(lab.table("factor,weight\nSlope,0.7\nmine,0.3\n")) == {"slope": 0.7, "mine": 0.3}
+    for rows, message in [("slope,0.7\nslope,0.3\n", "row 3, column 'factor': 'slope' has a weight in an earlier row"),
+                          ("slope,-1\n", "row 2, column 'weight': '-1.0' is negative"),
+                          ("slope,much\n", "row 2, column 'weight': 'much' is not a number"),
+                          ("slopes,1\n", "row 2, column 'factor': 'slopes' is not a factor")]:
+        with pytest.raises(InputError, match=message):
+            read_weights(lab.table("factor,weight\n" + rows))
