@@ -6,6 +6,7 @@ where it is finer for quantities) and the log says so. Only the template has to
 be projected, in metres; its cells need not be square.
 """
 
+import contextlib
 import math
 import os
 from dataclasses import dataclass, field, replace
@@ -156,8 +157,9 @@ class Grid:
             valid = np.isfinite(self.values)
         else:
             valid = np.ones(self.values.shape, dtype=bool)
-        if self.nodata is not None and not math.isnan(self.nodata):
-            valid &= self.values != np.asarray(self.nodata).astype(self.values.dtype)
+        nodata = _nodata_as(self.values.dtype, self.nodata)
+        if nodata is not None and nodata == nodata:
+            valid &= self.values != nodata
         return valid
 
     def floats(self, dtype=np.float32):
@@ -169,6 +171,18 @@ class Grid:
     def like(self, values, nodata=None, name=""):
         """Another array on the same cells."""
         return Grid(values, self.template, nodata, name)
+
+
+def _nodata_as(dtype, nodata):
+    """A nodata value in a data type; None where the type cannot hold it, as -9999 in a byte."""
+    if nodata is None:
+        return None
+    if np.issubdtype(dtype, np.integer):
+        limits = np.iinfo(dtype)
+        whole = math.isfinite(nodata) and nodata == math.floor(nodata)
+        return dtype.type(int(nodata)) if whole and limits.min <= nodata <= limits.max else None
+    with np.errstate(over="ignore"):
+        return np.asarray(nodata).astype(dtype)[()]
 
 
 def float_grid(values, template, name=""):
@@ -186,7 +200,7 @@ def _open(source):
             raise InputError(
                 f"Raster '{source.name}' cannot be opened ({error}): check that {source.path} "
                 f"exists and is a raster that GDAL reads.") from None
-        if source.band > dataset.RasterCount:
+        if not 1 <= source.band <= dataset.RasterCount:
             raise InputError(f"Raster '{source.name}' has {dataset.RasterCount} band(s), and band "
                              f"{source.band} was asked for: choose a band that exists.")
     return dataset
@@ -233,16 +247,23 @@ def check_overlap(source, template):
 
 
 def _require_overlap(own, template):
-    bounds = bounds_in(own, template.crs)
-    west, south, east, north = template.bounds
-    if not (bounds[0] < east and bounds[2] > west and bounds[1] < north and bounds[3] > south):
+    # a small map may lie where the edges of a world map cannot be brought to its CRS: look both ways
+    if not (_meet(bounds_in(own, template.crs), template.bounds)
+            or _meet(bounds_in(template, own.crs), own.bounds)):
+        bounds = bounds_in(own, template.crs)
         raise InputError(
             f"Layer '{own.name}' does not overlap '{template.name}': its extent there is "
             f"{_extent_text(bounds)}, that of '{template.name}' is {_extent_text(template.bounds)}; "
             f"choose maps of one area, or correct the layer's CRS ({crs_name(own.crs)}).")
 
 
+def _meet(a, b):
+    return a[0] < b[2] and a[2] > b[0] and a[1] < b[3] and a[3] > b[1]
+
+
 def _extent_text(bounds):
+    if not all(map(math.isfinite, bounds)):
+        return "outside the reach of that CRS"
     return "{:.0f}, {:.0f} to {:.0f}, {:.0f}".format(*bounds)
 
 
@@ -269,45 +290,86 @@ def bounds_in(own, crs):
     return min(xs), min(ys), max(xs), max(ys)
 
 
-def _read_band(dataset, source, own):
+def _read_band(dataset, source, own, progress=SILENT, window=None):
+    """The values of a north-up window (first row, first column, rows, columns); default all."""
+    row, col, rows, cols = window or (0, 0, own.rows, own.cols)
     with gdal_exceptions():
         band = dataset.GetRasterBand(source.band)
-        values = band.ReadAsArray()
-        nodata = band.GetNoDataValue()
-        scale, offset = band.GetScale() or 1.0, band.GetOffset() or 0.0
-        masked = None
-        if nodata is None and band.GetMaskFlags() & gdal.GMF_PER_DATASET:
-            masked = band.GetMaskBand().ReadAsArray() == 0
         transform = dataset.GetGeoTransform()
+        south_up, mirrored = transform[5] > 0, transform[1] < 0
+        first = (own.cols - col - cols if mirrored else col, own.rows - row - rows if south_up else row)
+
+        def values_of(band):
+            return _stoppable(progress, lambda callback: band.ReadAsArray(*first, cols, rows, callback=callback))
+
+        try:
+            values = values_of(band)
+            nodata = band.GetNoDataValue()
+            scale, offset = band.GetScale() or 1.0, band.GetOffset() or 0.0
+            masked = None
+            if nodata is None and band.GetMaskFlags() & gdal.GMF_PER_DATASET:
+                masked = values_of(band.GetMaskBand()) == 0
+        except RuntimeError as error:
+            raise InputError(f"Raster '{source.name}' cannot be read ({error}): the file is damaged or "
+                             f"incomplete; get it again.") from None
     if scale != 1.0 or offset != 0.0:
-        hole = Grid(values, own, nodata).valid
-        values = np.where(hole, values * scale + offset, np.nan).astype(np.float32)
+        present = Grid(values, own, nodata).valid
+        values = np.where(present, values * scale + offset, np.nan).astype(np.float32)
         nodata = math.nan
     if masked is not None and masked.any():
         values = np.where(masked, np.nan, values.astype(np.float32))
         nodata = math.nan
-    if transform[5] > 0:
+    if south_up:
         values = values[::-1]
-    if transform[1] < 0:
+    if mirrored:
         values = values[:, ::-1]
+    if window is not None:
+        x, y = own.transform[0] + col * own.transform[1], own.transform[3] + row * own.transform[5]
+        own = replace(own, rows=rows, cols=cols,
+                      transform=(x, own.transform[1], 0.0, y, 0.0, own.transform[5]))
+    if nodata is not None and _nodata_as(values.dtype, nodata) is None:
+        nodata = None
     return Grid(np.ascontiguousarray(values), own, nodata, source.name)
 
 
-def read(source):
+def _stoppable(progress, work):
+    """What ``work(callback)`` returns; a cancel raises, although GDAL swallows a callback's exceptions."""
+    stopped = []
+
+    def callback(*_):
+        try:
+            progress.check()
+        except Exception as error:
+            stopped.append(error)
+            return 0
+        return 1
+
+    try:
+        result = work(callback)
+    except RuntimeError:
+        if not stopped:
+            raise
+    if stopped:
+        raise stopped[0]
+    return result
+
+
+def read(source, progress=SILENT):
     """The whole raster on its own cells; the memory is that of its data type.
 
     Raises
     ------
     InputError
-        When it cannot be opened, has no CRS, or holds no value at all.
+        When it cannot be opened or read, has no CRS, or holds no value at all.
     """
     dataset = _open(source)
     own = _template_of(dataset, source)
     require_known(own.crs, source.name)
-    grid = _read_band(dataset, source, own)
+    grid = _read_band(dataset, source, own, progress)
     if not grid.valid.any():
+        declared = "" if grid.nodata is None else f" ({grid.nodata:g})"
         raise InputError(f"Raster '{source.name}' holds no value at all, only nodata: choose "
-                         f"another raster, or correct its nodata value ({grid.nodata}).")
+                         f"another raster, or correct its nodata value{declared}.")
     return grid
 
 
@@ -335,7 +397,7 @@ def align(source, template, kind=QUANTITY, progress=SILENT):
     own = check_overlap(source, template)
     progress.check()
     if own.same_grid(template):
-        grid = read(source)
+        grid = read(source, progress)
         return replace(grid, template=template)
     cells = _cell_area_there(own, template)
     if kind == CLASSES:
@@ -344,8 +406,7 @@ def align(source, template, kind=QUANTITY, progress=SILENT):
         method, word = "average", "average of its finer cells"
     else:
         method, word = "bilinear", "bilinear"
-    values, nodata = _warp(source, own, template, method, kind, progress)
-    grid = Grid(values, template, nodata, source.name)
+    grid = _warp(source, own, template, method, kind, progress)
     valid = grid.valid
     if not valid.any():
         raise InputError(f"Raster '{source.name}' has no value inside '{template.name}', only nodata: "
@@ -360,15 +421,53 @@ def align(source, template, kind=QUANTITY, progress=SILENT):
 
 
 def _cell_area_there(own, template):
-    west, south, east, north = bounds_in(own, template.crs)
-    return (east - west) * (north - south) / (own.rows * own.cols)
+    """The area in m2 of a raster's cell in the middle of what it shares with the template."""
+    if is_same_crs(own.crs, template.crs):
+        return own.cell_area_m2
+    here, there = bounds_in(template, own.crs), own.bounds
+    x = (max(here[0], there[0]) + min(here[2], there[2])) / 2
+    y = (max(here[1], there[1]) + min(here[3], there[3])) / 2
+    change = transformation(own.crs, template.crs)
+    dx, dy = own.cell_width / 2, own.cell_height / 2
+    try:
+        with gdal_exceptions():
+            west, east, south, north = (change.TransformPoint(*point)[:2] for point in (
+                (x - dx, y), (x + dx, y), (x, y - dy), (x, y + dy)))
+    except RuntimeError:  # the middle lies outside the reach of the template's CRS
+        west, south, east, north = bounds_in(own, template.crs)
+        return (east - west) * (north - south) / (own.rows * own.cols)
+    return abs((east[0] - west[0]) * (north[1] - south[1]) - (east[1] - west[1]) * (north[0] - south[0]))
+
+
+def _window(own, template):
+    """The part of a raster that a template needs: first row, first column, rows, columns."""
+    west, south, east, north = bounds_in(template, own.crs)
+    if not all(map(math.isfinite, (west, south, east, north))):
+        return None
+    # a margin for the kernel, for half a template cell, and for edges bent between the points looked at
+    margin = [3 + 0.02 * (east - west) / own.cell_width + 2 * (east - west) / template.cols / own.cell_width,
+              3 + 0.02 * (north - south) / own.cell_height + 2 * (north - south) / template.rows / own.cell_height]
+    first_col = max(0, math.floor((west - own.transform[0]) / own.cell_width - margin[0]))
+    last_col = min(own.cols, math.ceil((east - own.transform[0]) / own.cell_width + margin[0]))
+    first_row = max(0, math.floor((own.transform[3] - north) / own.cell_height - margin[1]))
+    last_row = min(own.rows, math.ceil((own.transform[3] - south) / own.cell_height + margin[1]))
+    if last_row <= first_row or last_col <= first_col:
+        return None
+    return first_row, first_col, last_row - first_row, last_col - first_col
+
+
+# GDAL interpolates between transformed points; so many source cells may a place be off (its default: 0.125)
+_PLACE_ERROR_CELLS = 0.001
 
 
 def _warp(source, own, template, method, kind, progress):
-    grid = read(source)
+    grid = _read_band(_open(source), source, own, progress, _window(own, template))
+    own = grid.template
+    if is_same_crs(own.crs, template.crs):
+        own = replace(own, crs=template.crs)
     if kind == CLASSES:
         values, nodata = grid.values, grid.nodata
-        if nodata is None or (isinstance(nodata, float) and math.isnan(nodata)):
+        if nodata is None or math.isnan(nodata) or values.dtype.itemsize > 4 or values.dtype == np.int8:
             values, nodata = _with_spare_nodata(grid)
     else:
         values, nodata = grid.floats(), math.nan
@@ -376,49 +475,47 @@ def _warp(source, own, template, method, kind, progress):
         near = _memory_dataset(values, own, nodata)
         target = _memory_dataset(
             np.full(template.shape, nodata, dtype=values.dtype), template, nodata)
-        stopped = []
-
-        def callback(fraction, *_):
-            try:
-                progress.check()
-            except Exception as error:  # GDAL swallows exceptions of a callback
-                stopped.append(error)
-                return 0
-            return 1
-
-        try:
-            gdal.Warp(target, near, resampleAlg=method, multithread=True, callback=callback,
-                      srcNodata=nodata, dstNodata=nodata)
-        except RuntimeError:
-            if not stopped:
-                raise
-        if stopped:
-            raise stopped[0]
-        return target.ReadAsArray(), nodata
+        _stoppable(progress, lambda callback: gdal.Warp(
+            target, near, resampleAlg=method, multithread=True, callback=callback,
+            errorThreshold=_PLACE_ERROR_CELLS, srcNodata=nodata, dstNodata=nodata))
+        return Grid(target.ReadAsArray(), template, nodata, source.name)
 
 
 def _with_spare_nodata(grid):
-    """Class codes as int32 with a nodata value that no class uses."""
+    """Class codes as int32 with a nodata value that no class uses; as floats where they do not fit."""
     valid = grid.valid
     codes = np.where(valid, grid.values, 0)
-    if np.issubdtype(codes.dtype, np.floating) and not np.array_equal(codes, np.rint(codes)):
-        return grid.floats(), math.nan
-    spare = -2147483648
-    return np.where(valid, codes, spare).astype(np.int32), spare
+    if _first_no_code(codes) is not None:
+        return grid.floats(np.float64), math.nan
+    return np.where(valid, codes, _NO_CODE).astype(np.int32), _NO_CODE
+
+
+_NO_CODE = -2147483648
+
+
+def _first_no_code(codes):
+    """The first value that is no class code: not whole, or beyond 32 bits; None where all are."""
+    wrong = (codes <= _NO_CODE) | (codes > 2147483647)
+    if np.issubdtype(codes.dtype, np.floating):
+        wrong |= codes != np.rint(codes)
+    return codes[wrong].flat[0] if wrong.any() else None
 
 
 def _memory_dataset(values, template, nodata):
     code = {"uint8": gdal.GDT_Byte, "int16": gdal.GDT_Int16, "uint16": gdal.GDT_UInt16,
             "int32": gdal.GDT_Int32, "uint32": gdal.GDT_UInt32, "float32": gdal.GDT_Float32,
             "float64": gdal.GDT_Float64}.get(values.dtype.name)
-    if code is None:  # int8, int64, bool
-        values = values.astype(np.int32)
-        code = gdal.GDT_Int32
+    if values.dtype == bool:
+        values, code = values.astype(np.uint8), gdal.GDT_Byte
+    elif code is None:  # int8, int64, uint64: GDAL 3.4 lacks them
+        fits = not values.size or -2147483648 <= values.min() <= values.max() <= 2147483647
+        values, code = (values.astype(np.int32), gdal.GDT_Int32) if fits else (
+            values.astype(np.float64), gdal.GDT_Float64)
     dataset = gdal.GetDriverByName("MEM").Create("", template.cols, template.rows, 1, code)
     dataset.SetGeoTransform(template.transform)
     dataset.SetProjection(spatial_reference(template.crs).ExportToWkt())
     band = dataset.GetRasterBand(1)
-    if nodata is not None:
+    if _nodata_as(values.dtype, nodata) is not None:
         band.SetNoDataValue(float(nodata))
     band.WriteArray(values)
     return dataset
@@ -432,16 +529,14 @@ def read_classes(source, template=None, progress=SILENT):
     InputError
         When the raster holds values that are not whole numbers.
     """
-    grid = read(source) if template is None else align(source, template, CLASSES, progress)
+    grid = read(source, progress) if template is None else align(source, template, CLASSES, progress)
     valid = grid.valid
     values = np.where(valid, grid.values, 0)
-    if np.issubdtype(values.dtype, np.floating):
-        whole = values == np.rint(values)
-        if not whole.all():
-            raise InputError(f"Raster '{source.name}' should hold class codes, and holds "
-                             f"{values[~whole].flat[0]:g}: choose a raster of whole-number codes.")
-    spare = -2147483648
-    return Grid(np.where(valid, values, spare).astype(np.int32), grid.template, spare, source.name)
+    wrong = _first_no_code(values)
+    if wrong is not None:
+        raise InputError(f"Raster '{source.name}' should hold class codes, and holds "
+                         f"{wrong:.10g}: choose a raster of whole-number codes of up to 2147483647.")
+    return Grid(np.where(valid, values, _NO_CODE).astype(np.int32), grid.template, _NO_CODE, source.name)
 
 
 # writing ---------------------------------------------------------------------------------------
@@ -461,11 +556,13 @@ class OutputFiles:
     """Files of one algorithm that appear together or not at all.
 
     Use as a context manager: every file is written under a temporary name beside its target;
-    leaving the block normally renames them all, leaving it by an exception removes them.
+    leaving the block normally renames them all, leaving it by an exception removes them. A file
+    that stood there before gives way only when all are complete.
     """
 
     def __init__(self):
         self._pending = []
+        self._folders = []
 
     def __enter__(self):
         return self
@@ -477,75 +574,118 @@ class OutputFiles:
         self.commit()
         return False
 
+    def folder(self, path):
+        """Make a folder for outputs; one that was not there goes again if the run fails."""
+        missing, parent = [], os.path.abspath(path)
+        while not os.path.exists(parent):
+            missing.append(parent)
+            parent = os.path.dirname(parent)
+        try:
+            os.makedirs(path, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"Folder '{path}' for outputs cannot be made ({error.strerror}): choose "
+                             f"another place.") from None
+        self._folders += missing
+        return path
+
     def temporary(self, path):
         """A name beside ``path`` to write to; it takes the place of ``path`` at the end."""
+        require_writable(path)
         folder, name = os.path.split(os.path.abspath(path))
-        if not os.path.isdir(folder):
-            raise InputError(f"Folder '{folder}' for the output '{name}' does not exist: create it "
-                             f"or choose another place.")
-        if not os.access(folder, os.W_OK):
-            raise InputError(f"Folder '{folder}' for the output '{name}' cannot be written to: "
-                             f"choose another place.")
+        target = os.path.join(folder, name)
+        if any(target == other for _, other in self._pending):
+            raise InputError(f"Two outputs go to the same file '{path}': give each its own name.")
         stem, extension = os.path.splitext(name)
         partial = os.path.join(folder, f".{stem}.partial{extension}")
-        self._pending.append((partial, os.path.join(folder, name)))
+        self._pending.append((partial, target))
         return partial
 
     def raster(self, grid, path, progress=SILENT):
         """Add a GeoTIFF: compressed, tiled, with overviews above four million cells."""
         progress.check()
-        values = grid.values
         partial = self.temporary(path)
-        floating = np.issubdtype(values.dtype, np.floating)
-        options = _TILED + ["COMPRESS=DEFLATE", f"PREDICTOR={3 if floating else 2}", "ZLEVEL=1" if floating else "ZLEVEL=6"]
-        with gdal_exceptions():
-            memory = _memory_dataset(values, grid.template, grid.nodata)
-            stopped = []
-
-            def callback(fraction, *_):
-                try:
-                    progress.check()
-                except Exception as error:  # GDAL swallows exceptions of a callback
-                    stopped.append(error)
-                    return 0
-                return 1
-
-            try:
-                dataset = gdal.GetDriverByName("GTiff").CreateCopy(
-                    partial, memory, options=options, callback=callback)
-                if values.size > _OVERVIEWS_ABOVE:
-                    dataset.BuildOverviews("AVERAGE" if floating else "NEAREST", [2, 4, 8, 16],
-                                           callback)
-                dataset = None
-            except RuntimeError as error:
-                if not stopped:
-                    raise InputError(f"Output '{path}' could not be written ({error}): check the free "
-                                     f"space and the rights of its folder.") from None
-            if stopped:
-                raise stopped[0]
+        dataset = None
+        try:
+            with gdal_exceptions():
+                floating = np.issubdtype(grid.values.dtype, np.floating)
+                nodata = math.nan if floating and grid.nodata is None else grid.nodata
+                memory = _memory_dataset(grid.values, grid.template, nodata)
+                kind = gdal.GetDataTypeName(memory.GetRasterBand(1).DataType)
+                options = _TILED + ["COMPRESS=DEFLATE", f"PREDICTOR={3 if 'Float' in kind else 2}",
+                                    f"ZLEVEL={1 if 'Float' in kind else 6}"]
+                gdal.ErrorReset()
+                dataset = _stoppable(progress, lambda callback: gdal.GetDriverByName("GTiff").CreateCopy(
+                    partial, memory, options=options, callback=callback))
+                if grid.values.size > _OVERVIEWS_ABOVE:
+                    _stoppable(progress, lambda callback: dataset.BuildOverviews(
+                        "AVERAGE" if floating else "NEAREST", [2, 4, 8, 16], callback))
+                dataset.FlushCache()
+                dataset = None  # closing writes what is left, and tells a failure only this way
+                if gdal.GetLastErrorType() >= gdal.CE_Failure:
+                    raise RuntimeError(gdal.GetLastErrorMsg())
+        except RuntimeError as error:
+            raise InputError(f"Output '{path}' could not be written ({error}): check the free "
+                             f"space and the rights of its folder.") from None
+        finally:
+            dataset = None  # an open file cannot be removed under Windows
         return path
 
     def text(self, content, path):
         """Add a text file in UTF-8."""
-        with open(self.temporary(path), "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(content)
+        partial = self.temporary(path)
+        try:
+            with open(partial, "w", encoding="utf-8", newline="\n") as stream:
+                stream.write(content)
+        except OSError as error:
+            raise InputError(f"Output '{path}' could not be written ({error.strerror}): check the free "
+                             f"space and the rights of its folder.") from None
         return path
 
     def commit(self):
-        for partial, path in self._pending:
-            try:
+        aside, done = [], []
+        try:
+            for partial, path in self._pending:
+                # what GDAL laid beside the old file would be taken for the new one's
+                for old in (path, *(path + suffix for suffix in _SIDE_CARS)):
+                    if os.path.lexists(old):
+                        os.replace(old, old + ".replaced")
+                        aside.append(old)
                 os.replace(partial, path)
-            except OSError as error:
-                self.discard()
-                raise InputError(f"Output '{path}' could not be replaced ({error.strerror}): close the "
-                                 f"program that holds it open, or choose another name.") from None
-            for side_car in (path + ".aux.xml",):
-                if os.path.exists(side_car):
-                    os.remove(side_car)
-        self._pending = []
+                done.append(path)
+        except OSError as error:
+            for new in done:
+                os.remove(new)
+            for old in aside:
+                os.replace(old + ".replaced", old)
+            self.discard()
+            raise InputError(f"Output '{path}' could not be replaced ({error.strerror}): close the "
+                             f"program that holds it open, or choose another name.") from None
+        for old in aside:
+            with contextlib.suppress(OSError):
+                os.remove(old + ".replaced")
+        self._pending, self._folders = [], []
 
     def discard(self):
         for partial, _ in self._pending:
             if os.path.exists(partial):
                 os.remove(partial)
-        self._pending = []
+        for folder in self._folders:
+            with contextlib.suppress(OSError):  # somebody else put something there
+                os.rmdir(folder)
+        self._pending, self._folders = [], []
+
+
+_SIDE_CARS = (".aux.xml", ".ovr", ".msk")
+
+
+def require_writable(path):
+    """Refuse an output file whose folder is missing or closed, or whose name is a folder's."""
+    folder, name = os.path.split(os.path.abspath(path))
+    if not os.path.isdir(folder):
+        raise InputError(f"Folder '{folder}' for the output '{name}' does not exist: create it "
+                         f"or choose another place.")
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"Folder '{folder}' for the output '{name}' cannot be written to: "
+                         f"choose another place.")
+    if os.path.isdir(path):
+        raise InputError(f"Output '{path}' is a folder: give the file a name of its own.")
