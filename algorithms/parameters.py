@@ -67,8 +67,8 @@ def choice(key, text, options, default=0):
     return QgsProcessingParameterEnum(key, text, options, defaultValue=default)
 
 
-def choices(key, text, options, default):
-    return QgsProcessingParameterEnum(key, text, options, allowMultiple=True, defaultValue=default)
+def choices(key, text, options, default, optional=False):
+    return QgsProcessingParameterEnum(key, text, options, allowMultiple=True, defaultValue=default, optional=optional)
 
 
 def preset():
@@ -109,10 +109,10 @@ def mine_parameters(optional=False, needed=("mineral", "method", "state"), featu
     return result
 
 
-def raster_output(key, text, optional=False):
-    """An optional one is not made unless asked for."""
+def raster_output(key, text, optional=False, by_default=None):
+    """An optional one is not made unless asked for, or made ``by_default`` and can be left out."""
     return QgsProcessingParameterRasterDestination(
-        key, text, optional=optional, createByDefault=not optional)
+        key, text, optional=optional, createByDefault=not optional if by_default is None else by_default)
 
 
 def vector_output(key, text, kind, optional=False):
