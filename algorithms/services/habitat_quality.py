@@ -29,7 +29,7 @@ class HabitatQuality(EcoNetAlgorithm):
             p.preset_choice("DISTANCE_RULE", "Distance rule", DISTANCE_RULES),
             p.preset_choice("EXPONENT", "Half-saturation term", EXPONENTS),
             p.raster_output("OUTPUT_QUALITY", "Habitat quality (0 to 1)"),
-            p.raster_output("OUTPUT_DEGRADATION", "Habitat degradation"),
+            p.raster_output("OUTPUT_DEGRADATION", "Habitat degradation", True, by_default=True),
             p.number_output("HALF_SATURATION_USED", "Half-saturation constant that was used"),
         ]
 

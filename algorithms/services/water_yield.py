@@ -30,7 +30,8 @@ class WaterYield(EcoNetAlgorithm):
             p.preset_choice("BUDYKO", "Budyko curve", BUDYKO),
             p.choice("DEPTH_UNIT", "Unit of the soil depth", DEPTH_UNITS),
             p.raster_output("OUTPUT_YIELD", "Water yield (mm a year)"),
-            p.raster_output("OUTPUT_EVAPOTRANSPIRATION", "Actual evapotranspiration (mm a year)"),
+            p.raster_output("OUTPUT_EVAPOTRANSPIRATION", "Actual evapotranspiration (mm a year)", True,
+                            by_default=True),
             p.vector_output("OUTPUT_WATERSHEDS", "Watersheds with water yield", p.POLYGON, optional=True),
         ]
 

@@ -290,7 +290,8 @@ def _sum(intensity, wide, template, threat, progress):
     kernel = (kernel / kernel.sum()).astype(np.float32)
     row, col = template.offset_in(wide)
     padded = np.zeros((template.rows + 2 * down, template.cols + 2 * right), dtype=np.float32)
-    here = slice(max(0, row - down), row + template.rows + down), slice(max(0, col - right), col + template.cols + right)
+    here = (slice(max(0, row - down), row + template.rows + down),
+            slice(max(0, col - right), col + template.cols + right))
     near = intensity[here]
     top, left = down - row + here[0].start, right - col + here[1].start
     padded[top:top + near.shape[0], left:left + near.shape[1]] = near

@@ -224,7 +224,8 @@ def _watersheds(features, template, maps, preset, progress):
         if part is not None:
             known = (vector.rasterize([geometry], part, dtype=np.uint8) > 0) & np.isfinite(maps[-1][block])
         count, area_m2 = np.count_nonzero(known), geometry.GetArea()
-        watershed = Watershed(ogr.ForceToMultiPolygon(geometry.Clone()), attributes, area_m2 / 1e6, count * template.cell_area_m2 / 1e6)
+        watershed = Watershed(ogr.ForceToMultiPolygon(geometry.Clone()), attributes, area_m2 / 1e6,
+                              count * template.cell_area_m2 / 1e6)
         if count:
             means = [float(values[block][known].mean(dtype=np.float64)) for values in maps]
             watershed.precipitation_mm, watershed.pet_mm, watershed.aet_mm, watershed.yield_mm = means
