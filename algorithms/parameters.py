@@ -68,6 +68,7 @@ def choice(key, text, options, default=0):
 
 
 def choices(key, text, options, default, optional=False):
+    """Several entries; none by default is [], since QGIS takes a default of None as the first entry."""
     return QgsProcessingParameterEnum(key, text, options, allowMultiple=True, defaultValue=default, optional=optional)
 
 
