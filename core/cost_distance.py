@@ -248,8 +248,8 @@ def allocation(cost_grid, labels, starts, progress=SILENT):
 def _too_wide(cost_grid):
     low, high = cost_grid.step_range()
     return InputError(f"Raster '{cost_grid.name}' holds resistances so far apart (steps cost {low:g} to "
-                      f"{high:g}) that the small ones vanish in the sum: narrow their range to below "
-                      f"1 to 1,000,000,000.")
+                      f"{high:g}) that the small ones vanish in the sum: narrow their range, for "
+                      f"instance to 1 to 1,000,000.")
 
 
 def _starts(cost_grid, cells):
