@@ -1,0 +1,112 @@
+"""scripts/demo against the models and examples that it runs."""
+
+import demo
+import pytest
+from qgis.core import QgsProcessingModelAlgorithm
+
+from econet.core import vector
+from econet.core.raster import RasterSource, open_template, read_classes
+
+LOG = """Prepare algorithm: habitat
+Running 1 Habitat quality [1/2]
+0...10...20...30OK. Execution took 1.25 s (2 outputs).
+Running 2 Importance [2/2]
+OK. Execution took 840 ms (4 outputs).
+Model processed OK. Executed 2 algorithms total in 2.09 s.
+
+----------------
+Results
+----------------
+
+importance:kmo:\t0.5
+importance:weights:\ta=0.4, b=0.6
+sources:sources:\t/tmp/a b/sources.gpkg
+""".splitlines()
+
+
+@pytest.fixture(params=demo.STUDIES, ids=lambda study: study.name)
+def study(request):
+    return request.param
+
+
+def model_of(study):
+    model = QgsProcessingModelAlgorithm()
+    assert model.fromFile(str(demo.MODELS / f"{study.model}.model3"))
+    return model
+
+
+def test_steps_and_results_are_read_from_the_log_of_qgis_process():
+    assert demo.steps_of(LOG) == [("1 Habitat quality", 1.25), ("2 Importance", 0.84)]
+    assert demo.results_of(LOG) == {"importance:kmo": "0.5", "importance:weights": "a=0.4, b=0.6",
+                                    "sources:sources": "/tmp/a b/sources.gpkg"}
+
+
+def test_every_parameter_of_a_study_is_one_of_its_model(study):
+    known = {definition.name() for definition in model_of(study).parameterDefinitions()}
+    assert set(study.parameters) <= known
+
+
+def test_every_file_of_a_study_is_in_the_repository(study):
+    values = [*study.parameters.values(), study.relief, *(source for source, _ in study.context.values())]
+    files = {demo.file_of(value) for value in values if str(value).startswith(str(demo.ROOT))}
+    assert len(files) >= 4
+    assert [str(path) for path in files if not path.is_file()] == []
+
+
+def test_every_map_finds_its_layers_in_the_model(study):
+    made = {(output.algorithm, output.child_output) for output in demo.model_outputs(study)}
+    wanted = {key for _, keys in demo.STAGES.values() for key in keys if isinstance(key, tuple)}
+    if study.model == "networkfromlandcover":
+        wanted -= {("fracturesurfaces", "OUTPUT")}
+    assert wanted <= made
+
+
+def test_outputs_of_a_model_have_files_of_their_own(study):
+    paths = [output.path for output in demo.model_outputs(study)]
+    assert len(paths) == len(set(paths)) >= 8
+
+
+# the maps of Zion --------------------------------------------------------------------------------
+
+LAND_COVER = RasterSource(str(demo.ZION / "land_cover.tif"))
+
+
+def test_zion_roads_are_cells_of_class_21():
+    template = open_template(LAND_COVER)
+    codes = read_classes(LAND_COVER).values
+    roads = vector.read(str(demo.ZION / "roads.gpkg"))
+    burnt = vector.rasterize(roads.geometries, template) > 0
+    assert (codes[burnt] == 21).all()
+    assert burnt.sum() > 0.5 * (codes == 21).sum()
+    area = sum(attributes["area_km2"] for attributes in roads.attributes)
+    assert area == pytest.approx(burnt.sum() * template.cell_area_m2 / 1e6, rel=1e-3)
+
+
+def test_zion_has_two_grids_and_two_crs():
+    template = open_template(LAND_COVER)
+    assert "26912" in template.crs
+    elevation = demo.QgsRasterLayer(str(demo.ZION / "srtm.tif"), "srtm")
+    assert elevation.crs().authid() == "EPSG:4326"
+    assert (elevation.width(), elevation.height()) != (template.cols, template.rows)
+
+
+@pytest.mark.parametrize("name", ["sensitivity.csv", "carbon.csv"])
+def test_zion_tables_cover_every_code_of_the_map(name):
+    from econet.core import tables
+    from econet.core.services.land_cover import CODE
+
+    import numpy as np
+
+    rows = tables.parse(tables.read_csv(demo.ZION / "tables" / name), [CODE])
+    grid = read_classes(LAND_COVER)
+    assert set(np.unique(grid.values[grid.valid]).tolist()) <= {row["land_cover"] for row in rows}
+
+
+@pytest.mark.parametrize("name", ["threats.csv", "sensitivity.csv", "carbon.csv", "resistance.csv"])
+def test_zion_tables_say_source_and_certainty_of_every_row(name):
+    from econet.core import tables
+
+    path = demo.ZION / "tables" / name
+    assert path.read_text(encoding="utf-8").startswith("# ")
+    text = tables.parse(tables.read_csv(path), [tables.Column("source", "text"), tables.Column("certainty", "text")])
+    assert len(text) >= 4
