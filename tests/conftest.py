@@ -79,6 +79,12 @@ def run(provider):
     return Runner()
 
 
+@pytest.fixture(scope="session")
+def new_runner(provider):
+    """For fixtures that outlive one test."""
+    return Runner
+
+
 def template(rows, cols, cell=30.0, crs=UTM, west=500000.0, north=4600000.0, height=None):
     return Template(rows, cols, (west, cell, 0.0, north, 0.0, -(height or cell)), _wkt(crs), "test")
 
