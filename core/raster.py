@@ -647,7 +647,7 @@ class OutputFiles:
             for partial, path in self._pending:
                 # what GDAL laid beside the old file would be taken for the new one's
                 for old in (path, *(path + suffix for suffix in _SIDE_CARS)):
-                    if os.path.lexists(old):
+                    if os.path.isfile(old) or os.path.islink(old):  # a folder is never moved
                         os.replace(old, old + ".replaced")
                         aside.append(old)
                 os.replace(partial, path)
@@ -680,6 +680,8 @@ _SIDE_CARS = (".aux.xml", ".ovr", ".msk")
 
 def require_writable(path):
     """Refuse an output file whose folder is missing or closed, or whose name is a folder's."""
+    if not os.path.basename(path):
+        raise InputError(f"Output '{path}' is not a file name: choose one.")
     folder, name = os.path.split(os.path.abspath(path))
     if not os.path.isdir(folder):
         raise InputError(f"Folder '{folder}' for the output '{name}' does not exist: create it "

@@ -1,0 +1,16 @@
+"""core.errors: what a planner reads is what was raised."""
+
+import pytest
+from econet.core.errors import Cancelled, InputError
+
+
+def test_messages_are_kept_as_they_are():
+    assert str(InputError("Layer 'a' is empty.")) == "Layer 'a' is empty."
+    assert str(Cancelled()) == "Cancelled: nothing was written."
+
+
+def test_neither_is_taken_for_the_other_or_for_a_value_error():
+    for error, others in ((InputError, (Cancelled, ValueError, OSError)), (Cancelled, (InputError, RuntimeError))):
+        with pytest.raises(error) as caught:
+            raise error("x")
+        assert not isinstance(caught.value, others)
