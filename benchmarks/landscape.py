@@ -1,0 +1,41 @@
+"""A resistance surface and sources to measure on: a study's own, or arrays made here."""
+
+import numpy as np
+from econet.core import vector
+from econet.core.crs import spatial_reference
+from econet.core.raster import Grid, RasterSource, Template, read
+
+
+def synthetic(rows=1000, cols=1200, count=21, seed=1):
+    """Resistance 1 to 5 of real numbers, a fifth nodata, and irregular sources of low resistance.
+
+    Returns
+    -------
+    Grid, Features
+        Cells of 30 m; the sources have ``source_id``.
+    """
+    from scipy import ndimage
+    random = np.random.RandomState(seed)
+    relief = sum(size * ndimage.gaussian_filter(random.standard_normal((rows, cols)), size) for size in (2, 8, 40))
+    low, high = relief.min(), relief.max()
+    values = (1 + 4 * (relief - low) / (high - low)).astype(np.float32)
+    hole = ndimage.gaussian_filter(random.standard_normal((rows, cols)), 30)
+    values[hole > np.quantile(hole, 0.8)] = np.nan
+    parts, _ = ndimage.label(values < np.nanquantile(values, 0.15), np.ones((3, 3)))
+    sizes = np.bincount(parts.ravel())
+    sizes[0] = 0
+    largest = np.argsort(-sizes, kind="stable")[:count]
+    number = np.zeros(sizes.size, dtype=np.int32)
+    number[largest] = np.arange(1, count + 1)
+    crs = spatial_reference("EPSG:32651").ExportToWkt()
+    template = Template(rows, cols, (500000.0, 30.0, 0.0, 4640000.0, 0.0, -30.0), crs, "synthetic")
+    polygons = vector.polygonize(number[parts], template)
+    sources = vector.Features("synthetic sources", crs, list(polygons.values()),
+                              [{"source_id": label} for label in polygons], ["source_id"])
+    return Grid(values, template, float("nan"), "synthetic"), sources
+
+
+def given(resistance, sources):
+    """A study's resistance raster and sources (``file`` or ``file|layername=name``)."""
+    path, _, layer = sources.partition("|layername=")
+    return read(RasterSource(resistance)), vector.read(path, layer or None)
