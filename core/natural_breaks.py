@@ -14,6 +14,7 @@ import numpy as np
 
 from .errors import InputError
 from .progress import SILENT
+from .raster import Grid
 from .tables import number_of
 
 _DIRECT = 30_000
@@ -47,6 +48,10 @@ class NaturalBreaks:
     def gvf(self):
         """Goodness of variance fit, 0 to 1: the share of the variance that the classes explain."""
         return 1.0 if self.total_ss == 0 else 1.0 - self.within_ss / self.total_ss
+
+    def text(self):
+        """The upper bounds with all their digits: read back, they give the same classes."""
+        return ", ".join(repr(b) for b in self.breaks)
 
 
 def natural_breaks(values, class_count, name="values", progress=SILENT):
@@ -151,6 +156,23 @@ def classify(values, breaks):
         found[np.isnan(part)] = 0
         out[start:start + _CHUNK] = found
     return classes
+
+
+def classify_raster(grid, class_count, progress=SILENT):
+    """A raster's natural breaks, and its classes 1 (lowest) to k as a uint8 Grid with nodata 0.
+
+    Returns
+    -------
+    (raster.Grid, NaturalBreaks)
+    """
+    valid = grid.valid
+    found = natural_breaks(grid.values[valid], class_count, grid.name, progress.part(0, 0.9))
+    classes = classify(grid.values, found.breaks)
+    classes[~valid] = 0
+    progress.log(f"Upper bounds of the {class_count} classes of '{grid.name}': "
+                 f"{', '.join(f'{b:g}' for b in found.breaks)}; goodness of variance fit {found.gvf:.4f}.")
+    progress(1.0)
+    return Grid(classes, grid.template, 0, f"classes of {grid.name}"), found
 
 
 def _check_count(class_count):

@@ -83,7 +83,7 @@ class LandscapeConnectivity:
             row = dict(self.features.attributes[index])
             row.update({name: getattr(self.indices, name)[position].item() for name in names})
             row["patch_id"] = self.patch_id[position]
-            yield self.features.geometries[index], row
+            yield ogr.ForceToMultiPolygon(self.features.geometries[index]), row
 
     def links(self):
         """(line, mapping) per pair that can be reached, between points inside the two patches."""

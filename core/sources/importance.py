@@ -145,6 +145,10 @@ class Importance:
     def kmo(self):
         return math.nan if self.components is None else self.components.kmo
 
+    def weights_text(self):
+        """The weights as WEIGHTS takes them."""
+        return ", ".join(f"{name}={weight:.6g}" for name, weight in zip(self.names, self.weights.tolist()))
+
     def rows(self):
         """One mapping per grid cell, with the fields of the importance grid."""
         cells = self.cells
@@ -167,7 +171,7 @@ def service_importance(services, names=None, weighting=COMPONENT_SCORES, weights
     services : list of Grid
         On the same cells; a cell without any one of them has no importance.
     names : list of str, optional
-        Default the grids' names; made unique.
+        One per service; default the grids' names; made unique.
     weighting : str
         One of ``WEIGHTINGS``. With two services components cannot weigh: equal weights.
     weights : str
@@ -206,9 +210,6 @@ def service_importance(services, names=None, weighting=COMPONENT_SCORES, weights
     if not services:
         raise InputError("No service is given: choose at least one service raster.")
     names = unique_names([s.name for s in services] if names is None else names)
-    if len(names) != len(services):
-        raise InputError(f"SERVICE_NAMES: {len(names)} name(s) for {len(services)} services; give one "
-                         f"name for each, in the order of the layers.")
     if not 0 < min_valid_share <= 1:
         raise InputError(f"The valid share of a grid cell is {min_valid_share:g}: give one above 0, up to 1.")
     manual = parse_weights(weights, names) if weighting == MANUAL else None
@@ -260,6 +261,23 @@ def service_importance(services, names=None, weighting=COMPONENT_SCORES, weights
     return Importance(names, weight, weighting, float_grid(importance, template, "importance"),
                       Grid(classes, template, 0, "importance classes"), cells, components, found,
                       classify_on, ranges, warnings)
+
+
+def service_names(text, layer_names):
+    """Unique names of services: from ``habitat, carbon``, or the layers' own where the text is empty.
+
+    Raises
+    ------
+    InputError
+        Another number of names than of layers.
+    """
+    if not text.strip():
+        return unique_names(layer_names)
+    names = [name for name in re.split(r"[,;]", text) if name.strip()]
+    if len(names) != len(layer_names):
+        raise InputError(f"SERVICE_NAMES: {len(names)} name(s) for {len(layer_names)} services; give one name "
+                         f"for each, in the order of the layers.")
+    return unique_names(names)
 
 
 def unique_names(names):

@@ -254,7 +254,7 @@ def select_sources(features, size_classes=("super-large",), min_area_km2=None, m
                          f"SIZE_CLASSES, or name polygons to INCLUDE.")
     candidates.sort(key=lambda s: (-s.area_km2, math.inf if s.patch_id is None else s.patch_id))
     for number, source in enumerate(candidates, 1):
-        source.source_id = number
+        source.source_id, source.geometry = number, ogr.ForceToMultiPolygon(source.geometry)
     progress.log(f"{len(candidates)} sources of {sum(s.area_km2 for s in candidates):.3f} km2 in all.")
     return candidates
 

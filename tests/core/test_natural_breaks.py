@@ -9,8 +9,10 @@ import pytest
 
 from econet.core import natural_breaks as module
 from econet.core.errors import Cancelled, InputError
-from econet.core.natural_breaks import breaks_from_text, classify, fixed_breaks, natural_breaks
+from econet.core.natural_breaks import (
+    breaks_from_text, classify, classify_raster, fixed_breaks, natural_breaks)
 from econet.core.progress import Progress
+from econet.core.raster import Grid, Template
 
 DATA = Path(__file__).parent.parent / "data" / "natural_breaks"
 
@@ -116,6 +118,15 @@ def test_breaks_by_hand():
     assert (result.breaks, result.counts, result.within_ss) == ([1.0, 3.0], [2, 2], 1.0)
     assert result.gvf == pytest.approx(0.8)
     assert fixed_breaks(values, [-5.0, 9.0]).counts == [0, 4, 0]
+
+
+def test_classes_of_a_raster():
+    values = np.array([[1, 2, 9], [10, 300, -9]], dtype=np.int16)
+    grid = Grid(values, Template(2, 3, (0, 1, 0, 0, 0, -1), "EPSG:32651"), -9, "depth")
+    classes, found = classify_raster(grid, 3)
+    assert classes.values.tolist() == [[1, 1, 2], [2, 3, 0]] and classes.values.dtype == np.uint8
+    assert (classes.nodata, found.breaks) == (0, [2, 10, 300])
+    assert [float(b) for b in found.text().split(", ")] == found.breaks
 
 
 def test_cancel():

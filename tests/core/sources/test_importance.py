@@ -15,7 +15,7 @@ from econet.core.sources import importance as module
 from econet.core.sources.importance import (
     COMMUNALITIES, ENTROPY, EQUAL, GRID_CELLS, MANUAL, VARIANCE_RULE, communality_weights,
     component_score_weights, entropy_weights, importance_report, parse_clip, parse_weights,
-    principal_components, service_importance, unique_names)
+    principal_components, service_importance, service_names, unique_names)
 
 DATA = Path(__file__).parents[2] / "data" / "pca"
 UTM = "EPSG:32651"
@@ -257,6 +257,9 @@ def test_texts_of_weights():
 def test_names_are_unique_and_leave_the_fields_of_the_grid_alone():
     assert unique_names(["OUTPUT", "OUTPUT", "output", "class", "", "a b"]) == [
         "OUTPUT", "OUTPUT_2", "output_3", "class_2", "service", "a_b"]
+    assert service_names("", ["a", "a"]) == ["a", "a_2"] and service_names("x; y", ["a", "b"]) == ["x", "y"]
+    with pytest.raises(InputError, match=r"1 name\(s\) for 2 services"):
+        service_names("x", ["a", "b"])
 
 
 def test_bad_input():
@@ -270,7 +273,6 @@ def test_bad_input():
     for services, options, message in (
             ([], {}, "No service is given"),
             ([a, b, flat], {}, "'carbon' is 7 everywhere"),
-            ([a, b], {"names": ["x"]}, "1 name.* for 2 services"),
             ([grid(half, "l"), grid(other, "r")], {}, "No cell of 'l' has a value of all of l, r"),
             ([a, b, c], {"grid_size_m": 50}, "GRID_SIZE is 50 m"),
             ([a, b, c], {"grid_size_m": 6000}, "Only 1 grid cell"),

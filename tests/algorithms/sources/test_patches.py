@@ -1,0 +1,59 @@
+"""Toolbox step patches: run, refusals, cancel."""
+
+import os
+
+import numpy as np
+import pytest
+from qgis.core import QgsProcessingFeedback
+
+
+@pytest.fixture
+def classes(make):
+    values = np.ones((6, 8), np.uint8)
+    values[0:3, 0:3] = 5
+    values[3, 3] = 4
+    values[5, 6:8] = 4
+    values[0, 7] = 0
+    return make.raster("classes", values, cell=1000.0, nodata=0)
+
+
+def test_run(run, make, classes):
+    importance = make.raster("importance", np.arange(48, dtype=np.float32).reshape(6, 8) / 48, cell=1000.0)
+    result = run("patches", CLASSES=classes, IMPORTANCE=importance, OUTPUT=make.out("patches.gpkg"))
+    rows = run.rows(result["OUTPUT"])
+    assert result["N_PATCHES"] == 2
+    assert [name for name in rows[0] if name not in ("fid", "geometry")] == [
+        "patch_id", "area_km2", "size_class", "importance_mean"]
+    assert [(r["patch_id"], r["area_km2"], r["size_class"]) for r in rows] == [
+        (1, 10.0, "super-large"), (2, 2.0, "medium")]
+    assert rows[1]["importance_mean"] == pytest.approx(46.5 / 48)
+    assert rows[0]["geometry"].area() == pytest.approx(10e6)
+    assert "super-large: 1 patch(es), 10.000 km2" in run.log
+
+
+def test_four_neighbours_and_other_bands(run, make, classes):
+    result = run("patches", CLASSES=classes, DIAGONALS=False, AREA_BANDS="2, 5, 9", PATCH_CLASSES="5;4",
+                 OUTPUT=make.out("patches.gpkg"))
+    assert [r["size_class"] for r in run.rows(result["OUTPUT"])] == ["large", "medium", "small"]
+
+
+def test_refusals(run, make, classes):
+    for parameters, message in (({"AREA_BANDS": "7, 4, 1"}, "AREA_BANDS: '7, 4, 1'"),
+                                ({"PATCH_CLASSES": "best"}, "PATCH_CLASSES: 'best'"),
+                                ({"OUTPUT": make.out("p.shp")}, "p.gpkg")):
+        fine, found = run.check("patches", CLASSES=classes, **{"OUTPUT": make.out("x.gpkg"), **parameters})
+        assert not fine and message in found
+    message = run.refusal("patches", CLASSES=classes, PATCH_CLASSES="3", OUTPUT=make.out("x.gpkg"))
+    assert "has class 3; its classes are 1, 4, 5" in message
+    measured = make.raster("measured", np.array([[0.5, 0.7]], np.float32))
+    assert "'measured' should hold class codes, and holds 0.5" in run.refusal(
+        "patches", CLASSES=measured, OUTPUT=make.out("x.gpkg"))
+    assert not os.path.exists(make.out("x.gpkg"))
+
+
+def test_cancel_leaves_nothing(run, make, classes):
+    feedback = QgsProcessingFeedback()
+    feedback.cancel()
+    before = set(os.listdir(make.folder))
+    assert "Cancelled" in run.refusal("patches", feedback=feedback, CLASSES=classes, OUTPUT=make.out("x.gpkg"))
+    assert set(os.listdir(make.folder)) == before

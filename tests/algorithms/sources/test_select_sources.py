@@ -1,0 +1,57 @@
+"""Toolbox step selectsources: run, conditions, refusals, cancel."""
+
+import os
+
+import pytest
+from qgis.core import QgsProcessingFeedback
+
+
+def square(x, y, side):
+    x, y = 500000 + x * 1000, 4600000 + y * 1000
+    return f"POLYGON(({x} {y},{x + side * 1000} {y},{x + side * 1000} {y + side * 1000},{x} {y + side * 1000},{x} {y}))"
+
+
+@pytest.fixture
+def patches(make):
+    rows = [(0, 3, "super-large", 30.0), (10, 4, "super-large", 5.0), (20, 2, "large", 50.0)]
+    return make.layer("patches", [
+        (square(x, 0, side), {"patch_id": i + 1, "area_km2": float(side ** 2), "size_class": size,
+                              "importance_mean": 0.5, "dpc": dpc, "dpc_intra": 1.0, "dpc_flux": 2.0,
+                              "dpc_connector": dpc - 3}) for i, (x, side, size, dpc) in enumerate(rows)])
+
+
+def test_run(run, make, patches):
+    result = run("selectsources", PATCHES=patches, OUTPUT=make.out("sources.gpkg"))
+    rows = run.rows(result["OUTPUT"])
+    assert result["N_SOURCES"] == 2
+    assert [name for name in rows[0] if name not in ("fid", "geometry")] == [
+        "source_id", "patch_id", "area_km2", "importance_mean", "dpc", "dpc_intra", "dpc_flux", "dpc_connector"]
+    assert [(r["source_id"], r["patch_id"], r["area_km2"], r["dpc"]) for r in rows] == [(1, 2, 16, 5), (2, 1, 9, 30)]
+
+
+def test_conditions(run, make, patches):
+    result = run("selectsources", PATCHES=patches, SIZE_CLASSES=[0, 1], MIN_DPC=10, TOP=1, OUTPUT=make.out("a.gpkg"))
+    assert [r["patch_id"] for r in run.rows(result["OUTPUT"])] == [3]
+    reserve = make.layer("reserve", [(square(40, 0, 1), {"a": 1})])
+    plan = make.layer("plan", [(square(-1, -1, 2), {"a": 1})])
+    result = run("selectsources", PATCHES=patches, INCLUDE=reserve, EXCLUDE=plan, OUTPUT=make.out("b.gpkg"))
+    rows = run.rows(result["OUTPUT"])
+    assert [r["area_km2"] for r in rows] == pytest.approx([16, 8, 1])
+    assert rows[2]["patch_id"] is None or not rows[2]["patch_id"]
+
+
+def test_refusals(run, make, patches):
+    message = run.refusal("selectsources", PATCHES=patches, MIN_AREA=99, OUTPUT=make.out("x.gpkg"))
+    assert "No patch of 'patches' meets all conditions" in message and "lower MIN_AREA" in message
+    bare = make.layer("bare", [(square(0, 0, 1), {"a": 1})])
+    message = run.refusal("selectsources", PATCHES=bare, MIN_DPC=1, OUTPUT=make.out("x.gpkg"))
+    assert "'bare' has no field 'dpc'" in message and "Landscape connectivity" in message
+    assert not os.path.exists(make.out("x.gpkg"))
+
+
+def test_cancel_leaves_nothing(run, make, patches):
+    feedback = QgsProcessingFeedback()
+    feedback.cancel()
+    before = set(os.listdir(make.folder))
+    message = run.refusal("selectsources", feedback=feedback, PATCHES=patches, OUTPUT=make.out("x.gpkg"))
+    assert "Cancelled" in message and set(os.listdir(make.folder)) == before
