@@ -76,7 +76,10 @@ class Runner:
 
 @pytest.fixture
 def run(provider):
-    return Runner()
+    runner = Runner()
+    yield runner
+    # after the last test pytest keeps fixtures until QGIS is gone, and layers must not outlive it
+    runner.context = runner.feedback = None
 
 
 @pytest.fixture(scope="session")
