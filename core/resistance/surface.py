@@ -6,6 +6,7 @@ map is left out and the other weights are scaled to 1.
 """
 
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,10 +112,16 @@ class Choices:
 
 @dataclass
 class Scheme:
-    """What the tables say for the factors at hand: rules, rings, and weights that add to 1."""
+    """What the tables say for the factors at hand.
+
+    Rules by factor, rings, the restored table's name and its rows by feature, and the weights,
+    which add to 1 without and with mines.
+    """
 
     rules: dict
     rings: object
+    restored_table: str
+    restored: dict
     base_weights: dict
     weights: dict
 
@@ -148,6 +155,7 @@ def read_scheme(present, choices, progress=SILENT):
         A table that is wrong, rules or weights that do not match the factors.
     """
     rules, rings = read_factor_table(choices.factor_table), read_rings(choices.ring_table)
+    restored_table, restored = read_restored(choices.restored_table)
     name = (choices.factor_table or default_factor_table()).name
     if choices.weights is None:
         weights, source = {f: rule.weight for f, rule in rules.items() if rule.weight is not None}, name
@@ -171,7 +179,9 @@ def read_scheme(present, choices, progress=SILENT):
     _log_weights(weights, present, scaled, source, progress)
     if choices.transform == ONE_TO_100:
         _require_one_to_five(rules, rings, scaled, name)
-    return Scheme(rules, rings, base, scaled)
+    if choices.transform == POWER and not choices.exponent > 0:
+        raise InputError(f"The exponent of the transform is {choices.exponent:g}: choose one above 0.")
+    return Scheme(rules, rings, restored_table, restored, base, scaled)
 
 
 def resistance_surface(layers, template, choices=None, keep=None, progress=SILENT):
@@ -202,9 +212,7 @@ def resistance_surface(layers, template, choices=None, keep=None, progress=SILEN
     """
     choices = choices or Choices()
     scheme = read_scheme(layers.present(), choices, progress)
-    if choices.transform == POWER and not choices.exponent > 0:
-        raise InputError(f"The exponent of the transform is {choices.exponent:g}: choose one above 0.")
-    restored = _restored_cells(layers, template, scheme, choices, progress)
+    restored = _restored_cells(layers, template, scheme, progress)
     makers = _Makers(layers, template, scheme, choices, restored)
     total = np.zeros(template.shape, dtype=np.float64)
     mines = None
@@ -337,8 +345,29 @@ def default_restored_table():
     return tables.read_csv(Path(__file__).parent / "defaults" / "restored.csv", "restored.csv")
 
 
+def read_water_codes(text):
+    """Land-cover codes from a text such as ``5, 9``; empty where there is none.
+
+    Raises
+    ------
+    InputError
+        A code that is not a whole number.
+    """
+    parts = [part for part in re.split(r"[;,\s]+", text) if part]
+    for part in parts:
+        if not re.fullmatch(r"[+-]?\d+", part):
+            raise InputError(f"Water codes '{text}': '{part}' is not a whole number; write land-cover codes such as "
+                             f"5 or 5,9.")
+    return tuple(int(part) for part in parts)
+
+
 def read_restored(raw=None):
-    """Rows of ``feature, land_cover, ndvi, slope_degrees`` by feature; '' serves the other features.
+    """The table's name, and its rows by feature; '' serves the features without a row.
+
+    Parameters
+    ----------
+    raw : tables.RawTable, optional
+        ``feature, land_cover, ndvi, slope_degrees``; empty cells leave the map's value.
 
     Raises
     ------
@@ -358,13 +387,13 @@ def read_restored(raw=None):
     return table.name, rows
 
 
-def _restored_cells(layers, template, scheme, choices, progress):
+def _restored_cells(layers, template, scheme, progress):
     """Pairs of a row of the restored table and the cells that it changes.
 
     A cell that also lies in a mine that is not restored keeps the maps' values.
     """
     restored = [mine for mine in layers.mines or () if mine.state == "restored"]
-    table, rows = read_restored(choices.restored_table)
+    table, rows = scheme.restored_table, scheme.restored
     if not restored:
         return []
     others = np.zeros(template.shape, dtype=bool)

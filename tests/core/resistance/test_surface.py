@@ -1,0 +1,330 @@
+"""The three surfaces: weights, missing maps, restored mines, transforms, barriers, nodata."""
+
+import math
+
+import numpy as np
+import pytest
+from econet.core.errors import Cancelled, InputError
+from econet.core.progress import Progress
+from econet.core.raster import RasterSource
+from econet.core.resistance import surface as s
+from econet.core.resistance.factors import FACTORS
+from scipy import ndimage
+
+WEIGHTS = dict(zip(FACTORS, (0.11, 0.06, 0.25, 0.08, 0.11, 0.16, 0.08, 0.05, 0.10)))
+CLCD = {1: 4, 2: 1, 3: 2, 4: 3, 5: 2, 6: 5, 7: 5, 8: 5, 9: 2}
+
+
+def digitised(values, breaks, scores):
+    """Table 1 once more, written another way than the code's."""
+    values = np.asarray(values)
+    scored = np.full(values.shape, float(scores[-1]))
+    for bound, score in reversed(list(zip(breaks, scores))):
+        scored[values <= bound] = score
+    return scored
+
+
+@pytest.fixture
+def city(lab):
+    """A 40 x 50 map of 60 x 90 m cells with all nine factors."""
+    cells = lab.template(40, 50, 60, 90)
+    rng = np.random.default_rng(7)
+    x, y = cells.xy(*np.mgrid[:40, :50])
+    data = {
+        "dem": (150 + 0.15 * (x - 500000) + 40 * np.sin((y - 4600000) / 300)).astype(np.float32),
+        "land_cover": rng.integers(1, 10, cells.shape).astype(np.uint8),
+        "ndvi": rng.uniform(-0.1, 0.9, cells.shape).astype(np.float32),
+        "night_light": rng.uniform(0, 80, cells.shape).astype(np.float32),
+    }
+    lines = {"water": lab.geometry("LINESTRING(500000 4598000,503000 4597000)"),
+             "motorways": lab.geometry("LINESTRING(502000 4601000,502100 4590000)"),
+             "highways": lab.geometry("LINESTRING(499000 4599000,504000 4599500)")}
+    mines = [lab.mine(lab.box(cells, 5, 5, 4, 5), "coal", "open pit", "abandoned"),
+             lab.mine(lab.box(cells, 25, 30, 3, 3), "building material", "underground", "producing")]
+    layers = s.FactorLayers(
+        **{name: lab.raster(name, values, cells, nodata=0 if name == "land_cover" else math.nan)
+           for name, values in data.items()},
+        **{name: lab.features(name, line) for name, line in lines.items()}, mines=mines)
+    from econet.core.slope import slope_degrees
+    expected = {
+        "slope": digitised(slope_degrees(data["dem"], cells), (10, 20, 30, 40), (1, 2, 3, 4, 5)),
+        "elevation": digitised(data["dem"], (-326, -200, -125, 125, 200, 350, 500), (5, 3, 2, 1, 2, 3, 4, 5)),
+        "land_cover": np.vectorize(CLCD.get)(data["land_cover"]).astype(float),
+        "ndvi": digitised(data["ndvi"], np.float32([0.2, 0.4, 0.5, 0.6]), (5, 4, 3, 2, 1)),
+        "night_light": digitised(data["night_light"], (5, 15, 30, 60), (1, 2, 3, 4, 5)),
+        "distance_to_water": digitised(lab.distance_by_ogr([lines["water"]], cells), (500, 1000, 1500, 2000),
+                                       (1, 2, 3, 4, 5)),
+        "distance_to_motorway": digitised(lab.distance_by_ogr([lines["motorways"]], cells), (500, 1000, 1500, 2000),
+                                          (5, 4, 3, 2, 1)),
+        "distance_to_highway": digitised(lab.distance_by_ogr([lines["highways"]], cells), (200, 400, 600, 800),
+                                         (5, 4, 3, 2, 1)),
+        "mine": np.maximum(digitised(lab.distance_by_ogr([mines[0].geometry], cells), (1000, 2000), (5, 3, 1)),
+                           digitised(lab.distance_by_ogr([mines[1].geometry], cells), (1000, 2000), (5, 3, 1))),
+    }
+    return lab, cells, layers, expected, data
+
+
+def weighted(expected, factors):
+    return sum(WEIGHTS[f] * expected[f] for f in factors) / sum(WEIGHTS[f] for f in factors)
+
+
+NATURE = [factor for factor in FACTORS if factor != "mine"]
+
+
+def test_nine_factors_make_three_surfaces(city):
+    lab, cells, layers, expected, _ = city
+    kept = {}
+    made = s.resistance_surface(layers, cells, keep=kept.__setitem__)
+    assert list(kept) == list(FACTORS)
+    for factor, grid in kept.items():
+        assert len(np.unique(expected[factor])) > 1, factor
+        np.testing.assert_array_equal(grid.values, expected[factor], err_msg=factor)
+    np.testing.assert_allclose(made.base.values, weighted(expected, NATURE), rtol=1e-6)
+    np.testing.assert_array_equal(made.mines.values, expected["mine"])
+    np.testing.assert_allclose(made.integrated.values, weighted(expected, FACTORS), rtol=1e-6)
+    assert made.integrated.values.dtype == np.float32 and made.weights == pytest.approx(WEIGHTS)
+
+
+def test_missing_maps_are_left_out_and_said(city):
+    lab, cells, layers, expected, _ = city
+    log = lab.Log()
+    layers.ndvi = layers.water = layers.mines = None
+    made = s.resistance_surface(layers, cells, progress=log.progress)
+    used = [factor for factor in NATURE if factor not in ("ndvi", "distance_to_water")]
+    np.testing.assert_allclose(made.base.values, weighted(expected, used), rtol=1e-6)
+    np.testing.assert_array_equal(made.integrated.values, made.base.values)
+    assert made.mines is None and sum(made.weights.values()) == pytest.approx(1, abs=1e-12)
+    assert "Left out for want of a map or of a weight: ndvi (0.08), distance_to_water (0.11), mine (0.1)" in log.text
+    assert "add to 0.71 and were scaled to 1" in log.text
+    assert "no surface of mines" in log.text
+
+
+@pytest.mark.parametrize("value, code", [(1, 2), (5, 8)])
+def test_where_all_factors_agree_the_surface_has_their_value(lab, value, code):
+    """Weights that add to 1 neither raise nor lower, to the last digit."""
+    cells = lab.template(6, 6, 100)
+    cover = lab.raster("cover", np.full(cells.shape, code, np.uint8), cells, nodata=0)
+    light = lab.raster("light", np.full(cells.shape, 0.0 if value == 1 else 61.0, np.float32), cells)
+    ndvi = lab.raster("ndvi", np.full(cells.shape, 0.9 if value == 1 else 0.1, np.float32), cells)
+    pit = lab.mine(lab.box(cells, 0, 0, 6, 6), state="restored" if value == 1 else "producing")
+    restored = lab.table("feature,land_cover\n,2\n")
+    made = s.resistance_surface(s.FactorLayers(land_cover=cover, night_light=light, ndvi=ndvi, mines=[pit]), cells,
+                                s.Choices(restored_table=restored))
+    for grid in (made.base, made.mines, made.integrated):
+        assert (grid.values == value).all()
+
+
+def test_weights_table_overrides_and_is_checked(city):
+    lab, cells, layers, expected, _ = city
+    layers = s.FactorLayers(land_cover=layers.land_cover, ndvi=layers.ndvi, mines=layers.mines)
+    weights = lab.table("factor,weight\nland_cover,3\nndvi,0\nmine,1\nslope,7\n", "own.csv")
+    made = s.resistance_surface(layers, cells, s.Choices(weights=weights))
+    np.testing.assert_array_equal(made.base.values, expected["land_cover"])
+    np.testing.assert_allclose(made.integrated.values, 0.75 * expected["land_cover"] + 0.25 * expected["mine"], rtol=1e-6)
+    with pytest.raises(InputError, match="'own.csv' has no weight for factor 'ndvi', whose map is given"):
+        s.resistance_surface(layers, cells, s.Choices(weights=lab.table("factor,weight\nland_cover,1\nmine,1\n", "own.csv")))
+    with pytest.raises(InputError, match="'own.csv' gives the weight 0 to every factor"):
+        s.resistance_surface(layers, cells, s.Choices(weights=lab.table(
+            "factor,weight\nland_cover,0\nndvi,0\nmine,1\n", "own.csv")))
+
+
+def test_factor_table_without_rows_or_weight_for_a_map(city):
+    lab, cells, layers, _, _ = city
+    layers = s.FactorLayers(ndvi=layers.ndvi, night_light=layers.night_light)
+    text = "factor,weight,from,to,codes,resistance\nndvi,1,,0.5,,2\nndvi,,0.5,,,1\n"
+    with pytest.raises(InputError, match="'own.csv' has no weight for factor 'night_light'"):
+        s.resistance_surface(layers, cells, s.Choices(factor_table=lab.table(text, "own.csv")))
+    with pytest.raises(InputError, match="'own.csv' has no rows for factor 'night_light'"):
+        s.resistance_surface(layers, cells, s.Choices(
+            factor_table=lab.table(text, "own.csv"), weights=lab.table("factor,weight\nndvi,1\nnight_light,1\n")))
+    made = s.resistance_surface(layers, cells, s.Choices(
+        factor_table=lab.table(text, "own.csv"), weights=lab.table("factor,weight\nndvi,1\nnight_light,0\n")))
+    assert set(np.unique(made.base.values)) == {1, 2}
+
+
+def test_no_factor_map(lab):
+    cells = lab.template(3, 3)
+    for layers in (s.FactorLayers(), s.FactorLayers(mines=[lab.mine(lab.box(cells, 1, 1))])):
+        with pytest.raises(InputError, match="No factor map is given"):
+            s.resistance_surface(layers, cells)
+
+
+def test_nodata_in_any_factor_is_nodata_and_its_share_is_said(city):
+    lab, cells, layers, expected, data = city
+    log = lab.Log()
+    ndvi, cover = data["ndvi"].copy(), data["land_cover"].copy()
+    ndvi[:4, :10], cover[3, 9:19] = np.nan, 0
+    layers.ndvi = lab.raster("holes", ndvi, cells)
+    layers.land_cover = lab.raster("gaps", cover, cells, nodata=0)
+    made = s.resistance_surface(layers, cells, progress=log.progress)
+    missing = np.isnan(ndvi) | (cover == 0)
+    np.testing.assert_array_equal(np.isnan(made.base.values), missing)
+    np.testing.assert_array_equal(np.isnan(made.integrated.values), missing)
+    assert not np.isnan(made.mines.values).any()
+    np.testing.assert_allclose(made.integrated.values[~missing], weighted(expected, FACTORS)[~missing], rtol=1e-6)
+    assert "'ndvi' has no value on 40 cells (2.00 %)" in log.text
+    assert "'land_cover' has no value on 10 cells (0.50 %)" in log.text
+    assert "2.45 % of the cells have no resistance" in log.text
+
+
+def test_maps_that_never_meet(city):
+    lab, cells, layers, _, data = city
+    left, right = data["ndvi"].copy(), data["night_light"].copy()
+    left[:, :25], right[:, 25:] = np.nan, np.nan
+    with pytest.raises(InputError, match="No cell of 'template' has a value in every factor"):
+        s.resistance_surface(s.FactorLayers(ndvi=lab.raster("l", left, cells), night_light=lab.raster("r", right, cells)),
+                             cells)
+
+
+def test_a_change_of_state_changes_only_cells_within_reach(city):
+    lab, cells, layers, _, _ = city
+    before = s.resistance_surface(layers, cells)
+    layers.mines[0].state = "restored"
+    after = s.resistance_surface(layers, cells, s.Choices(restored_table=lab.table("feature,land_cover\n,4\n")))
+    distance = lab.distance_by_ogr([layers.mines[0].geometry], cells)
+    changed = before.integrated.values != after.integrated.values
+    assert changed.any() and (distance[changed] <= 2000).all()
+    changed = before.base.values != after.base.values
+    assert changed.any() and (distance[changed] == 0).all()
+
+
+def test_restored_mines_take_land_cover_ndvi_and_slope(city):
+    lab, cells, layers, expected, _ = city
+    layers.mines[0].state, layers.mines[0].feature = "restored", "dump"
+    overlapping = lab.mine(lab.box(cells, 5, 5, 1, 1), "metal", "underground", "producing")
+    layers.mines.append(overlapping)
+    table = lab.table("feature,land_cover,ndvi,slope_degrees\n,1,,\ngangue hill,3,0.55,35\n", "restored.csv")
+    kept, log = {}, lab.Log()
+    s.resistance_surface(layers, cells, s.Choices(restored_table=table), kept.__setitem__, log.progress)
+    inside = lab.distance_by_ogr([layers.mines[0].geometry], cells) == 0
+    inside[5, 5] = False
+    for factor, value in (("land_cover", 2), ("ndvi", 2), ("slope", 4)):
+        np.testing.assert_array_equal(kept[factor].values, np.where(inside, value, expected[factor]))
+    np.testing.assert_array_equal(kept["elevation"].values, expected["elevation"])
+    assert "19 cells of restored mines take land_cover 3, ndvi 0.55, slope_degrees 35 (table 'restored.csv')" in log.text
+
+
+@pytest.mark.parametrize("text, message", [
+    ("feature,land_cover\n,77\n", "'r.csv', column 'land_cover': restored mines become code 77.*'factors.csv'"),
+    ("feature,land_cover\ndump,4\n", "'r.csv' has no row for the feature 'pit' of the restored mine 'West pit'"),
+    ("feature,land_cover\nlake,4\n", "row 2, column 'feature': 'lake' is not a feature"),
+    ("feature,land_cover\n,4\n,5\n", "row 3, column 'feature': '' has an earlier row"),
+    ("feature,ndvi\n,7\n", "row 2, column 'ndvi': '7' is outside -1 to 1"),
+    ("feature,land_cover\n,grass\n", "row 2, column 'land_cover': 'grass' is not a whole number"),
+])
+def test_a_wrong_restored_table_is_refused_by_name(city, text, message):
+    lab, cells, layers, _, _ = city
+    layers.mines[0].state = "restored"
+    with pytest.raises(InputError, match=message):
+        s.resistance_surface(layers, cells, s.Choices(restored_table=lab.table(text, "r.csv")))
+
+
+def test_transforms(city):
+    lab, cells, layers, expected, _ = city
+    plain = weighted(expected, FACTORS)
+    made = s.resistance_surface(layers, cells, s.Choices(transform=s.POWER, exponent=3))
+    np.testing.assert_allclose(made.integrated.values, plain ** 3, rtol=1e-6)
+    np.testing.assert_array_equal(made.mines.values, expected["mine"])
+    made = s.resistance_surface(layers, cells, s.Choices(transform=s.ONE_TO_100))
+    np.testing.assert_allclose(made.integrated.values, np.interp(plain, [1, 5], [1, 100]), rtol=1e-6)
+    np.testing.assert_allclose(made.base.values, np.interp(weighted(expected, NATURE), [1, 5], [1, 100]), rtol=1e-6)
+    with pytest.raises(InputError, match="exponent of the transform is 0"):
+        s.resistance_surface(layers, cells, s.Choices(transform=s.POWER, exponent=0))
+    rings = lab.table("mineral,method,state,from_m,to_m,resistance\ncoal,open pit,abandoned,0,,7\n", "rings.csv")
+    with pytest.raises(InputError, match="'rings.csv', factor 'mine': resistance 7 lies outside 1 to 5"):
+        s.resistance_surface(layers, cells, s.Choices(transform=s.ONE_TO_100, ring_table=rings))
+
+
+def test_hard_barriers(city):
+    lab, cells, layers, _, _ = city
+    layers.mines[0].state = "producing"
+    plain = s.resistance_surface(layers, cells)
+    pit, shaft = (lab.distance_by_ogr([mine.geometry], cells) == 0 for mine in layers.mines)
+    for barriers, closed in (((s.BARRIER_OPEN_PITS,), pit), ((s.BARRIER_PRODUCING,), pit | shaft)):
+        made = s.resistance_surface(layers, cells, s.Choices(barriers=barriers))
+        np.testing.assert_array_equal(made.integrated.values, np.where(closed, np.nan, plain.integrated.values))
+        np.testing.assert_array_equal(made.base.values, plain.base.values)
+        np.testing.assert_array_equal(made.mines.values, plain.mines.values)
+    log = lab.Log()
+    layers.highways = None
+    made = s.resistance_surface(layers, cells, s.Choices(barriers=(s.BARRIER_MOTORWAYS, s.BARRIER_HIGHWAYS)),
+                                progress=log.progress)
+    for grid in (made.base, made.integrated):
+        parts, count = ndimage.label(np.isfinite(grid.values), structure=np.ones((3, 3)))
+        assert count == 2 and parts[0, 0] != parts[0, -1]
+    assert "Hard barrier 'highways': no cell of the map holds one." in log.text
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_diagonal_step_slips_through_a_fence(lab, seed):
+    cells = lab.template(25, 25, 100)
+    rng = np.random.default_rng(seed)
+    offset = 0 if seed == 0 else rng.uniform(-900, 900)  # the first runs through the cells' corners
+    points = [(499000, 4598600 - 1100 + offset), (501300, 4598700 + offset), (504000, 4601400 + offset)]
+    line = lab.geometry("LINESTRING(" + ",".join(f"{x} {y}" for x, y in points) + ")")
+    closed = s._fence([line], cells)
+    parts, count = ndimage.label(~closed, structure=np.ones((3, 3)))
+    x, y = cells.xy(*np.mgrid[:25, :25])
+    above = y > np.interp(x, *zip(*points))
+    assert not set(np.unique(parts[above & ~closed])) & set(np.unique(parts[~above & ~closed]))
+
+
+def test_water_from_land_cover_codes_by_brute_force(lab):
+    cells = lab.template(30, 35, 70, 110)
+    cover = np.random.default_rng(2).choice([1, 2, 5, 9], cells.shape, p=[0.5, 0.494, 0.003, 0.003]).astype(np.uint8)
+    layers = s.FactorLayers(land_cover=lab.raster("cover", cover, cells, nodata=0), water_codes=(5, 9))
+    kept = {}
+    s.resistance_surface(layers, cells, keep=kept.__setitem__)
+    rows, cols = np.mgrid[:30, :35]
+    wet = np.argwhere((cover == 5) | (cover == 9))
+    assert len(wet) > 2
+    distance = np.min([np.hypot((rows - r) * 110, (cols - c) * 70) for r, c in wet], axis=0)
+    np.testing.assert_array_equal(kept["distance_to_water"].values,
+                                  digitised(distance, (500, 1000, 1500, 2000), (1, 2, 3, 4, 5)))
+    layers.water_codes = (55,)
+    with pytest.raises(InputError, match=r"No cell of layer 'cover' holds a code of water \(55\)"):
+        s.resistance_surface(layers, cells)
+
+
+def test_datum_and_depths_are_said(lab):
+    cells = lab.template(1, 6, 5000)
+    dem = lab.raster("dem", np.array([[-226, -240, 90, 60, 100, 700]], np.float32), cells)
+    log, kept = lab.Log(), {}
+    s.resistance_surface(s.FactorLayers(dem=dem), cells, s.Choices(datum_m=100), kept.__setitem__, log.progress)
+    assert kept["elevation"].values.tolist() == [[5, 5, 1, 1, 1, 5]]
+    assert "2 cells lie 326 m or more below the datum, where Table 1 has no class: they take resistance 5" in log.text
+    assert "2 cells lie less than 125 m below the datum and score 1" in log.text
+
+
+def test_other_refusals(city):
+    lab, cells, layers, _, data = city
+    scaled = lab.raster("ndvi_scaled", (data["ndvi"] * 10000).astype(np.int16), cells, nodata=-32768)
+    with pytest.raises(InputError, match="'ndvi_scaled' holds values up to .* NDVI lies between -1 and 1"):
+        s.resistance_surface(s.FactorLayers(ndvi=scaled), cells)
+    with pytest.raises(InputError, match="'motorways' is empty"):
+        s.resistance_surface(s.FactorLayers(ndvi=layers.ndvi, motorways=lab.features("motorways")), cells)
+    with pytest.raises(InputError, match="'rings.csv' has no rings for a mine that is coal, open pit, abandoned"):
+        s.resistance_surface(layers, cells, s.Choices(ring_table=lab.table(
+            "mineral,method,state,from_m,to_m,resistance\nmetal,open pit,producing,0,,5\n", "rings.csv")))
+    with pytest.raises(InputError, match="cannot be opened"):
+        s.resistance_surface(s.FactorLayers(ndvi=RasterSource("/nowhere.tif")), cells)
+    with pytest.raises(Cancelled):
+        s.resistance_surface(layers, cells, progress=Progress(cancelled=lambda: True))
+
+
+def test_roads_far_away_are_warned_of(city):
+    lab, cells, layers, _, _ = city
+    log = lab.Log()
+    layers.motorways = lab.features("motorways", lab.geometry("LINESTRING(100000 4000000,100100 4000000)"))
+    s.resistance_surface(layers, cells, progress=log.progress)
+    assert "No feature of layer 'motorways' lies within 2000 m of any cell" in log.text
+
+
+def test_inputs_are_not_altered(city):
+    lab, cells, layers, _, _ = city
+    layers.mines[0].state = "restored"
+    shapes = [mine.geometry.ExportToWkt() for mine in layers.mines]
+    sizes = {name: open(getattr(layers, name).path, "rb").read() for name in ("dem", "land_cover", "ndvi")}
+    s.resistance_surface(layers, cells)
+    assert [mine.geometry.ExportToWkt() for mine in layers.mines] == shapes
+    assert {name: open(getattr(layers, name).path, "rb").read() for name in sizes} == sizes
