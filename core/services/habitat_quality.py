@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import raster, tables, vector
 from ..errors import InputError
-from ..euclidean import distance_m, nearest_cell, overhang_m, window
+from ..euclidean import distance_and_value_m, distance_m, overhang_m, tiles, window
 from ..progress import SILENT
 from ..raster import Grid, float_grid
 from .land_cover import CODE, class_rows, codes_of, row_blocks, values_by_class
@@ -247,15 +247,19 @@ def _impact(threat, land_cover, rule, progress):
     if rule == SUM:
         return _sum(intensity, wide, template, threat, progress)
     # in cell widths: float32 metres would cost 1e-5 of the little that is left near the reach
-    width = template.cell_width
-    unit = replace(wide, transform=(0.0, 1.0, 0.0, 0.0, 0.0, -template.cell_height / width))
-    share = window(distance_m(mask, unit, progress), wide, template)
-    for block in row_blocks(*share.shape, progress):
-        share[block] = decay(share[block], reach / width, threat.decay)
+    reach_cells = reach / template.cell_width
+    unit = replace(wide, transform=(0.0, 1.0, 0.0, 0.0, 0.0, -template.cell_height / template.cell_width))
+    found = None
     if rule == INTENSITY:
-        row, col = nearest_cell(mask, wide)
-        share *= window(intensity[row, col], wide, template)
-    return share
+        share, found = distance_and_value_m(intensity, unit, progress, reach_cells)
+        found = window(found, wide, template)
+    else:
+        share = distance_m(mask, unit, progress, reach_cells)
+    share = window(share, wide, template)
+    for block in row_blocks(*share.shape):
+        share[block] = decay(share[block], reach_cells, threat.decay)
+        progress.check()
+    return share if found is None else share * found
 
 
 def _intensity(threat, land_cover, progress):
@@ -295,9 +299,12 @@ def _sum(intensity, wide, template, threat, progress):
     near = intensity[here]
     top, left = down - row + here[0].start, right - col + here[1].start
     padded[top:top + near.shape[0], left:left + near.shape[1]] = near
-    result = np.empty(template.shape, dtype=np.float32)
-    for block in row_blocks(*template.shape, progress):
-        result[block] = oaconvolve(padded[block.start:block.stop + 2 * down], kernel, mode="valid")
+    result = np.zeros(template.shape, dtype=np.float32)
+    for inner, _ in tiles(template.shape, down, right):
+        around = padded[inner[0].start:inner[0].stop + 2 * down, inner[1].start:inner[1].stop + 2 * right]
+        if around.any():
+            result[inner] = oaconvolve(around, kernel, mode="valid")
+        progress(0.5 * inner[0].stop / template.rows)
     # the FFT leaves traces of 1e-8 where no cell of the threat is in reach
-    result[window(distance_m(intensity > 0, wide, progress), wide, template) > reach] = 0
+    result[np.isinf(window(distance_m(intensity > 0, wide, progress.part(0.5, 1), reach), wide, template))] = 0
     return np.maximum(result, 0)

@@ -67,13 +67,43 @@ def test_transposing_the_grid_transposes_the_distance():
     assert np.array_equal(across.T, euclidean.distance_m(mask.T.copy(), template(17, 12, 30, 10)))
 
 
-def test_blocks_do_not_change_the_result(monkeypatch):
-    mask = np.random.default_rng(3).random((40, 13)) < 0.02
-    mask[5, 5] = True
-    t = template(40, 13)
+@pytest.mark.parametrize("dx, dy", [(30, 30), (11, 40)])
+def test_within_reach_tiles_do_not_change_a_bit(monkeypatch, dx, dy):
+    rng = np.random.default_rng(3)
+    t = template(70, 53, dx, dy)
+    values = np.where(rng.random(t.shape) < 0.01, rng.random(t.shape), 0)
+    mask = values > 0
     whole = euclidean.distance_m(mask, t)
-    monkeypatch.setattr(euclidean, "_BLOCK_CELLS", 26)
-    assert np.array_equal(whole, euclidean.distance_m(mask, t))
+    for side, reach in ((1, 90.0), (23, 130.0), (40, 2.0), (30, 1e6)):
+        monkeypatch.setattr(euclidean, "_CALL_SIDE", side)
+        expected = np.where(whole <= np.float32(reach), whole, np.inf)
+        assert np.array_equal(euclidean.distance_m(mask, t, reach_m=reach), expected)
+        distance, value = euclidean.distance_and_value_m(values, t, reach_m=reach)
+        assert np.array_equal(distance, expected)
+        assert ((value > 0) == np.isfinite(expected)).all()
+
+
+def test_the_value_is_that_of_a_nearest_cell():
+    t = template(9, 9, 10, 20)
+    values = np.zeros(t.shape)
+    values[1, 1], values[7, 6] = 0.3, 0.9
+    distance, value = euclidean.distance_and_value_m(values, t)
+    r, c = np.indices(t.shape)
+    to_first, to_second = (np.hypot((r - a) * 20, (c - b) * 10) for a, b in ((1, 1), (7, 6)))
+    assert np.array_equal(distance, np.minimum(to_first, to_second).astype(np.float32))
+    clear = np.abs(to_first - to_second) > 1e-6
+    assert np.array_equal(value[clear], np.where(to_first < to_second, 0.3, 0.9)[clear])
+
+
+@pytest.mark.parametrize("shape, margins", [((7, 11), (2, 3)), ((1, 30), (0, 0)), ((30, 1), (50, 50))])
+def test_tiles_cover_once_and_are_grown_by_their_margins(monkeypatch, shape, margins):
+    monkeypatch.setattr(euclidean, "_CALL_SIDE", 8)
+    seen = np.zeros(shape, int)
+    for inner, outer in euclidean.tiles(shape, *margins):
+        seen[inner] += 1
+        for size, margin, small, large in zip(shape, margins, inner, outer):
+            assert large.start == max(0, small.start - margin) and large.stop == min(size, small.stop + margin)
+    assert (seen == 1).all()
 
 
 def test_a_feature_beyond_the_map_counts_within_reach_only():
