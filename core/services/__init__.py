@@ -1,1 +1,1 @@
-"""Step 1: ecosystem services of a land-cover map (paper section 2.3, equations 1 to 5)."""
+"""Step 1: ecosystem services from a land-cover map (Eqs 1 to 5 of Feng, Bai & Wang 2024)."""
