@@ -22,7 +22,8 @@ from .progress import SILENT
 CLASSES = "classes"
 QUANTITY = "quantity"
 
-_TILED = ["TILED=YES", "BLOCKXSIZE=256", "BLOCKYSIZE=256", "BIGTIFF=IF_SAFER", "NUM_THREADS=2"]
+_TILE = 256
+_TILED = ["TILED=YES", f"BLOCKXSIZE={_TILE}", f"BLOCKYSIZE={_TILE}", "BIGTIFF=IF_SAFER", "NUM_THREADS=2"]
 _OVERVIEWS_ABOVE = 4_000_000
 
 
@@ -501,16 +502,24 @@ def _first_no_code(codes):
     return codes[wrong].flat[0] if wrong.any() else None
 
 
-def _memory_dataset(values, template, nodata):
-    code = {"uint8": gdal.GDT_Byte, "int16": gdal.GDT_Int16, "uint16": gdal.GDT_UInt16,
-            "int32": gdal.GDT_Int32, "uint32": gdal.GDT_UInt32, "float32": gdal.GDT_Float32,
-            "float64": gdal.GDT_Float64}.get(values.dtype.name)
+_GDAL_TYPES = {"uint8": gdal.GDT_Byte, "int16": gdal.GDT_Int16, "uint16": gdal.GDT_UInt16,
+               "int32": gdal.GDT_Int32, "uint32": gdal.GDT_UInt32, "float32": gdal.GDT_Float32,
+               "float64": gdal.GDT_Float64}
+
+
+def _stored_dtype(values):
+    """The data type that GDAL 3.4 has for an array: int8, int64 and bool are no part of it."""
     if values.dtype == bool:
-        values, code = values.astype(np.uint8), gdal.GDT_Byte
-    elif code is None:  # int8, int64, uint64: GDAL 3.4 lacks them
-        fits = not values.size or -2147483648 <= values.min() <= values.max() <= 2147483647
-        values, code = (values.astype(np.int32), gdal.GDT_Int32) if fits else (
-            values.astype(np.float64), gdal.GDT_Float64)
+        return np.dtype(np.uint8)
+    if values.dtype.name in _GDAL_TYPES:
+        return values.dtype
+    fits = not values.size or -2147483648 <= values.min() <= values.max() <= 2147483647
+    return np.dtype(np.int32 if fits else np.float64)
+
+
+def _memory_dataset(values, template, nodata):
+    values = values.astype(_stored_dtype(values), copy=False)
+    code = _GDAL_TYPES[values.dtype.name]
     dataset = gdal.GetDriverByName("MEM").Create("", template.cols, template.rows, 1, code)
     dataset.SetGeoTransform(template.transform)
     dataset.SetProjection(spatial_reference(template.crs).ExportToWkt())
@@ -604,30 +613,40 @@ class OutputFiles:
         """Add a GeoTIFF: compressed, tiled, with overviews above four million cells."""
         progress.check()
         partial = self.temporary(path)
-        dataset = None
+        band = dataset = None
         try:
             with gdal_exceptions():
-                floating = np.issubdtype(grid.values.dtype, np.floating)
+                dtype = _stored_dtype(grid.values)
+                floating = np.issubdtype(dtype, np.floating)
                 nodata = math.nan if floating and grid.nodata is None else grid.nodata
-                memory = _memory_dataset(grid.values, grid.template, nodata)
-                kind = gdal.GetDataTypeName(memory.GetRasterBand(1).DataType)
-                options = _TILED + ["COMPRESS=DEFLATE", f"PREDICTOR={3 if 'Float' in kind else 2}",
-                                    f"ZLEVEL={1 if 'Float' in kind else 6}"]
+                options = _TILED + ["COMPRESS=DEFLATE", f"PREDICTOR={3 if floating else 2}",
+                                    f"ZLEVEL={1 if floating else 6}"]
                 gdal.ErrorReset()
-                dataset = _stoppable(progress, lambda callback: gdal.GetDriverByName("GTiff").CreateCopy(
-                    partial, memory, options=options, callback=callback))
+                place = grid.template
+                dataset = gdal.GetDriverByName("GTiff").Create(
+                    partial, place.cols, place.rows, 1, _GDAL_TYPES[dtype.name], options)
+                dataset.SetGeoTransform(place.transform)
+                dataset.SetProjection(spatial_reference(place.crs).ExportToWkt())
+                band = dataset.GetRasterBand(1)
+                if _nodata_as(dtype, nodata) is not None:
+                    band.SetNoDataValue(float(nodata))
+                # left in GDAL's cache, all would be written at the end, deaf to a cancel
+                for row in range(0, place.rows, _TILE):
+                    progress.check()
+                    band.WriteArray(grid.values[row:row + _TILE].astype(dtype, copy=False), 0, row)
+                    band.FlushCache()
                 if grid.values.size > _OVERVIEWS_ABOVE:
                     _stoppable(progress, lambda callback: dataset.BuildOverviews(
                         "AVERAGE" if floating else "NEAREST", [2, 4, 8, 16], callback))
                 dataset.FlushCache()
-                dataset = None  # closing writes what is left, and tells a failure only this way
+                band = dataset = None  # closing writes what is left, and tells a failure only this way
                 if gdal.GetLastErrorType() >= gdal.CE_Failure:
                     raise RuntimeError(gdal.GetLastErrorMsg())
         except RuntimeError as error:
             raise InputError(f"Output '{path}' could not be written ({error}): check the free "
                              f"space and the rights of its folder.") from None
         finally:
-            dataset = None  # an open file cannot be removed under Windows
+            band = dataset = None  # an open file cannot be removed under Windows
         return path
 
     def text(self, content, path):
