@@ -1,6 +1,7 @@
 """Toolbox step habitatquality: definition, runs, refusals."""
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,12 @@ def values(path):
     return read(RasterSource(path)).values
 
 
+@pytest.fixture
+def inputs(tmp_path):
+    """A copy, since QGIS writes statistics beside the rasters that it loads."""
+    return Path(shutil.copytree(INVEST / "inputs", tmp_path / "inputs"))
+
+
 def test_definition(run):
     algorithm = QgsApplication.processingRegistry().algorithmById("econet:habitatquality")
     for key, entries in (("PRESET", ["Recommended", "As published", "As InVEST 3.20"]),
@@ -35,8 +42,7 @@ def test_definition(run):
     assert outputs == {"OUTPUT_QUALITY", "OUTPUT_DEGRADATION"}
 
 
-def test_equals_invest_from_its_own_tables(run, make):
-    inputs = INVEST / "inputs"
+def test_equals_invest_from_its_own_tables(run, make, inputs):
     result = run("habitatquality", LAND_COVER=str(inputs / "lulc.tif"), THREAT_TABLE=str(inputs / "threats.csv"),
                  SENSITIVITY_TABLE=str(inputs / "sensitivity.csv"), HALF_SATURATION=0.2, PRESET=2,
                  OUTPUT_QUALITY=make.out("q.tif"), OUTPUT_DEGRADATION=make.out("d.tif"))
@@ -46,8 +52,7 @@ def test_equals_invest_from_its_own_tables(run, make):
     assert result["HALF_SATURATION_USED"] == 0.2
 
 
-def test_threat_layers_serve_the_rows_in_order(run, make):
-    inputs = INVEST / "inputs"
+def test_threat_layers_serve_the_rows_in_order(run, make, inputs):
     text = (inputs / "threats.csv").read_text()
     for name in ("mine", "crop"):
         text = text.replace(f"threat_{name}.tif", "")

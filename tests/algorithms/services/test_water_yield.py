@@ -1,6 +1,7 @@
 """Toolbox step wateryield: definition, runs, refusals."""
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,8 @@ from econet.core.raster import RasterSource, read
 from qgis.core import QgsApplication, QgsProcessingFeedback
 
 INVEST = Path(__file__).resolve().parents[2] / "data" / "invest_synth"
-INPUTS = {key: str(INVEST / "inputs" / f"{name}.tif") for key, name in (
-    ("LAND_COVER", "lulc"), ("PRECIPITATION", "precip"), ("EVAPOTRANSPIRATION", "eto"),
-    ("SOIL_DEPTH", "soil_depth"), ("PLANT_AVAILABLE_WATER", "pawc"))}
+RASTERS = {"LAND_COVER": "lulc", "PRECIPITATION": "precip", "EVAPOTRANSPIRATION": "eto", "SOIL_DEPTH": "soil_depth",
+           "PLANT_AVAILABLE_WATER": "pawc"}
 TABLE = "land_cover,kc,root_depth_mm,vegetated\n1,0.9,5000,1\n"
 
 
@@ -45,9 +45,12 @@ def test_definition(run):
     assert outputs == {"OUTPUT_YIELD", "OUTPUT_EVAPOTRANSPIRATION", "OUTPUT_WATERSHEDS"}
 
 
-def test_equals_invest_with_its_own_table(run, make):
-    result = run("wateryield", **INPUTS, BIOPHYSICAL_TABLE=str(INVEST / "inputs" / "biophysical.csv"), SEASONALITY=12,
-                 PRESET=2, WATERSHEDS=str(INVEST / "inputs" / "watershed.gpkg"), OUTPUT_YIELD=make.out("y.tif"),
+def test_equals_invest_with_its_own_table(run, make, tmp_path):
+    # a copy, since QGIS writes statistics beside the rasters that it loads
+    inputs = Path(shutil.copytree(INVEST / "inputs", tmp_path / "inputs"))
+    rasters = {key: str(inputs / f"{name}.tif") for key, name in RASTERS.items()}
+    result = run("wateryield", **rasters, BIOPHYSICAL_TABLE=str(inputs / "biophysical.csv"), SEASONALITY=12,
+                 PRESET=2, WATERSHEDS=str(inputs / "watershed.gpkg"), OUTPUT_YIELD=make.out("y.tif"),
                  OUTPUT_EVAPOTRANSPIRATION=make.out("e.tif"), OUTPUT_WATERSHEDS=make.out("w.gpkg"))
     for key, name in (("OUTPUT_YIELD", "awy_wyield"), ("OUTPUT_EVAPOTRANSPIRATION", "awy_aet")):
         expected = read(RasterSource(str(INVEST / "expected" / f"{name}.tif"))).values
