@@ -20,6 +20,7 @@ from .tables import number_of
 _DIRECT = 30_000
 _BINS = 8_192
 _CHUNK = 1 << 20
+_SORTED = 1 << 21
 
 
 @dataclass
@@ -81,7 +82,7 @@ def natural_breaks(values, class_count, name="values", progress=SILENT):
     comes out is not defined; their sums of squares agree.
     """
     _check_count(class_count)
-    distinct, counts = _distinct(values, name)
+    distinct, counts = _distinct(values, name, progress.part(0, 0.3))
     n = distinct.size
     if n < class_count:
         raise InputError(f"'{name}' has {n} distinct value(s), and {class_count} classes were asked for: "
@@ -92,7 +93,7 @@ def natural_breaks(values, class_count, name="values", progress=SILENT):
         first = np.arange(1, n - class_count + 2)
         candidates = [first + j for j in range(class_count - 1)]
     else:
-        candidates = _bracket(prefix, n, class_count, progress.part(0, 0.7))
+        candidates = _bracket(prefix, n, class_count, progress.part(0.3, 0.7))
     ends, _ = _optimum(prefix, candidates, progress.part(0.7, 1))
     progress(1.0)
     return _summary(distinct, counts, ends)
@@ -180,13 +181,28 @@ def _check_count(class_count):
         raise InputError(f"{class_count} classes were asked for: ask for 2 to 255.")
 
 
-def _distinct(values, name):
+def _distinct(values, name, progress=SILENT):
+    """Distinct values and their counts, ascending; a long array is sorted in parts, so that it can be stopped."""
     values = np.asarray(values).reshape(-1)
     if np.issubdtype(values.dtype, np.floating):
         values = values[np.isfinite(values)]
     if values.size == 0:
         raise InputError(f"'{name}' holds no value at all: choose a layer with values.")
-    distinct, counts = np.unique(values, return_counts=True)
+    limits = []
+    if values.size > 2 * _SORTED:
+        sample = np.sort(values[::max(1, values.size // 65_536)])
+        limits = np.unique(sample[::max(1, sample.size * _SORTED // values.size)])[1:]
+    parts, left = [], values
+    for index, limit in enumerate([*limits, None]):
+        progress(index / (len(limits) + 1))
+        if limit is None:
+            part = left
+        else:
+            below = left < limit
+            part, left = left[below], left[~below]
+        if part.size:
+            parts.append(np.unique(part, return_counts=True))
+    distinct, counts = (np.concatenate(group) for group in zip(*parts))
     return distinct.astype(np.float64), counts
 
 

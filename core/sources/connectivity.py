@@ -26,6 +26,7 @@ EDGE, CENTROID, LEAST_COST = DISTANCES = ("edge", "centroid", "least cost")
 
 _FANOUT = 3        # children of a node of the boundary trees
 _PAIRS = 512       # pairs of patches whose trees are descended together
+_MANY = 1000       # patches from which removing each one takes minutes
 
 
 @dataclass
@@ -136,11 +137,18 @@ def landscape_connectivity(features, size_classes=("super-large",), weight_field
     require_metres(features.crs, features.name, (extent[0], extent[2]))
     if distance == LEAST_COST and resistance is None:
         raise InputError("Least-cost distances need a resistance surface: choose RESISTANCE, or another DISTANCE.")
+    if len(index) > _MANY:
+        progress.warn(f"{len(index)} patches: removing each of them in turn takes about "
+                      f"{max(1, round((len(index) / _MANY) ** 3)):d} minute(s); fewer SIZE_CLASSES take less.")
     weight = _weights(features, index, weight_field, progress)
     patch_id = _identifiers(features, index, progress)
-    used = features.valid_polygons(progress).to_crs(resistance.template.crs, progress) \
-        if distance == LEAST_COST else features.valid_polygons(progress)
+    used = features.valid_polygons(progress)
+    if distance == LEAST_COST:
+        used = used.to_crs(resistance.template.crs, progress)
     geometries = [used.geometries[i] for i in index]
+    for i, geometry in zip(index, geometries):
+        if not geometry.GetArea() > 0:
+            raise InputError(f"Layer '{features.name}', feature {i + 1} encloses no area: delete it or draw it anew.")
     part = progress.part(0, 0.6)
     if distance == EDGE:
         matrix = edge_distances(geometries, part)

@@ -72,6 +72,17 @@ def test_brackets_lose_nothing(monkeypatch, k):
         assert bracketed.within_ss == pytest.approx(plain.within_ss, rel=1e-12)
 
 
+def test_sorting_in_parts_loses_nothing(monkeypatch):
+    generator = np.random.default_rng(2)
+    for values in (generator.random(5000), generator.integers(0, 7, 5000), np.zeros(5000),
+                   np.where(generator.random(5000) < 0.9, 0, generator.random(5000)).astype(np.float32)):
+        monkeypatch.setattr(module, "_SORTED", 300)
+        distinct, counts = module._distinct(values, "values")
+        monkeypatch.undo()
+        expected = np.unique(values, return_counts=True)
+        assert np.array_equal(distinct, expected[0]) and np.array_equal(counts, expected[1])
+
+
 def test_uniform_million_is_cut_evenly():
     result = natural_breaks(np.arange(1_000_000, dtype=np.float32), 5)
     assert result.breaks == [199_999, 399_999, 599_999, 799_999, 999_999]

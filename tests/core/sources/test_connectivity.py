@@ -305,6 +305,10 @@ def test_refuses():
             (layer([{"size_class": "small"}] * 3), {}, "no patch of size class super-large")):
         with pytest.raises(InputError, match=message):
             landscape_connectivity(features, **options)
+    flat = layer()
+    flat.geometries[1] = ogr.CreateGeometryFromWkt("POLYGON((500000 4600000,500100 4600000,500000 4600000))")
+    with pytest.raises(InputError, match="'patches', feature 2 encloses no area"):
+        landscape_connectivity(flat)
     weight, distance = random_landscape(30, 1)
     with pytest.raises(Cancelled):
         connectivity(weight, distance, 1000, 0.5, progress=Progress(cancelled=lambda: True))

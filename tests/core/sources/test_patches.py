@@ -136,7 +136,9 @@ def test_sources_are_numbered_by_area(patches):
 
 def test_conditions(patches):
     def ids(**options):
-        return sorted(s.patch_id for s in select_sources(patches, ("super-large", "large", "medium", "small"), **options))
+        every = ("super-large", "large", "medium", "small")
+        return sorted(s.patch_id for s in select_sources(patches, every, **options))
+
     assert ids(min_area_km2=9) == [7, 8, 10]
     assert ids(min_dpc=5) == [7, 8, 9]
     assert ids(top=2) == [7, 9]
