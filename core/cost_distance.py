@@ -27,7 +27,7 @@ _STEP_WORTH = 100            # relaxations that cost as much as the fixed part o
 _KERNEL_WORTH = 20_000_000   # cells to relax from which loading a compiled loop pays
 _KERNEL_BUDGET = 500_000     # relaxations per call of the compiled loop: some 40 ms
 _KERNEL_BUCKETS = 1024
-_CHUNK = 64                  # entries per chunk of a bucket in the compiled loop
+_CHUNK = 64                  # entries per chunk of a bucket there
 
 
 class CostGrid:
@@ -45,6 +45,8 @@ class CostGrid:
         Half the resistance, +inf on barriers and on the border. 8 bytes per cell.
     offsets, lengths : ndarray, shape (8,)
         Step to each neighbour in flat cells and in metres; the order settles ties.
+    n_passable, n_zero : int
+        Cells with a resistance above 0, and cells with 0.
 
     Raises
     ------
@@ -64,6 +66,7 @@ class CostGrid:
                 f"Raster '{self.name}' has {count} cell(s) with negative resistance, the smallest "
                 f"{resistance.values[negative].min():g}: resistance must be above 0; correct them, or "
                 f"set cells that cannot be passed to nodata or 0.")
+        self.n_zero = int(np.count_nonzero(valid & (resistance.values == 0)))
         valid &= resistance.values > 0
         self.n_passable = int(np.count_nonzero(valid))
         if not self.n_passable:
@@ -73,6 +76,8 @@ class CostGrid:
         np.copyto(half[1:-1, 1:-1], resistance.values, where=valid, casting="unsafe")
         half *= 0.5
         self.half = half.ravel()
+        self._lowest = float(self.half.min())
+        self._highest = float(np.max(half[1:-1, 1:-1], where=valid, initial=0.0))
         width, height = template.cell_width, template.cell_height
         diagonal = math.sqrt(width * width + height * height)
         stride = cols + 2
@@ -104,8 +109,7 @@ class CostGrid:
 
     def step_range(self):
         """Smallest and largest weight that a step can have."""
-        finite = self.half[np.isfinite(self.half)]
-        return 2 * finite.min() * self.lengths.min(), 2 * finite.max() * self.lengths.max()
+        return 2 * self._lowest * float(self.lengths.min()), 2 * self._highest * float(self.lengths.max())
 
 
 def accumulated_cost(cost_grid, starts, max_cost=math.inf, progress=SILENT):
@@ -150,16 +154,16 @@ def floods(cost_grid, starts, targets=None, max_costs=None, progress=SILENT):
     count = len(starts)
     if not count:
         return
-    bounds = [_Bound(targets[k] if targets is not None else None,
-                     max_costs[k] if max_costs is not None else math.inf) for k in range(count)]
     kernel = accel.kernel(_bucket_loop, _loop_agrees, count * cost_grid.n_passable, _KERNEL_WORTH, progress)
     batch = 1 if kernel else max(1, min(_BATCH_SOURCES, count, _BATCH_CELLS // cost_grid.size))
     engine = _Compiled(cost_grid, kernel) if kernel else _Numpy(cost_grid, batch)
     for first in range(0, count, batch):
-        ticker = _Ticker(progress, first, min(batch, count - first), count, cost_grid.n_passable)
-        planes = engine.run([_starts(cost_grid, s) for s in starts[first:first + batch]],
-                            bounds[first:first + batch], ticker)
-        for labels, bound in zip(planes, bounds[first:first + batch]):
+        turn = range(first, min(first + batch, count))
+        bounds = [_Bound(targets[k] if targets is not None else None,
+                         max_costs[k] if max_costs is not None else math.inf) for k in turn]
+        ticker = _Ticker(progress, first, len(turn), count, cost_grid.n_passable)
+        planes = engine.run([_starts(cost_grid, starts[k]) for k in turn], bounds, ticker)
+        for labels, bound in zip(planes, bounds):
             limit = bound.value(labels)
             if limit < math.inf:
                 labels[labels > limit] = np.inf
@@ -328,7 +332,8 @@ class _Numpy:
                 far, far_keys = far[wanted], far_keys[wanted]
                 if not far.size:
                     break
-            edge = far_keys.min() + width
+            low = far_keys.min()
+            edge = max(low + width, np.nextafter(low, np.inf))
             near = far_keys < edge
             active = far[near]
             later, later_keys = [far[~near]], [far_keys[~near]]
@@ -368,7 +373,7 @@ class _Numpy:
                 if rest.size:
                     active = np.concatenate((rest, active))
             # wider while the fixed cost of steps outweighs repeated work, narrower when not
-            width *= 0.5 if repeats > _STEP_WORTH * steps else 1.1
+            width = max(width * (0.5 if repeats > _STEP_WORTH * steps else 1.1), self._first_width)
             far, far_keys = np.concatenate(later), np.concatenate(later_keys)
             fresh = labels.take(far) == far_keys
             far = self._distinct(far[fresh], serial)
@@ -386,140 +391,120 @@ class _Numpy:
 # compiled engine -------------------------------------------------------------------------------------
 
 class _Compiled:
-    """One flood after the other through the compiled bucket loop."""
+    """One flood after the other through the compiled bucket loop.
+
+    The queue is one pool of chunks of ``_CHUNK`` entries: a chain of chunks per bucket, and a chain of
+    free ones. Chunk 0 is never used, so that 0 ends a chain. All whole numbers are unsigned: compiled,
+    an index that cannot be negative needs no test.
+    """
 
     def __init__(self, cost_grid, kernel):
         self._grid, self._kernel = cost_grid, kernel
         low, high = cost_grid.step_range()
         self._width = max(low, high / _KERNEL_BUCKETS) * (1 - 1e-6)
-        self._buckets = 1 << int(math.ceil(high / self._width) + 2).bit_length()
+        self._buckets = 1 << (int(math.ceil(high / self._width)) + 2).bit_length()
         self._labels = np.empty(cost_grid.size)
         self._chunks = 2 * self._buckets + cost_grid.size // (8 * _CHUNK) + 1024
 
     def run(self, starts, bounds, ticker):
-        grid, labels, bound = self._grid, self._labels, bounds[0]
+        grid, labels, bound, first = self._grid, self._labels, bounds[0], starts[0]
         labels.fill(np.inf)
-        labels[starts[0]] = 0.0
-        chunks = self._chunks + starts[0].size // _CHUNK
-        cells = np.empty(chunks * _CHUNK, dtype=np.uint64)
-        keys = np.empty(chunks * _CHUNK)
-        following = np.arange(1, chunks + 1)
-        queue = np.full((4, self._buckets), -1, dtype=np.int64)   # head, read in head, tail, filled in tail
-        queue[1] = queue[3] = 0
-        # bucket, entries waiting, first free chunk, free chunks, relaxed
-        state = np.array([0, 0, 0, chunks, 0], dtype=np.int64)
-        limit, check_at = bound.value(labels), 0
-        first = starts[0].astype(np.uint64)
-        offsets = grid.offsets.astype(np.uint64)  # wraps round on purpose: unsigned indices need no test
-        while True:
-            self._kernel(labels, grid.half, offsets, grid.lengths, 1.0 / self._width, limit, first,
-                         cells, keys, following, queue, state, _KERNEL_BUDGET)
-            first = first[:0]
-            ticker(int(state[4]))
-            if state[1] == 0:
-                return [labels]
-            if state[4] >= check_at:
+        labels[first] = 0.0
+        used = max(1, -(-first.size // _CHUNK))
+        chunks = self._chunks + used
+        cells, keys = np.zeros(chunks * _CHUNK, dtype=np.uint64), np.zeros(chunks * _CHUNK)
+        following = np.arange(1, chunks + 1).astype(np.uint64)
+        following[[used, -1]] = 0
+        head, tail, read, filled = np.zeros((4, self._buckets), dtype=np.uint64)
+        filled[:] = _CHUNK
+        cells[_CHUNK:_CHUNK + first.size] = first
+        head[0], tail[0], filled[0] = 1, used, first.size - (used - 1) * _CHUNK
+        # first free chunk, free chunks, bucket, empty buckets since the last entry
+        state = np.array([used + 1, chunks - used - 1, 0, 0], dtype=np.uint64)
+        offsets = grid.offsets.astype(np.uint64)  # negative ones wrap round, and so does the sum
+        limit, relaxed, check_at = bound.value(labels), 0, 0
+        while state[3] < self._buckets:
+            relaxed += int(self._kernel(
+                labels, grid.half, offsets, grid.lengths, 1.0 / self._width, limit, cells, keys, following,
+                head, tail, read, filled, state, np.uint64(self._buckets), np.uint64(_KERNEL_BUDGET)))
+            ticker(relaxed)
+            if relaxed >= check_at:
                 limit = bound.value(labels)
-                check_at = int(state[4]) + 2 * bound.cells
-            if state[3] < 64:
+                check_at = relaxed + 2 * bound.cells
+            if state[1] < _CHUNK:
                 more = following.size
-                cells = np.concatenate((cells, np.empty(more * _CHUNK, dtype=np.uint64)))
-                keys = np.concatenate((keys, np.empty(more * _CHUNK)))
-                following = np.concatenate((following, np.arange(more + 1, 2 * more + 1)))
-                following[2 * more - 1] = state[2]
-                state[2] = more
-                state[3] += more
+                cells = np.concatenate((cells, np.zeros(more * _CHUNK, dtype=np.uint64)))
+                keys = np.concatenate((keys, np.zeros(more * _CHUNK)))
+                following = np.concatenate((following, np.arange(more + 1, 2 * more + 1).astype(np.uint64)))
+                following[-1] = state[0]
+                state[0] = more
+                state[1] += np.uint64(more)
+        return [labels]
 
 
-def _bucket_loop(labels, half, offsets, lengths, per_width, limit, first, cells, keys, following, queue,
-                 state, budget):
-    """Empties buckets until none is left, the budget is spent or the pool of chunks runs low.
+def _bucket_loop(labels, half, offsets, lengths, per_width, limit, cells, keys, following, head, tail, read,
+                 filled, state, buckets, budget):
+    """Empties buckets until none is left, the budget is spent or the pool runs low; cells relaxed.
 
-    Buckets are first-in first-out chains of chunks in one pool; an entry keeps its key, so one that
-    was improved since is dropped. ``state`` carries all that the next call needs.
+    Buckets are emptied first in, first out; an entry keeps its key, so that one improved since is
+    dropped. ``state`` carries on from call to call.
     """
-    buckets = queue.shape[1]
-    mask = buckets - 1
-    bucket, waiting, free, n_free, relaxed = state[0], state[1], state[2], state[3], state[4]
-    chunk = np.uint64(64)
-    for k in range(first.size):
-        b = 0
-        tail = queue[2, b]
-        if tail < 0 or queue[3, b] == 64:
-            new = free
-            free = following[free]
-            n_free -= 1
-            following[new] = -1
-            if tail < 0:
-                queue[0, b] = new
-                queue[1, b] = 0
-            else:
-                following[tail] = new
-            queue[2, b] = new
-            queue[3, b] = 0
-            tail = new
-        at = np.uint64(tail) * chunk + np.uint64(queue[3, b])
-        cells[at] = first[k]
-        keys[at] = 0.0
-        queue[3, b] += 1
-        waiting += 1
-    end = relaxed + budget
-    while waiting > 0 and relaxed < end and n_free >= 64:
-        b = bucket & mask
-        head = queue[0, b]
-        if head < 0:
-            bucket += 1
+    one, full = np.uint64(1), np.uint64(_CHUNK)
+    free, n_free, bucket, empty = state[0], state[1], state[2], state[3]
+    relaxed = np.uint64(0)
+    while empty < buckets and relaxed < budget and n_free >= full:
+        b = bucket & (buckets - one)
+        chunk = head[b]
+        if chunk == 0:
+            bucket += one
+            empty += one
             continue
-        read = queue[1, b]
-        if head == queue[2, b] and read == queue[3, b]:
-            following[head] = free
-            free = head
-            n_free += 1
-            queue[0, b] = -1
-            queue[2, b] = -1
+        empty = np.uint64(0)
+        at = read[b]
+        last = chunk == tail[b]
+        if at == full or (last and at == filled[b]):
+            head[b] = np.uint64(0) if last else following[chunk]
+            read[b] = np.uint64(0)
+            if last:
+                tail[b] = np.uint64(0)
+                filled[b] = full
+            following[chunk] = free
+            free = chunk
+            n_free += one
             continue
-        if read == 64:
-            queue[0, b] = following[head]
-            queue[1, b] = 0
-            following[head] = free
-            free = head
-            n_free += 1
-            continue
-        at = np.uint64(head) * chunk + np.uint64(read)
-        queue[1, b] = read + 1
-        waiting -= 1
+        read[b] = at + one
+        at += chunk * full
         cell = cells[at]
         here = keys[at]
         if labels[cell] != here or here > limit:
             continue
-        relaxed += 1
+        relaxed += one
         cell_half = half[cell]
         for k in range(8):
-            other = cell + offsets[k]
-            key = here + (half[other] + cell_half) * lengths[k]
+            other = cell + offsets[np.uint64(k)]
+            key = here + (half[other] + cell_half) * lengths[np.uint64(k)]
             if key < labels[other]:
                 labels[other] = key
-                b = int(key * per_width) & mask
-                tail = queue[2, b]
-                if tail < 0 or queue[3, b] == 64:
+                b = np.uint64(key * per_width) & (buckets - one)
+                at = filled[b]
+                if at == full:
                     new = free
-                    free = following[free]
-                    n_free -= 1
-                    following[new] = -1
-                    if tail < 0:
-                        queue[0, b] = new
-                        queue[1, b] = 0
+                    free = following[new]
+                    n_free -= one
+                    following[new] = np.uint64(0)
+                    if tail[b] == 0:
+                        head[b] = new
+                        read[b] = np.uint64(0)
                     else:
-                        following[tail] = new
-                    queue[2, b] = new
-                    queue[3, b] = 0
-                    tail = new
-                at = np.uint64(tail) * chunk + np.uint64(queue[3, b])
+                        following[tail[b]] = new
+                    tail[b] = new
+                    at = np.uint64(0)
+                filled[b] = at + one
+                at += tail[b] * full
                 cells[at] = other
                 keys[at] = key
-                queue[3, b] += 1
-                waiting += 1
-    state[0], state[1], state[2], state[3], state[4] = bucket, waiting, free, n_free, relaxed
+    state[0], state[1], state[2], state[3] = free, n_free, bucket, empty
+    return relaxed
 
 
 def _loop_agrees(kernel):

@@ -257,6 +257,9 @@ def corridors(resistance, sources, ids, path_ends=POINTS, pairs=ALL_PAIRS, max_c
                          f"raise it, or leave it empty.")
     sources = check_sources(sources, ids, template, progress)
     grid = CostGrid(resistance)
+    if grid.n_zero:
+        progress.warn(f"Raster '{resistance.name}' has {grid.n_zero} cell(s) with resistance 0: no corridor "
+                      f"passes there; give them a value above 0 if one may.")
     places = []
     for identifier, geometry in zip(ids, sources.geometries):
         progress.check()

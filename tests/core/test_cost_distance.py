@@ -261,6 +261,15 @@ def test_resistances_too_far_apart_are_refused():
         allocation(grid, labels, [grid.index([0], [0])])
 
 
+def test_far_apart_resistances_still_flood(engine):
+    values = np.array([[1e-9, 1e9, 1e-9], [1e12, 1e-3, 1e9]])
+    assert np.array_equal(cost_from(values, (0, 0)), heap(values, [(0, 0)], 30, 30))
+
+
+def test_starts_on_barriers_reach_nothing(engine):
+    assert np.isinf(cost_from([[0.0, 1.0, 1.0]], (0, 0))).all()
+
+
 def test_bad_resistance_is_refused():
     with pytest.raises(InputError, match=r"'resistance' has 2 cell\(s\) with negative resistance, the smallest -4"):
         CostGrid(grid_of([[1.0, -4.0], [-1.0, 2.0]]))

@@ -187,6 +187,7 @@ def test_unreachable_pairs_are_returned_and_told():
         result = corridors(grid, sources, [1, 2, 3], pairs=pairs, progress=Progress(log=said.append))
         assert [(c.source_a, c.source_b) for c in result.corridors] == [(1, 2)]
         assert any("3 have no corridor" in text for text in said)
+        assert any("9 cell(s) with resistance 0" in text for text in said)
     result = corridors(grid, sources, [1, 2, 3])
     assert result.unreachable == [(1, 3), (2, 3)]
     limited = corridors(grid, sources, [1, 2, 3], max_cost=result.corridors[0].cost * 0.99)
