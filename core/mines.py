@@ -105,7 +105,7 @@ def read_mines(features, crs, name_field="", mineral_field="", method_field="", 
         found = {}
         for attribute, field_name in field_of.items():
             value = attributes.get(field_name) if field_name else None
-            if value in (None, "") and (attribute not in needed or attribute == "feature"):
+            if (value is None or not str(value).strip()) and (attribute not in needed or attribute == "feature"):
                 found[attribute] = "pit" if attribute == "feature" else ""
                 continue
             meaning = known[attribute].get(plain_word("" if value is None else value))
@@ -116,6 +116,7 @@ def read_mines(features, crs, name_field="", mineral_field="", method_field="", 
                     f"({', '.join(_WORDS[attribute])}); correct it, or add the word to a table of words.")
             found[attribute] = meaning
         name = attributes.get(name_field) if name_field else None
-        mines.append(Mine(str(name) if name not in (None, "") else f"mine {index + 1}",
+        name = "" if name is None else str(name).strip()
+        mines.append(Mine(name or f"mine {index + 1}",
                           geometry=geometry, number=index + 1, **found))
     return mines

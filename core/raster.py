@@ -520,7 +520,7 @@ def _stored_dtype(values):
 def _memory_dataset(values, template, nodata):
     values = values.astype(_stored_dtype(values), copy=False)
     code = _GDAL_TYPES[values.dtype.name]
-    dataset = gdal.GetDriverByName("MEM").Create("", template.cols, template.rows, 1, code)
+    dataset = gdal.GetDriverByName("MEM").Create("", int(template.cols), int(template.rows), 1, code)
     dataset.SetGeoTransform(template.transform)
     dataset.SetProjection(spatial_reference(template.crs).ExportToWkt())
     band = dataset.GetRasterBand(1)
@@ -618,13 +618,14 @@ class OutputFiles:
             with gdal_exceptions():
                 dtype = _stored_dtype(grid.values)
                 floating = np.issubdtype(dtype, np.floating)
-                nodata = math.nan if floating and grid.nodata is None else grid.nodata
+                declare_nan = grid.nodata is None and np.issubdtype(grid.values.dtype, np.floating)
+                nodata = math.nan if declare_nan else grid.nodata
                 options = _TILED + ["COMPRESS=DEFLATE", f"PREDICTOR={3 if floating else 2}",
                                     f"ZLEVEL={1 if floating else 6}"]
                 gdal.ErrorReset()
                 place = grid.template
                 dataset = gdal.GetDriverByName("GTiff").Create(
-                    partial, place.cols, place.rows, 1, _GDAL_TYPES[dtype.name], options)
+                    partial, int(place.cols), int(place.rows), 1, _GDAL_TYPES[dtype.name], options)
                 dataset.SetGeoTransform(place.transform)
                 dataset.SetProjection(spatial_reference(place.crs).ExportToWkt())
                 band = dataset.GetRasterBand(1)

@@ -101,7 +101,8 @@ def read_csv(path, name=""):
     except OSError as error:
         raise InputError(f"Table '{name or path}' cannot be read ({error.strerror}): check that the file "
                          f"exists and is not held open by another program.") from None
-    for encoding in _ENCODINGS:
+    utf_16 = ("utf-16",) if content.startswith((b"\xff\xfe", b"\xfe\xff")) else ()
+    for encoding in utf_16 + _ENCODINGS:
         try:
             text = content.decode(encoding)
             break
@@ -111,23 +112,32 @@ def read_csv(path, name=""):
 
 
 def parse_csv(text, name, folder=""):
-    """CSV text to a RawTable; lines that are empty or start with # are passed over."""
-    lines = text.splitlines()
-    first = next((line for line in lines if line.strip() and not line.lstrip().startswith("#")), "")
-    delimiter = max(",;\t", key=first.count)
+    """CSV text to a RawTable; lines that are empty or start with # are passed over.
+
+    Rows are counted as a spreadsheet counts them: comments and empty lines too, and a cell of
+    several lines is one row.
+    """
+    # a comment may hold a quote that never ends
+    text = re.sub(r"(?m)^[ \t]*\"?#.*$", "", text.replace("\r\n", "\n").replace("\r", "\n"))
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    delimiter = max(",;\t", key=re.sub(r'"[^"]*"', "", first).count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
     header, rows = None, []
-    for cells in reader:
-        cells = [cell.strip() for cell in cells]
-        if not any(cells) or cells[0].startswith("#"):
-            continue
-        if header is None:
-            header = cells
-            continue
-        if len(cells) > len(header) and any(cells[len(header):]):
-            raise InputError(f"Table '{name}', row {reader.line_num}: {len(cells)} cells under "
-                             f"{len(header)} headings; put a value that holds '{delimiter}' in quotes.")
-        rows.append((reader.line_num, (cells + [""] * len(header))[:len(header)]))
+    try:
+        for number, cells in enumerate(reader, 1):
+            cells = [cell.strip() for cell in cells]
+            if not any(cells):
+                continue
+            if header is None:
+                header = cells
+                continue
+            if any(cells[len(header):]):
+                raise InputError(f"Table '{name}', row {number}: {len(cells)} cells under "
+                                 f"{len(header)} headings; put a value that holds '{delimiter}' in quotes.")
+            rows.append((number, (cells + [""] * len(header))[:len(header)]))
+    except csv.Error as error:
+        raise InputError(f"Table '{name}' cannot be read as a CSV file ({error}): save it as CSV and "
+                         f"use that.") from None
     if header is None:
         raise InputError(f"Table '{name}' is empty: give it a row of headings and at least one row.")
     return RawTable(name, header, rows, folder)
@@ -150,6 +160,12 @@ def parse(raw, columns, extra="ignore"):
     """
     headings = {_plain(heading): index for index, heading in reversed(list(enumerate(raw.header)))}
     where, used = {}, set()
+
+    def require_one(heading):
+        if sum(_plain(other) == _plain(heading) for other in raw.header) > 1:
+            raise InputError(f"Table '{raw.name}' has more than one column '{heading}': remove or rename "
+                             f"all but one.")
+
     for column in columns:
         index = next((headings[_plain(n)] for n in (column.name, *column.aliases)
                       if _plain(n) in headings), None)
@@ -157,12 +173,16 @@ def parse(raw, columns, extra="ignore"):
             raise InputError(f"Table '{raw.name}' has no column '{column.name}': its columns are "
                              f"{', '.join(raw.header)}; add '{column.name}' or rename one.")
         where[column.name] = index
-        used.add(index)
+        if index is not None:
+            used.add(index)
+            require_one(raw.header[index])
     if not raw.rows:
         raise InputError(f"Table '{raw.name}' has headings and no rows: add at least one row.")
     others = [] if extra == "ignore" else [
         (index, Column(heading, extra)) for index, heading in enumerate(raw.header)
         if index not in used and heading]
+    for _, column in others:
+        require_one(column.name)
     rows, numbers = [], []
     for number, cells in raw.rows:
         row = {}
@@ -203,7 +223,12 @@ def _value(cell, column, table, number):
             return word in _TRUE
         raise refuse("is neither yes nor no; write 1 or 0.")
     if column.kind == "integers":
-        return [_integer(part, refuse) for part in re.split(r"[;,\s]+", cell) if part]
+        values = [_integer(part, refuse) for part in re.split(r"[;,\s]+", cell) if part]
+        if not values:
+            raise refuse("holds no number; write some such as 11;12.")
+        if not all(column.minimum <= value <= column.maximum for value in values):
+            raise refuse(f"holds a number outside {column.minimum:g} to {column.maximum:g}; correct it.")
+        return values
     if column.kind == "integer":
         value = _integer(cell, refuse)
     else:
@@ -232,4 +257,5 @@ def number_of(cell):
         cell = cell.replace(",", ".")
     if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", cell):
         return None
-    return float(cell)
+    value = float(cell)
+    return value if math.isfinite(value) else None

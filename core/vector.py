@@ -9,7 +9,7 @@ from osgeo import gdal, ogr
 from .crs import crs_name, gdal_exceptions, is_same_crs, require_known, spatial_reference, transformation
 from .errors import InputError
 from .progress import SILENT
-from .raster import _memory_dataset
+from .raster import _memory_dataset, require_writable
 
 
 @dataclass
@@ -91,18 +91,45 @@ class Features:
         return Features(self.name, crs, geometries, self.attributes, self.field_names)
 
     def valid_polygons(self, progress=SILENT):
-        """The layer with self-crossing polygons mended; the log says how many."""
-        mended, geometries = 0, []
+        """The layer with self-crossing polygons mended; the log says how many.
+
+        Parts that overlap become one; an outline without area becomes an empty polygon.
+        """
+        mended, without_area, geometries = 0, [], []
         with gdal_exceptions():
-            for geometry in self.geometries:
+            for index, geometry in enumerate(self.geometries):
                 if not geometry.IsValid():
-                    geometry = geometry.MakeValid()
+                    geometry = _mended(geometry)
                     mended += 1
+                    if geometry.IsEmpty():
+                        without_area.append(index + 1)
                 geometries.append(geometry)
         if mended:
             progress.warn(f"Layer '{self.name}': {mended} self-crossing or otherwise invalid "
                           f"polygon(s) were mended for this run.")
+        if without_area:
+            progress.warn(f"Layer '{self.name}': feature(s) {', '.join(map(str, without_area))} enclose "
+                          f"no area and count for nothing.")
         return Features(self.name, self.crs, geometries, self.attributes, self.field_names)
+
+
+def _mended(geometry):
+    """A valid polygon or multipolygon of what lies inside any part; lines and points fall away."""
+    polygons = [part.MakeValid() for part in _parts(geometry)]
+    result = ogr.Geometry(ogr.wkbMultiPolygon)
+    for polygon in polygons:
+        for part in _parts(polygon):
+            result = result.Union(part)
+    return result
+
+
+def _parts(geometry):
+    """The polygons of a polygon, multipolygon or collection."""
+    if geometry.GetGeometryType() in (ogr.wkbPolygon, ogr.wkbPolygon25D):
+        return [geometry.Clone()]
+    return [part for index in range(geometry.GetGeometryCount())
+            for part in _parts(geometry.GetGeometryRef(index))
+            if ogr.GT_IsSubClassOf(ogr.GT_Flatten(geometry.GetGeometryType()), ogr.wkbGeometryCollection)]
 
 
 def read(path, layer=None, name=""):
@@ -125,9 +152,17 @@ def read(path, layer=None, name=""):
             geometry = feature.GetGeometryRef()
             if geometry is None or geometry.IsEmpty():
                 continue
-            features.geometries.append(geometry.Clone())
+            features.geometries.append(plain_geometry(geometry.Clone()))
             features.attributes.append({n: feature.GetField(n) for n in names})
     return features
+
+
+def plain_geometry(geometry):
+    """The geometry without curves and heights."""
+    if geometry.HasCurveGeometry():
+        geometry = geometry.GetLinearGeometry()
+    geometry.FlattenTo2D()
+    return geometry
 
 
 _OGR_TYPES = {int: ogr.OFTInteger64, float: ogr.OFTReal, str: ogr.OFTString, bool: ogr.OFTInteger}
@@ -143,14 +178,17 @@ def write(features, path, layer, fields, geometry_type):
     geometry_type : int
         ``ogr.wkbPolygon`` and so on.
     """
+    require_writable(path)
     folder, name = os.path.split(os.path.abspath(path))
     partial = os.path.join(folder, f".partial-{name}")
     if os.path.exists(partial):
         os.remove(partial)
+    dataset = table = None
     try:
         with gdal_exceptions():
             dataset = ogr.GetDriverByName("GPKG").CreateDataSource(partial)
-            table = dataset.CreateLayer(layer, spatial_reference(features.crs), geometry_type)
+            table = dataset.CreateLayer(
+                layer, spatial_reference(features.crs) if features.crs else None, geometry_type)
             for field_name, kind in fields.items():
                 definition = ogr.FieldDefn(field_name, _OGR_TYPES[kind])
                 if kind is bool:
@@ -168,7 +206,11 @@ def write(features, path, layer, fields, geometry_type):
             table.CommitTransaction()
             table = dataset = None
         os.replace(partial, path)
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"Output '{path}' could not be written ({error}): close the program that holds it "
+                         f"open, and check the free space and the rights of its folder.") from None
     finally:
+        table = dataset = None  # an open file cannot be removed under Windows
         if os.path.exists(partial):
             os.remove(partial)
     return path
@@ -208,7 +250,7 @@ def rasterize(geometries, template, values=None, all_touched=False, dtype=np.int
         return raster.ReadAsArray().astype(dtype, copy=False)
 
 
-def polygonize(labels, template):
+def polygonize(labels, template, progress=SILENT):
     """Polygons that follow the cells' edges, one per label.
 
     Parameters
@@ -229,8 +271,26 @@ def polygonize(labels, template):
         memory = ogr.GetDriverByName("Memory").CreateDataSource("")
         table = memory.CreateLayer("cells", spatial_reference(template.crs), ogr.wkbPolygon)
         table.CreateField(ogr.FieldDefn("label", ogr.OFTInteger))
-        gdal.Polygonize(raster.GetRasterBand(1), mask.GetRasterBand(1), table, 0)
-        for feature in table:
+        stopped = []
+
+        def callback(fraction, *_):
+            try:
+                progress(0.5 * fraction)
+            except Exception as error:  # GDAL swallows exceptions of a callback
+                stopped.append(error)
+                return 0
+            return 1
+
+        try:
+            gdal.Polygonize(raster.GetRasterBand(1), mask.GetRasterBand(1), table, 0, callback=callback)
+        except RuntimeError:
+            if not stopped:
+                raise
+        if stopped:
+            raise stopped[0]
+        for count, feature in enumerate(table):
+            if count % 1000 == 0:
+                progress.check()
             parts.setdefault(feature.GetField(0), []).append(feature.GetGeometryRef().Clone())
         merged = {}
         for label, polygons in parts.items():

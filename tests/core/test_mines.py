@@ -1,0 +1,115 @@
+"""core.mines: words of any city's layer, and what a step needs of them."""
+
+import pytest
+from econet.core import mines
+from econet.core.crs import spatial_reference
+from econet.core.errors import InputError
+from econet.core.mines import read_mines
+from econet.core.progress import Progress
+from econet.core.tables import RawTable, parse_csv
+from econet.core.vector import Features
+from osgeo import ogr
+
+UTM = spatial_reference("EPSG:32651").ExportToWkt()
+SQUARE = "POLYGON((500000 4600000,500100 4600000,500100 4600100,500000 4600100,500000 4600000))"
+FIELDS = {"mineral_field": "mineral", "method_field": "method", "state_field": "state"}
+
+
+def layer(*rows, wkt=SQUARE, crs=UTM):
+    fields = ["label", "mineral", "method", "state", "feature"]
+    return Features("mines of F", crs, [ogr.CreateGeometryFromWkt(wkt) for _ in rows],
+                    [dict(zip(fields, row + (None,) * 5)) for row in rows], fields)
+
+
+def one(*row, **named):
+    (mine,) = read_mines(layer(row, **{k: named.pop(k) for k in ("wkt", "crs") if k in named}), UTM, **{**FIELDS, **named})
+    return mine
+
+
+@pytest.mark.parametrize("words, meaning", [
+    (("coal", "open pit", "producing"), ("coal", "open pit", "producing")),
+    ((" COAL ", "Open-Pit", "PRODUCING"), ("coal", "open pit", "producing")),
+    (("building_material", "underground", "Restored"), ("building material", "underground", "restored")),
+    (("煤矿", "露天开采", "在产"), ("coal", "open pit", "producing")),
+    (("铁矿", "地下开采", "废弃"), ("metal", "underground", "abandoned")),
+    (("建筑材料", "露天", "复垦"), ("building material", "open pit", "restored"))])
+def test_words_in_english_and_chinese(words, meaning):
+    mine = one(None, *words)
+    assert (mine.mineral, mine.method, mine.state) == meaning
+    assert (mine.name, mine.feature, mine.number) == ("mine 1", "pit", 1)
+    assert mine.geometry.GetArea() == pytest.approx(10000)
+
+
+def test_every_shipped_word_is_understood_and_no_plain_word_means_two_things():
+    seen = {}
+    for _, (attribute, word, meaning) in mines.default_words().rows:
+        assert seen.setdefault((attribute, mines.plain_word(word)), meaning) == meaning
+        known = {"mineral": "coal", "method": "open pit", "state": "producing", "feature": "pit", attribute: word}
+        mine = one(None, known["mineral"], known["method"], known["state"], known["feature"], feature_field="feature")
+        assert getattr(mine, attribute) == meaning
+
+
+@pytest.mark.parametrize("row, field, value", [
+    (("a", "uranium", "open pit", "producing"), "mineral", "uranium"), (("a", "coal", "hole", "producing"), "method", "hole"),
+    (("a", "coal", "open pit", "sleeping"), "state", "sleeping"), (("a", None, "open pit", "producing"), "mineral", "NULL"),
+    (("a", "coal", "", "producing"), "method", ""), (("a", 7, "open pit", "producing"), "mineral", "7")])
+def test_unknown_words_are_refused_with_field_feature_value_and_words(row, field, value):
+    good = ("a", "coal", "open pit", "producing")
+    with pytest.raises(InputError) as caught:
+        read_mines(layer(good, row), UTM, **FIELDS)
+    message = str(caught.value)
+    assert message.startswith(f"Mine layer 'mines of F', field '{field}', feature 2: '{value}' is not a {field}")
+    assert {"mineral": "building material", "method": "underground", "state": "restored"}[field] in message
+    assert "table of words" in message
+
+
+def test_an_unknown_feature_is_refused_and_an_empty_one_is_a_pit():
+    row = ("a", "coal", "open pit", "producing")
+    assert one(*row, "排土场", feature_field="feature").feature == "dump"
+    for empty in (None, "", "  "):
+        assert one(*row, empty, feature_field="feature", needed=("feature",)).feature == "pit"
+    with pytest.raises(InputError, match="'lake' is not a feature that is known"):
+        one(*row, "lake", feature_field="feature")
+
+
+def test_only_what_is_needed_must_be_known():
+    mine = one(" Nr 5 ", None, "open pit", "  ", name_field="label", needed=("method",))
+    assert (mine.name, mine.mineral, mine.method, mine.state) == ("Nr 5", "", "open pit", "")
+    mine = one("a", "coal", "open pit", "producing", method_field="", state_field="", needed=("mineral",))
+    assert (mine.mineral, mine.method, mine.state) == ("coal", "", "")
+    with pytest.raises(InputError, match=r"the field that holds the method \(underground, open pit\) is not given"):
+        one("a", "coal", "open pit", "producing", method_field="")
+
+
+def test_a_table_of_words_adds_to_the_shipped_ones():
+    words = parse_csv("attribute,word,meaning\nmineral,Molybdän,metal\nstate,coal,abandoned\nstate,active,abandoned\n", "w.csv")
+    mine = one("a", "MOLYBDÄN", "open pit", "active", words=words)
+    assert (mine.mineral, mine.state) == ("metal", "abandoned")
+    assert one("a", "lignite", "open pit", "producing", words=words).mineral == "coal"
+    for text, message in (("mineral,x,stone", "row 2, column 'meaning': 'stone' is not a mineral"),
+                          ("colour,x,metal", "row 2, column 'attribute': 'colour' is not one of mineral, method, state"),
+                          ("mineral,,metal", "row 2, column 'word': '' is empty")):
+        with pytest.raises(InputError, match=message):
+            one("a", "coal", "open pit", "producing", words=parse_csv(f"attribute,word,meaning\n{text}\n", "w.csv"))
+    with pytest.raises(InputError, match="'w' has no column 'word'"):
+        one("a", "coal", "open pit", "producing", words=RawTable("w", ["attribute", "meaning"], [(1, ["state", "restored"])]))
+
+
+def test_layers_that_cannot_be_used():
+    with pytest.raises(InputError, match="'mines of F' is empty"):
+        read_mines(layer(), UTM, **FIELDS)
+    for key in ("mineral_field", "name_field", "feature_field"):
+        with pytest.raises(InputError, match="'mines of F' has no field 'typ'.*label, mineral, method"):
+            one("a", "coal", "open pit", "producing", **{key: "typ"})
+    with pytest.raises(InputError, match="'mines of F' has no coordinate reference system"):
+        one("a", "coal", "open pit", "producing", crs="")
+
+
+def test_self_crossing_outlines_are_mended_and_other_crs_reprojected():
+    said = []
+    bow_tie = "POLYGON((123 41.5,123.002 41.502,123.002 41.5,123 41.502,123 41.5))"
+    crs = spatial_reference("EPSG:4326").ExportToWkt()
+    mine = one("a", "coal", "open pit", "producing", wkt=bow_tie, crs=crs, progress=Progress(log=said.append))
+    # two triangles of half the box each in height: half its area; 0.002 degrees are 166.9 m by 222.1 m at 41.5 N
+    assert mine.geometry.IsValid() and mine.geometry.GetArea() == pytest.approx(166.9 * 222.1 / 2, rel=0.005)
+    assert "reprojected from WGS 84" in said[0] and "1 self-crossing" in said[1]
