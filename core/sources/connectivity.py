@@ -63,14 +63,15 @@ class Connectivity:
 class LandscapeConnectivity:
     """What :func:`landscape_connectivity` finds: the patches used and their links.
 
-    ``index`` holds the features used, ``patch_id`` and ``weight`` are theirs; ``distance`` and
-    ``probability`` are (n, n) matrices of direct links.
+    ``index`` holds the features used, ``patch_id`` and ``weight`` are theirs, ``points`` lie inside
+    them; ``distance`` and ``probability`` are (n, n) matrices of direct links.
     """
 
     features: object
     index: list
     patch_id: list
     weight: np.ndarray
+    points: list
     distance: np.ndarray
     probability: np.ndarray
     indices: Connectivity
@@ -88,7 +89,7 @@ class LandscapeConnectivity:
 
     def links(self):
         """(line, mapping) per pair that can be reached, between points inside the two patches."""
-        points = [self.features.geometries[index].PointOnSurface() for index in self.index]
+        points = self.points
         for a in range(len(points)):
             for b in range(a + 1, len(points)):
                 if math.isfinite(self.distance[a, b]):
@@ -140,15 +141,16 @@ def landscape_connectivity(features, size_classes=("super-large",), weight_field
     if len(index) > _MANY:
         progress.warn(f"{len(index)} patches: removing each of them in turn takes about "
                       f"{max(1, round((len(index) / _MANY) ** 3)):d} minute(s); fewer SIZE_CLASSES take less.")
-    weight = _weights(features, index, weight_field, progress)
-    patch_id = _identifiers(features, index, progress)
     used = features.valid_polygons(progress)
+    for i in index:
+        if not used.geometries[i].GetArea() > 0:
+            raise InputError(f"Layer '{features.name}', feature {i + 1} encloses no area: delete it or draw it anew.")
+    weight = _weights(used, index, weight_field, progress)
+    patch_id = _identifiers(features, index, progress)
+    points = [used.geometries[i].PointOnSurface() for i in index]
     if distance == LEAST_COST:
         used = used.to_crs(resistance.template.crs, progress)
     geometries = [used.geometries[i] for i in index]
-    for i, geometry in zip(index, geometries):
-        if not geometry.GetArea() > 0:
-            raise InputError(f"Layer '{features.name}', feature {i + 1} encloses no area: delete it or draw it anew.")
     part = progress.part(0, 0.6)
     if distance == EDGE:
         matrix = edge_distances(geometries, part)
@@ -163,8 +165,8 @@ def landscape_connectivity(features, size_classes=("super-large",), weight_field
                  f"{indices.n_components} component(s); EC(PC) {indices.ec:.6g}"
                  + ("; PC is not reported, since no area of the landscape is given."
                     if math.isnan(indices.pc) else f", PC {indices.pc:.6g}, IIC {indices.iic:.6g}."))
-    return LandscapeConnectivity(features, index, patch_id, weight, matrix, probability, indices, distance,
-                                 dispersal_distance)
+    return LandscapeConnectivity(features, index, patch_id, weight, points, matrix, probability, indices,
+                                 distance, dispersal_distance)
 
 
 def _check_dispersal(distance, probability):

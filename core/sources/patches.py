@@ -131,7 +131,7 @@ def find_patches(classes, patch_classes=(4, 5), importance=None, bands=AREA_BAND
     cells = cells[order]
     progress(0.4)
     means = np.full(count, np.nan) if importance is None else _means(labels, count, importance, progress)
-    polygons = polygonize(labels, template)
+    polygons = polygonize(labels, template, progress.part(0.5, 0.95))
     progress(0.95)
     areas = cells * template.cell_area_m2 / 1e6
     patches = [Patch(i + 1, float(areas[i]), size_class(areas[i], bands), float(means[i]), polygons[i + 1])
@@ -264,6 +264,8 @@ def _candidates(features, chosen, progress):
     result = []
     for index in chosen:
         attributes, geometry = features.attributes[index], features.geometries[index]
+        if not geometry.GetArea() > 0:
+            continue
         patch_id = attributes.get("patch_id")
         result.append(Source(0, index + 1 if patch_id is None else patch_id, geometry.GetArea() / 1e6,
                              _number(attributes.get("importance_mean")), geometry,

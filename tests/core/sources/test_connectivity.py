@@ -280,6 +280,15 @@ def test_layer_of_patches():
     connectivity_report(bare).html()
 
 
+def test_crossed_outline_is_mended_for_the_run():
+    crossed = layer()
+    wkt = "POLYGON((502000 4600000,503000 4601000,503000 4600000,502000 4601000,502000 4600000))"
+    crossed.geometries[1] = ogr.CreateGeometryFromWkt(wkt)
+    result = landscape_connectivity(crossed)
+    assert result.distance[0, 1] == 1000 and result.weight.tolist() == [1, 0.5, 4]
+    assert len(list(result.links())) == 3 and len(list(result.rows())) == 3
+
+
 def test_layer_with_costs():
     template = Template(80, 60, (5e5, 100, 0, 4608000, 0, -100), UTM, "resistance")
     grid = Grid(np.ones((80, 60), dtype=np.float32), template, math.nan, "resistance")
