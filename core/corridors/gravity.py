@@ -1,0 +1,427 @@
+"""Interaction between sources by the gravity model, and important and general corridors.
+
+Feng, Bai & Wang (2024), Eq 9 and Table 4. The middle form of Eq 9 prints 1/(P ln S) where its
+result needs ln S / P, and only the result can give Table 4; the result is used here.
+"""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from .. import tables, vector
+from ..crs import gdal_exceptions
+from ..errors import InputError
+from ..ids import as_id, id_list, in_order
+from ..natural_breaks import natural_breaks
+from ..progress import SILENT
+from ..report import Report
+
+LOGARITHM, AREA = "closed form of Eq 9", "area form"
+FORMS = (LOGARITHM, AREA)
+AREA_UNITS = {"km2": 1.0, "ha": 100.0, "m2": 1e6}
+"""Units in one km2."""
+
+MEAN, MEDIAN, NATURAL_BREAKS, QUANTILE, FIXED = "mean", "median", "natural breaks", "quantile", "fixed"
+THRESHOLD_RULES = (MEAN, MEDIAN, NATURAL_BREAKS, QUANTILE, FIXED)
+IMPORTANT, GENERAL = "important", "general"
+
+_RULED_BY_FEW = 0.1
+"""Where fewer than this share of the pairs exceeds the mean, a few near pairs rule it (Table 4: 0.23)."""
+
+
+@dataclass
+class Interaction:
+    """What the gravity model found.
+
+    Parameters
+    ----------
+    corridors : vector.Features
+        The corridors that were kept, with all their fields, ``gravity`` and ``class``.
+    ids : list
+        Source ids, in order.
+    area_km2, resistance : ndarray, shape (n,)
+        S and P of each source.
+    matrix : ndarray, shape (n, n)
+        Gravity of every pair, redundant ones too; symmetric; 0 on the diagonal, NaN without corridor.
+    threshold : float
+        Corridors above it are important.
+    n_important, n_general, n_redundant : int
+        Of the kept corridors; and how many redundant ones were dropped.
+    longest_cost : float
+        L_max, resistance x metre.
+    warnings : list of str
+    """
+
+    corridors: vector.Features
+    ids: list
+    area_km2: np.ndarray
+    resistance: np.ndarray
+    matrix: np.ndarray
+    threshold: float
+    n_important: int
+    n_general: int
+    n_redundant: int
+    longest_cost: float
+    warnings: list = field(default_factory=list)
+
+    def matrix_rows(self):
+        """The matrix as rows: ``source_id``, then one column per source; None without corridor."""
+        return [{"source_id": str(one), **{str(two): None if np.isnan(value) else float(value)
+                                           for two, value in zip(self.ids, row)}}
+                for one, row in zip(self.ids, self.matrix)]
+
+    def pairs(self):
+        """Every pair as (source_a, source_b, gravity), the strongest first."""
+        one, two = np.triu_indices(len(self.ids), 1)
+        values = self.matrix[one, two]
+        order = [i for i in np.argsort(-values, kind="stable") if not np.isnan(values[i])]
+        return [(self.ids[one[i]], self.ids[two[i]], float(values[i])) for i in order]
+
+
+def gravity(cost, area_a, area_b, resistance_a, resistance_b, longest_cost, form=LOGARITHM):
+    """Eq 9: ``L_max^2 ln(S_a) ln(S_b) / (L_ab^2 P_a P_b)``; the area form has S in place of ln S.
+
+    Parameters
+    ----------
+    cost : float or ndarray
+        L_ab, above 0.
+    area_a, area_b : float or ndarray
+        S in the area unit; above 1 for the closed form.
+    resistance_a, resistance_b : float or ndarray
+        P, mean resistance of the source, above 0.
+    longest_cost : float
+        L_max, in the unit of ``cost``.
+
+    Returns
+    -------
+    float or ndarray
+    """
+    size_a, size_b = (np.log(a) if form == LOGARITHM else np.asarray(a, dtype=np.float64) for a in (area_a, area_b))
+    return (longest_cost / np.asarray(cost, dtype=np.float64)) ** 2 * size_a * size_b / (
+        np.asarray(resistance_a, dtype=np.float64) * resistance_b)
+
+
+def threshold_of(values, rule=MEAN, threshold=None, progress=SILENT):
+    """The gravity above which a corridor is important.
+
+    Parameters
+    ----------
+    values : ndarray
+        Gravity of all pairs, redundant ones too.
+    rule : str
+        One of ``THRESHOLD_RULES``; natural breaks: the bound between two classes.
+    threshold : float
+        The quantile (0 to 1) or the fixed value; the other rules do not use it.
+    """
+    if rule in (QUANTILE, FIXED) and threshold is None:
+        raise InputError(f"Threshold rule '{rule}' needs a threshold: give "
+                         f"{'a share between 0 and 1, such as 0.75' if rule == QUANTILE else 'a gravity, such as 50'}.")
+    if rule == QUANTILE and not 0 <= threshold <= 1:
+        raise InputError(f"Threshold {threshold:g} is not a quantile: give a share between 0 and 1, such as 0.75.")
+    if rule in (MEAN, MEDIAN, NATURAL_BREAKS) and threshold is not None:
+        progress.log(f"The threshold {threshold:g} is not used: rule '{rule}' finds its own.")
+    if rule == MEAN:
+        return float(np.mean(values))
+    if rule == MEDIAN:
+        return float(np.median(values))
+    if rule == QUANTILE:
+        return float(np.quantile(values, threshold))
+    if rule == FIXED:
+        return float(threshold)
+    if rule == NATURAL_BREAKS:
+        return float(natural_breaks(values, 2, "gravity", progress).breaks[0])
+    raise InputError(f"Threshold rule '{rule}' is unknown: choose {', '.join(THRESHOLD_RULES)}.")
+
+
+def source_resistance(sources, ids, grid, progress=SILENT):
+    """P: mean resistance of each source's cells.
+
+    Parameters
+    ----------
+    sources : list of ogr.Geometry
+        Polygons in the raster's CRS; they may overlap.
+    ids : list
+        For messages.
+    grid : raster.Grid
+        Resistance; nodata and 0 are barriers and do not count.
+
+    Returns
+    -------
+    float64 ndarray, shape (n,)
+        Of the cells whose centre lies inside; of the nearest cell where none does.
+
+    Raises
+    ------
+    InputError
+        Negative resistance, or a source without a passable cell.
+    """
+    template = grid.template
+    lowest = np.min(grid.values, where=grid.valid, initial=np.inf)
+    if lowest < 0:
+        raise InputError(f"Resistance '{grid.name or template.name}' holds {lowest:g}: resistance must be above 0; "
+                         f"correct the raster.")
+    means = np.empty(len(sources), dtype=np.float64)
+    for index, geometry in enumerate(sources):
+        progress(index / len(sources))
+        west, east, south, north = geometry.GetEnvelope()
+        top, left = template.row_col(west, north)
+        bottom, right = template.row_col(east, south)
+        top, left = max(0, int(top) - 1), max(0, int(left) - 1)
+        bottom, right = min(template.rows, int(bottom) + 2), min(template.cols, int(right) + 2)
+        mean = None
+        if top < bottom and left < right:
+            x0, dx, _, y0, _, dy = template.transform
+            window = replace(template, rows=bottom - top, cols=right - left,
+                             transform=(x0 + left * dx, dx, 0.0, y0 + top * dy, 0.0, dy))
+            cells = grid.like(grid.values[top:bottom, left:right], grid.nodata).floats(np.float64)
+            inside = vector.rasterize([geometry], window, dtype=np.uint8) == 1
+            if not inside.any():
+                inside = _nearest(geometry, window)
+            cells = cells[inside & (cells > 0)]
+            mean = cells.mean() if cells.size else None
+        if mean is None:
+            raise InputError(f"Source {ids[index]} has no cell with a resistance in '{grid.name or template.name}': "
+                             f"use the map that the corridors were made on, or leave the source out.")
+        means[index] = mean
+    return means
+
+
+def _nearest(geometry, window):
+    """A mask of the one cell whose centre is nearest to a polygon that holds no centre."""
+    from osgeo import ogr
+    touched = vector.rasterize([geometry], window, all_touched=True, dtype=np.uint8) == 1
+    candidates = np.argwhere(touched if touched.any() else np.ones(window.shape, dtype=bool))
+    point = ogr.Geometry(ogr.wkbPoint)
+    distances = []
+    with gdal_exceptions():
+        for row, col in candidates:
+            point.SetPoint_2D(0, *(float(c) for c in window.xy(row, col)))
+            distances.append(geometry.Distance(point))
+    mask = np.zeros(window.shape, dtype=bool)
+    mask[tuple(candidates[int(np.argmin(distances))])] = True
+    return mask
+
+
+def gravity_model(corridors, sources, resistance, form=LOGARITHM, area_unit="km2", threshold_rule=MEAN,
+                  threshold=None, drop_redundant=True, id_field="source_id", progress=SILENT):
+    """Gravity of every corridor, the threshold, and which corridors are important.
+
+    Parameters
+    ----------
+    corridors : vector.Features
+        With ``source_a``, ``source_b``, ``cost`` and, to drop them, ``redundant``.
+    sources : vector.Features
+        Polygons with ``id_field``; their area is measured on the polygons.
+    resistance : raster.Grid
+        The surface that the corridors were made on.
+    form : str
+        One of ``FORMS``.
+    area_unit : str
+        One of ``AREA_UNITS``: the unit of S in the formula.
+    threshold_rule, threshold
+        See :func:`threshold_of`. The threshold is taken over all corridors; redundant ones are
+        dropped after it, which is how 48 pairs of Table 4 above its mean become 46 corridors.
+
+    Returns
+    -------
+    Interaction
+
+    Raises
+    ------
+    InputError
+        Missing fields, unknown or repeated sources, pairs given twice, costs that are no positive
+        number, ln S <= 0.
+
+    Notes
+    -----
+    A cost of 0 (edge to edge, sources that touch) is raised to one cell: the shorter side times the
+    lowest resistance of the map, the least that any step can cost. Then a few near pairs rule the
+    mean, and the log advises natural breaks.
+    """
+    warnings = []
+
+    def warn(message):
+        warnings.append(message)
+        progress.warn(message)
+
+    ids, geometries = _sources(sources, id_field, resistance.template.crs, progress)
+    pairs, cost = _pairs(corridors, sources.name, ids)
+    area = np.array([geometry.Area() for geometry in geometries]) / 1e6
+    mean_resistance = source_resistance(geometries, ids, resistance, progress.part(0, 0.8))
+    _compare_areas(sources, id_field, ids, area, warn)
+    size = area * AREA_UNITS[area_unit]
+    if form == LOGARITHM:
+        small = [i for i, s in zip(ids, size) if s <= 1]
+        if small:
+            raise InputError(
+                f"Layer '{sources.name}': {'source' if len(small) == 1 else 'sources'} {id_list(small)} of at most "
+                f"1 {area_unit} would have ln S <= 0 and no gravity: choose another area unit or the area form, or "
+                f"leave them out.")
+    touching = int((cost == 0).sum())
+    if touching:
+        template, values = resistance.template, resistance.values
+        least = np.min(values, where=resistance.valid & (values > 0), initial=np.inf)
+        floor = min(template.cell_width, template.cell_height) * float(least)
+        cost = np.where(cost == 0, floor, cost)
+        warn(f"{touching} corridor(s) of '{corridors.name}' cost 0 (their sources touch) and count as one cell, "
+             f"{floor:g}: a few near pairs then rule the mean; threshold rule 'natural breaks' is advised.")
+    longest = float(cost.max())
+    one, two = pairs.T
+    values = gravity(cost, size[one], size[two], mean_resistance[one], mean_resistance[two], longest, form)
+    expected = len(ids) * (len(ids) - 1) // 2
+    if len(values) < expected:
+        warn(f"Only {len(values)} of {expected} pairs of {len(ids)} sources have a corridor: the longest cost and the "
+             f"threshold are those of these pairs, and differ from those of all pairs.")
+    limit = threshold_of(values, threshold_rule, threshold, progress)
+    important = values > limit + 1e-12 * abs(limit)
+    if threshold_rule == MEAN and not touching and len(values) >= 20 and important.mean() < _RULED_BY_FEW:
+        warn(f"Only {important.sum()} of {len(values)} corridors exceed the mean, {limit:.6g}: a few near pairs rule "
+             f"it; consider threshold rule 'natural breaks' or 'median'.")
+    kept = np.ones(len(values), dtype=bool)
+    if drop_redundant:
+        if "redundant" in corridors.field_names:
+            kept = ~_flags(corridors, "redundant")
+            progress.log(f"{(~kept).sum()} redundant corridor(s) were dropped after the threshold was taken, "
+                         f"{(important & ~kept).sum()} of them important.")
+        else:
+            warn(f"Layer '{corridors.name}' has no field 'redundant': no corridor was dropped.")
+    matrix = np.full((len(ids),) * 2, np.nan)
+    np.fill_diagonal(matrix, 0.0)
+    matrix[one, two] = matrix[two, one] = values
+    rows = np.nonzero(kept)[0]
+    result = vector.Features(
+        corridors.name, corridors.crs, [corridors.geometries[i] for i in rows],
+        [{**corridors.attributes[i], "gravity": float(values[i]),
+          "class": IMPORTANT if important[i] else GENERAL} for i in rows],
+        [name for name in corridors.field_names if name not in ("gravity", "class")] + ["gravity", "class"])
+    n_important = int((important & kept).sum())
+    progress.log(f"Form: {form}, S in {area_unit}. Threshold ({threshold_rule}): {limit:.6g}. {n_important} important "
+                 f"and {len(rows) - n_important} general corridors.")
+    return Interaction(result, ids, area, mean_resistance, matrix, limit, n_important, len(rows) - n_important,
+                       int((~kept).sum()), longest, warnings)
+
+
+def _sources(sources, id_field, crs, progress):
+    """Ids in order, and the polygon of each, in the raster's CRS."""
+    sources.require_some("source")
+    sources.require_field(id_field, "the source's id")
+    for index, geometry in enumerate(sources.geometries):
+        if geometry.GetDimension() != 2:
+            raise InputError(f"Layer '{sources.name}', feature {index + 1} is a {geometry.GetGeometryName().lower()}: "
+                             f"sources must be polygons; choose another layer.")
+    sources = sources.to_crs(crs, progress).valid_polygons(progress)
+    found = {}
+    for index, (value, geometry) in enumerate(zip(sources.values(id_field), sources.geometries)):
+        source_id = as_id(value)
+        if source_id is None:
+            raise InputError(f"Layer '{sources.name}', field '{id_field}', feature {index + 1}: NULL is not an id; give "
+                             f"every source one.")
+        if source_id in found:
+            raise InputError(f"Layer '{sources.name}', field '{id_field}', feature {index + 1}: id {source_id} occurs "
+                             f"twice; dissolve the parts of a source ('Dissolve' by '{id_field}') or number them anew.")
+        found[source_id] = geometry
+    ids = in_order(found)
+    return ids, [found[i] for i in ids]
+
+
+def _pairs(corridors, source_layer, ids):
+    """Places in ``ids`` of both ends of every corridor, shape (m, 2), and costs, shape (m,)."""
+    corridors.require_some("corridor")
+    for name in ("source_a", "source_b"):
+        corridors.require_field(name, "the id of the source at one end")
+    cost = corridors.numbers("cost", "accumulated cost, resistance x metre", minimum=0)
+    place, seen = {source_id: index for index, source_id in enumerate(ids)}, {}
+    pairs = np.empty((len(corridors), 2), dtype=np.int64)
+    for index, attributes in enumerate(corridors.attributes):
+        for side, name in enumerate(("source_a", "source_b")):
+            source_id = as_id(attributes[name])
+            if source_id not in place:
+                raise InputError(
+                    f"Layer '{corridors.name}', field '{name}', feature {index + 1}: source "
+                    f"{'NULL' if source_id is None else source_id} is not in layer '{source_layer}'; use the sources that "
+                    f"the corridors were made from.")
+            pairs[index, side] = place[source_id]
+        one, two = pair = tuple(sorted(pairs[index].tolist()))
+        if one == two:
+            raise InputError(f"Layer '{corridors.name}', feature {index + 1} joins source {ids[one]} to itself: delete it.")
+        if pair in seen:
+            raise InputError(f"Layer '{corridors.name}', feature {index + 1}: the pair {ids[one]} and {ids[two]} has a "
+                             f"corridor already, feature {seen[pair]}; keep one of them.")
+        seen[pair] = index + 1
+    return pairs, cost
+
+
+def _flags(layer, name):
+    """A boolean field, however the format wrote it."""
+    flags = np.zeros(len(layer), dtype=bool)
+    for index, value in enumerate(layer.values(name)):
+        word = str(0 if value is None else value).strip().lower()
+        if word in ("1", "1.0", "true", "t", "yes"):
+            flags[index] = True
+        elif word not in ("0", "0.0", "false", "f", "no", ""):
+            raise InputError(f"Layer '{layer.name}', field '{name}', feature {index + 1}: '{value}' is neither yes nor "
+                             f"no; write 1 or 0.")
+    return flags
+
+
+def _compare_areas(sources, id_field, ids, area_km2, warn):
+    """Say where the field ``area_km2`` and the polygon disagree by more than 1 %."""
+    if "area_km2" not in sources.field_names:
+        return
+    written = {as_id(a[id_field]): tables.number_of("" if a["area_km2"] is None else a["area_km2"])
+               for a in sources.attributes}
+    other = [i for i, measured in zip(ids, area_km2)
+             if written[i] is not None and abs(written[i] - measured) > 0.01 * measured]
+    if other:
+        warn(f"Layer '{sources.name}', field 'area_km2': {'source' if len(other) == 1 else 'sources'} {id_list(other)} "
+             f"differ by more than 1 % from the area of the polygon, which is used.")
+
+
+def gravity_report(interaction, inputs):
+    """The report: inputs, threshold, sources, the strongest pairs and the matrix.
+
+    Parameters
+    ----------
+    interaction : Interaction
+    inputs : iterable of (name, value)
+        Layers and parameters, as the planner gave them.
+    """
+    report = Report("Gravity model: interaction between sources")
+    report.parameters(inputs)
+    for message in interaction.warnings:
+        report.warning(message)
+    pairs = interaction.pairs()
+    values = np.array([value for _, _, value in pairs])
+    strongest, weakest = pairs[0], pairs[-1]
+    report.heading("Interaction")
+    report.table(("quantity", "value"), [
+        ("pairs of sources with a corridor", len(pairs)),
+        ("threshold", interaction.threshold),
+        ("pairs above it", int((values > interaction.threshold * (1 + 1e-12)).sum())),
+        ("important corridors", interaction.n_important),
+        ("general corridors", interaction.n_general),
+        ("redundant corridors dropped", interaction.n_redundant),
+        ("mean", float(values.mean())), ("median", float(np.median(values))),
+        (f"largest ({strongest[0]} and {strongest[1]})", strongest[2]),
+        (f"smallest ({weakest[0]} and {weakest[1]})", weakest[2]),
+        ("largest cost (resistance x metre)", interaction.longest_cost)])
+    report.figure(lambda axes: _draw(axes, values, interaction.threshold), "Gravity of all pairs, sorted")
+    report.heading("Sources")
+    report.table(("source_id", "area (km2)", "mean resistance"),
+                 list(zip((str(i) for i in interaction.ids), interaction.area_km2, interaction.resistance)))
+    report.heading("Strongest pairs")
+    report.table(("source_a", "source_b", "gravity"), [(str(a), str(b), g) for a, b, g in pairs[:20]])
+    report.heading("Matrix")
+    report.table(("", *(str(i) for i in interaction.ids)),
+                 [(str(one), *(None if j < i or np.isnan(value) else float(f"{value:.2f}")
+                               for j, value in enumerate(row)))
+                  for i, (one, row) in enumerate(zip(interaction.ids, interaction.matrix))])
+    report.text("Feng, Bai & Wang (2024), Eq 9 and Table 4; redundant pairs are in the matrix too.")
+    return report
+
+
+def _draw(axes, values, threshold):
+    axes.semilogy(np.arange(1, len(values) + 1), values, ".", color="#2f7d4f")
+    axes.axhline(threshold, color="#b5462f", linewidth=1)
+    axes.set_xlabel("pair, strongest first")
+    axes.set_ylabel("gravity")
