@@ -4,7 +4,7 @@ import numpy as np
 
 from .progress import SILENT
 
-_BLOCK_CELLS = 1 << 19
+_BLOCK_CELLS = 1 << 16
 
 
 def slope_degrees(elevation_m, template, progress=SILENT):
@@ -60,7 +60,7 @@ def _horn(block, template):
         a, b, c, d, _, f, g, h, i = (_filled(around[k], around[8 - k], centre) for k in range(9))
     east_rise = ((c + 2 * f + i) - (a + 2 * d + g)) / (8 * template.cell_width)
     south_rise = ((g + 2 * h + i) - (a + 2 * b + c)) / (8 * template.cell_height)
-    slope = np.degrees(np.arctan(np.hypot(east_rise, south_rise)))
+    slope = np.degrees(np.arctan(np.sqrt(east_rise ** 2 + south_rise ** 2)))
     slope[np.isnan(centre)] = np.nan
     return slope
 

@@ -25,7 +25,7 @@ MINE = "mine"
 _AS_PRINTED = {"dem": "elevation", "distance_to_water_body": "distance_to_water",
                "nighttime_light_index": "night_light", "nighttime_light": "night_light"}
 _NEVER_NEGATIVE = (*DISTANCES, "slope", "night_light")
-_BLOCK_CELLS = 1 << 20
+_BLOCK_CELLS = 1 << 18
 
 _COLUMNS = [tables.Column("factor", "text"), tables.Column("weight", required=False),
             tables.Column("from", required=False), tables.Column("to", required=False),
@@ -242,7 +242,7 @@ def classify(values, rule, offset=0.0, name="", progress=SILENT):
     return scored
 
 
-def classify_codes(values, valid, rule, name=""):
+def classify_codes(values, valid, rule, name="", progress=SILENT):
     """Resistance of each class code.
 
     Parameters
@@ -264,16 +264,23 @@ def classify_codes(values, valid, rule, name=""):
     InputError
         Codes that no row scores, each with its number of cells.
     """
-    codes, counts = np.unique(values[valid], return_counts=True)
-    missing = [(int(code), int(count)) for code, count in zip(codes, counts) if int(code) not in rule.codes]
+    scored = np.full(values.shape, np.nan, dtype=np.float32)
+    flat, flat_valid, flat_out = values.reshape(-1), valid.reshape(-1), scored.reshape(-1)
+    missing = {}
+    for start in range(0, flat.size, _BLOCK_CELLS):
+        progress(start / flat.size)
+        block = slice(start, start + _BLOCK_CELLS)
+        codes, place = np.unique(flat[block], return_inverse=True)
+        resistance = np.array([rule.codes.get(int(code), np.nan) for code in codes], dtype=np.float32)
+        flat_out[block] = np.where(flat_valid[block], resistance[place.reshape(-1)], np.nan)
+        for index in np.flatnonzero(np.isnan(resistance)):
+            count = int((flat_valid[block] & (flat[block] == codes[index])).sum())
+            if count:
+                missing[int(codes[index])] = missing.get(int(codes[index]), 0) + count
     if missing:
-        listed = ", ".join(f"{code} ({count} cells)" for code, count in missing)
+        listed = ", ".join(f"{code} ({count} cells)" for code, count in sorted(missing.items()))
         raise InputError(f"Table '{rule.table}', factor '{rule.factor}': no row scores the code(s) {listed} of "
                          f"layer '{name}'; add a row for each.")
-    scored = np.full(values.shape, np.nan, dtype=np.float32)
-    by_code = np.array([rule.codes[int(code)] for code in codes], dtype=np.float32)
-    if len(codes):
-        scored[valid] = by_code[np.searchsorted(codes, values[valid])]
     return scored
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import tables
 from ..errors import InputError
+from ..euclidean import distance_to_features_m
 from ..mines import METHODS, MINERALS, STATES, known_words, plain_word
 from ..progress import SILENT
 from ..raster import float_grid
@@ -25,7 +26,7 @@ OVERLAPS = ("maximum", "nearest mine", "sum, at most 5")
 
 RESTORED_RESISTANCE = 1.0
 HIGHEST = 5.0
-_BLOCK_CELLS = 1 << 16
+_CHUNK = 1 << 13
 
 _COLUMNS = [tables.Column("mineral", "text"), tables.Column("method", "text"), tables.Column("state", "text"),
             tables.Column("from_m", required=False, minimum=0), tables.Column("to_m", required=False, minimum=0),
@@ -134,7 +135,7 @@ def mine_resistance(mines, rings, template, overlap=MAXIMUM, progress=SILENT):
 
     Notes
     -----
-    4 bytes per cell (8 with ``NEAREST`` and ``CAPPED_SUM``) beyond the window of one mine.
+    4 bytes per cell (12 with ``NEAREST`` and ``CAPPED_SUM``) beyond the window of one mine.
     """
     if not mines:
         raise InputError("There is no mine: choose a layer with at least one mine.")
@@ -164,45 +165,65 @@ def _highest_or_sum(mines, kinds, template, overlap, progress):
         place, window = _window(mine.geometry, template, reach_m(rings) if falls[number] else math.inf)
         if window is None:
             continue
-        classes = distance_classes([mine.geometry], rings.breaks, window, part)
-        classes[cells_of(mine.geometry, window)] = 0
-        resistance = np.array(rings.resistance, dtype=np.float32)
-        values[place] = np.maximum(values[place], resistance[classes])
+        scored = _scored(mine, rings, window, part)
+        values[place] = np.maximum(values[place], scored)
         if added is not None:
-            excess = np.array([_excess(r) for r in rings.resistance])
-            added[place] += excess[classes] - excess[-1]
+            added[place] += np.maximum(0, scored - 1.0) - _excess(outer[number])
     if added is not None:
         values = np.maximum(values, np.minimum(HIGHEST, 1 + added).astype(np.float32))
     return values
 
 
 def _nearest(mines, kinds, template, progress):
+    """Cell distances tell the nearest mine but where two are about as near; there outlines decide."""
     outer = {rings.resistance[-1] for rings in kinds}
     reach = max(map(reach_m, kinds)) if len(outer) == 1 else math.inf
+    doubt = 2 * math.hypot(template.cell_width, template.cell_height)
     values = np.full(template.shape, max(outer), dtype=np.float32)
     nearest = np.full(template.shape, np.inf, dtype=np.float32)
+    owner = np.zeros(template.shape, dtype=np.int32)
+    edges = {}
+
+    def exact_m(number, rows, cols):
+        if number not in edges:
+            edges[number] = Edges([mines[number].geometry], template)
+        return edges[number].exact_m(edges[number].local(*template.xy(rows, cols)))
+
     for number, (mine, rings) in enumerate(zip(mines, kinds)):
+        part = progress.part(number / len(mines), (number + 1) / len(mines))
+        part(0.0)
         place, window = _window(mine.geometry, template, reach)
         if window is None:
             continue
-        edges = Edges([mine.geometry], window)
-        inside = cells_of(mine.geometry, window)
-        breaks = np.array(rings.breaks, dtype=np.float32)
-        resistance = np.array(rings.resistance, dtype=np.float32)
-        step = max(1, _BLOCK_CELLS // window.cols)
-        for start in range(0, window.rows, step):
-            progress((number + start / window.rows) / len(mines))
-            rows, cols = np.mgrid[start:min(window.rows, start + step), 0:window.cols]
-            distance = edges.exact_m(edges.local(*window.xy(rows.ravel(), cols.ravel())))
-            distance = np.where(inside[start:start + step], 0, distance.reshape(rows.shape)).astype(np.float32)
-            scored = resistance[np.searchsorted(breaks, distance, side="left")]
-            row, col = place[0].start + start, place[1].start
-            there = slice(row, row + rows.shape[0]), slice(col, col + window.cols)
-            scored = np.where(distance == nearest[there], np.maximum(scored, values[there]), scored)
-            closer = distance <= nearest[there]
-            values[there][closer] = scored[closer]
-            nearest[there][closer] = distance[closer]
+        scored = _scored(mine, rings, window, part)
+        distance = distance_to_features_m([mine.geometry], window, all_touched=True)
+        # 0 is kept for cells inside, whose distance is known
+        distance = np.where(cells_of(mine.geometry, window), 0, np.maximum(distance, np.float32(1e-3)))
+        wins = distance < nearest[place] - doubt
+        rows, cols = np.nonzero(~wins & (distance <= nearest[place] + doubt))
+        for start in range(0, len(rows), _CHUNK):
+            part(start / len(rows))
+            r, c = rows[start:start + _CHUNK], cols[start:start + _CHUNK]
+            whole_r, whole_c = r + place[0].start, c + place[1].start
+            here, there = np.zeros(len(r)), np.zeros(len(r))
+            outside = distance[r, c] > 0
+            here[outside] = exact_m(number, whole_r[outside], whole_c[outside])
+            owners = np.where(nearest[whole_r, whole_c] > 0, owner[whole_r, whole_c], -1)
+            for other in np.unique(owners[owners >= 0]):
+                own = owners == other
+                there[own] = exact_m(other, whole_r[own], whole_c[own])
+            here, there = here.astype(np.float32), there.astype(np.float32)
+            wins[r, c] = (here < there) | ((here == there) & (scored[r, c] > values[whole_r, whole_c]))
+        for array, own in ((values, scored), (nearest, distance), (owner, number)):
+            array[place] = np.where(wins, own, array[place])
     return values
+
+
+def _scored(mine, rings, window, progress):
+    """The resistance of one mine's rings in its window."""
+    classes = distance_classes([mine.geometry], rings.breaks, window, progress)
+    classes[cells_of(mine.geometry, window)] = 0
+    return np.array(rings.resistance, dtype=np.float32)[classes]
 
 
 def _excess(resistance):

@@ -284,7 +284,7 @@ class _Makers:
         grid = read_classes(self._layers.land_cover, self._template, progress)
         values, valid = grid.values, grid.valid
         self._burn(values, "land_cover", valid)
-        return classify_codes(values, valid, rule, self._layers.land_cover.name)
+        return classify_codes(values, valid, rule, self._layers.land_cover.name, progress)
 
     def _ndvi(self, rule, progress):
         ndvi = self._quantity(self._layers.ndvi, progress)
