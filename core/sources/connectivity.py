@@ -272,9 +272,7 @@ def _parts(weight, direct, probability, progress):
         for i, without in _without_each(sub, part):
             # a path is never shorter without a patch: the maximum takes out rounding alone
             loss = strength - probability(np.maximum(without, shortest))
-            others = a.copy()
-            others[i] = 0.0
-            connector[members[i]] = others @ loss @ others
+            connector[members[i]] = a @ loss @ a  # pairs that end at i lose nothing here
         done += members.size
     return total, 100 * intra / total, 100 * flux / total, 100 * connector / total
 
@@ -417,7 +415,7 @@ def edge_distances(geometries, progress=SILENT):
         meets = ((envelopes[first][:, [0, 2]] <= envelopes[second][:, [1, 3]]).all(axis=1)
                  & (envelopes[second][:, [0, 2]] <= envelopes[first][:, [1, 3]]).all(axis=1)
                  & (matrix[first, second] > 0))
-        for a, b in zip(first[meets], second[meets]):  # one may lie inside the other
+        for a, b in zip(first[meets], second[meets]):  # they may cross, or one lie inside the other
             progress.check()
             if a not in prepared:
                 prepared = {a: geometries[a].CreatePreparedGeometry()}
@@ -493,12 +491,9 @@ def _nearest(tree, segments, a, b):
 
 
 def _segment_distance2(s, t):
-    """Squared distance of segments, row by row; 0 where they cross."""
-    result = np.minimum(np.minimum(_point_distance2(s[:, :2], t), _point_distance2(s[:, 2:], t)),
-                        np.minimum(_point_distance2(t[:, :2], s), _point_distance2(t[:, 2:], s)))
-    crossing = ((_side(t[:, :2], s) * _side(t[:, 2:], s) < 0) & (_side(s[:, :2], t) * _side(s[:, 2:], t) < 0))
-    result[crossing] = 0.0
-    return result
+    """Squared distance of segments that do not cross, row by row."""
+    return np.minimum(np.minimum(_point_distance2(s[:, :2], t), _point_distance2(s[:, 2:], t)),
+                      np.minimum(_point_distance2(t[:, :2], s), _point_distance2(t[:, 2:], s)))
 
 
 def _point_distance2(p, s):
@@ -507,10 +502,6 @@ def _point_distance2(p, s):
     length2 = (along ** 2).sum(axis=1)
     share = np.clip((to * along).sum(axis=1) / np.where(length2 > 0, length2, 1.0), 0, 1)
     return ((to - share[:, None] * along) ** 2).sum(axis=1)
-
-
-def _side(p, s):
-    return ((s[:, 2] - s[:, 0]) * (p[:, 1] - s[:, 1]) - (s[:, 3] - s[:, 1]) * (p[:, 0] - s[:, 0]))
 
 
 # report -------------------------------------------------------------------------------------------------
