@@ -12,11 +12,13 @@ from pathlib import Path
 
 from osgeo import ogr
 from qgis.core import (
-    NULL, QgsFeature, QgsFeatureSink, QgsFields, QgsGeometry, QgsProcessingAlgorithm,
-    QgsProcessingException, QgsProcessingFeatureSource, QgsProcessingOutputDefinition,
-    QgsProcessingOutputLayerDefinition, QgsProcessingParameterFeatureSink,
-    QgsProcessingParameterFeatureSource, QgsProcessingParameterRasterLayer, QgsProviderRegistry,
-    QgsCoordinateReferenceSystem)
+    NULL, QgsCoordinateReferenceSystem, QgsFeature, QgsFeatureSink, QgsFields, QgsGeometry, QgsProcessing,
+    QgsProcessingAlgorithm, QgsProcessingException, QgsProcessingFeatureSource,
+    QgsProcessingOutputDefinition, QgsProcessingOutputLayerDefinition, QgsProcessingParameterFeatureSink,
+    QgsProcessingParameterFeatureSource, QgsProcessingParameterFolderDestination,
+    QgsProcessingParameterMultipleLayers, QgsProcessingParameterRasterDestination,
+    QgsProcessingParameterRasterLayer, QgsProcessingParameterVectorLayer, QgsProcessingUtils,
+    QgsProviderRegistry)
 from qgis.PyQt.QtCore import QCoreApplication
 from qgis.PyQt.QtGui import QIcon
 
@@ -136,27 +138,27 @@ class EcoNetAlgorithm(QgsProcessingAlgorithm):
         return True, ""
 
     def _check(self, job):
+        job.check_targets()
         for definition in self.parameterDefinitions():
-            key = definition.name()
-            if isinstance(definition, QgsProcessingParameterFeatureSink):
-                target = job.target(key)
-                if target.lower().endswith(".shp"):
-                    raise InputError(
-                        f"Output '{definition.description()}' cannot be a shapefile, which cuts field "
-                        f"names to ten characters: save it as {target[:-4]}.gpkg instead.")
-            elif isinstance(definition, QgsProcessingParameterFeatureSource):
-                source = job.feature_source(key)
+            if isinstance(definition, QgsProcessingParameterFeatureSource):
+                source = job.feature_source(definition.name())
                 if source is not None:
                     require_known(_wkt(source.sourceCrs()), source.sourceName())
+                    self._require_kind(definition, source)
         template = job.template_source()
         if template is not None:
             cells = raster.open_template(template)
-            for definition in self.parameterDefinitions():
-                if isinstance(definition, QgsProcessingParameterRasterLayer):
-                    source = job.raster(definition.name())
-                    if source is not None and source.path != template.path:
-                        raster.check_overlap(source, cells)
+            for source in job.all_rasters():
+                if source.path != template.path:
+                    raster.check_overlap(source, cells)
         self.validate(job)
+
+    def _require_kind(self, definition, source):
+        kinds, kind = compat.geometry_kinds(definition), compat.geometry_kind(source)
+        if kinds and kind not in (*kinds, "Unknown geometry"):
+            raise InputError(
+                f"Layer '{source.sourceName()}' for '{definition.description()}' holds {kind.lower()} features, and "
+                f"{' or '.join(kinds).lower()} features are needed: choose another layer.")
 
     def processAlgorithm(self, parameters, context, feedback):
         job = Job(self, parameters, context, feedback)
@@ -208,6 +210,16 @@ class Job:
         layer = self._algorithm.parameterAsRasterLayer(self._parameters, key, self._context)
         return self._raster_source(key, layer)
 
+    def all_rasters(self):
+        """The RasterSources of all raster parameters."""
+        for definition in self._algorithm.parameterDefinitions():
+            if isinstance(definition, QgsProcessingParameterRasterLayer):
+                source = self.raster(definition.name())
+                if source is not None:
+                    yield source
+            elif isinstance(definition, QgsProcessingParameterMultipleLayers) and compat.is_raster_list(definition):
+                yield from self.rasters(definition.name())
+
     def _raster_source(self, key, layer):
         label = self._algorithm.parameterDefinition(key).description()
         if layer is None or not layer.isValid():
@@ -217,17 +229,27 @@ class Job:
             raise InputError(f"Layer '{layer.name()}' is a {layer.providerType()} layer: save it as a "
                              f"GeoTIFF (Export > Save As) and use that.")
         crs = _wkt(layer.crs())
-        return raster.RasterSource(layer.source(), self._layer_name(key, layer.name()), crs)
+        path = re.split(r"\|(?:option|credential):", layer.source())[0]
+        return raster.RasterSource(path, self._layer_name(key, layer.name()), crs)
 
     def rasters(self, key):
         """RasterSources of a parameter with several layers."""
+        return [self._raster_source(key, layer) for layer in self._layer_list(key)]
+
+    def _layer_list(self, key):
+        """The layers of a parameter with several; QGIS drops those that it cannot open without a word."""
         found = self._algorithm.parameterAsLayerList(self._parameters, key, self._context)
-        return [self._raster_source(key, layer) for layer in found]
+        value = self._parameters.get(key)
+        for name in value if isinstance(value, (list, tuple)) else []:
+            if isinstance(name, str) and name and QgsProcessingUtils.mapLayerFromString(name, self._context) is None:
+                label = self._algorithm.parameterDefinition(key).description()
+                raise InputError(f"'{label}' ({name}) cannot be opened as a layer: choose one that exists.")
+        return found
 
     def layers(self, key):
         """RasterSources and Features of a parameter with several layers, in the planner's order."""
         result = []
-        for layer in self._algorithm.parameterAsLayerList(self._parameters, key, self._context):
+        for layer in self._layer_list(key):
             if hasattr(layer, "getFeatures"):
                 result.append(self._features(QgsProcessingFeatureSource(layer, self._context), layer.name()))
             else:
@@ -273,10 +295,7 @@ class Job:
             if geometry.isNull() or geometry.isEmpty():
                 continue
             shape = ogr.CreateGeometryFromWkb(bytes(geometry.asWkb()))
-            if shape.HasCurveGeometry():
-                shape = shape.GetLinearGeometry()
-            shape.FlattenTo2D()
-            result.geometries.append(shape)
+            result.geometries.append(vector.plain_geometry(shape))
             result.attributes.append(
                 {name: _plain(value) for name, value in zip(result.field_names, feature.attributes())})
         return result
@@ -294,7 +313,7 @@ class Job:
             if numeric and kind is str:
                 kind = int if "int" in name else float
             result.append(Field(field.name(), kind))
-        return tuple(field for field in result if field.name != "fid")
+        return tuple(field for field in result if field.name.lower() != "fid")
 
     def table(self, key):
         """A RawTable, or None where the shipped default is to be used."""
@@ -308,8 +327,8 @@ class Job:
         if layer is None or not layer.isValid():
             raise InputError(f"'{label}' ({value}) cannot be opened as a table: choose a CSV file or a "
                              f"table layer that exists.")
-        path = QgsProviderRegistry.instance().decodeUri(layer.providerType(), layer.source()).get("path", "")
-        if path.lower().endswith((".csv", ".txt")):
+        path = _path_of(layer)
+        if path.lower().endswith((".csv", ".txt")) and not layer.subsetString():
             return tables.read_csv(path, self._layer_name(key, layer.name()))
         header = layer.fields().names()
         rows = []
@@ -380,6 +399,70 @@ class Job:
             value = value.sink.staticValue()
         return str(value) if value else ""
 
+    def target_path(self, key):
+        """The file that an output goes to, and whether it is added to that file; empty: no file of the planner's."""
+        target = self.target(key)
+        database = re.match(r"ogr:dbname='(.+?)' table=", target)
+        if database:
+            return database.group(1), True
+        if not target or target == QgsProcessing.TEMPORARY_OUTPUT or re.match(r"[a-z]{3,}:", target):
+            return "", False
+        definition = self._algorithm.parameterDefinition(key)
+        if isinstance(definition, QgsProcessingParameterFeatureSink) and not os.path.splitext(target)[1]:
+            target += f".{definition.defaultFileExtension()}"
+        return target, False
+
+    def check_targets(self):
+        """Refuse, before the work, a place that cannot be written to, used twice, or that holds an input."""
+        inputs, taken = None, {}
+        for definition in self._algorithm.parameterDefinitions():
+            if not definition.isDestination() or isinstance(definition, QgsProcessingParameterFolderDestination):
+                continue
+            path, added = self.target_path(definition.name())
+            if not path:
+                continue
+            stem, extension = os.path.splitext(path)
+            label = definition.description()
+            if isinstance(definition, QgsProcessingParameterFeatureSink) and extension.lower() == ".shp":
+                raise InputError(
+                    f"Output '{label}' cannot be a shapefile, which cuts field names to ten characters: "
+                    f"save it as {stem}.gpkg instead.")
+            if (isinstance(definition, QgsProcessingParameterRasterDestination)
+                    and extension.lower() not in ("", ".tif", ".tiff")):
+                raise InputError(f"Output '{label}' is a GeoTIFF and cannot be saved as '{extension}': save it "
+                                 f"as {stem}.tif instead.")
+            raster.require_writable(path)
+            if added:
+                continue
+            real = os.path.realpath(path)
+            if real in taken:
+                raise InputError(f"Outputs '{taken[real]}' and '{label}' go to the same file {path}: give each "
+                                 f"its own name.")
+            taken[real] = label
+            inputs = self._input_paths() if inputs is None else inputs
+            if real in inputs:
+                raise InputError(f"Output '{label}' would replace the input '{inputs[real]}' ({path}): choose "
+                                 f"another name.")
+
+    def _input_paths(self):
+        """The files of all inputs, and the parameter that each belongs to."""
+        paths = {}
+        for definition in self._algorithm.parameterDefinitions():
+            key, layers = definition.name(), []
+            if definition.isDestination() or not self.given(key):
+                continue
+            if isinstance(definition, QgsProcessingParameterRasterLayer):
+                layers = [self._algorithm.parameterAsRasterLayer(self._parameters, key, self._context)]
+            elif isinstance(definition, (QgsProcessingParameterFeatureSource, QgsProcessingParameterVectorLayer)):
+                layers = [self._algorithm.parameterAsVectorLayer(self._parameters, key, self._context)]
+            elif isinstance(definition, QgsProcessingParameterMultipleLayers):
+                layers = self._algorithm.parameterAsLayerList(self._parameters, key, self._context)
+            for layer in layers:
+                path = "" if layer is None else _path_of(layer)
+                if path:
+                    paths[os.path.realpath(path)] = definition.description()
+        return paths
+
     def wants(self, key):
         """Whether an output is to be made."""
         value = self._parameters.get(key)
@@ -424,7 +507,7 @@ class Job:
         """Take a mapping of name to Grid for a folder output, one GeoTIFF each."""
         if self.wants(key):
             folder = self._algorithm.parameterAsString(self._parameters, key, self._context)
-            os.makedirs(folder, exist_ok=True)
+            self.files.folder(folder)
             for name, grid in grids.items():
                 self.files.raster(grid, os.path.join(folder, f"{name}.tif"), self.progress)
             self.results[key] = folder
@@ -434,32 +517,30 @@ class Job:
         self.results[key] = value
 
     def write_sinks(self):
-        """Open and fill the sinks; what was written is removed when one fails."""
-        written = []
-        try:
-            for key, schema, geometry, crs, rows in self._sinks:
-                self.progress.check()
-                sink, destination = self._algorithm.parameterAsSink(
-                    self._parameters, key, self._context, compat.qgs_fields(schema), geometry,
-                    QgsCoordinateReferenceSystem.fromWkt(crs) if crs else QgsCoordinateReferenceSystem())
-                if sink is None:
-                    raise InputError(
-                        f"Output '{self.target(key)}' could not be created: close the program that holds "
-                        f"it open, or choose another place.")
-                written.append(destination)
-                self._fill(sink, schema, rows, key)
-                del sink
-                self.results[key] = self._destinations[key] = destination
-        except BaseException:
-            sink = None
-            for destination in written:
-                path = destination.split("|")[0]
-                if os.path.isfile(path):
-                    os.remove(path)
-            raise
+        """Open and fill the sinks; ``files`` puts back what was there before if anything fails."""
+        for key, schema, geometry, crs, rows in self._sinks:
+            self.progress.check()
+            path, added = self.target_path(key)
+            if path:
+                self.files.in_place(path, copy=added)
+            sink, destination = self._algorithm.parameterAsSink(
+                self._parameters, key, self._context, compat.qgs_fields(schema), geometry,
+                QgsCoordinateReferenceSystem.fromWkt(crs) if crs else QgsCoordinateReferenceSystem())
+            if sink is None:
+                raise InputError(
+                    f"Output '{self.target(key)}' could not be created: close the program that holds "
+                    f"it open, or choose another place.")
+            holder = [sink]
+            del sink
+            try:
+                self._fill(holder, schema, rows, key)
+            finally:
+                holder.clear()  # the last reference: closes the file, also when an error is on its way
+            self.results[key] = self._destinations[key] = destination
 
-    def _fill(self, sink, schema, rows, key):
+    def _fill(self, holder, schema, rows, key):
         fields = compat.qgs_fields(schema)
+        fine = True
         for count, (shape, row) in enumerate(rows):
             if count % 200 == 0:
                 self.progress.check()
@@ -469,9 +550,12 @@ class Job:
                 geometry.fromWkb(bytes(shape.ExportToWkb()))
                 feature.setGeometry(geometry)
             feature.setAttributes([_typed(row, field) for field in schema])
-            if not sink.addFeature(feature, QgsFeatureSink.Flag.FastInsert):
-                raise InputError(f"Output '{self.target(key)}' could not be written: check the free "
-                                 f"space and the rights of its folder.")
+            fine = fine and holder[0].addFeature(feature, QgsFeatureSink.Flag.FastInsert)
+            if not fine:
+                break
+        if not (fine and holder[0].flushBuffer()):
+            raise InputError(f"Output '{self.target(key)}' could not be written: check the free "
+                             f"space and the rights of its folder.")
 
     def attach_styles(self):
         for key, destination in self._destinations.items():
@@ -484,12 +568,17 @@ def _wkt(crs):
     return crs.toWkt(compat.WKT) if crs.isValid() else ""
 
 
+def _path_of(layer):
+    """The file of a layer; empty where it has none."""
+    return QgsProviderRegistry.instance().decodeUri(layer.providerType(), layer.source()).get("path") or ""
+
+
 def _plain(value):
     """A QGIS attribute as a Python value; NULL is None."""
     if value is None or value == NULL:
         return None
     if hasattr(value, "toString") and not isinstance(value, str):
-        return value.toString()
+        return compat.date_text(value)
     return value
 
 

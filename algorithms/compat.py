@@ -2,6 +2,7 @@
 
 from qgis.core import (Qgis, QgsCoordinateReferenceSystem, QgsField, QgsFields, QgsProcessing,
                        QgsProcessingFeatureSource, QgsWkbTypes)
+from qgis.PyQt.QtCore import Qt
 
 SOURCE = QgsProcessing.SourceType
 GEOMETRY = QgsWkbTypes.Type
@@ -21,9 +22,9 @@ def _field_types():
     if Qgis.QGIS_VERSION_INT >= 33800:
         from qgis.PyQt.QtCore import QMetaType
         kinds = QMetaType.Type
-        return {int: kinds.Int, float: kinds.Double, str: kinds.QString, bool: kinds.Bool}
+        return {int: kinds.LongLong, float: kinds.Double, str: kinds.QString, bool: kinds.Bool}
     from qgis.PyQt.QtCore import QVariant
-    return {int: QVariant.Int, float: QVariant.Double, str: QVariant.String, bool: QVariant.Bool}
+    return {int: QVariant.LongLong, float: QVariant.Double, str: QVariant.String, bool: QVariant.Bool}
 
 
 def qgs_fields(schema):
@@ -33,3 +34,32 @@ def qgs_fields(schema):
     for field in schema:
         result.append(QgsField(field.name, types[field.kind]))
     return result
+
+
+def number(enum):
+    """The number of an enum's member, which QGIS 3.22 gives as it is and QGIS 4 as an object."""
+    return int(getattr(enum, "value", enum))
+
+
+_KINDS = {number(SOURCE.TypeVectorPoint): "Point", number(SOURCE.TypeVectorLine): "Line",
+          number(SOURCE.TypeVectorPolygon): "Polygon"}
+
+
+def geometry_kinds(definition):
+    """The kinds of geometry that a vector parameter takes (Point, Line, Polygon); empty: any."""
+    kinds = [_KINDS.get(number(kind)) for kind in definition.dataTypes()]
+    return kinds if all(kinds) else []
+
+
+def geometry_kind(source):
+    """The kind of a layer's geometry: Point, Line, Polygon, Unknown geometry or No geometry."""
+    return QgsWkbTypes.geometryDisplayString(QgsWkbTypes.geometryType(source.wkbType()))
+
+
+def is_raster_list(definition):
+    return number(definition.layerType()) == number(SOURCE.TypeRaster)
+
+
+def date_text(value):
+    """A Qt date or time as ISO 8601 text."""
+    return value.toString(Qt.DateFormat.ISODate)

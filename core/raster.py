@@ -9,6 +9,7 @@ be projected, in metres; its cells need not be square.
 import contextlib
 import math
 import os
+import shutil
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -572,6 +573,7 @@ class OutputFiles:
     def __init__(self):
         self._pending = []
         self._folders = []
+        self._in_place = []
 
     def __enter__(self):
         return self
@@ -596,6 +598,24 @@ class OutputFiles:
                              f"another place.") from None
         self._folders += missing
         return path
+
+    def in_place(self, path, copy=False):
+        """Note a file that another writer makes at its final place; a failure puts the old one back.
+
+        ``copy``: the writer adds to the file that is there (a table in a GeoPackage).
+        """
+        kept = []
+        self._in_place.append((path, kept))
+        try:
+            for suffix in _DATABASE_PARTS:
+                old = path + suffix
+                if os.path.isfile(old):
+                    aside = _aside(old)
+                    shutil.copy2(old, aside) if copy else os.replace(old, aside)
+                    kept.append((old, aside))
+        except OSError as error:
+            raise InputError(f"Output '{path}' could not be replaced ({error.strerror}): close the "
+                             f"program that holds it open, or choose another name.") from None
 
     def temporary(self, path):
         """A name beside ``path`` to write to; it takes the place of ``path`` at the end."""
@@ -668,34 +688,51 @@ class OutputFiles:
                 # what GDAL laid beside the old file would be taken for the new one's
                 for old in (path, *(path + suffix for suffix in _SIDE_CARS)):
                     if os.path.isfile(old) or os.path.islink(old):  # a folder is never moved
-                        os.replace(old, old + ".replaced")
-                        aside.append(old)
+                        aside.append((old, _aside(old)))
+                        os.replace(*aside[-1])
                 os.replace(partial, path)
                 done.append(path)
         except OSError as error:
             for new in done:
                 os.remove(new)
-            for old in aside:
-                os.replace(old + ".replaced", old)
+            for old, kept in aside:
+                if os.path.lexists(kept):
+                    os.replace(kept, old)
             self.discard()
             raise InputError(f"Output '{path}' could not be replaced ({error.strerror}): close the "
                              f"program that holds it open, or choose another name.") from None
-        for old in aside:
+        for _, kept in aside + [pair for _, pairs in self._in_place for pair in pairs]:
             with contextlib.suppress(OSError):
-                os.remove(old + ".replaced")
-        self._pending, self._folders = [], []
+                os.remove(kept)
+        self._pending, self._folders, self._in_place = [], [], []
 
     def discard(self):
         for partial, _ in self._pending:
             if os.path.exists(partial):
                 os.remove(partial)
+        for path, kept in reversed(self._in_place):
+            for suffix in _DATABASE_PARTS:
+                if os.path.isfile(path + suffix):
+                    os.remove(path + suffix)
+            for old, aside in kept:
+                os.replace(aside, old)
         for folder in self._folders:
             with contextlib.suppress(OSError):  # somebody else put something there
                 os.rmdir(folder)
-        self._pending, self._folders = [], []
+        self._pending, self._folders, self._in_place = [], [], []
 
 
 _SIDE_CARS = (".aux.xml", ".ovr", ".msk")
+_DATABASE_PARTS = ("", "-wal", "-shm", "-journal")
+
+
+def _aside(path):
+    """A free name beside a file, for it to wait under."""
+    name, number = path + ".replaced", 1
+    while os.path.lexists(name):
+        number += 1
+        name = f"{path}.replaced{number}"
+    return name
 
 
 def require_writable(path):
