@@ -25,7 +25,7 @@ _BATCH_SOURCES = 4
 _STEP_CELLS = 1 << 17        # cells relaxed in one numpy step, bounds its memory and time
 _STEP_WORTH = 100            # relaxations that cost as much as the fixed part of one step
 _KERNEL_WORTH = 20_000_000   # cells to relax from which loading a compiled loop pays
-_KERNEL_BUDGET = 500_000     # relaxations per call of the compiled loop: some 40 ms
+_KERNEL_BUDGET = 50_000      # relaxations per call of the compiled loop: some 4 ms
 _KERNEL_BUCKETS = 1024
 _CHUNK = 64                  # entries per chunk of a bucket there
 
@@ -185,14 +185,14 @@ def trace(cost_grid, labels, cell):
     list of int
         Flat cells, ``cell`` first, a start (label 0) last.
     """
-    half = cost_grid.half
+    half, labels = memoryview(cost_grid.half), memoryview(labels)  # quicker than an array, cell by cell
     steps = list(zip(cost_grid.offsets.tolist(), cost_grid.lengths.tolist()))
-    path, here = [int(cell)], float(labels[cell])
+    path, here = [int(cell)], labels[int(cell)]
     while here > 0:
-        at, at_half = path[-1], float(half[path[-1]])
+        at, at_half = path[-1], half[path[-1]]
         for offset, length in steps:
-            before = float(labels[at + offset])
-            if before < here and before + (float(half[at + offset]) + at_half) * length == here:
+            before = labels[at + offset]
+            if before < here and before + (half[at + offset] + at_half) * length == here:
                 path.append(at + offset)
                 here = before
                 break

@@ -165,7 +165,8 @@ def _window_cells(geometry, template, all_touched):
     return rows + first_row, cols + first_col
 
 
-def _source_of(cost_grid, identifier, geometry, path_ends, layer, progress):
+def _source_of(cost_grid, identifier, geometry, path_ends, layer, moved):
+    """A source's cells and ends; its id joins ``moved`` where the end is not the centre's cell."""
     template = cost_grid.template
     rows, cols = _window_cells(geometry, template, False)
     if not rows.size:  # a thin source between cell centres is all the cells that it touches
@@ -191,9 +192,7 @@ def _source_of(cost_grid, identifier, geometry, path_ends, layer, progress):
             return _Source(identifier, cells, np.array([end]))
     xs, ys = template.xy(rows, cols)
     nearest = int(np.argmin(np.hypot(xs - x, ys - y)))
-    why = "lies on a barrier or outside the raster" if inside else "lies outside it"
-    progress.log(f"The centre of source {identifier} {why}: its corridors end at its nearest cell "
-                 f"that can be passed.")
+    moved.append(identifier)
     return _Source(identifier, cells, cells[nearest:nearest + 1])
 
 
@@ -260,10 +259,13 @@ def corridors(resistance, sources, ids, path_ends=POINTS, pairs=ALL_PAIRS, max_c
     if grid.n_zero:
         progress.warn(f"Raster '{resistance.name}' has {grid.n_zero} cell(s) with resistance 0: no corridor "
                       f"passes there; give them a value above 0 if one may.")
-    places = []
+    places, moved = [], []
     for identifier, geometry in zip(ids, sources.geometries):
         progress.check()
-        places.append(_source_of(grid, identifier, geometry, path_ends, layer, progress))
+        places.append(_source_of(grid, identifier, geometry, path_ends, layer, moved))
+    if moved:
+        progress.log(f"The centre of source(s) {_list(moved)} lies outside the source or on a barrier: its "
+                     f"corridors end at the source's nearest cell that can be passed.")
     _require_apart(places, layer)
     places.sort(key=lambda place: int(place.ends.min()))
     count = len(places)
@@ -330,16 +332,21 @@ def _corridor(grid, labels, end, root, other, owners):
 
 def _report(places, found, unreachable, limit, progress):
     if unreachable:
-        pairs = ", ".join(f"{a}-{b}" for a, b in unreachable[:20]) + (" ..." if len(unreachable) > 20 else "")
+        pairs = _list(f"{a}-{b}" for a, b in unreachable)
         why = "barriers" if limit == math.inf else f"barriers or a cost above {limit:g}"
         progress.warn(f"{len(unreachable)} pair(s) of sources are not joined because of {why}: {pairs}.")
     joined = {s for corridor, _, _ in found for s in (corridor.source_a, corridor.source_b)}
     alone = sorted(place.identifier for place in places if place.identifier not in joined)
     if alone:
-        progress.warn(f"Source(s) {', '.join(map(str, alone))} have no corridor at all.")
+        progress.warn(f"Source(s) {_list(alone)} have no corridor at all.")
     redundant = sum(corridor.redundant for corridor, _, _ in found)
     progress.log(f"{len(found)} corridor(s) join {len(joined)} sources; {redundant} pass through a third "
                  f"source (redundant).")
+
+
+def _list(items):
+    items = [str(item) for item in items]
+    return ", ".join(items[:20]) + (f" and {len(items) - 20} more" if len(items) > 20 else "")
 
 
 class _Owners:
@@ -354,7 +361,11 @@ class _Owners:
     def of(self, path):
         first = np.searchsorted(self._cells, path, "left")
         last = np.searchsorted(self._cells, path, "right")
-        return {int(owner) for a, b in zip(first, last) for owner in self._owners[a:b]}
+        found = np.flatnonzero(last > first)
+        owners = set(np.unique(self._owners[first[found]]).tolist())
+        for k in found[last[found] - first[found] > 1]:  # where sources overlap
+            owners.update(self._owners[first[k]:last[k]].tolist())
+        return owners
 
 
 def _neighbours(grid, places, limit, progress):

@@ -206,7 +206,7 @@ def test_source_point_lies_in_the_source():
     said = []
     corridor = corridors(grid, sources, [1, 2], progress=Progress(log=said.append)).corridors[0]
     assert (corridor.rows[0], corridor.cols[0]) == (4, 1)
-    assert any("centre of source 1 lies outside it" in text for text in said)
+    assert any("centre of source(s) 1 lies outside the source" in text for text in said)
     # the cell of the centre is a barrier
     grid.values[4, 1] = np.nan
     corridor = corridors(grid, sources, [1, 2]).corridors[0]
