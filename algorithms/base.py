@@ -13,7 +13,7 @@ from pathlib import Path
 from osgeo import ogr
 from qgis.core import (
     NULL, QgsCoordinateReferenceSystem, QgsFeature, QgsFeatureSink, QgsFields, QgsGeometry, QgsProcessing,
-    QgsProcessingAlgorithm, QgsProcessingException, QgsProcessingFeatureSource,
+    QgsProcessingAlgorithm, QgsProcessingException, QgsProcessingFeatureSource, QgsProcessingFeatureSourceDefinition,
     QgsProcessingOutputDefinition, QgsProcessingOutputLayerDefinition, QgsProcessingParameterFeatureSink,
     QgsProcessingParameterFeatureSource, QgsProcessingParameterFolderDestination,
     QgsProcessingParameterMultipleLayers, QgsProcessingParameterRasterDestination,
@@ -145,10 +145,10 @@ class EcoNetAlgorithm(QgsProcessingAlgorithm):
                 if source is not None:
                     require_known(_wkt(source.sourceCrs()), source.sourceName())
                     self._require_kind(definition, source)
-        template = job.template_source()
+        rasters, template = job.all_rasters(), job.template_source()
         if template is not None:
             cells = raster.open_template(template)
-            for source in job.all_rasters():
+            for source in rasters:
                 if source.path != template.path:
                     raster.check_overlap(source, cells)
         self.validate(job)
@@ -212,13 +212,15 @@ class Job:
 
     def all_rasters(self):
         """The RasterSources of all raster parameters."""
+        found = []
         for definition in self._algorithm.parameterDefinitions():
             if isinstance(definition, QgsProcessingParameterRasterLayer):
-                source = self.raster(definition.name())
-                if source is not None:
-                    yield source
-            elif isinstance(definition, QgsProcessingParameterMultipleLayers) and compat.is_raster_list(definition):
-                yield from self.rasters(definition.name())
+                found.append(self.raster(definition.name()))
+            elif isinstance(definition, QgsProcessingParameterMultipleLayers):
+                layers = self._layer_list(definition.name())
+                if compat.is_raster_list(definition):
+                    found += [self._raster_source(definition.name(), layer) for layer in layers]
+        return [source for source in found if source is not None]
 
     def _raster_source(self, key, layer):
         label = self._algorithm.parameterDefinition(key).description()
@@ -284,12 +286,17 @@ class Job:
         source = self.feature_source(key)
         if source is None:
             return None
-        return self._features(source, self._layer_name(key, source.sourceName()))
+        value = self._parameters.get(key)
+        selected = isinstance(value, QgsProcessingFeatureSourceDefinition) and value.selectedFeaturesOnly
+        return self._features(source, self._layer_name(key, source.sourceName()), selected)
 
-    def _features(self, source, name):
+    def _features(self, source, name, selected=False):
         result = vector.Features(name, _wkt(source.sourceCrs()), field_names=source.fields().names())
         from qgis.core import QgsFeatureRequest
-        for feature in source.getFeatures(QgsFeatureRequest(), compat.SKIP_GEOMETRY_CHECKS):
+        features = source.getFeatures(QgsFeatureRequest(), compat.SKIP_GEOMETRY_CHECKS)
+        if selected:  # QGIS gives a selection in another order each time
+            features = sorted(features, key=lambda feature: feature.id())
+        for feature in features:
             self.progress.check()
             geometry = feature.geometry()
             if geometry.isNull() or geometry.isEmpty():
@@ -409,7 +416,7 @@ class Job:
             return "", False
         definition = self._algorithm.parameterDefinition(key)
         if isinstance(definition, QgsProcessingParameterFeatureSink) and not os.path.splitext(target)[1]:
-            target += f".{definition.defaultFileExtension()}"
+            target += ".gpkg"
         return target, False
 
     def check_targets(self):

@@ -693,11 +693,12 @@ class OutputFiles:
                 os.replace(partial, path)
                 done.append(path)
         except OSError as error:
-            for new in done:
-                os.remove(new)
-            for old, kept in aside:
-                if os.path.lexists(kept):
-                    os.replace(kept, old)
+            with contextlib.suppress(OSError):  # the first error is the one to tell
+                for new in done:
+                    os.remove(new)
+                for old, kept in aside:
+                    if os.path.lexists(kept):
+                        os.replace(kept, old)
             self.discard()
             raise InputError(f"Output '{path}' could not be replaced ({error.strerror}): close the "
                              f"program that holds it open, or choose another name.") from None

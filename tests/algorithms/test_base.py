@@ -1,0 +1,487 @@
+"""algorithms.base: what every algorithm owes QGIS and the planner, shown with tiny algorithms."""
+
+import os
+import time
+
+import numpy as np
+import pytest
+from econet.algorithms import compat, parameters as p
+from econet.algorithms.base import EcoNetAlgorithm
+from econet.algorithms.fields import Field
+from econet.core import tables
+from econet.core.errors import Cancelled, InputError
+from econet.core.raster import RasterSource, read, read_classes
+from osgeo import gdal, ogr
+from qgis.core import (
+    QgsApplication, QgsCoordinateReferenceSystem, QgsFeature, QgsGeometry, QgsProcessingAlgRunnerTask,
+    QgsProcessingContext, QgsProcessingException, QgsProcessingFeatureSourceDefinition, QgsProcessingFeedback,
+    QgsProcessingModelAlgorithm, QgsProcessingModelChildAlgorithm, QgsProcessingModelChildParameterSource,
+    QgsProcessingModelOutput, QgsProcessingModelParameter, QgsProcessingOutputLayerDefinition, QgsProcessingParameterRasterLayer,
+    QgsProject, QgsProperty, QgsRasterLayer, QgsVectorLayer)
+
+CARBON = "land_cover,above,below,soil,dead\n1,10,2,30,1\n2,1/2,0,\"7,5\",0\n"
+SQUARE = "POLYGON((500000 4599900,500060 4599900,500060 4599960,500000 4599960,500000 4599900))"
+SCHEMA = (Field("n", int), Field("x", float), Field("name", str), Field("yes", bool))
+
+
+class Probe(EcoNetAlgorithm):
+    """Keeps what its inputs were read as, and writes a raster, a layer and a report."""
+
+    ID, NAME, GROUP = "probe", "Probe", "services"
+    TEMPLATE = ("MAP",)
+    act = staticmethod(lambda job: None)
+    rows = [(None, {"n": 1})]
+
+    def definitions(self):
+        return [p.raster("MAP", "The map", optional=True), p.rasters("MAPS", "More maps", optional=True),
+                p.layers("LAYERS", "Anything", optional=True),
+                p.vector("AREAS", "The areas", p.POLYGON, optional=True), p.table("RULES", "The rules"),
+                p.field("FIELD", "The field", "AREAS", default="name"), p.number("NUMBER", "A number", optional=True),
+                p.number("FIVE", "Five", 5.0), p.integer("WHOLE", "A whole number", optional=True),
+                p.raster_output("OUTPUT", "Raster", optional=True), p.raster_output("OTHER", "Other raster", optional=True),
+                p.vector_output("LAYER", "Layer", p.TABLE, optional=True),
+                p.vector_output("SECOND", "Second layer", p.TABLE, optional=True),
+                p.report_output("REPORT", "Report"), p.folder_output("FOLDER", "Folder")]
+
+    def execute(self, job):
+        type(self).act(job)
+
+
+@pytest.fixture
+def probe(provider):
+    """``probe(act, **parameters)`` runs ``act(job)`` inside a tiny algorithm and returns what it returned."""
+
+    def run(act=lambda job: None, feedback=None, refused=False, **parameters):
+        kept = []
+
+        class Once(Probe):
+            act = staticmethod(lambda job: kept.append(run_act(job)))
+
+        run_act = act
+        run.feedback = feedback or QgsProcessingFeedback()
+        run.context = QgsProcessingContext()
+        run.context.setProject(QgsProject.instance())
+        algorithm = Once().create()
+        if refused:
+            with pytest.raises(QgsProcessingException) as caught:
+                algorithm.run(parameters, run.context, run.feedback, {}, False)
+            return str(caught.value)
+        run.results, _ = algorithm.run(parameters, run.context, run.feedback, {}, False)
+        return kept[0]
+
+    yield run
+    QgsProject.instance().clear()
+
+
+def vector_layer(*features, kind="Polygon", fields="field=n:integer&field=name:string", crs="EPSG:32651", name="areas"):
+    layer = QgsVectorLayer(f"{kind}?crs={crs}&{fields}", name, "memory")
+    for wkt, *attributes in features:
+        feature = QgsFeature(layer.fields())
+        if wkt:
+            feature.setGeometry(QgsGeometry.fromWkt(wkt))
+        feature.setAttributes(attributes)
+        layer.dataProvider().addFeature(feature)
+    QgsProject.instance().addMapLayer(layer)
+    return layer
+
+
+def table_of(path):
+    dataset = gdal.OpenEx(path, gdal.OF_VECTOR)
+    table = dataset.GetLayer(dataset.GetLayerCount() - 1)
+    return [{table.GetLayerDefn().GetFieldDefn(i).GetName(): feature.GetField(i)
+             for i in range(table.GetLayerDefn().GetFieldCount())} for feature in table]
+
+
+def names(folder):
+    return sorted(os.listdir(folder))
+
+
+# vector inputs --------------------------------------------------------------------------------------
+
+def test_features_of_memory_layers_with_nulls_and_empty_shapes(probe):
+    layer = vector_layer((SQUARE, 7, None), (None, 8, "lost"), ("POLYGON EMPTY", 9, "empty"), (SQUARE, None, "矿"))
+    features = probe(lambda job: job.features("AREAS"), AREAS=layer)
+    assert features.name == "areas" and features.field_names == ["n", "name"]
+    assert features.attributes == [{"n": 7, "name": None}, {"n": None, "name": "矿"}]
+    assert [shape.GetArea() for shape in features.geometries] == [3600, 3600]
+
+
+def test_only_selected_features_are_read_when_asked(probe):
+    layer = vector_layer((SQUARE, 1, "a"), (SQUARE, 2, "b"), (SQUARE, 3, "c"))
+    layer.selectByExpression("n > 1")
+    chosen = probe(lambda job: job.features("AREAS"), AREAS=QgsProcessingFeatureSourceDefinition(layer.id(), True))
+    assert chosen.values("n") == [2, 3]
+    assert probe(lambda job: job.features("AREAS"), AREAS=layer.id()).values("n") == [1, 2, 3]
+    layer.removeSelection()
+    nothing = probe(lambda job: job.features("AREAS"), AREAS=QgsProcessingFeatureSourceDefinition(layer.id(), True))
+    assert len(nothing) == 0
+    with pytest.raises(InputError, match="'areas' is empty.*mind the selection"):
+        nothing.require_some()
+
+
+def test_a_filtered_layer_gives_what_the_filter_lets_through(probe, make):
+    path = make.layer("mines", [(SQUARE, {"n": n}) for n in (1, 2, 3)])
+    layer = QgsVectorLayer(path, "mines", "ogr")
+    assert layer.setSubsetString('"n" >= 2')
+    QgsProject.instance().addMapLayer(layer)
+    assert probe(lambda job: job.features("AREAS"), AREAS=layer).values("n") == [2, 3]
+
+
+def test_the_crs_assigned_in_qgis_counts(probe, make):
+    layer = vector_layer((SQUARE, 1, "a"), crs="")
+    layer.setCrs(QgsCoordinateReferenceSystem())
+    message = probe(refused=True, AREAS=layer)
+    assert message.startswith("Layer 'areas' has no coordinate reference system")
+    layer.setCrs(QgsCoordinateReferenceSystem("EPSG:4549"))
+    from econet.core.crs import is_same_crs
+    assert is_same_crs(probe(lambda job: job.features("AREAS"), AREAS=layer).crs, "EPSG:4549")
+
+
+def test_the_wrong_kind_of_geometry_is_refused(probe, make):
+    line = vector_layer(("LINESTRING(0 0,1 1)", 1, "a"), kind="LineString", name="roads")
+    assert probe(refused=True, AREAS=line).startswith(
+        "Layer 'roads' for 'The areas' holds line features, and polygon features are needed")
+    points = make.layer("wells", [("POINT(1 2)", {"n": 1})])
+    assert "'wells' for 'The areas' holds point features" in probe(refused=True, AREAS=points)
+    mixed = make.layer("mixed", [(SQUARE, {"n": 1})], kind=ogr.wkbUnknown)
+    assert len(probe(lambda job: job.features("AREAS"), AREAS=mixed)) == 1
+
+
+def test_fields_are_carried_over_with_their_types(probe):
+    fields = "field=fid:integer&field=n:int8&field=x:double&field=name:string&field=yes:bool&field=day:date"
+    layer = vector_layer((SQUARE, 5, 2 ** 40, 0.5, "a", True, "2020-01-02"), fields=fields)
+
+    def act(job):
+        schema, features = job.schema("AREAS"), job.features("AREAS")
+        job.write_features("LAYER", schema, compat.GEOMETRY.MultiPolygon, features.crs,
+                           list(zip(features.geometries, features.attributes)))
+        return schema, features
+
+    schema, features = probe(act, AREAS=layer, LAYER="TEMPORARY_OUTPUT")
+    assert [tuple(field) for field in schema] == [
+        ("n", int), ("x", float), ("name", str), ("yes", bool), ("day", str)]
+    (row,) = probe.context.getMapLayer(probe.results["LAYER"]).getFeatures()
+    assert row.attributes()[:4] == [2 ** 40, 0.5, "a", True] and row.attributes()[4] == "2020-01-02"
+
+
+# raster inputs --------------------------------------------------------------------------------------
+
+def test_rasters_as_path_project_layer_and_assigned_crs(probe, make):
+    path = make.raster("cover", np.array([[1, 2]], np.uint8))
+    layer = QgsRasterLayer(path, "Land cover 2020")
+    assert probe(lambda job: job.raster("MAP"), MAP=path).name == "cover"
+    QgsProject.instance().addMapLayer(layer)
+    for value, name in ((path, "Land cover 2020"), (layer, "Land cover 2020"), (layer.id(), "Land cover 2020")):
+        source = probe(lambda job: job.raster("MAP"), MAP=value)
+        assert source.name == name and read(source).values.tolist() == [[1, 2]]
+    layer.setCrs(QgsCoordinateReferenceSystem("EPSG:4549"))
+    place = probe(lambda job: job.template(), MAP=layer)
+    from econet.core.crs import is_same_crs
+    assert is_same_crs(place.crs, "EPSG:4549") and place.name == "Land cover 2020"
+    layer.setCrs(QgsCoordinateReferenceSystem("EPSG:4326"))
+    assert "'Land cover 2020' is in degrees" in probe(refused=True, MAP=layer)
+
+
+def test_rasters_apart_from_the_template_are_refused_before_the_work(probe, make):
+    here, there = make.raster("here", np.ones((2, 2))), make.raster("there", np.ones((2, 2)), west=700000.0)
+    worked = []
+    message = probe(worked.append, refused=True, MAP=here, MAPS=[here, there])
+    assert "'there' does not overlap 'here'" in message and worked == []
+
+
+def test_missing_rasters_are_refused_also_in_a_list(probe, make):
+    here = make.raster("here", np.ones((2, 2)))
+    assert "'The map' (/no/where.tif) cannot be opened" in probe(refused=True, MAP="/no/where.tif")
+    assert "'More maps' (/no/where.tif) cannot be opened" in probe(refused=True, MAPS=[here, "/no/where.tif"])
+    assert "'Anything' (/no/where.tif) cannot be opened" in probe(
+        lambda job: job.layers("LAYERS"), refused=True, LAYERS=[here, "/no/where.tif"])
+    assert [s.name for s in probe(lambda job: job.rasters("MAPS"), MAPS=[here])] == ["here"]
+    assert probe(lambda job: (job.raster("MAP"), job.rasters("MAPS"), job.features("AREAS"), job.table("RULES"))) == (
+        None, [], None, None)
+
+
+def test_layers_of_both_kinds_keep_their_order(probe, make):
+    raster, areas = make.raster("here", np.ones((2, 2))), make.layer("areas", [(SQUARE, {"n": 1})])
+    found = probe(lambda job: job.layers("LAYERS"), LAYERS=[areas, raster])
+    assert [(type(layer).__name__, layer.name) for layer in found] == [("Features", "areas"), ("RasterSource", "here")]
+
+
+# tables ---------------------------------------------------------------------------------------------
+
+def test_a_table_is_the_same_from_wherever_it_comes(probe, make):
+    path = make.csv("rules with blank", CARBON)
+    text = QgsVectorLayer(f"file://{path.replace(' ', '%20')}?delimiter=,&detectTypes=yes", "text", "delimitedtext")
+    loaded = QgsVectorLayer(path, "loaded", "ogr")
+    columns = [tables.Column("land_cover", "integer"), tables.Column("above"), tables.Column("soil")]
+    expected = [{"land_cover": 1, "above": 10, "soil": 30}, {"land_cover": 2, "above": 0.5, "soil": 7.5}]
+    memory = vector_layer((None, 1, "10", 30.0), (None, 2, "1/2", 7.5), kind="NoGeometry", name="in memory",
+                          fields="field=land_cover:integer&field=above:string&field=soil:double")
+    gpkg = make.out("rules.gpkg")
+    dataset = ogr.GetDriverByName("GPKG").CreateDataSource(gpkg)
+    table = dataset.CreateLayer("rules", None, ogr.wkbNone)
+    for name, kind in (("land_cover", ogr.OFTInteger), ("above", ogr.OFTString), ("soil", ogr.OFTReal)):
+        table.CreateField(ogr.FieldDefn(name, kind))
+    for row in ((1, "10", 30.0), (2, "1/2", 7.5)):
+        feature = ogr.Feature(table.GetLayerDefn())
+        for index, value in enumerate(row):
+            feature.SetField(index, value)
+        table.CreateFeature(feature)
+    table = dataset = None
+    for layer in (text, loaded):
+        assert layer.isValid()
+        QgsProject.instance().addMapLayer(layer)
+    for value, name in ((path, "rules with blank.csv"), (text, "text"), (loaded, "loaded"), (loaded.id(), "loaded"),
+                        (memory, "in memory"), (gpkg, "rules")):
+        raw = probe(lambda job: job.table("RULES"), RULES=value)
+        assert raw.name == name
+        assert tables.parse(raw, columns).rows == expected, name
+
+
+def test_the_filter_of_a_loaded_table_counts(probe, make):
+    path = make.csv("rules", CARBON)
+    layer = QgsVectorLayer(f"file://{path}?delimiter=,", "rules", "delimitedtext")
+    assert layer.setSubsetString('"land_cover" = 2')
+    QgsProject.instance().addMapLayer(layer)
+    assert [cells[0] for _, cells in probe(lambda job: job.table("RULES"), RULES=layer).rows] == ["2"]
+
+
+def test_a_table_that_does_not_exist_is_refused(probe):
+    assert "'The rules' (/no/rules.csv) cannot be opened as a table" in probe(
+        lambda job: job.table("RULES"), refused=True, RULES="/no/rules.csv")
+
+
+# numbers and fields ---------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("given, number", [({}, None), ({"NUMBER": None}, None), ({"NUMBER": ""}, None),
+                                           ({"NUMBER": 0}, 0), ({"NUMBER": 0.0}, 0), ({"NUMBER": "0"}, 0), ({"NUMBER": 2.5}, 2.5)])
+def test_no_number_is_not_nought(probe, given, number):
+    assert probe(lambda job: job.number("NUMBER"), **given) == number
+    assert probe(lambda job: job.integer("WHOLE"), **{"WHOLE": v for v in given.values()}) == (
+        number if number is None else int(number))
+    assert probe(lambda job: job.number("FIVE"), **{"FIVE": v for v in given.values()}) == (5 if number is None else number)
+
+
+def test_a_field_that_was_emptied_is_empty(probe):
+    layer = vector_layer((SQUARE, 1, "a"))
+    for given, field in (({}, "name"), ({"FIELD": None}, ""), ({"FIELD": ""}, ""), ({"FIELD": "n"}, "n"), ({"FIELD": ["n"]}, "n")):
+        assert probe(lambda job: job.field("FIELD"), AREAS=layer, **given) == field
+
+
+# outputs --------------------------------------------------------------------------------------------
+
+def write_all(job):
+    grid = read(job.raster("MAP"))
+    job.write_raster("OUTPUT", grid)
+    job.write_raster("OTHER", grid)
+    job.write_folder("FOLDER", {"a": grid, "b": grid})
+    for key in ("LAYER", "SECOND"):
+        job.write_table(key, SCHEMA, [{"n": 2 ** 40, "x": float("nan"), "name": "矿", "yes": True}, {"n": None}])
+
+
+def test_everything_that_was_asked_for_appears(probe, make):
+    targets = {"OUTPUT": make.out("a.tif"), "FOLDER": make.out("deep/er"), "LAYER": make.out("a.gpkg"), "SECOND": make.out("b")}
+    probe(write_all, MAP=make.raster("map", np.array([[1, 2]], np.uint8)), **targets)
+    assert names(make.folder) == ["a.gpkg", "a.tif", "b.gpkg", "deep", "map.tif"]
+    assert names(make.out("deep/er")) == ["a.tif", "b.tif"] and "OTHER" not in probe.results
+    assert table_of(make.out("a.gpkg")) == [{"n": 2 ** 40, "x": None, "name": "矿", "yes": 1}, dict.fromkeys(("n", "x", "name", "yes"))]
+    assert read(RasterSource(probe.results["OUTPUT"])).values.tolist() == [[1, 2]]
+
+
+def test_temporary_outputs(probe, make):
+    path = make.raster("map", np.array([[1, 2]], np.uint8))
+    before = names(make.folder)
+    probe(write_all, MAP=path, OUTPUT="TEMPORARY_OUTPUT", LAYER="TEMPORARY_OUTPUT", FOLDER="TEMPORARY_OUTPUT",
+          SECOND=QgsProcessingOutputLayerDefinition("memory:"))
+    assert names(make.folder) == before
+    assert read(RasterSource(probe.results["OUTPUT"])).values.tolist() == [[1, 2]]
+    assert names(probe.results["FOLDER"]) == ["a.tif", "b.tif"]
+    for key in ("LAYER", "SECOND"):
+        assert probe.context.getMapLayer(probe.results[key]).featureCount() == 2
+
+
+@pytest.mark.parametrize("target, message", [
+    ({"LAYER": "x.shp"}, "Output 'Layer' cannot be a shapefile.*x.gpkg instead"),
+    ({"LAYER": "x.SHP"}, "Output 'Layer' cannot be a shapefile"),
+    ({"OUTPUT": "x.asc"}, "Output 'Raster' is a GeoTIFF and cannot be saved as '.asc': save it as .*x.tif instead"),
+    ({"OUTPUT": "none/x.tif"}, "Folder '.*none' for the output 'x.tif' does not exist"),
+    ({"LAYER": "none/x.gpkg"}, "Folder '.*none' for the output 'x.gpkg' does not exist"),
+    ({"REPORT": "none/x.html"}, "Folder '.*none' for the output 'x.html' does not exist"),
+    ({"OUTPUT": "taken.tif"}, "taken.tif' is a folder"),
+    ({"OUTPUT": "x.tif", "OTHER": "./x.tif"}, "Outputs 'Raster' and 'Other raster' go to the same file"),
+    ({"LAYER": "x", "SECOND": "x.gpkg"}, "Outputs 'Layer' and 'Second layer' go to the same file"),
+    ({"OTHER": "map.tif"}, "Output 'Other raster' would replace the input 'The map'"),
+    ({"LAYER": "areas.gpkg"}, "Output 'Layer' would replace the input 'The areas'")])
+def test_places_that_cannot_be_written_are_refused_before_the_work(probe, make, target, message):
+    inputs = {"MAP": make.raster("map", np.ones((2, 2))), "AREAS": make.layer("areas", [(SQUARE, {"n": 1})])}
+    os.mkdir(make.out("taken.tif"))
+    before, worked = names(make.folder), []
+    targets = {key: make.out(name) for key, name in target.items()}
+    import re
+    assert re.search(message, probe(worked.append, refused=True, **inputs, **targets))
+    fine, said = Probe().create().checkParameterValues({**inputs, **targets}, probe.context)
+    assert not fine and re.search(message, said)
+    assert worked == [] and names(make.folder) == before
+
+
+class CancelLater(QgsProcessingFeedback):
+    """Cancelled from the n-th question on."""
+
+    def __init__(self, after):
+        super().__init__()
+        self.left = after
+
+    def isCanceled(self):
+        self.left -= 1
+        return self.left < 0
+
+
+def old_files(make):
+    """Targets that exist already: a raster, a GeoPackage with two layers, and one more."""
+    make.raster("a", np.full((2, 2), 9, np.uint8))
+    make.layer("a", [(SQUARE, {"old": 1})])
+    make.layer("b", [(SQUARE, {"old": 2})])
+    return {name: open(make.out(name), "rb").read() for name in ("a.tif", "a.gpkg", "b.gpkg")}
+
+
+@pytest.mark.parametrize("exists", [False, True])
+@pytest.mark.parametrize("how", ["cancel in execute", "cancel in the second sink", "error in the second sink", "locked raster"])
+def test_a_run_that_fails_leaves_nothing_and_keeps_what_was_there(probe, make, monkeypatch, exists, how):
+    contents = old_files(make) if exists else {}
+    path = make.raster("map", np.ones((3, 3), np.uint8))
+    before = names(make.folder)
+
+    def act(job):
+        write_all(job)
+        if how == "cancel in execute":
+            raise Cancelled()
+        key, schema, geometry, crs, rows = job._sinks[1]
+        if how == "cancel in the second sink":
+            job._sinks[1] = (key, schema, geometry, crs, rows * 1000)
+            questions = []
+            job.progress._cancelled = lambda: questions.append(1) or len(questions) > 5
+        elif how == "error in the second sink":
+            job._sinks[1] = (key, (Field("n", int), Field("N", int)), geometry, crs,
+                             [(ogr.CreateGeometryFromWkt("POINT(0 0)"), Broken())])
+
+    class Broken:
+        @property
+        def n(self):
+            raise InputError("Row 1 is broken.")
+
+    if how == "locked raster":
+        replace = os.replace
+
+        def locked(source, target):
+            if os.path.basename(source) == ".a.partial.tif":
+                raise PermissionError(13, "Permission denied")
+            replace(source, target)
+
+        monkeypatch.setattr(os, "replace", locked)
+    message = probe(act, refused=True, MAP=path, OUTPUT=make.out("a.tif"), FOLDER=make.out("new"),
+                    LAYER=make.out("a.gpkg"), SECOND=make.out("b.gpkg"))
+    monkeypatch.undo()
+    assert {"c": "Cancelled: nothing was written.", "e": "Row 1 is broken.", "l": "could not be replaced"}[how[0]] in message
+    assert names(make.folder) == before
+    for name, content in contents.items():
+        assert open(make.out(name), "rb").read() == content, name
+
+
+def test_a_cancel_does_not_harm_the_other_layers_of_a_geopackage(probe, make):
+    path = make.layer("city", [(SQUARE, {"old": 1})])
+    target = f"ogr:dbname='{path}' table=\"new\" (geom)"
+
+    def act(job):
+        job.write_table("LAYER", SCHEMA, [{"n": 1}] * 1000)
+        questions = []
+        job.progress._cancelled = lambda: questions.append(1) or len(questions) > 3
+
+    assert "Cancelled" in probe(act, refused=True, LAYER=target)
+    dataset = gdal.OpenEx(path)
+    assert dataset.GetLayerCount() == 1 and dataset.GetLayer(0).GetFeatureCount() == 1
+    dataset = None
+    assert names(make.folder) == ["city.gpkg"]
+    probe(lambda job: job.write_table("LAYER", SCHEMA, [{"n": 1}]), LAYER=target)
+    dataset = gdal.OpenEx(path)
+    assert sorted(dataset.GetLayer(i).GetName() for i in range(dataset.GetLayerCount())) == ["city", "new"]
+    assert names(make.folder) == ["city.gpkg"]
+
+
+def test_a_second_run_replaces_the_first(probe, make):
+    for n in (1, 2):
+        probe(lambda job: job.write_table("LAYER", SCHEMA, [{"n": n}]), LAYER=make.out("a.gpkg"))
+        assert [row["n"] for row in table_of(make.out("a.gpkg"))] == [n] and names(make.folder) == ["a.gpkg"]
+
+
+def test_input_errors_keep_their_sentence(probe):
+    def act(job):
+        raise InputError("Layer 'x', field 'y': 'z' is wrong; mend it.")
+    assert probe(act, refused=True) == "Layer 'x', field 'y': 'z' is wrong; mend it."
+
+
+# carbonstorage, as QGIS runs it ---------------------------------------------------------------------
+
+@pytest.mark.parametrize("after", [0, 2, 5, 8])
+def test_a_cancel_at_any_time_leaves_nothing(run, make, after):
+    cover = make.raster("cover", np.ones((300, 300), np.uint8))
+    table = make.csv("carbon", CARBON)
+    before = names(make.folder)
+    message = run.refusal("carbonstorage", feedback=CancelLater(after), LAND_COVER=cover, OTHER_LAND_COVER=cover,
+                          CARBON_TABLE=table, OUTPUT=make.out("x.tif"), OUTPUT_CHANGE=make.out("y.tif"))
+    assert "Cancelled" in message and names(make.folder) == before
+
+
+def test_a_run_in_a_worker_thread(run, make):
+    cover = QgsRasterLayer(make.raster("cover", np.array([[1, 2]], np.uint8)), "cover")
+    rules = QgsVectorLayer(make.csv("carbon", CARBON), "carbon", "ogr")
+    QgsProject.instance().addMapLayers([cover, rules])
+    context, feedback, done = QgsProcessingContext(), QgsProcessingFeedback(), []
+    context.setProject(QgsProject.instance())
+    algorithm = QgsApplication.processingRegistry().createAlgorithmById("econet:carbonstorage")
+    task = QgsProcessingAlgRunnerTask(algorithm, {"LAND_COVER": cover.id(), "CARBON_TABLE": rules.id(),
+                                                  "OUTPUT": make.out("x.tif")}, context, feedback)
+    task.executed.connect(lambda fine, results: done.append((fine, results)))
+    QgsApplication.taskManager().addTask(task)
+    until = time.monotonic() + 20
+    while not done and time.monotonic() < until:
+        QgsApplication.processEvents()
+        time.sleep(0.01)
+    QgsProject.instance().clear()
+    assert done and done[0][0], feedback.textLog()
+    np.testing.assert_array_equal(read(RasterSource(done[0][1]["OUTPUT"])).values, np.array([[43, 8]], np.float32))
+
+
+def test_a_child_of_a_model_names_its_layers_by_label(run, make):
+    """The first child's map reaches the second as a layer called OUTPUT, with codes that the table lacks."""
+    model = QgsProcessingModelAlgorithm("m", "m")
+    model.addModelParameter(QgsProcessingParameterRasterLayer("COVER", "Cover"), QgsProcessingModelParameter("COVER"))
+    source = QgsProcessingModelChildParameterSource
+    first = QgsProcessingModelChildAlgorithm("econet:carbonstorage")
+    first.setChildId("first")
+    first.addParameterSources("LAND_COVER", [source.fromModelParameter("COVER")])
+    first.addParameterSources("CARBON_TABLE", [source.fromStaticValue(make.csv("carbon", CARBON))])
+    model.addChildAlgorithm(first)
+    second = QgsProcessingModelChildAlgorithm("econet:carbonstorage")
+    second.setChildId("second")
+    second.addParameterSources("LAND_COVER", [source.fromChildOutput("first", "OUTPUT")])
+    second.addParameterSources("CARBON_TABLE", [source.fromStaticValue(make.csv("other", CARBON))])
+    output = QgsProcessingModelOutput("result", "result")
+    output.setChildId("second")
+    output.setChildOutputName("OUTPUT")
+    second.setModelOutputs({"result": output})
+    model.addChildAlgorithm(second)
+    model.initAlgorithm()
+    context, feedback = QgsProcessingContext(), QgsProcessingFeedback()
+    context.setProject(QgsProject.instance())
+    with pytest.raises(QgsProcessingException) as caught:
+        model.create().run({"COVER": make.raster("cover", np.array([[1, 1]], np.uint8)),
+                            "second:result": make.out("x.tif")}, context, feedback, {}, False)
+    message = str(caught.value) + feedback.textLog()
+    assert "'Land cover'" in message and "'OUTPUT'" not in message and "43" in message
+    assert not os.path.exists(make.out("x.tif"))
+
+
+def test_output_by_property_is_understood(run, make):
+    cover = make.raster("cover", np.array([[1, 2]], np.uint8))
+    sink = QgsProcessingOutputLayerDefinition(QgsProperty.fromValue(make.out("x.tif")))
+    run("carbonstorage", LAND_COVER=cover, CARBON_TABLE=make.csv("carbon", CARBON), OUTPUT=sink)
+    assert read_classes(RasterSource(make.out("x.tif"))).values.tolist() == [[43, 8]]
