@@ -32,6 +32,12 @@ CORRIDORS = _fields(int, "corridor_id source_a source_b") + _fields(
 
 GRAVITY = (Field("gravity", float), Field("class", str))
 
+
+def gravity_matrix(source_ids):
+    """Fields of the matrix of gravity: a column per source."""
+    return (Field(SOURCE_ID, int),) + tuple(Field(str(source_id), float) for source_id in source_ids)
+
+
 BREAKPOINTS = (Field("breakpoint_id", int), Field("road", str), Field("road_class", str),
                Field("corridors", str), Field("n_corridors", int), Field("class", str),
                Field("gravity_sum", float), Field("priority", int), Field("measure", str))

@@ -11,10 +11,11 @@ import numpy as np
 from .. import tables, vector
 from ..crs import gdal_exceptions
 from ..errors import InputError
-from ..ids import as_id, id_list, in_order
+from ..ids import as_id, id_list
 from ..natural_breaks import natural_breaks
 from ..progress import SILENT
 from ..report import Report
+from .least_cost_paths import source_ids
 
 LOGARITHM, AREA = "closed form of Eq 9", "area form"
 FORMS = (LOGARITHM, AREA)
@@ -66,7 +67,7 @@ class Interaction:
 
     def matrix_rows(self):
         """The matrix as rows: ``source_id``, then one column per source; None without corridor."""
-        return [{"source_id": str(one), **{str(two): None if np.isnan(value) else float(value)
+        return [{"source_id": one, **{str(two): None if np.isnan(value) else float(value)
                                            for two, value in zip(self.ids, row)}}
                 for one, row in zip(self.ids, self.matrix)]
 
@@ -113,11 +114,7 @@ def threshold_of(values, rule=MEAN, threshold=None, progress=SILENT):
     threshold : float
         The quantile (0 to 1) or the fixed value; the other rules do not use it.
     """
-    if rule in (QUANTILE, FIXED) and threshold is None:
-        raise InputError(f"Threshold rule '{rule}' needs a threshold: give "
-                         f"{'a share between 0 and 1, such as 0.75' if rule == QUANTILE else 'a gravity, such as 50'}.")
-    if rule == QUANTILE and not 0 <= threshold <= 1:
-        raise InputError(f"Threshold {threshold:g} is not a quantile: give a share between 0 and 1, such as 0.75.")
+    check_threshold(rule, threshold)
     if rule in (MEAN, MEDIAN, NATURAL_BREAKS) and threshold is not None:
         progress.log(f"The threshold {threshold:g} is not used: rule '{rule}' finds its own.")
     if rule == MEAN:
@@ -128,9 +125,18 @@ def threshold_of(values, rule=MEAN, threshold=None, progress=SILENT):
         return float(np.quantile(values, threshold))
     if rule == FIXED:
         return float(threshold)
-    if rule == NATURAL_BREAKS:
-        return float(natural_breaks(values, 2, "gravity", progress).breaks[0])
-    raise InputError(f"Threshold rule '{rule}' is unknown: choose {', '.join(THRESHOLD_RULES)}.")
+    return float(natural_breaks(values, 2, "gravity", progress).breaks[0])
+
+
+def check_threshold(rule, threshold):
+    """Refuse a rule that is unknown, or without the threshold that it needs."""
+    if rule not in THRESHOLD_RULES:
+        raise InputError(f"Threshold rule '{rule}' is unknown: choose {', '.join(THRESHOLD_RULES)}.")
+    if rule in (QUANTILE, FIXED) and threshold is None:
+        raise InputError(f"Threshold rule '{rule}' needs a threshold: give "
+                         f"{'a share between 0 and 1, such as 0.75' if rule == QUANTILE else 'a gravity, such as 50'}.")
+    if rule == QUANTILE and not 0 <= threshold <= 1:
+        raise InputError(f"Threshold {threshold:g} is not a quantile: give a share between 0 and 1, such as 0.75.")
 
 
 def source_resistance(sources, ids, grid, progress=SILENT):
@@ -203,7 +209,7 @@ def _nearest(geometry, window):
 
 
 def gravity_model(corridors, sources, resistance, form=LOGARITHM, area_unit="km2", threshold_rule=MEAN,
-                  threshold=None, drop_redundant=True, id_field="source_id", progress=SILENT):
+                  threshold=None, drop_redundant=True, id_field="", progress=SILENT):
     """Gravity of every corridor, the threshold, and which corridors are important.
 
     Parameters
@@ -211,13 +217,15 @@ def gravity_model(corridors, sources, resistance, form=LOGARITHM, area_unit="km2
     corridors : vector.Features
         With ``source_a``, ``source_b``, ``cost`` and, to drop them, ``redundant``.
     sources : vector.Features
-        Polygons with ``id_field``; their area is measured on the polygons.
+        Polygons; their area is measured on the polygons.
     resistance : raster.Grid
         The surface that the corridors were made on.
     form : str
         One of ``FORMS``.
     area_unit : str
         One of ``AREA_UNITS``: the unit of S in the formula.
+    id_field : str
+        As :func:`~.least_cost_paths.source_ids` takes it, so that ids are those of the corridors.
     threshold_rule, threshold
         See :func:`threshold_of`. The threshold is taken over all corridors; redundant ones are
         dropped after it, which is how 48 pairs of Table 4 above its mean become 46 corridors.
@@ -244,11 +252,11 @@ def gravity_model(corridors, sources, resistance, form=LOGARITHM, area_unit="km2
         warnings.append(message)
         progress.warn(message)
 
-    ids, geometries = _sources(sources, id_field, resistance.template.crs, progress)
+    ids, geometries, order = _sources(sources, id_field, resistance.template.crs, progress)
     pairs, cost = _pairs(corridors, sources.name, ids)
     area = np.array([geometry.Area() for geometry in geometries]) / 1e6
     mean_resistance = source_resistance(geometries, ids, resistance, progress.part(0, 0.8))
-    _compare_areas(sources, id_field, ids, area, warn)
+    _compare_areas(sources, ids, order, area, warn)
     size = area * AREA_UNITS[area_unit]
     if form == LOGARITHM:
         small = [i for i, s in zip(ids, size) if s <= 1]
@@ -302,26 +310,16 @@ def gravity_model(corridors, sources, resistance, form=LOGARITHM, area_unit="km2
 
 
 def _sources(sources, id_field, crs, progress):
-    """Ids in order, and the polygon of each, in the raster's CRS."""
+    """Ids in order, the polygon of each in the raster's CRS, and the features' numbers in that order."""
     sources.require_some("source")
-    sources.require_field(id_field, "the source's id")
     for index, geometry in enumerate(sources.geometries):
         if geometry.GetDimension() != 2:
             raise InputError(f"Layer '{sources.name}', feature {index + 1} is a {geometry.GetGeometryName().lower()}: "
                              f"sources must be polygons; choose another layer.")
+    ids = source_ids(sources, id_field, progress)
     sources = sources.to_crs(crs, progress).valid_polygons(progress)
-    found = {}
-    for index, (value, geometry) in enumerate(zip(sources.values(id_field), sources.geometries)):
-        source_id = as_id(value)
-        if source_id is None:
-            raise InputError(f"Layer '{sources.name}', field '{id_field}', feature {index + 1}: NULL is not an id; give "
-                             f"every source one.")
-        if source_id in found:
-            raise InputError(f"Layer '{sources.name}', field '{id_field}', feature {index + 1}: id {source_id} occurs "
-                             f"twice; dissolve the parts of a source ('Dissolve' by '{id_field}') or number them anew.")
-        found[source_id] = geometry
-    ids = in_order(found)
-    return ids, [found[i] for i in ids]
+    order = np.argsort(ids)
+    return [ids[i] for i in order], [sources.geometries[i] for i in order], order
 
 
 def _pairs(corridors, source_layer, ids):
@@ -364,14 +362,13 @@ def _flags(layer, name):
     return flags
 
 
-def _compare_areas(sources, id_field, ids, area_km2, warn):
+def _compare_areas(sources, ids, order, area_km2, warn):
     """Say where the field ``area_km2`` and the polygon disagree by more than 1 %."""
     if "area_km2" not in sources.field_names:
         return
-    written = {as_id(a[id_field]): tables.number_of("" if a["area_km2"] is None else a["area_km2"])
-               for a in sources.attributes}
-    other = [i for i, measured in zip(ids, area_km2)
-             if written[i] is not None and abs(written[i] - measured) > 0.01 * measured]
+    written = [tables.number_of(sources.attributes[i]["area_km2"]) for i in order]
+    other = [i for i, said, measured in zip(ids, written, area_km2)
+             if said is not None and abs(said - measured) > 0.01 * measured]
     if other:
         warn(f"Layer '{sources.name}', field 'area_km2': {'source' if len(other) == 1 else 'sources'} {id_list(other)} "
              f"differ by more than 1 % from the area of the polygon, which is used.")

@@ -198,7 +198,8 @@ def test_threshold_rules():
     assert g.threshold_of(values, g.QUANTILE, 0.8) == 100
     assert g.threshold_of(values, g.FIXED, 7) == 7
     for rule, value, message in ((g.FIXED, None, "needs a threshold"), (g.QUANTILE, None, "needs a threshold"),
-                                 (g.QUANTILE, 75, "75 is not a quantile")):
+                                 (g.QUANTILE, 75, "75 is not a quantile"),
+                                 ("largest", None, "'largest' is unknown")):
         with pytest.raises(InputError, match=message):
             g.threshold_of(values, rule, value)
 
@@ -253,12 +254,13 @@ def test_layers_that_cannot_be_used():
         g.gravity_model(good, sources_layer({}), resistance)
     with pytest.raises(InputError, match="no field 'number'"):
         g.gravity_model(good, sources, resistance, id_field="number")
+    assert g.gravity_model(good, Features("s", UTM, sources.geometries, [{}, {}], []), resistance).ids == [1, 2]
     with pytest.raises(InputError, match="no field 'cost'"):
         g.gravity_model(Features("corridors", UTM, good.geometries, [{"source_a": 1, "source_b": 2}],
                                  ["source_a", "source_b"]), sources, resistance)
-    with pytest.raises(InputError, match="id 1 occurs twice"):
+    with pytest.raises(InputError, match="both have the id 1"):
         g.gravity_model(good, Features("sources", UTM, sources.geometries, [{"source_id": 1}] * 2, ["source_id"]), resistance)
-    with pytest.raises(InputError, match="NULL is not an id"):
+    with pytest.raises(InputError, match="'NULL' is not a whole number"):
         g.gravity_model(good, Features("sources", UTM, sources.geometries, [{"source_id": None}] * 2, ["source_id"]), resistance)
     with pytest.raises(InputError, match="sources must be polygons"):
         g.gravity_model(good, Features("sources", UTM, good.geometries, [{"source_id": 1}], ["source_id"]), resistance)
@@ -287,5 +289,5 @@ def test_report_holds_the_numbers():
     for text in ("48.2358", "787.13", "smallest (9 and 15)", ">17.47<", "redundant"):
         assert text in html
     rows = found.matrix_rows()
-    assert len(rows) == 21 and rows[8]["source_id"] == "9" and rows[8]["15"] == pytest.approx(2.03, abs=1e-5)
+    assert len(rows) == 21 and rows[8]["source_id"] == 9 and rows[8]["15"] == pytest.approx(2.03, abs=1e-5)
     assert rows[14]["9"] == rows[8]["15"] and rows[2]["3"] == 0

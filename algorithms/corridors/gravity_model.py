@@ -1,0 +1,65 @@
+"""Toolbox step: interaction between sources, and important and general corridors."""
+
+from qgis.core import QgsWkbTypes
+
+from ...core.corridors.gravity import (AREA_UNITS, FORMS, THRESHOLD_RULES, check_threshold, gravity_model,
+                                       gravity_report)
+from ...core.raster import read
+from .. import fields, parameters as p
+from ..base import EcoNetAlgorithm
+from ..compat import GEOMETRY
+
+UNITS = list(AREA_UNITS)
+
+
+class GravityModel(EcoNetAlgorithm):
+    ID = "gravitymodel"
+    NAME = "Gravity model"
+    GROUP = "corridors"
+    CORE = "corridors.gravity"
+    TEMPLATE = ("RESISTANCE",)
+    STYLES = {"OUTPUT": "corridors"}
+
+    def definitions(self):
+        return [
+            p.vector("CORRIDORS", "Corridors", p.LINE),
+            p.vector("SOURCES", "Ecological sources", p.POLYGON),
+            p.raster("RESISTANCE", "Resistance surface"),
+            p.choice("FORM", "Form of the model", ["Closed form of equation 9 (ln S / P)", "Area form (S / P)"]),
+            p.choice("AREA_UNIT", "Unit of area", UNITS),
+            p.choice("THRESHOLD_RULE", "Threshold of important corridors",
+                     ["Mean", "Median", "Natural breaks", "Quantile", "Fixed"]),
+            p.number("THRESHOLD", "Threshold: quantile (0 to 1) or fixed gravity", optional=True),
+            p.flag("DROP_REDUNDANT", "Drop redundant corridors after the threshold is taken", True),
+            p.advanced(p.field("ID_FIELD", "Sources: field of the id", "SOURCES")),
+            p.vector_output("OUTPUT", "Corridors with gravity", p.LINE),
+            p.vector_output("OUTPUT_MATRIX", "Matrix of gravity", p.TABLE, optional=True),
+            p.report_output("OUTPUT_REPORT", "Report of the gravity model"),
+            p.number_output("THRESHOLD_VALUE", "Threshold of important corridors"),
+            p.number_output("N_IMPORTANT", "Number of important corridors"),
+            p.number_output("N_GENERAL", "Number of general corridors"),
+        ]
+
+    def validate(self, job):
+        check_threshold(THRESHOLD_RULES[job.choice("THRESHOLD_RULE")], job.number("THRESHOLD"))
+
+    def execute(self, job):
+        corridors, sources, resistance = job.features("CORRIDORS"), job.features("SOURCES"), job.raster("RESISTANCE")
+        form, unit = FORMS[job.choice("FORM")], UNITS[job.choice("AREA_UNIT")]
+        rule, drop = THRESHOLD_RULES[job.choice("THRESHOLD_RULE")], job.flag("DROP_REDUNDANT")
+        found = gravity_model(corridors, sources, read(resistance), form, unit, rule, job.number("THRESHOLD"), drop,
+                              job.field("ID_FIELD"), job.progress)
+        new = fields.names(fields.GRAVITY)
+        schema = [field for field in job.schema("CORRIDORS") if field.name not in new]
+        line = QgsWkbTypes.linearType(QgsWkbTypes.flatType(job.feature_source("CORRIDORS").wkbType()))
+        job.write_features("OUTPUT", (*schema, *fields.GRAVITY),
+                           line if line != GEOMETRY.Unknown else GEOMETRY.MultiLineString, corridors.crs,
+                           zip(found.corridors.geometries, found.corridors.attributes))
+        job.write_table("OUTPUT_MATRIX", fields.gravity_matrix(found.ids), found.matrix_rows())
+        job.write_report("OUTPUT_REPORT", gravity_report(found, [
+            ("Corridors", corridors.name), ("Sources", sources.name), ("Resistance surface", resistance.name),
+            ("Form", form), ("Unit of area", unit), ("Threshold rule", rule),
+            ("Redundant corridors dropped", drop)]))
+        job.result("THRESHOLD_VALUE", found.threshold)
+        job.result("N_IMPORTANT", found.n_important)
+        job.result("N_GENERAL", found.n_general)

@@ -1,0 +1,40 @@
+"""Toolbox step: ecological breakpoints, where corridors cross roads."""
+
+from ...core.network.breakpoints import TOLERANCE_M, breakpoints
+from .. import parameters as p
+from ..base import EcoNetAlgorithm
+from ..compat import GEOMETRY
+from ..fields import BREAKPOINTS
+
+
+class Breakpoints(EcoNetAlgorithm):
+    ID = "breakpoints"
+    NAME = "Breakpoints"
+    GROUP = "breakpoints"
+    CORE = "network.breakpoints"
+    REQUIRES = ("scipy",)
+    STYLES = {"OUTPUT": "breakpoints"}
+
+    def definitions(self):
+        return [
+            p.vector("CORRIDORS", "Corridors", p.LINE),
+            p.vector("ROADS", "Roads, railways or canals (lines or polygons)", [p.LINE, p.POLYGON]),
+            p.field("ROAD_CLASS_FIELD", "Roads: field of the class", "ROADS"),
+            p.text("ROAD_CLASSES", "Roads: classes that count (comma list; empty: all)"),
+            p.field("ROAD_NAME_FIELD", "Roads: field of the name", "ROADS"),
+            p.number("TOLERANCE", "Crossings of one road closer than this are one (m)", TOLERANCE_M, 0),
+            p.advanced(p.table("MEASURE_TABLE", "Measures by road class (word, measure)")),
+            p.vector_output("OUTPUT", "Breakpoints", p.POINT),
+            p.number_output("N_BREAKPOINTS", "Number of breakpoints"),
+            p.number_output("N_IMPORTANT", "Number of breakpoints on important corridors"),
+        ]
+
+    def execute(self, job):
+        corridors = job.features("CORRIDORS")
+        found = breakpoints(corridors, job.features("ROADS"), job.field("ROAD_CLASS_FIELD"),
+                            job.text("ROAD_CLASSES").split(","), job.field("ROAD_NAME_FIELD"),
+                            job.number("TOLERANCE"), job.table("MEASURE_TABLE"), job.progress)
+        job.write_features("OUTPUT", BREAKPOINTS, GEOMETRY.Point, corridors.crs,
+                           zip(found.geometries, found.attributes))
+        job.result("N_BREAKPOINTS", len(found))
+        job.result("N_IMPORTANT", found.values("class").count("important"))
