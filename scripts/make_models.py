@@ -112,9 +112,9 @@ def common_numbers(model):
     model.add_input(p.choice("PAIRS", "Corridors: pairs of sources", ["all", "neighbours"]))
 
 
-def sources_steps(model, services, names):
+def sources_steps(model, services, names, **more):
     model.add_step("importance", "econet:serviceimportance", "2 Importance of the services", {
-        "SERVICES": services, "SERVICE_NAMES": names, "GRID_SIZE": given("GRID_SIZE")},
+        "SERVICES": services, "SERVICE_NAMES": names, "GRID_SIZE": given("GRID_SIZE"), **more},
         {"importance": ("OUTPUT_IMPORTANCE", "Importance"),
          "importance_classes": ("OUTPUT_CLASSES", "Importance classes"),
          "importance_grid": ("OUTPUT_GRID", "Importance grid"),
@@ -211,7 +211,7 @@ def ecological_network():
         "BIOPHYSICAL_TABLE": given("BIOPHYSICAL_TABLE"), "PRESET": given("PRESET")},
         {"water_yield": ("OUTPUT_YIELD", "Water yield")})
     sources_steps(model, [step("habitat", "OUTPUT_QUALITY"), step("water", "OUTPUT_YIELD"), step("carbon")],
-                  "habitat_quality,water_yield,carbon_storage")
+                  "habitat_quality,water_yield,carbon_storage", LAND_COVER=step("land_cover"))
     model.add_step("resistance", "econet:resistancesurface", "3 Resistance", {
         "DEM": given("DEM"), "LAND_COVER": step("land_cover"), "NDVI": given("NDVI"), "WATER": given("WATER"),
         "MOTORWAYS": given("MOTORWAYS"), "HIGHWAYS": given("HIGHWAYS"), "NIGHT_LIGHT": given("NIGHT_LIGHT"),
