@@ -134,9 +134,10 @@ def breakpoints(corridors, roads, class_field="", classes=(), name_field="", tol
 # roads -------------------------------------------------------------------------------------------
 
 def _text(value):
-    """A word of a field; None for NULL and blanks."""
-    text = as_id(value)
-    return None if text is None else str(text)
+    """A word of a field (1 for 1.0); None for NULL and blanks."""
+    if not isinstance(value, str):
+        value = as_id(value)
+    return None if value is None else str(value).strip() or None
 
 
 def _chosen(roads, class_field, classes, name_field, progress):
@@ -198,7 +199,7 @@ def _roads(roads, lines, polygons, class_field, name_field, progress):
     result = list(named.items())
     is_unnamed = np.zeros(len(roads), dtype=bool)
     is_unnamed[unnamed] = True
-    kinds = np.array([_text(a.get(class_field)) or "" for a in roads.attributes] if class_field else [""] * len(roads))
+    kinds = np.array([(_text(a.get(class_field)) or "").lower() for a in roads.attributes] if class_field else [""] * len(roads))
     _, kinds = np.unique(kinds, return_inverse=True)
     one, two = [], []
     for numbers, share in ((lines[is_unnamed[lines]], (0, 0.5)), (polygons[is_unnamed[polygons]], (0.5, 1))):

@@ -159,6 +159,16 @@ def test_unnamed_lines_that_touch_are_one_road():
     assert len(run(up, classes, class_field="", name_field="")) == 1, "without a class all touching lines are one"
 
 
+def test_names_and_classes_as_layers_write_them():
+    close = corridors([(0, -50), (0, 50)])
+    numbers = roads((EAST, "07", 1.0), ([(-500, 20), (500, 20)], "7", 1.0))
+    found = run(close, numbers, classes=["1"])
+    assert sorted((row["road"], row["road_class"]) for _, row in found) == [("07", "1"), ("7", "1")]
+    mixed = roads(([(-900, 0), (0, 0)], None, "Primary"), ([(0, 0), (900, 0)], "", "primary"))
+    [(_, row)] = run(corridors([(-20, -50), (-20, 50)], [(20, -50), (20, 50)]), mixed)
+    assert row["road_class"] == "Primary" and "culvert" in row["measure"]
+
+
 def test_far_crossings_of_one_named_road_stay_apart():
     split = roads(([(-900, 0), (0, 0)], "a", "b"), ([(0, 0), (900, 0)], "a", "b"))
     found = run(corridors([(-700, -9), (-700, 9)], [(700, -9), (700, 9)]), split)
