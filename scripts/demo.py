@@ -20,19 +20,21 @@ from load_econet import ROOT, load_econet
 
 load_econet()
 
+from qgis.analysis import QgsNativeAlgorithms  # noqa: E402
 from qgis.core import (  # noqa: E402
-    QgsApplication, QgsBookmark, QgsCoordinateReferenceSystem, QgsCoordinateTransform, QgsFillSymbol,
+    NULL, QgsApplication, QgsBookmark, QgsCoordinateReferenceSystem, QgsCoordinateTransform, QgsFillSymbol,
     QgsHillshadeRenderer, QgsLayoutExporter, QgsLayoutItemLabel, QgsLayoutItemLegend,
     QgsLayoutItemMap, QgsLayoutItemScaleBar, QgsLayoutPoint, QgsLayoutSize, QgsLegendStyle,
-    QgsLineSymbol, QgsMapLayerLegendUtils, QgsPrintLayout, QgsProcessingModelAlgorithm, QgsProject,
-    QgsRasterLayer, QgsRectangle, QgsReferencedRectangle, QgsSingleSymbolRenderer, QgsUnitTypes,
-    QgsVectorLayer, QgsWkbTypes)
+    QgsLineSymbol, QgsMapLayerLegendUtils, QgsPrintLayout, QgsProject, QgsRasterLayer, QgsRectangle,
+    QgsReferencedRectangle, QgsSingleSymbolRenderer, QgsTextFormat, QgsUnitTypes, QgsVectorLayer,
+    QgsWkbTypes)
 from qgis.PyQt.QtCore import Qt  # noqa: E402
 from qgis.PyQt.QtGui import QColor, QFont  # noqa: E402
 
 from econet.algorithms import styling  # noqa: E402
 from econet.algorithms.base import GROUPS  # noqa: E402
-from econet.algorithms.provider import MODELS, algorithm_classes  # noqa: E402
+from econet.algorithms.provider import algorithm_classes  # noqa: E402
+from econet.plugin import EcoNetPlugin  # noqa: E402
 
 OUTPUT = ROOT / "demo-output"
 DPI = 110
@@ -89,6 +91,9 @@ STUDIES = [
             "MOTORWAYS": city_layer("motorways"),
             "HIGHWAYS": city_layer("highways"),
             "MINES": city_layer("mines"),
+            "MINERAL_FIELD": "mineral",
+            "METHOD_FIELD": "method",
+            "STATE_FIELD": "state",
             "AREA_OF_LANDSCAPE": 1080,
         },
         CITY / "dem.tif",
@@ -136,8 +141,29 @@ STAGES = {
 SHOWN = {("selectsources", "OUTPUT"), ("gravitymodel", "OUTPUT"), ("breakpoints", "OUTPUT"),
          ("fracturesurfaces", "OUTPUT")}
 
+# Sources lie on the classes they come from, in the same colours.
+FAINT = {("serviceimportance", "OUTPUT_CLASSES"): 0.45}
+
 
 # the models --------------------------------------------------------------------------------------
+
+# QGIS does not keep a plugin's Python half alive.
+_ALIVE = []
+
+
+def register_plugin():
+    """Make the plugin's algorithms and models known in this process, as QGIS does.
+
+    A model knows its outputs only where the algorithms of its steps are registered.
+    """
+    registry = QgsApplication.processingRegistry()
+    if registry.providerById("native") is None:
+        registry.addProvider(QgsNativeAlgorithms(registry))
+    if registry.providerById("econet") is None:
+        plugin = EcoNetPlugin(None)
+        plugin.initProcessing()
+        _ALIVE.append(plugin)
+
 
 @dataclass
 class Output:
@@ -158,10 +184,9 @@ EXTENSIONS = {"rasterDestination": "tif", "sink": "gpkg", "vectorDestination": "
 
 def model_outputs(study):
     """Every layer and report of a study's model, with the group and style of the step that makes it."""
-    model = QgsProcessingModelAlgorithm()
-    path = MODELS / f"{study.model}.model3"
-    if not model.fromFile(str(path)):
-        sys.exit(f"The model {path} cannot be read.")
+    model = QgsApplication.processingRegistry().createAlgorithmById(f"econet:{study.model}")
+    if model is None:
+        sys.exit(f"The plugin has no model econet:{study.model}.")
     classes = {item.ID: item for item in algorithm_classes()}
     outputs = []
     for definition in model.destinationParameterDefinitions():
@@ -182,11 +207,10 @@ def model_outputs(study):
 
 @dataclass
 class Run:
-    """What a run of a model told: numbers and texts by key, seconds by step, and all lines."""
+    """What a run of a model told: numbers and texts by key, seconds by step and in all."""
 
     results: dict
     steps: list
-    lines: list
     seconds: float
 
 
@@ -214,7 +238,7 @@ def run_model(study, outputs):
     if process.returncode:
         print("\n".join(lines[-30:]), file=sys.stderr)
         sys.exit(f"econet:{study.model} failed; the whole log is {study.folder / 'log.txt'}")
-    return Run(results_of(lines), steps_of(lines), lines, time.monotonic() - started)
+    return Run(results_of(lines), steps_of(lines), time.monotonic() - started)
 
 
 def results_of(lines):
@@ -297,6 +321,7 @@ def add_study(project, study, outputs):
         for output in shown:
             layer = load(output.path, output.title, output.style)
             layers[output.algorithm, output.child_output] = layer
+            layer.setOpacity(FAINT.get((output.algorithm, output.child_output), 1))
             add(group, layer, (output.algorithm, output.child_output) in SHOWN)
     group = top.addGroup("Inputs")
     for title, (path, style) in study.context.items():
@@ -362,6 +387,7 @@ def add_map(project, study, layers, stage):
     legend = QgsLayoutItemLegend(layout)
     legend.setLinkedMap(item)
     legend.setAutoUpdateModel(False)
+    legend.setLegendFilterByMapEnabled(True)
     root = legend.model().rootGroup()
     root.clear()
     for layer in shown:
@@ -381,7 +407,10 @@ def add_map(project, study, layers, stage):
     bar.setUnitsPerSegment(5 if extent.width() > 20000 else 1)
     bar.setNumberOfSegments(2)
     bar.setNumberOfSegmentsLeft(0)
-    bar.setFont(QFont("DejaVu Sans", 8))
+    small = QgsTextFormat()
+    small.setFont(QFont("DejaVu Sans"))
+    small.setSize(8)
+    bar.setTextFormat(small)
     place(bar, 225, 176, 60, 12)
     text(study.note, 7, 8, 197, 280, 10)
     project.layoutManager().addLayout(layout)
@@ -415,34 +444,39 @@ def export(layout, path):
 # what is told ------------------------------------------------------------------------------------
 
 def result(run, name):
-    """A number or text among a run's results, whatever the child that gave it."""
+    """A number or text among a run's results, whatever the child that gave it; decimals cut to four digits."""
     for key, value in run.results.items():
         if key.split(":")[-1] == name:
-            return value
+            return re.sub(r"\d+\.\d+(e-?\d+)?", lambda found: f"{float(found.group()):.4g}", value)
     return "-"
 
 
 def summary(layers, run):
     """The rows of the printed table: label to text."""
-    def features(algorithm):
-        layer = layers.get((algorithm, "OUTPUT"))
-        return list(layer.getFeatures()) if layer is not None else None
+    def features(algorithm, output="OUTPUT"):
+        layer = layers.get((algorithm, output))
+        return list(layer.getFeatures()) if layer is not None else []
 
-    rows = {}
-    sources, corridors = features("selectsources"), features("gravitymodel")
-    rows["sources"] = str(len(sources))
-    rows["corridors"] = str(len(corridors))
-    kept = [feature for feature in corridors if not feature["redundant"]]
-    rows["important"] = str(sum(feature["class"] == "important" for feature in kept))
-    rows["redundant"] = str(len(corridors) - len(kept))
+    pairs = count_pairs(features("gravitymodel", "OUTPUT_MATRIX"))
+    kept = [feature for feature in features("gravitymodel") if not feature["redundant"]]
     points = features("breakpoints")
-    rows["breakpoints (on important)"] = (
-        f"{len(points)} ({sum(point['class'] == 'important' for point in points)})")
-    surfaces = features("fracturesurfaces")
-    rows["fracture surfaces"] = "-" if surfaces is None else str(len(surfaces))
-    for label, name in (("KMO", "kmo"), ("weights", "weights"), ("PC", "pc")):
-        rows[label] = result(run, name)
-    return rows
+    surfaces = len(features("fracturesurfaces")) if ("fracturesurfaces", "OUTPUT") in layers else "-"
+    return {
+        "sources": str(len(features("selectsources"))),
+        "corridors": str(pairs),
+        "important": str(sum(feature["class"] == "important" for feature in kept)),
+        "redundant": str(pairs - len(kept)),
+        "breakpoints (on important)":
+            f"{len(points)} ({sum(point['class'] == 'important' for point in points)})",
+        "fracture surfaces": str(surfaces),
+        "KMO": result(run, "kmo"), "weights": result(run, "weights"), "PC": result(run, "pc")}
+
+
+def count_pairs(matrix):
+    """Pairs that a corridor joins, redundant ones too: the cells above the gravity matrix's diagonal."""
+    first = len(matrix[0].attributes()) - len(matrix) if matrix else 0
+    return sum(value is not None and value != NULL
+               for row, feature in enumerate(matrix) for value in feature.attributes()[first + row + 1:])
 
 
 def table(told):
@@ -451,7 +485,8 @@ def table(told):
     lines = [["", *(study.title for study in told_studies(told))]]
     for label in labels:
         lines.append([label, *(rows.get(label, "-") for rows, _ in told.values())])
-    steps = list(dict.fromkeys(name for _, run in told.values() for name, _ in run.steps))
+    # Their names start with the number of their group; models run them in an order of their own.
+    steps = sorted({name for _, run in told.values() for name, _ in run.steps})
     for step in steps:
         cells = []
         for _, run in told.values():
@@ -533,6 +568,7 @@ def main(names):
     studies = [study for study in STUDIES if not names or study.name in names]
     application = QgsApplication([], False)
     application.initQgis()
+    register_plugin()
     clear(studies)
     (OUTPUT / "maps").mkdir(parents=True)
     project = QgsProject.instance()

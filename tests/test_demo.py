@@ -2,7 +2,7 @@
 
 import demo
 import pytest
-from qgis.core import QgsProcessingModelAlgorithm
+from qgis.core import QgsApplication
 
 from econet.core import vector
 from econet.core.raster import RasterSource, open_template, read_classes
@@ -24,15 +24,20 @@ sources:sources:\t/tmp/a b/sources.gpkg
 """.splitlines()
 
 
+def test_decimals_of_results_are_cut_to_four_digits():
+    run = demo.Run({"a:kmo": "0.51359", "a:weights": "x=0.432354, y=0.135593", "b:pc": "1.7853956e-05"}, [], 1.0)
+    assert [demo.result(run, name) for name in ("kmo", "weights", "pc", "none")] == [
+        "0.5136", "x=0.4324, y=0.1356", "1.785e-05", "-"]
+
+
 @pytest.fixture(params=demo.STUDIES, ids=lambda study: study.name)
 def study(request):
     return request.param
 
 
-def model_of(study):
-    model = QgsProcessingModelAlgorithm()
-    assert model.fromFile(str(demo.MODELS / f"{study.model}.model3"))
-    return model
+@pytest.fixture(autouse=True)
+def plugin(qgis_app):
+    demo.register_plugin()
 
 
 def test_steps_and_results_are_read_from_the_log_of_qgis_process():
@@ -42,7 +47,8 @@ def test_steps_and_results_are_read_from_the_log_of_qgis_process():
 
 
 def test_every_parameter_of_a_study_is_one_of_its_model(study):
-    known = {definition.name() for definition in model_of(study).parameterDefinitions()}
+    model = QgsApplication.processingRegistry().createAlgorithmById(f"econet:{study.model}")
+    known = {definition.name() for definition in model.parameterDefinitions()}
     assert set(study.parameters) <= known
 
 
