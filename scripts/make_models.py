@@ -137,7 +137,9 @@ def sources_steps(model, services, names, **more):
 def corridors_steps(model):
     model.add_step("corridors", "econet:corridors", "4 Corridors between all sources", {
         "RESISTANCE": step("resistance"), "SOURCES": step("sources"),
-        "PATH_ENDS": given("PATH_ENDS"), "PAIRS": given("PAIRS")})
+        "PATH_ENDS": given("PATH_ENDS"), "PAIRS": given("PAIRS")},
+        {"all_corridors": ("OUTPUT", "All corridors, redundant ones too"),
+         "n_corridors": ("N_CORRIDORS", "Number of corridors")})
     model.add_step("gravity", "econet:gravitymodel", "4 Important and general corridors", {
         "CORRIDORS": step("corridors"), "SOURCES": step("sources"), "RESISTANCE": step("resistance"),
         "FORM": given("GRAVITY_FORM"), "THRESHOLD_RULE": given("THRESHOLD_RULE")},

@@ -36,7 +36,8 @@ def study(request):
 
 
 @pytest.fixture(autouse=True)
-def plugin(qgis_app):
+def plugin(provider):
+    """demo.register_plugin() finds the provider that all tests share."""
     demo.register_plugin()
 
 
