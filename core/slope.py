@@ -4,6 +4,7 @@ import numpy as np
 
 from .progress import SILENT
 
+STRAIGHT, AS_INVEST = EDGES = ("straight", "as InVEST")
 _BLOCK_CELLS = 1 << 16
 
 
@@ -29,21 +30,57 @@ def slope_degrees(elevation_m, template, progress=SILENT):
     -----
     4 bytes per cell beyond the input; works block by block.
     """
-    rows, cols = template.shape
     slope = np.empty(template.shape, dtype=np.float32)
+    for rows, east_rise, south_rise in _rises(elevation_m, template, STRAIGHT, progress):
+        slope[rows] = np.degrees(np.arctan(np.sqrt(east_rise ** 2 + south_rise ** 2)))
+    return slope
+
+
+def rises(elevation_m, template, edges=STRAIGHT, progress=SILENT):
+    """Rise per metre towards east and towards south.
+
+    Parameters
+    ----------
+    elevation_m, template
+        As for `slope_degrees`.
+    edges : str
+        ``straight``: where a neighbour is missing the surface is continued as `slope_degrees` says.
+        ``as InVEST``: each of the three differences is taken over the cells that are there, with half
+        the weight where one is missing (pygeoprocessing's calculate_slope).
+
+    Returns
+    -------
+    east_rise, south_rise : float32 ndarray
+        NaN where the elevation is NaN.
+
+    Notes
+    -----
+    8 bytes per cell beyond the input.
+    """
+    east, south = (np.empty(template.shape, dtype=np.float32) for _ in range(2))
+    for rows, east_rise, south_rise in _rises(elevation_m, template, edges, progress):
+        east[rows], south[rows] = east_rise, south_rise
+    return east, south
+
+
+def _rises(elevation_m, template, edges, progress):
+    rows, cols = template.shape
     step = max(1, _BLOCK_CELLS // cols)
     for start in range(0, rows, step):
         progress(start / rows)
         stop = min(rows, start + step)
         block = np.asarray(elevation_m[max(0, start - 1):stop + 1], dtype=np.float64)
+        if edges == AS_INVEST:
+            block = np.pad(block, ((start == 0, stop == rows), (1, 1)), constant_values=np.nan)
+            yield (slice(start, stop), *_rises_of_those_there(block, template))
+            continue
         if start == 0:
             block = np.vstack([_beyond(block[0], block[1] if rows > 1 else block[0]), block])
         if stop == rows:
             block = np.vstack([block, _beyond(block[-1], block[-2] if rows > 1 else block[-1])])
         west = _beyond(block[:, 0], block[:, min(1, cols - 1)])
         east = _beyond(block[:, -1], block[:, max(-2, -cols)])
-        slope[start:stop] = _horn(np.hstack([west.T, block, east.T]), template)
-    return slope
+        yield (slice(start, stop), *_horn(np.hstack([west.T, block, east.T]), template))
 
 
 def _beyond(edge, inner):
@@ -52,17 +89,45 @@ def _beyond(edge, inner):
 
 
 def _horn(block, template):
-    """Slope of a block that carries one more row and column on every side."""
-    rows, cols = block.shape[0] - 2, block.shape[1] - 2
-    a, b, c, d, centre, f, g, h, i = around = [
-        block[r:r + rows, k:k + cols] for r in range(3) for k in range(3)]
+    """Rises of a block that carries one more row and column on every side."""
+    a, b, c, d, centre, f, g, h, i = around = _around(block)
     if np.isnan(block).any():
         a, b, c, d, _, f, g, h, i = (_filled(around[k], around[8 - k], centre) for k in range(9))
     east_rise = ((c + 2 * f + i) - (a + 2 * d + g)) / (8 * template.cell_width)
     south_rise = ((g + 2 * h + i) - (a + 2 * b + c)) / (8 * template.cell_height)
-    slope = np.degrees(np.arctan(np.sqrt(east_rise ** 2 + south_rise ** 2)))
-    slope[np.isnan(centre)] = np.nan
-    return slope
+    east_rise[np.isnan(centre)] = np.nan
+    return east_rise, south_rise
+
+
+def _around(block):
+    rows, cols = block.shape[0] - 2, block.shape[1] - 2
+    return [block[r:r + rows, k:k + cols] for r in range(3) for k in range(3)]
+
+
+def _rises_of_those_there(block, template):
+    """As `_horn`, each difference over the cells that are there."""
+    a, b, c, d, centre, f, g, h, i = _around(block)
+    rises_of = []
+    for lines, size in ((((a, b, c), (d, centre, f), (g, h, i)), template.cell_width),
+                        (((a, d, g), (b, centre, h), (c, f, i)), template.cell_height)):
+        total = weights = 0
+        for line, weight in zip(lines, (1, 2, 1)):
+            difference, known = _difference(*line, centre)
+            total, weights = total + weight * difference, weights + weight * known
+        rises_of.append(total / (np.maximum(weights, 1) * size))
+    rises_of[0][np.isnan(centre)] = np.nan
+    return rises_of
+
+
+def _difference(first, middle, last, centre):
+    """Last minus first of three cells in line, and the number of steps it spans: 2, 1 or 0."""
+    has_first, has_middle, has_last = ~np.isnan(first), ~np.isnan(middle), ~np.isnan(last)
+    # towards the centre the step is a diagonal, and counted as such
+    difference = np.select(
+        [has_first & has_last, has_first & has_middle, has_middle & has_last, has_first, has_last],
+        [last - first, middle - first, last - middle,
+         (centre - first) * np.sqrt(2), (last - centre) * np.sqrt(2)], 0.0)
+    return difference, np.where(has_first & has_last, 2, has_first | has_last)
 
 
 def _filled(neighbour, opposite, centre):
