@@ -142,7 +142,7 @@ def corridors_steps(model):
          "n_corridors": ("N_CORRIDORS", "Number of corridors")})
     model.add_step("gravity", "econet:gravitymodel", "4 Important and general corridors", {
         "CORRIDORS": step("corridors"), "SOURCES": step("sources"), "RESISTANCE": step("resistance"),
-        "FORM": given("GRAVITY_FORM"), "THRESHOLD_RULE": given("THRESHOLD_RULE")},
+        "FORM": given("GRAVITY_FORM"), "AREA_UNIT": given("AREA_UNIT"), "THRESHOLD_RULE": given("THRESHOLD_RULE")},
         {"corridors": ("OUTPUT", "Corridors"), "gravity_matrix": ("OUTPUT_MATRIX", "Gravity matrix"),
          "gravity_report": ("OUTPUT_REPORT", "Gravity report"),
          "threshold": ("THRESHOLD_VALUE", "Gravity threshold")})
@@ -150,6 +150,7 @@ def corridors_steps(model):
 
 def gravity_inputs(model):
     for key, name, label in (("FORM", "GRAVITY_FORM", "Gravity: form"),
+                             ("AREA_UNIT", "AREA_UNIT", "Gravity: unit of the sources' areas"),
                              ("THRESHOLD_RULE", "THRESHOLD_RULE", "Gravity: important above")):
         definition = QgsApplication.processingRegistry().algorithmById(
             "econet:gravitymodel").parameterDefinition(key)

@@ -15,7 +15,8 @@ from qgis.core import QgsApplication, QgsProcessingModelAlgorithm
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = ROOT / "algorithms" / "models"
-SMALL = {"AREA_BANDS": "0.1,0.2,0.4", "GRID_SIZE": 600, "GRAVITY_FORM": 0, "AREA_OF_LANDSCAPE": 36}
+SMALL = {"AREA_BANDS": "0.1,0.2,0.4", "GRID_SIZE": 600, "AREA_UNIT": 1,  # hectares: sources below 1 km2 have no ln S above 0
+          "AREA_OF_LANDSCAPE": 36}
 
 
 def load(path):
