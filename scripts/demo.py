@@ -22,7 +22,7 @@ load_econet()
 
 from qgis.analysis import QgsNativeAlgorithms  # noqa: E402
 from qgis.core import (  # noqa: E402
-    NULL, QgsApplication, QgsBookmark, QgsCoordinateReferenceSystem, QgsCoordinateTransform, QgsFillSymbol,
+    QgsApplication, QgsBookmark, QgsCoordinateReferenceSystem, QgsCoordinateTransform, QgsFillSymbol,
     QgsHillshadeRenderer, QgsLayoutExporter, QgsLayoutItemLabel, QgsLayoutItemLegend,
     QgsLayoutItemMap, QgsLayoutItemScaleBar, QgsLayoutPoint, QgsLayoutSize, QgsLegendStyle,
     QgsLineSymbol, QgsMapLayerLegendUtils, QgsPrintLayout, QgsProject, QgsRasterLayer, QgsRectangle,
@@ -453,30 +453,23 @@ def result(run, name):
 
 def summary(layers, run):
     """The rows of the printed table: label to text."""
-    def features(algorithm, output="OUTPUT"):
-        layer = layers.get((algorithm, output))
+    def features(algorithm):
+        layer = layers.get((algorithm, "OUTPUT"))
         return list(layer.getFeatures()) if layer is not None else []
 
-    pairs = count_pairs(features("gravitymodel", "OUTPUT_MATRIX"))
+    corridors = features("corridors")
     kept = [feature for feature in features("gravitymodel") if not feature["redundant"]]
     points = features("breakpoints")
     surfaces = len(features("fracturesurfaces")) if ("fracturesurfaces", "OUTPUT") in layers else "-"
     return {
         "sources": str(len(features("selectsources"))),
-        "corridors": str(pairs),
+        "corridors": str(len(corridors)),
         "important": str(sum(feature["class"] == "important" for feature in kept)),
-        "redundant": str(pairs - len(kept)),
+        "redundant": str(sum(feature["redundant"] for feature in corridors)),
         "breakpoints (on important)":
             f"{len(points)} ({sum(point['class'] == 'important' for point in points)})",
         "fracture surfaces": str(surfaces),
         "KMO": result(run, "kmo"), "weights": result(run, "weights"), "PC": result(run, "pc")}
-
-
-def count_pairs(matrix):
-    """Pairs that a corridor joins, redundant ones too: the cells above the gravity matrix's diagonal."""
-    first = len(matrix[0].attributes()) - len(matrix) if matrix else 0
-    return sum(value is not None and value != NULL
-               for row, feature in enumerate(matrix) for value in feature.attributes()[first + row + 1:])
 
 
 def table(told):
