@@ -125,7 +125,7 @@ def _inside(outline, shape, cell_m=CELL_M):
     for (xa, ya), (xb, yb) in zip(local[:-1], local[1:]):
         if ya != yb:
             inside ^= ((ya > y) != (yb > y)) & (x < xa + (y - ya) * (xb - xa) / (yb - ya))
-    reach = float(max(x1 - x0, y1 - y0))
+    reach = .5 * float(min(x1 - x0, y1 - y0)) + cell_m  # no point inside is farther from the edge
     depth = np.where(inside, _distance_to(_segments([local]), inside.shape, cell_m, reach), 0).astype(np.float32)
     return slice(r0, r1), slice(c0, c1), depth
 
@@ -466,6 +466,7 @@ class _Land:
 
     height: _Surface      # m
     floor: _Surface       # height of the valley floor there, m
+    to_river: _Surface    # m
     valley: _Surface      # 1 on the floor of a tributary's valley .. 0 on its slopes
     saddle: _Surface      # the same for side valleys
     hollow: _Surface      # the same for the small valleys that the erosion made
@@ -523,8 +524,7 @@ def _make_land(plan):
     saddle = 1 - _ramp(to_saddle, .13 * narrow, .13 * narrow + km(.18))
     hollow = _smooth(np.where(fixed, 0, _ramp(area, .5, 2.2)), 1)
     surface = lambda values: _Surface(values, step)  # noqa: E731
-    return _Land(surface(floor + rise), surface(floor), surface(valley), surface(saddle), surface(hollow),
-                 surface(mountain))
+    return _Land(*map(surface, (floor + rise, floor, to_river, valley, saddle, hollow, mountain)))
 
 
 def _make_dem(plan, land):
@@ -649,9 +649,9 @@ def _make_cover(plan, land, dem, lakes):
     for row in range(0, plan.rows, _BLOCK_ROWS):
         stop = min(row + _BLOCK_ROWS, plan.rows)
         band = slice(row, stop)
-        floor, valley, saddle, hollow, mountain = (
+        floor, to_river, valley, saddle, hollow, mountain = (
             s.band(row, stop, plan.cols)
-            for s in (land.floor, land.valley, land.saddle, land.hollow, land.mountain))
+            for s in (land.floor, land.to_river, land.valley, land.saddle, land.hollow, land.mountain))
         woods, clear, specks, grains = (n.band(row, stop, plan.cols) for n in (wood, clearing, speck, grain))
         slope, above = _rise_per_metre(dem, row, stop), dem[band] - floor
         parcel = _parcels(row, stop, plan.cols, table, along, across)
@@ -670,8 +670,8 @@ def _make_cover(plan, land, dem, lakes):
         code[tame & (woods + .7 * clear > 1.05) & (mountain < .4)] = FOREST      # woodlots of the plain
         code[tame & (clear + specks > 1.55)] = SHRUB
         near, stream, paved = (_distance_to(lines, code.shape, CELL_M, reach, row) for lines, reach in (
-            (rivers, km(.8)), (streams, CELL_M), (roads, CELL_M)))
-        code[(near < km(.8)) & (above < 12) & (woods * .6 + clear + .4 * specks > 1.0)] = WETLAND
+            (rivers, river_half + CELL_M), (streams, CELL_M), (roads, CELL_M)))
+        code[(to_river < km(.8)) & (above < 12) & (woods * .6 + clear + .4 * specks > 1.0)] = WETLAND
         built = settled[band].astype(np.float32) / 255
         code[(built > 0) & (built + .12 * specks + .16 * grains > .12)] = IMPERVIOUS
         town = built > .6
