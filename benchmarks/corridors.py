@@ -14,7 +14,7 @@ import numpy as np
 from econet.core import accel
 from econet.core.corridors.least_cost_paths import corridors, source_ids
 from econet.core.cost_distance import CostGrid, floods, trace
-from landscape import given, synthetic
+from landscape import given, mining_city, synthetic
 
 SCIPY = """
 import sys, time
@@ -48,18 +48,21 @@ print(took)
 
 def add_options(parser):
     group = parser.add_argument_group("corridors")
-    group.add_argument("--resistance", help="resistance raster of a study (else a synthetic city)")
+    group.add_argument("--resistance", help="resistance raster of a study")
     group.add_argument("--sources", help="its sources: file or file|layername=name")
-    group.add_argument("--rows", type=int, default=1000)
-    group.add_argument("--cols", type=int, default=1200)
+    group.add_argument("--synthetic", nargs=2, type=int, metavar=("ROWS", "COLS"),
+                       help="made-up arrays of this size; without it and a study, the mining city as "
+                            "scripts/demo leaves it, or made-up arrays of its size where there is none")
 
 
 def main(options):
     from run import in_turns, table, versions
     if options.resistance:
         resistance, sources = given(options.resistance, options.sources)
+    elif options.synthetic:
+        resistance, sources = synthetic(*options.synthetic)
     else:
-        resistance, sources = synthetic(options.rows, options.cols)
+        resistance, sources = mining_city() or synthetic()
     ids = source_ids(sources)
     grid = CostGrid(resistance)
     points = source_points(resistance, sources, ids)

@@ -1,5 +1,7 @@
 """A resistance surface and sources to measure on: a study's own, or arrays made here."""
 
+from pathlib import Path
+
 import numpy as np
 from econet.core import vector
 from econet.core.crs import spatial_reference
@@ -33,6 +35,16 @@ def synthetic(rows=1000, cols=1200, count=21, seed=1):
     sources = vector.Features("synthetic sources", crs, list(polygons.values()),
                               [{"source_id": label} for label in polygons], ["source_id"])
     return Grid(values, template, float("nan"), "synthetic"), sources
+
+
+def mining_city():
+    """Resistance and sources of the shipped mining city where ``scripts/demo`` has made them, else None."""
+    folder = Path(__file__).resolve().parent.parent / "demo-output" / "mining_city"
+    if not (folder / "sources.gpkg").exists():
+        return None
+    resistance, sources = given(str(folder / "resistance.tif"), str(folder / "sources.gpkg"))
+    resistance.name = "mining city"
+    return resistance, sources
 
 
 def given(resistance, sources):
