@@ -12,7 +12,7 @@ without its SIMD code): random numbers come from numpy's frozen ``RandomState``,
 + - * / and square roots alone, which IEEE 754 rounds in one way, and the few sines, powers and
 exponentials are rounded before use.
 
-Memory: 9 bytes per cell held at the end, about 20 at the peak. Inside the module x runs east
+Memory: 9 bytes per cell held at the end, 15 at the peak (10,000 x 10,000). Inside the module x runs east
 and y runs south from the north-west corner, in metres; map coordinates appear when features
 and grids are made.
 """
