@@ -31,13 +31,13 @@ def slope_degrees(elevation_m, template, progress=SILENT):
     4 bytes per cell beyond the input; works block by block.
     """
     slope = np.empty(template.shape, dtype=np.float32)
-    for rows, east_rise, south_rise in _rises(elevation_m, template, STRAIGHT, progress):
+    for rows, east_rise, south_rise in rises(elevation_m, template, progress=progress):
         slope[rows] = np.degrees(np.arctan(np.sqrt(east_rise ** 2 + south_rise ** 2)))
     return slope
 
 
 def rises(elevation_m, template, edges=STRAIGHT, progress=SILENT):
-    """Rise per metre towards east and towards south.
+    """Rise per metre towards east and towards south, block by block.
 
     Parameters
     ----------
@@ -48,22 +48,12 @@ def rises(elevation_m, template, edges=STRAIGHT, progress=SILENT):
         ``as InVEST``: each of the three differences is taken over the cells that are there, with half
         the weight where one is missing (pygeoprocessing's calculate_slope).
 
-    Returns
-    -------
-    east_rise, south_rise : float32 ndarray
-        NaN where the elevation is NaN.
-
-    Notes
-    -----
-    8 bytes per cell beyond the input.
+    Yields
+    ------
+    rows : slice
+    east_rise, south_rise : float64 ndarray
+        Of those rows; NaN where the elevation is NaN.
     """
-    east, south = (np.empty(template.shape, dtype=np.float32) for _ in range(2))
-    for rows, east_rise, south_rise in _rises(elevation_m, template, edges, progress):
-        east[rows], south[rows] = east_rise, south_rise
-    return east, south
-
-
-def _rises(elevation_m, template, edges, progress):
     rows, cols = template.shape
     step = max(1, _BLOCK_CELLS // cols)
     for start in range(0, rows, step):
@@ -95,7 +85,7 @@ def _horn(block, template):
         a, b, c, d, _, f, g, h, i = (_filled(around[k], around[8 - k], centre) for k in range(9))
     east_rise = ((c + 2 * f + i) - (a + 2 * d + g)) / (8 * template.cell_width)
     south_rise = ((g + 2 * h + i) - (a + 2 * b + c)) / (8 * template.cell_height)
-    east_rise[np.isnan(centre)] = np.nan
+    east_rise[np.isnan(centre)] = south_rise[np.isnan(centre)] = np.nan
     return east_rise, south_rise
 
 
@@ -115,7 +105,8 @@ def _rises_of_those_there(block, template):
             difference, known = _difference(*line, centre)
             total, weights = total + weight * difference, weights + weight * known
         rises_of.append(total / (np.maximum(weights, 1) * size))
-    rises_of[0][np.isnan(centre)] = np.nan
+    for rise in rises_of:
+        rise[np.isnan(centre)] = np.nan
     return rises_of
 
 

@@ -1,0 +1,463 @@
+"""Sediment retention (Eq 2 of Feng, Bai & Wang 2024; InVEST guide, Sediment Delivery Ratio).
+
+- Soil loss (RUSLE): ``RKLS = R K LS`` on bare ground, ``USLE = R K LS C P`` under its cover.
+- Sediment delivery ratio (Vigiak et al. 2012, J. Hydrol. 450-451: 210-223) from the index of
+  connectivity ``IC = log10(D_up / D_dn)`` (Borselli et al. 2008, Catena 75: 268-277; Cavalli et al. 2013,
+  Geomorphology 188: 31-41): ``SDR = SDR_max / (1 + exp((IC_0 - IC) / k_b))``.
+- Retention index (Eq 2) ``(RKLS - USLE) SDR / SDR_max``; avoided erosion ``RKLS - USLE``; export
+  ``USLE SDR``; avoided export ``(RKLS - USLE) SDR + T`` with T the sediment from upslope that is
+  deposited in a cell.
+
+On streams SDR is 1 (and SDR / SDR_max counts as 1 in Eq 2, its limit towards a stream). Cells that
+drain into a pit without outlet have SDR 0. Ways that leave the map before a stream end at its edge.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from .. import slope, tables, vector
+from ..errors import InputError
+from ..progress import SILENT
+from ..raster import Grid, float_grid
+from . import flow_routing
+from .flow_routing import D8, MFD, ROUTINGS
+from .land_cover import CODE, class_rows, codes_of, row_blocks, values_by_class
+
+DESMET_GOVERS, INVEST_LS = LS_METHODS = ("Desmet-Govers", "InVEST from 3.14 on")
+SLOPE_LENGTH, L_FACTOR = CAPPED = ("slope length in metres", "L factor")
+METRES, PIXELS = IC_LENGTHS = ("metres", "InVEST pixels")
+PER_HECTARE, PER_PIXEL = UNITS = ("t/ha", "t per pixel")
+KEPT, AS_INVEST = MASKINGS = ("values everywhere", "as InVEST")
+VAN_DER_KNIJFF, CAI = COVER_METHODS = ("NDVI, van der Knijff 1999", "cover in %, Cai 2000")
+
+_LOWEST_C, _LOWEST_SLOPE, _HIGHEST_SLOPE = 0.001, 0.005, 1.0
+_FLATTEST_OF_STEEP = 9.0  # per cent
+_M_UPTO, _M = (1.0, 3.5, 5.0, 9.0), (0.2, 0.3, 0.4, 0.5)
+_UNIT_LENGTH_M = 22.13
+_M2_PER_HA = 1e4
+_CAI_FULL_COVER = 78.3
+
+
+@dataclass(frozen=True)
+class Conventions:
+    """What a preset sets; each can be replaced alone.
+
+    Parameters
+    ----------
+    routing : str
+        One of ``ROUTINGS``.
+    flow : str
+        One of `flow_routing.CONVENTIONS`: ties, flats, MFD shares, threshold, slope at the map's edge.
+    ls_method : str
+        One of ``LS_METHODS``.
+    cap : float
+        Upper bound in LS, of what ``capped`` says; infinite: none.
+    capped : str
+        One of ``CAPPED``.
+    ic_length : str
+        Whether D_dn is in ``metres`` or in ``InVEST pixels``.
+    masking : str
+        ``as InVEST``: no value on streams, nor (SDR, IC, exports) where no way leads to a stream, nor
+        (anywhere) where any input has none.
+    unit : str
+        One of ``UNITS``.
+    """
+
+    routing: str = MFD
+    flow: str = flow_routing.RECOMMENDED
+    ls_method: str = DESMET_GOVERS
+    cap: float = 333.0
+    capped: str = SLOPE_LENGTH
+    ic_length: str = METRES
+    masking: str = KEPT
+    unit: str = PER_HECTARE
+
+
+PRESETS = (
+    Conventions(),
+    Conventions(unit=PER_PIXEL),
+    Conventions(MFD, flow_routing.AS_INVEST, INVEST_LS, 122.0, L_FACTOR, PIXELS, AS_INVEST, PER_HECTARE),
+)
+_CHOICES = {"routing": ROUTINGS, "flow": flow_routing.CONVENTIONS, "ls_method": LS_METHODS, "capped": CAPPED,
+            "ic_length": IC_LENGTHS, "masking": MASKINGS, "unit": UNITS}
+
+
+@dataclass
+class SedimentRetention:
+    """Maps per year in the unit chosen, and sums in t a year.
+
+    ``totals``: ``soil_loss`` (USLE), ``export`` (of it, to streams or off the map at once), ``deposition``
+    (on the way, and in pits), ``leaves_map`` (on its way when it passed the edge); soil_loss is the sum
+    of the other three. ``avoided_erosion``, ``avoided_export`` and ``retention`` too.
+    """
+
+    retention: Grid
+    soil_loss: Grid
+    bare_soil_loss: Grid
+    export: Grid
+    avoided_erosion: Grid
+    avoided_export: Grid
+    deposition: Grid
+    sdr: Grid
+    connectivity: Grid
+    ls: Grid
+    accumulation: Grid
+    streams: Grid
+    conventions: Conventions
+    totals: dict
+
+
+def conventions(preset=0, **chosen):
+    """The conventions of a preset, with those that are given and not None in their place.
+
+    Raises
+    ------
+    InputError
+        An unknown preset or choice, or a cap that is not above 0.
+    """
+    if preset not in range(len(PRESETS)):
+        raise InputError(f"PRESET {preset} does not exist: choose 0 (recommended), 1 (as published) or 2 (InVEST 3.20).")
+    taken = {name: value for name, value in chosen.items() if value is not None}
+    for name, value in taken.items():
+        if name in _CHOICES and value not in _CHOICES[name]:
+            raise InputError(f"'{value}' is no choice for {name}: choose one of {', '.join(_CHOICES[name])}.")
+    if not taken.get("cap", 1.0) > 0:
+        raise InputError(f"The cap in LS is {taken['cap']:g}: it must be above 0 (122 to 333 are usual).")
+    return replace(PRESETS[preset], **taken)
+
+
+def default_table():
+    """The shipped cover and practice factors; ours, not the paper's."""
+    return tables.read_csv(Path(__file__).parent / "defaults" / "biophysical.csv", "biophysical.csv (shipped)")
+
+
+def read_table(table=None, with_cover=True):
+    """A biophysical table with ``usle_c`` (unless a raster gives it) and ``usle_p`` checked, as `tables.Table`."""
+    columns = [CODE, tables.Column("usle_c", minimum=0, maximum=1, required=with_cover),
+               tables.Column("usle_p", minimum=0, maximum=1)]
+    parsed = tables.parse(table or default_table(), columns)
+    codes_of(parsed)
+    return parsed
+
+
+def cover_factor(grid, method=VAN_DER_KNIJFF, progress=SILENT):
+    """USLE's cover factor C from a map of vegetation.
+
+    Parameters
+    ----------
+    grid : raster.Grid
+        NDVI, -1 to 1, for ``exp(-2 NDVI / (1 - NDVI))`` (van der Knijff, Jones & Montanarella 1999, EUR
+        19022); or vegetation cover, 0 to 100 %, for ``0.6508 - 0.3436 log10 f`` (Cai et al. 2000,
+        J. Soil Water Conserv. 14(2): 19-24; no cover 1, above 78.3 % 0).
+    method : str
+        One of ``COVER_METHODS``.
+
+    Returns
+    -------
+    raster.Grid
+        float32, 0 to 1; cells that the formula puts outside are set to 0 or 1, and their number logged.
+    """
+    valid = grid.valid
+    low, high, what = (-1, 1, "NDVI") if method == VAN_DER_KNIJFF else (0, 100, "vegetation cover in %")
+    wrong = valid & ((grid.values < low) | (grid.values > high))
+    if wrong.any():
+        raise InputError(f"Raster '{grid.name}' holds {grid.values[wrong].flat[0]:g} on {np.count_nonzero(wrong)} "
+                         f"cell(s), and {what} is {low} to {high}: rescale it, or correct its nodata value.")
+    cover, beyond = np.full(grid.values.shape, np.nan, dtype=np.float32), 0
+    for block in row_blocks(*cover.shape, progress):
+        values = grid.like(grid.values[block], grid.nodata).floats(np.float64)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            if method == VAN_DER_KNIJFF:
+                factor = np.where(values < 1, np.exp(-2 * values / (1 - values)), 0 * values)
+            else:
+                factor = np.where(values > 0, 0.6508 - 0.3436 * np.log10(values), 1 + 0 * values)
+                factor = np.where(values > _CAI_FULL_COVER, 0, factor)
+            beyond += np.count_nonzero((factor < 0) | (factor > 1))
+        cover[block] = np.clip(factor, 0, 1)
+    progress.log(f"Cover factor from '{grid.name}' ({method}): {beyond} cell(s) beyond 0 to 1 were set to its ends.")
+    return float_grid(cover, grid.template, "cover factor")
+
+
+def ls_factor(east_rise, south_rise, accumulation, cell_area_m2, method=DESMET_GOVERS, cap=math.inf,
+              capped=SLOPE_LENGTH):
+    """Slope length and steepness factor.
+
+    Parameters
+    ----------
+    east_rise, south_rise : float ndarray
+        By `slope.rises`.
+    accumulation : float ndarray
+        Cells that flow through each cell, itself among them.
+    cell_area_m2 : float
+        D is its root.
+    method : str
+        ``Desmet-Govers`` (1996, J. Soil Water Conserv. 51: 427-433): A the inflow area in m2, x = |sin a| +
+        |cos a| of the aspect a. ``InVEST from 3.14 on``: A the root of that area, x from the slope's angle.
+    cap, capped
+        As in `Conventions`. The slope length is (A + D^2) / (D x) with A in m2.
+
+    Returns
+    -------
+    float64 ndarray
+        ``S ((A + D^2)^(m+1) - A^(m+1)) / (D^(m+2) x^m 22.13^m)``, S after McCool et al. (1987, Trans.
+        ASAE 30: 1387-1396), m by slope.
+    """
+    tangent = np.sqrt(np.square(east_rise, dtype=np.float64) + np.square(south_rise, dtype=np.float64))
+    percent = 100 * tangent
+    sine = np.sin(np.arctan(tangent))
+    steep = np.where(percent < _FLATTEST_OF_STEEP, 10.8 * sine + 0.03, 16.8 * sine - 0.5)
+    ratio = (sine / 0.0896) / (3 * sine ** 0.8 + 0.56)
+    m = np.where(percent > _M_UPTO[-1], ratio / (1 + ratio),
+                 np.array((*_M, _M[-1]))[np.searchsorted(_M_UPTO, percent)])
+    aspect = np.divide(np.abs(east_rise) + np.abs(south_rise), tangent, out=np.ones_like(tangent), where=tangent > 0)
+    size = math.sqrt(cell_area_m2)
+    area = (accumulation - 1) * cell_area_m2
+    if capped == SLOPE_LENGTH and cap < math.inf:
+        area = np.minimum(area, np.maximum(0, cap * size * aspect - cell_area_m2))
+    if method == INVEST_LS:
+        area = np.sqrt(area)
+        cosine = np.cos(np.arctan(tangent))
+        aspect = sine + cosine
+    length = (((area + cell_area_m2) ** (m + 1) - area ** (m + 1))
+              / (size ** (m + 2) * (aspect * _UNIT_LENGTH_M) ** m))
+    if capped == L_FACTOR:
+        length = np.minimum(length, cap)
+    return length * steep
+
+
+def delivery_ratio(connectivity, sdr_max=0.8, ic0=0.5, kb=2.0):
+    """SDR of an index of connectivity; numbers or arrays."""
+    return sdr_max / (1 + np.exp((ic0 - connectivity) / kb))
+
+
+def sediment_retention(dem, land_cover, erosivity, erodibility, table=None, cover=None, drainage=None,
+                       mine_geometries=(), threshold=1000.0, kb=2.0, ic0=0.5, sdr_max=0.8, preset=0,
+                       progress=SILENT, **chosen):
+    """Soil loss, its delivery to streams, and what vegetation keeps back.
+
+    Parameters
+    ----------
+    dem : raster.Grid
+        Elevation in metres, on cells in metres. All other grids lie on its cells.
+    land_cover : raster.Grid
+        Whole-number codes.
+    erosivity : raster.Grid
+        R, MJ mm / (ha h a), at least 0.
+    erodibility : raster.Grid
+        K, t ha h / (ha MJ mm), at least 0.
+    table : tables.RawTable, optional
+        ``land_cover, usle_c, usle_p``, 0 to 1; default the shipped one.
+    cover : raster.Grid, optional
+        C, 0 to 1, in place of ``usle_c``; see `cover_factor`.
+    drainage : raster.Grid, optional
+        Cells that hold 1 are streams too.
+    mine_geometries : list of ogr.Geometry
+        In the CRS of the DEM: depressions with their lowest cell under one drain inside, and are neither
+        filled nor lost.
+    threshold : float
+        Cells that flow through a stream, at least; 0: only ``drainage``.
+    kb, ic0, sdr_max : float
+        Of `delivery_ratio`; kb above 0, sdr_max above 0 and at most 1.
+    preset : int
+        0 recommended, 1 as published (t per pixel), 2 as InVEST 3.20; with ``chosen`` conventions in place
+        of its own (`Conventions`).
+
+    Returns
+    -------
+    SedimentRetention
+
+    Raises
+    ------
+    InputError
+        Grids on other cells, values out of range, codes that the table lacks, no stream in preset 2.
+
+    Notes
+    -----
+    Peak about 230 bytes per cell with D8 and 300 with MFD, of which 50 are the results.
+    """
+    how = conventions(preset, **chosen)
+    _check(kb, sdr_max, threshold, drainage)
+    template = dem.template
+    for grid in (land_cover, erosivity, erodibility, cover, drainage):
+        if grid is not None and grid.values.shape != template.shape:
+            raise InputError(f"Raster '{grid.name}' is not on the cells of '{dem.name}': align it first.")
+    _require_range(erosivity, math.inf, "cannot be negative: correct the raster or its nodata value.")
+    _require_range(erodibility, math.inf, "cannot be negative: correct the raster or its nodata value.")
+    factors = _cover_and_practice(land_cover, table, cover, progress.part(0, 0.05))
+    rainfall, soil = erosivity.floats(), erodibility.floats()
+    elevation = dem.floats(np.float64)
+    if how.masking == AS_INVEST:
+        known = np.isfinite(rainfall) & np.isfinite(soil) & np.isfinite(factors[0]) & np.isfinite(factors[1])
+        elevation[~known] = np.nan
+    if np.isnan(elevation).all():
+        raise InputError(f"No cell of '{dem.name}' has a value in all inputs: choose maps of one area, or correct "
+                         f"their nodata values.")
+    filled, drains = _filled(dem, elevation, mine_geometries, progress.part(0.05, 0.25))
+    flow = flow_routing.route(filled, template, how.routing, elevation, drains, how.flow, progress.part(0.25, 0.5))
+    accumulation = flow.accumulate(progress=progress.part(0.5, 0.55))
+    stream = _streams(flow, accumulation, threshold, drainage, how, progress.part(0.55, 0.6))
+    ls, gentle = (np.full(template.shape, np.nan, dtype=np.float32) for _ in range(2))
+    edges = slope.AS_INVEST if how.flow == flow_routing.AS_INVEST else slope.STRAIGHT
+    for rows, east, south in slope.rises(filled, template, edges, progress.part(0.6, 0.7)):
+        ls[rows] = ls_factor(east, south, accumulation[rows], template.cell_area_m2, how.ls_method, how.cap, how.capped)
+        percent = (100 * np.sqrt(east ** 2 + south ** 2)).astype(np.float32)  # as InVEST keeps it
+        gentle[rows] = np.clip(percent / 100, _LOWEST_SLOPE, _HIGHEST_SLOPE)
+    del filled, elevation
+    bare = ls * rainfall * soil
+    loss = bare * (factors[0] * factors[1])
+    del rainfall, soil
+    index, sdr = _delivery(flow, accumulation, stream, factors[0], gentle, template, how,
+                           (sdr_max, ic0, kb), progress.part(0.7, 0.88))
+    del gentle
+    if how.masking == AS_INVEST:
+        bare[stream] = loss[stream] = np.nan
+    result = _maps(flow, stream, bare, loss, sdr, sdr_max, template, how, progress.part(0.88, 1.0))
+    result.connectivity = float_grid(index, template, "connectivity index")
+    result.ls = float_grid(ls, template, "LS factor")
+    result.accumulation = float_grid(np.where(flow.valid, accumulation, np.nan), template, "flow accumulation")
+    result.streams = Grid(np.where(flow.valid, stream, 255).astype(np.uint8), template, 255, "streams")
+    _tell(how, result.totals, threshold, drains, progress)
+    return result
+
+
+def _check(kb, sdr_max, threshold, drainage):
+    if not kb > 0:
+        raise InputError(f"k_b is {kb:g}: it must be above 0 (2 is usual).")
+    if not 0 < sdr_max <= 1:
+        raise InputError(f"SDR_max is {sdr_max:g}: it must be above 0 and at most 1 (0.8 is usual).")
+    if threshold < 0 or (threshold == 0 and drainage is None):
+        raise InputError(f"The accumulation threshold is {threshold:g}: give the number of cells above 0 from which "
+                         f"a stream begins, or 0 and a drainage layer.")
+
+
+def _require_range(grid, highest, mend):
+    wrong = grid.valid & ((grid.values < 0) | (grid.values > highest))
+    if wrong.any():
+        raise InputError(f"Raster '{grid.name}' holds {grid.values[wrong].flat[0]:g} on {np.count_nonzero(wrong)} "
+                         f"cell(s), and {mend}")
+
+
+def _cover_and_practice(land_cover, table, cover, progress):
+    """Maps of C and P."""
+    parsed = read_table(table, cover is None)
+    rows = class_rows(land_cover, codes_of(parsed), parsed.name, progress)
+    practice = values_by_class(rows, [row["usle_p"] for row in parsed.rows])
+    if cover is None:
+        return values_by_class(rows, [row["usle_c"] for row in parsed.rows]), practice
+    _require_range(cover, 1, "a cover factor is 0 to 1: rescale it, or correct its nodata value.")
+    return cover.floats(), practice
+
+
+def _filled(dem, elevation, mine_geometries, progress):
+    """The DEM without depressions, and the internal drains or None."""
+    filled = flow_routing.fill_depressions(elevation, progress=progress.part(0.0, 0.5))
+    if not len(mine_geometries):
+        return filled, None
+    under = vector.rasterize(mine_geometries, dem.template, dtype=np.uint8) > 0
+    drains = flow_routing.internal_drains(elevation, filled, under)
+    if not drains.any():
+        progress.warn(f"No depression of '{dem.name}' has its lowest cell under a mine, so none drains inside: check "
+                      f"that the DEM is younger than the pits, or leave the mines out.")
+        return filled, None
+    return flow_routing.fill_depressions(elevation, drains, progress.part(0.5, 1.0)), drains
+
+
+def _streams(flow, accumulation, threshold, drainage, how, progress):
+    stream = np.zeros(flow.shape, dtype=bool)
+    if threshold > 0:
+        stream = flow_routing.streams(flow, accumulation, threshold, how.flow, progress)
+    if flow.drains.any():  # what gathers in a pit is no stream
+        _, leaving = flow.path_to(False, 1.0, progress=progress)
+        stream &= leaving > 0
+    if drainage is not None:
+        stream |= drainage.valid & (drainage.values == 1) & flow.valid
+    if not stream.any():
+        mend = "lower the accumulation threshold, or give a drainage layer."
+        if how.masking == AS_INVEST:
+            raise InputError(f"No cell is a stream, since no more than {accumulation.max():.0f} cell(s) flow through "
+                             f"any: {mend}")
+        progress.warn(f"No cell is a stream, since no more than {accumulation.max():.0f} cell(s) flow through any; all "
+                      f"ways were followed to the map's edge: {mend}")
+    return stream
+
+
+def _delivery(flow, accumulation, stream, cover, gentle, template, how, parameters, progress):
+    """Index of connectivity and sediment delivery ratio, float32; see the module."""
+    known = np.isfinite(cover) & flow.valid
+    floor = np.maximum(cover, np.float32(_LOWEST_C))
+    mean_cover = flow.accumulate(np.where(known, floor, 0), progress.part(0.0, 0.2))
+    if known.sum() < flow.valid.sum():  # on its way sediment passes cells without a cover as through the mean one
+        floor = np.where(known, floor, floor[known].mean() if known.any() else 1)
+        with_cover = flow.accumulate(known, progress.part(0.2, 0.3))
+        mean_cover = np.where(with_cover > 0, mean_cover / np.maximum(with_cover, 1e-300), floor)
+    else:
+        mean_cover /= accumulation.clip(1)
+    with np.errstate(invalid="ignore"):
+        upslope = (mean_cover * flow.accumulate(np.where(flow.valid, gentle, 0), progress.part(0.3, 0.5))
+                   / accumulation.clip(1) * np.sqrt(accumulation * template.cell_area_m2))
+        cost = np.where(flow.valid, 1 / (floor * gentle), np.float32(0))
+    downslope, reach = flow.path_to(stream, cost, how.ic_length == PIXELS, how.masking != AS_INVEST,
+                                    progress.part(0.5, 1.0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        index = np.where(flow.valid & ~stream, np.log10(upslope / downslope), np.nan)
+    index = index.astype(np.float32)  # InVEST keeps it so, and small differences of SDR decide what is deposited
+    sdr = delivery_ratio(index, *parameters)
+    if how.masking != AS_INVEST:
+        sdr = np.where(reach > 0, sdr * reach, 0.0)
+        sdr[~flow.valid] = np.nan
+    sdr[stream] = 1.0
+    return index, sdr.astype(np.float32)
+
+
+def _maps(flow, stream, bare, loss, sdr, sdr_max, template, how, progress):
+    """The maps that follow from soil loss and delivery, and the balance of sediment."""
+    ratio = np.nan_to_num(sdr).astype(np.float64)
+    left_behind = np.nan_to_num(loss).astype(np.float64) * (1 - ratio)
+    left_behind[stream | np.isnan(sdr)] = 0
+    below = flow.mean_below(ratio)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        kept = np.where(ratio < 1, np.maximum(below - ratio, 0) / (1 - ratio), 1.0)
+    sinks = flow.drains & ~stream
+    kept[sinks | np.isnan(sdr)] = 1
+    own = np.where(sinks, 0, left_behind)
+    arrived = flow.inflow(own, kept, progress)
+    deposition = kept * arrived + np.where(sinks, left_behind, 0)
+    leaving = np.where(flow.leaves, own + (1 - kept) * arrived, 0).sum()
+
+    known = np.isfinite(loss) & np.isfinite(sdr)
+    deposition[~(flow.valid & np.isfinite(sdr)) | (stream & (how.masking == AS_INVEST))] = np.nan
+    export = loss * sdr
+    avoided = bare - loss
+    avoided_export = avoided * sdr + deposition
+    retention = avoided * np.where(stream, np.float32(sdr_max), sdr) / np.float32(sdr_max)
+    hectares = template.cell_area_m2 / _M2_PER_HA
+    factor = hectares if how.unit == PER_PIXEL else 1.0
+    totals = {name: float(np.nansum(values, dtype=np.float64)) * hectares for name, values in (
+        ("soil_loss", np.where(known, loss, 0)), ("export", export),
+        ("avoided_erosion", avoided), ("avoided_export", avoided_export), ("retention", retention))}
+    totals["deposition"] = float((kept * arrived + np.where(sinks, left_behind, 0))[~np.isnan(sdr)].sum()) * hectares
+    totals["leaves_map"] = float(leaving) * hectares
+
+    def grid(values, name):
+        return float_grid(values * factor if factor != 1 else values, template, name)
+
+    return SedimentRetention(
+        grid(retention, "sediment retention"), grid(loss, "soil loss"), grid(bare, "soil loss on bare ground"),
+        grid(export, "sediment export"), grid(avoided, "avoided erosion"), grid(avoided_export, "avoided export"),
+        grid(deposition, "sediment deposition"), float_grid(sdr, template, "sediment delivery ratio"),
+        None, None, None, None, how, totals)
+
+
+def _tell(how, totals, threshold, drains, progress):
+    cap = "no cap" if how.cap == math.inf else f"{how.capped} at most {how.cap:g}"
+    progress.log(f"Sediment retention: {how.routing} routing with ties and flats {how.flow}, streams from {threshold:g} "
+                 f"cells, LS {how.ls_method} ({cap}), connectivity in {how.ic_length}, cells with {how.masking}, "
+                 f"{how.unit} a year.")
+    if drains is not None:
+        progress.log(f"{np.count_nonzero(drains)} cell(s) at the bottom of pits drain inside: SDR is 0 where all "
+                     f"water runs to them.")
+    progress.log("Of {soil_loss:.4g} t of soil lost in a year {export:.4g} t reach a stream or leave the map at once, "
+                 "{deposition:.4g} t are deposited and {leaves_map:.4g} t leave the map on their way.".format(**totals))
