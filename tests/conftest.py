@@ -1,5 +1,6 @@
 """Registers the checkout as the package ``econet``, and gives QGIS tests a provider and small inputs."""
 
+import gc
 import sys
 from pathlib import Path
 
@@ -32,6 +33,7 @@ def provider(qgis_app, qgis_processing):
     plugin.initProcessing()
     yield plugin.provider
     plugin.unload()
+    gc.collect()  # layers that outlive QGIS crash it when they are collected
 
 
 class Runner:
