@@ -401,8 +401,8 @@ class Flow:
         if edge_ends:
             off = np.flatnonzero(self._leaves & ~goal)
             reach[off] = 1.0
-            step = 1.0 if in_cells else self.lengths[_off_the_map(self._lattice, self._valid, off)]
-            length[off] = weight[off] * step
+            out = ~self._valid[_neighbours(self._lattice, off)]
+            length[off] = weight[off] * (1.0 if in_cells else np.where(out, self.lengths, np.inf).min(axis=1))
         beat, done = _Beat(progress, self._lattice.size), 0
         for level in reversed(self._levels):
             cells, place, receiver, way, share = self._edges(level)
@@ -488,7 +488,7 @@ def route(filled, template, routing=MFD, ground=None, drains=None, convention=RE
     lengths = step_lengths(template)
     as_invest = convention == AS_INVEST
     if as_invest and math.isclose(template.cell_width, template.cell_height, rel_tol=1e-9):
-        slope_by = np.array([1.0, math.sqrt(0.5)] * 4)  # the same, rounded as InVEST does: ties depend on it
+        slope_by = np.array([1.0, 1 / math.sqrt(2)] * 4)  # rounded as InVEST does: ties depend on it
     else:
         slope_by = 1 / lengths
     direction = np.full(lattice.size, NO_DIRECTION, dtype=np.uint8)
@@ -517,14 +517,22 @@ def route(filled, template, routing=MFD, ground=None, drains=None, convention=RE
         on_flats(lattice, height, bed, flat, slope_by, direction, shares, leaves, progress.part(0.3, 0.6))
     if shares is not None:
         for block in lattice.blocks(progress.part(0.6, 0.7)):
-            total = shares[block].sum(axis=1, keepdims=True)
-            total[total == 0] = 1.0
+            part = shares[block]
+            part /= _sum_in_order(part)
             if as_invest:
-                shares[block] = np.floor(0.5 + shares[block] / total * _SHARE_STEPS)
-                total = np.maximum(1.0, shares[block].sum(axis=1, keepdims=True))
-            shares[block] /= total
+                np.floor(0.5 + part * _SHARE_STEPS, out=part)
+                part /= _sum_in_order(part)
     return Flow(lattice, routing, valid, leaves, ends, lengths, direction if shares is None else None, shares,
                 progress.part(0.7, 1.0))
+
+
+def _sum_in_order(shares):
+    """Row sums, 1 for 0, added from the first to the last as InVEST does: the rounding to fifteenths shows it."""
+    total = np.zeros(len(shares))
+    for k in range(8):
+        total += shares[:, k]
+    total[total == 0] = 1.0
+    return total[:, None]
 
 
 def from_directions(direction, template, progress=SILENT):
@@ -551,9 +559,9 @@ def _parts(cells):
         yield cells[start:start + _BLOCK_CELLS // 4]
 
 
-def _off_the_map(lattice, valid, cells):
+def _off_the_map(lattice, height, cells):
     """The direction in which cells at the edge leave the map: the first side, else the last corner."""
-    out = ~valid[_neighbours(lattice, cells)]
+    out = np.isnan(height[_neighbours(lattice, cells)])
     sides = out[:, ::2]
     return np.where(sides.any(axis=1), 2 * sides.argmax(axis=1),
                     7 - 2 * out[:, ::-1][:, ::2].argmax(axis=1)).astype(np.uint8)
@@ -595,7 +603,7 @@ def _flats(lattice, height, bed, flat, slope_by, direction, shares, leaves, prog
     out = beside(left, lambda to, here: np.isnan(height[to]))
     leaves[out] = True
     undrained[out] = False
-    direction[out] = _off_the_map(lattice, ~np.isnan(height), out)
+    direction[out] = _off_the_map(lattice, height, out)
     left = left[undrained[left]]
     levels(beside(left, lambda to, here: (height[to] == here) & ~undrained[to]), towards)
     left = left[towards[left] == 0]
@@ -656,7 +664,7 @@ def _flats_as_invest(lattice, height, bed, flat, slope_by, direction, shares, le
         raise _not_filled(node[~drained & ~np.isfinite(distance)])
     out = node[np.array(out, dtype=np.int64)]
     leaves[out] = True
-    direction[out] = _off_the_map(lattice, ~np.isnan(height), out)
+    direction[out] = _off_the_map(lattice, height, out)
     inside = np.flatnonzero(distance > 0)
     inside = inside[np.isfinite(distance[inside])]
     if shares is None:
