@@ -27,14 +27,14 @@ install_missing() {
     echo "Installing: ${missing[*]}"
     if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
         echo "Neither root nor sudo: run as root: apt-get install --no-install-recommends ${missing[*]}" >&2
-        exit 1
+        return 1
     fi
     local apt=(env DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a apt-get -q -y
                -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0)
     as_root "${apt[@]}" update >/dev/null || echo "apt-get update reported errors; going on." >&2
     as_root "${apt[@]}" install --no-install-recommends "${missing[@]}" >"$SCRATCH/apt.log" 2>&1 || {
         cat "$SCRATCH/apt.log" >&2
-        exit 1
+        return 1
     }
 }
 
