@@ -22,7 +22,7 @@ load_econet()
 
 from qgis.analysis import QgsNativeAlgorithms  # noqa: E402
 from qgis.core import (  # noqa: E402
-    QgsApplication, QgsBookmark, QgsCoordinateReferenceSystem, QgsCoordinateTransform, QgsFillSymbol,
+    QgsApplication, QgsFillSymbol,
     QgsHillshadeRenderer, QgsLayoutExporter, QgsLayoutItemLabel, QgsLayoutItemLegend,
     QgsLayoutItemMap, QgsLayoutItemScaleBar, QgsLayoutPoint, QgsLayoutSize, QgsLegendStyle,
     QgsLineSymbol, QgsMapLayerLegendUtils, QgsPrintLayout, QgsProject, QgsRasterLayer, QgsRectangle,
@@ -62,6 +62,10 @@ class Study:
     @property
     def folder(self):
         return OUTPUT / self.name
+
+    @property
+    def project(self):
+        return OUTPUT / f"{self.name}.qgz"
 
 
 CITY = ROOT / "examples" / "mining_city"
@@ -304,7 +308,7 @@ def relief_layer(study):
 
 def add_study(project, study, outputs):
     """Groups and layers of a study; returns the layers by (algorithm, output), `context`, `relief`."""
-    top = project.layerTreeRoot().addGroup(study.title)
+    top = project.layerTreeRoot()
     layers = {"context": []}
 
     def add(group, layer, visible):
@@ -511,7 +515,7 @@ table {{ border-collapse: collapse }} td, th {{ padding: .2em .9em; border-botto
 img {{ max-width: 100%; border: 1px solid #ccc; margin: .5em 0 1.5em }}
 </style></head><body>
 <h1>EcoNet: two ecological networks</h1>
-<p>Made by <code>scripts/demo</code>. The project <a href="econet.qgz">econet.qgz</a> holds every layer.</p>
+<p>Made by <code>scripts/demo</code>. A QGIS project per landscape holds its layers.</p>
 <table>{rows}</table>
 {studies}
 </body></html>
@@ -525,9 +529,10 @@ def page(lines, studies, reports):
     parts = []
     for study in studies:
         parts.append(f"<h2>{html.escape(study.title)}</h2><p>{html.escape(study.note)}</p>")
-        links = " · ".join(f'<a href="{study.name}/{path.name}">{html.escape(title)}</a>'
-                           for title, path in reports[study.name])
-        parts.append(f"<p>{links}</p>" if links else "")
+        links = [("QGIS project", study.project.name)] + [
+            (title, f"{study.name}/{path.name}") for title, path in reports[study.name]]
+        parts.append("<p>" + " · ".join(
+            f'<a href="{target}">{html.escape(title)}</a>' for title, target in links) + "</p>")
         for stage, (title, _) in STAGES.items():
             parts.append(f'<h3>{html.escape(title)}</h3><img src="maps/{study.name}_{stage}.png" '
                          f'alt="{html.escape(study.title)}: {html.escape(title)}">')
@@ -548,8 +553,8 @@ def clear(studies):
     """Remove what an earlier demo left, and nothing else."""
     for folder in [study.folder for study in studies] + [OUTPUT / "maps"]:
         shutil.rmtree(folder, ignore_errors=True)
-    for name in ("econet.qgz", "index.html"):
-        (OUTPUT / name).unlink(missing_ok=True)
+    for path in [study.project for study in studies] + [OUTPUT / "index.html"]:
+        path.unlink(missing_ok=True)
 
 
 def main(names):
@@ -564,51 +569,38 @@ def main(names):
     register_plugin()
     clear(studies)
     (OUTPUT / "maps").mkdir(parents=True)
+    (OUTPUT / "maps").mkdir(parents=True)
     project = QgsProject.instance()
-    project.setTitle("EcoNet demo")
-    # The landscapes lie on two sides of the earth; each map has the CRS of its own landscape.
-    project.setCrs(QgsCoordinateReferenceSystem("EPSG:3857"))
     told, reports = {}, {}
     for study in studies:
         print(f"{study.title}: econet:{study.model}", flush=True)
         outputs = model_outputs(study)
         run = run_model(study, outputs)
+        project.clear()
+        project.setTitle(f"EcoNet: {study.title}")
         layers = add_study(project, study, outputs)
         for stage in STAGES:
             layout = add_map(project, study, layers, stage)
             export(layout, OUTPUT / "maps" / f"{study.name}_{stage}.png")
-        add_bookmark(project, study, layers["resistancesurface", "OUTPUT"])
         told[study.name] = summary(layers, run), run
         reports[study.name] = [(output.title, output.path) for output in outputs
                                if output.path.suffix == ".html"]
-    show_first(project, studies)
-    project.write(str(OUTPUT / "econet.qgz"))
-    check_project(OUTPUT / "econet.qgz")
+        open_on(project, layers["resistancesurface", "OUTPUT"])
+        project.write(str(study.project))
+        check_project(study.project)
     lines = table(told)
     (OUTPUT / "index.html").write_text(page(lines, studies, reports), encoding="utf-8")
     print_table(lines)
-    print(f"demo-output/index.html shows the maps, demo-output/econet.qgz holds the layers "
-          f"({time.monotonic() - started:.0f} s).")
+    print(f"demo-output/index.html shows the maps, {', '.join(f'demo-output/{s.project.name}' for s in studies)} "
+          f"hold the layers ({time.monotonic() - started:.0f} s).")
     project.clear()
     application.exitQgis()
 
 
-def add_bookmark(project, study, layer):
-    bookmark = QgsBookmark()
-    bookmark.setName(study.title)
-    bookmark.setExtent(QgsReferencedRectangle(layer.extent(), layer.crs()))
-    project.bookmarkManager().addBookmark(bookmark)
-
-
-def show_first(project, studies):
-    """Open on the first landscape; the other is a bookmark and a tick away."""
-    bookmark = project.bookmarkManager().bookmarks()[0]
-    rectangle = bookmark.extent()
-    change = QgsCoordinateTransform(rectangle.crs(), project.crs(), project)
-    project.viewSettings().setDefaultViewExtent(
-        QgsReferencedRectangle(change.transformBoundingBox(rectangle), project.crs()))
-    for study in studies[1:]:
-        project.layerTreeRoot().findGroup(study.title).setExpanded(False)
+def open_on(project, layer):
+    """A project opens on its landscape, in the landscape's own CRS."""
+    project.setCrs(layer.crs())
+    project.viewSettings().setDefaultViewExtent(QgsReferencedRectangle(layer.extent(), layer.crs()))
 
 
 if __name__ == "__main__":

@@ -36,12 +36,10 @@ def save(widget, name):
 
 def project():
     iface.mainWindow().resize(1500, 930)
-    found = sorted((ROOT / "demo-output").glob("*.qgz"))
-    if found:
-        QgsProject.instance().read(str(found[0]))
+    QgsProject.instance().read(str(ROOT / "demo-output" / "mining_city.qgz"))
     toolbox = iface.mainWindow().findChild(QDockWidget, "ProcessingToolbox")
     toolbox.hide()
-    iface.mapCanvas().zoomToFullExtent()
+    iface.mainWindow().findChild(QDockWidget, "Browser").hide()
     wait(9000, lambda: (save(iface.mainWindow(), "project"), show_toolbox()))
 
 
