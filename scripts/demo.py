@@ -569,7 +569,6 @@ def main(names):
     register_plugin()
     clear(studies)
     (OUTPUT / "maps").mkdir(parents=True)
-    (OUTPUT / "maps").mkdir(parents=True)
     project = QgsProject.instance()
     told, reports = {}, {}
     for study in studies:
