@@ -51,6 +51,9 @@ FRACTURE_PAIRS = (
     Field("fracture_id", int), Field("mine", str), Field("corridor_id", int), Field("source_a", int),
     Field("source_b", int), Field("class", str), Field("crossing_m", float), Field("cost_share", float))
 
+THREAT_COSTS = (Field("threat", str),) + _fields(
+    float, "weight_share degradation_share quality_lost_km2 loss_share")
+
 WATERSHEDS = _fields(float, "area_km2 covered_km2 precipitation_mm pet_mm aet_mm yield_mm yield_m3")
 
 

@@ -9,6 +9,7 @@ from qgis.core import (
     QgsProcessingParameterRasterDestination, QgsProcessingParameterRasterLayer,
     QgsProcessingParameterString, QgsProcessingParameterVectorLayer)
 
+from ..core.land_cover_products import PRODUCTS
 from .compat import SOURCE
 
 POLYGON, LINE, POINT, ANY, TABLE = (
@@ -79,6 +80,12 @@ def preset():
 def preset_choice(key, text, options):
     """A convention that PRESET governs: its first entry, and default, is ``as PRESET``."""
     return choice(key, text, [AS_PRESET, *options])
+
+
+def land_cover_product():
+    """Whose codes the shipped tables are keyed for; it says nothing about tables that the planner gives."""
+    return advanced(choice("LAND_COVER_PRODUCT", "Land-cover product that the shipped tables are keyed for",
+                           list(PRODUCTS)))
 
 
 def flag(key, text, default=False):

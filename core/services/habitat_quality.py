@@ -4,6 +4,7 @@ A cell of class j is degraded by every threat r within its reach,
 ``D = sum_r (w_r / sum w) * S_jr * i_r * beta``, and keeps the quality
 ``Q = H_j * (1 - D^z / (D^z + k^z))`` with z = 2.5. ``i_r`` is what the distance rule makes of the
 threat's decay: linear ``1 - d / d_max`` or exponential ``exp(-2.99 d / d_max)``, 0 beyond ``d_max``.
+What one threat costs is the quality without its term of D, less the quality with all of them.
 """
 
 from dataclasses import dataclass, replace
@@ -14,9 +15,10 @@ import numpy as np
 from .. import raster, tables, vector
 from ..errors import InputError
 from ..euclidean import distance_and_value_m, distance_m, overhang_m, tiles, window
+from ..land_cover_products import CLCD, table_for_product
 from ..progress import SILENT
 from ..raster import Grid, float_grid
-from .land_cover import CODE, class_rows, codes_of, row_blocks, values_by_class
+from .land_cover import CODE, cells_under, class_rows, codes_of, row_blocks, values_by_class
 
 NEAREST, INTENSITY, SUM = DISTANCE_RULES = ("nearest", "nearest x intensity", "sum")
 TO_THE_Z, AS_PRINTED = EXPONENTS = ("k^z", "k^2 as printed")
@@ -50,22 +52,59 @@ class Threat:
 
 
 @dataclass
+class ThreatCost:
+    """What one threat costs; areas are of quality 1, so 1 km2 lost is 2 km2 that fall from 1 to 0.5.
+
+    Parameters
+    ----------
+    threat : str
+    weight_share : float
+        Its weight over the sum of all weights.
+    degradation_share : float
+        Its part of the sum of D over all cells; these add to 1.
+    quality_lost_km2 : float
+        Sum over the cells of (quality without this threat - quality with all) x cell area. Without a
+        threat its term of D is left out; k and the weights of the others stay.
+    loss_share : float
+        ``quality_lost_km2`` over what all threats together cost, sum of (suitability - quality). These
+        do not add to 1: quality is not linear in D, and where two threats would each be enough neither
+        is missed alone. None where nothing is lost.
+    """
+
+    threat: str
+    weight_share: float
+    degradation_share: float
+    quality_lost_km2: float
+    loss_share: float
+
+
+@dataclass
 class HabitatQuality:
-    """The two maps, and the half-saturation constant they were made with."""
+    """The maps, and the half-saturation constant they were made with.
+
+    ``rarity`` is None without a baseline; ``costs`` (a `ThreatCost` each, and a last one for all threats)
+    and ``cost_maps`` (quality lost by threat) are None unless asked for.
+    """
 
     quality: Grid
     degradation: Grid
     half_saturation: float
+    rarity: Grid = None
+    costs: list = None
+    cost_maps: dict = None
 
 
-def default_threats():
+ALL_THREATS = "all threats"
+
+
+def default_threats(product=CLCD):
     """The shipped threats; ours, since the paper's table is not published."""
-    return _default("threats.csv")
+    return table_for_product(_default("threats.csv"), product)
 
 
-def default_sensitivity():
-    """The shipped suitability and sensitivity of CLCD's classes and of burnt-in mines; ours."""
-    return _default("sensitivity.csv")
+def default_sensitivity(product=CLCD):
+    """The shipped suitability and sensitivity of a product's classes and of burnt-in mines; ours."""
+    return table_for_product(_default("sensitivity.csv"), product)
 
 
 def _default(name):
@@ -139,7 +178,8 @@ def decay(distance, max_distance_m, kind):
 
 
 def habitat_quality(land_cover, threats=None, layers=(), sensitivity=None, access=None, preset=0,
-                    distance_rule=None, exponent=None, half_saturation=None, progress=SILENT):
+                    distance_rule=None, exponent=None, half_saturation=None, progress=SILENT, product=CLCD,
+                    baseline=None, with_costs=False):
     """Habitat quality and degradation of a land-cover map.
 
     Parameters
@@ -153,7 +193,7 @@ def habitat_quality(land_cover, threats=None, layers=(), sensitivity=None, acces
     sensitivity : tables.RawTable, optional
         ``land_cover, habitat`` and one column per threat, all 0 to 1.
     access : raster.Grid, optional
-        beta in 0 to 1 on the cells of the land cover; 1 where it has no value.
+        beta in 0 to 1 on the cells of the land cover; 1 where it has no value. See `access_of_areas`.
     preset : int
         0 recommended, 1 as published (k^2 in Eq 1 as printed), 2 as InVEST 3.20 (k = 0.05).
     distance_rule : str, optional
@@ -164,7 +204,15 @@ def habitat_quality(land_cover, threats=None, layers=(), sensitivity=None, acces
     exponent : str, optional
         ``k^z`` or ``k^2 as printed``; default as the preset.
     half_saturation : float, optional
-        k above 0. Default as the preset: half of the highest degradation of this map, or 0.05.
+        k above 0. Default as the preset: half of the highest degradation, or 0.05. The highest
+        degradation is that of the baseline where one is given and all threats come from codes, else
+        that of this map.
+    product : str
+        Whose codes the shipped tables are keyed for; one of ``land_cover_products.PRODUCTS``.
+    baseline : raster.Grid, optional
+        Land cover before, on the same cells: gives rarity, and k.
+    with_costs : bool
+        Also what each threat costs (`ThreatCost`).
 
     Returns
     -------
@@ -173,46 +221,200 @@ def habitat_quality(land_cover, threats=None, layers=(), sensitivity=None, acces
 
     Notes
     -----
-    About 30 bytes per cell of the map grown by the longest reach.
+    About 30 bytes per cell of the map grown by the longest reach; with costs 8 more per cell and threat.
     """
     chosen = dict(_PRESETS[preset])
     given = {"distance_rule": distance_rule, "exponent": exponent, "half_saturation": half_saturation}
     chosen.update({key: value for key, value in given.items() if value is not None})
     if half_saturation is not None and not half_saturation > 0:
         raise InputError(f"Half-saturation constant {half_saturation:g}: give a number above 0, or leave it empty.")
-    threats = read_threats(threats, layers)
-    name, codes, habitat, sensitivity = read_sensitivity(threats, sensitivity)
+    threats = read_threats(threats or default_threats(product), layers)
+    name, codes, habitat, sensitivity = read_sensitivity(threats, sensitivity or default_sensitivity(product))
+    _require_near(threats, land_cover.template, progress)
     rows = class_rows(land_cover, codes, name, progress.part(0, 0.05))
     beta = _access(access, land_cover.template)
-
-    total = np.zeros(land_cover.values.shape, dtype=np.float64)
     weights = np.array([threat.weight for threat in threats]) / sum(threat.weight for threat in threats)
-    for number, threat in enumerate(threats):
-        part = progress.part(0.05 + 0.85 * number / len(threats), 0.05 + 0.85 * (number + 1) / len(threats))
-        share = _impact(threat, land_cover, chosen["distance_rule"], part)
-        if share is None:
-            continue
-        factor = weights[number] * sensitivity[:, number]
-        for block in row_blocks(*total.shape, part):
-            total[block] += np.append(factor, 0.0)[rows[block]] * share[block]
-    if beta is not None:
-        total *= beta
+    factors = weights[:, None] * sensitivity.T
 
-    k = chosen["half_saturation"] or 0.5 * float(total.max())
-    how = "given" if half_saturation is not None else (
-        "half of the highest degradation" if chosen["half_saturation"] is None else "as PRESET")
+    end = 0.9 if baseline is None else 0.5
+    total, parts = _degradation(threats, factors, land_cover, rows, beta, chosen["distance_rule"],
+                                progress.part(0.05, end), with_costs)
+    k, how = chosen["half_saturation"], "given" if half_saturation is not None else "as PRESET"
+    if k is None:
+        highest, how = float(total.max()), "half of the highest degradation"
+        if baseline is not None:
+            found = _highest_of_baseline(threats, factors, baseline, codes, name, beta, chosen["distance_rule"],
+                                         progress.part(end, 0.9))
+            if found is not None:
+                highest, how = found, "half of the highest degradation of the baseline"
+        k = 0.5 * highest
     progress.log(f"Habitat quality: distance rule '{chosen['distance_rule']}', {chosen['exponent']}, "
-                 f"half-saturation constant {k:.6g} ({how}).")
-    quality = values_by_class(rows, habitat)
+                 f"half-saturation constant {k:.6g} ({how}); give this constant to every scenario that is to be "
+                 f"compared with this map.")
     power = 2.0 if chosen["exponent"] == AS_PRINTED else Z
-    for block in row_blocks(*total.shape, progress.part(0.9, 1.0)):
-        harm = total[block] ** Z
-        if k > 0:
-            quality[block] *= 1 - harm / (harm + k ** power)
+    quality = values_by_class(rows, habitat)
+    suitability = quality.copy() if with_costs else None
+    for block in row_blocks(*total.shape, progress.part(0.9, 0.97)):
+        quality[block] *= _left(total[block], k, power)
     degradation = total.astype(np.float32)
     degradation[rows < 0] = np.nan
-    return HabitatQuality(float_grid(quality, land_cover.template, "habitat quality"),
-                          float_grid(degradation, land_cover.template, "habitat degradation"), k)
+    result = HabitatQuality(float_grid(quality, land_cover.template, "habitat quality"),
+                            float_grid(degradation, land_cover.template, "habitat degradation"), k)
+    if baseline is not None:
+        result.rarity = rarity(land_cover, baseline, progress)
+    if with_costs:
+        result.costs, result.cost_maps = _costs(
+            threats, weights, parts, total, suitability, quality, k, power, land_cover.template,
+            progress.part(0.97, 1.0))
+    return result
+
+
+def _left(degradation, k, power):
+    """The share of the suitability that is left at a degradation D."""
+    harm = degradation ** Z
+    return 1 - harm / (harm + k ** power) if k > 0 else np.ones_like(harm)
+
+
+def _degradation(threats, factors, land_cover, rows, beta, rule, progress, keep):
+    """D as float64, and where ``keep`` the part of each threat as float32 (None where it is nowhere)."""
+    total, parts = np.zeros(land_cover.values.shape, dtype=np.float64), []
+    for number, threat in enumerate(threats):
+        part = progress.part(number / len(threats), (number + 1) / len(threats))
+        share = _impact(threat, land_cover, rule, part)
+        kept = None
+        if share is not None:
+            factor = np.append(factors[number], 0.0)
+            kept = np.empty(total.shape, dtype=np.float32) if keep else None
+            for block in row_blocks(*total.shape, part):
+                harm = factor[rows[block]] * share[block]
+                total[block] += harm
+                if keep:
+                    kept[block] = harm if beta is None else harm * beta[block]
+        parts.append(kept)
+    if beta is not None:
+        total *= beta
+    return total, parts
+
+
+def _highest_of_baseline(threats, factors, baseline, codes, name, beta, rule, progress):
+    """The highest degradation of the baseline map; None where its threats are not known."""
+    if not all(isinstance(threat.place, list) for threat in threats):
+        progress.log("The half-saturation constant is that of this map, not of the baseline: its threat layers are "
+                     "those of today. Give the constant of the baseline's own run to compare the two.")
+        return None
+    rows = class_rows(baseline, codes, name)
+    return float(_degradation(threats, factors, baseline, rows, beta, rule, progress, False)[0].max())
+
+
+def _costs(threats, weights, parts, total, suitability, quality, k, power, template, progress):
+    lost, harm = np.zeros(len(threats)), np.zeros(len(threats))
+    maps = {}
+    all_lost = all_harm = 0.0
+    for block in row_blocks(*total.shape):
+        all_lost += float(np.nansum(suitability[block].astype(np.float64) - quality[block]))
+        all_harm += float(total[block].sum())
+    for number, (threat, part) in enumerate(zip(threats, parts)):
+        cost = np.where(np.isnan(quality), np.float32(np.nan), np.float32(0))
+        for block in row_blocks(*total.shape, progress.part(number / len(threats), (number + 1) / len(threats))):
+            if part is None:
+                continue
+            without = np.maximum(total[block] - part[block], 0.0)
+            change = suitability[block] * (_left(without, k, power) - _left(total[block], k, power))
+            cost[block] = np.where(part[block] > 0, change, cost[block])
+            lost[number] += float(np.nansum(cost[block], dtype=np.float64))
+            harm[number] += float(part[block].sum(dtype=np.float64))
+        maps[threat.name] = float_grid(cost, template, f"quality lost to {threat.name}")
+    area_km2 = template.cell_area_m2 / 1e6
+    costs = [ThreatCost(threat.name, float(weights[number]), harm[number] / all_harm if all_harm else 0.0,
+                        lost[number] * area_km2, lost[number] / all_lost if all_lost else None)
+             for number, threat in enumerate(threats)]
+    costs.append(ThreatCost(ALL_THREATS, 1.0, 1.0 if all_harm else 0.0, all_lost * area_km2,
+                            1.0 if all_lost else None))
+    return costs, maps
+
+
+def rarity(land_cover, baseline, progress=SILENT):
+    """How much rarer the class of each cell is than in a baseline map: ``R_j = 1 - N_j / (N_j,base + N_j)``.
+
+    Parameters
+    ----------
+    land_cover, baseline : raster.Grid
+        Whole-number codes of one legend, on the same cells.
+
+    Returns
+    -------
+    raster.Grid
+        float32: 0.5 where a class is as frequent as before, towards 1 where it has become rare, 0 where it is
+        absent from the baseline; NaN where the land cover has no value. InVEST guide, Habitat Quality.
+    """
+    if not land_cover.template.same_grid(baseline.template):
+        raise InputError(f"Land covers '{land_cover.name}' and '{baseline.name}' are not on the same cells: align "
+                         f"one with the other first.")
+    valid, before_valid = land_cover.valid, baseline.valid
+    missing = np.count_nonzero(valid != before_valid)
+    if missing:
+        progress.warn(f"{missing} cell(s) have a value in only one of '{land_cover.name}' and '{baseline.name}': "
+                      f"rarity compares how often a class occurs in each, so let both cover the same area.")
+    codes, place, now = np.unique(land_cover.values[valid], return_inverse=True, return_counts=True)
+    known, counts = np.unique(baseline.values[before_valid], return_counts=True)
+    before = np.zeros(codes.size)
+    shared = np.isin(codes, known)
+    before[shared] = counts[np.searchsorted(known, codes[shared])]
+    values = np.full(land_cover.values.shape, np.nan, dtype=np.float32)
+    values[valid] = np.where(before > 0, 1 - now / (before + now), 0.0)[np.ravel(place)]
+    return float_grid(values, land_cover.template, "rarity")
+
+
+def access_of_areas(features, template, progress=SILENT, field="access"):
+    """Accessibility on a template's cells from polygons, such as reserves.
+
+    Parameters
+    ----------
+    features : vector.Features
+        Polygons with a number 0 (fully protected) to 1 in ``field``.
+    template : raster.Template
+
+    Returns
+    -------
+    raster.Grid
+        float32; 1 outside all polygons, the lowest value where several hold a cell's centre.
+    """
+    features.require_some("accessibility polygon")
+    features.require_field(field, "the accessibility (0 to 1)")
+    features = features.to_crs(template.crs, progress).valid_polygons(progress)
+    values = []
+    for number, attributes in enumerate(features.attributes):
+        value = tables.number_of("" if attributes[field] is None else attributes[field])
+        if value is None or not 0 <= value <= 1:
+            raise InputError(f"Layer '{features.name}', field '{field}', feature {number + 1}: '{attributes[field]}' "
+                             f"is not a number from 0 to 1; correct it.")
+        values.append(value)
+    beta = np.ones(template.shape, dtype=np.float32)
+    for number, (geometry, value) in enumerate(zip(features.geometries, values)):
+        block, part = cells_under(geometry, template)
+        if part is not None:
+            inside = vector.rasterize([geometry], part, dtype=np.uint8) > 0
+            beta[block][inside] = np.minimum(beta[block][inside], np.float32(value))
+        progress((number + 1) / len(values))
+    return Grid(beta, template, None, features.name)
+
+
+def _require_near(threats, template, progress):
+    """Refuse, before the work, a threat layer that no part of reaches the map."""
+    for threat in threats:
+        near = template.padded(threat.max_distance_m)
+        if isinstance(threat.place, raster.RasterSource):
+            raster.check_overlap(threat.place, near)
+        elif isinstance(threat.place, vector.Features):
+            threat.place.require_some("threat")
+            west, south, east, north = near.bounds
+            boxes = [geometry.GetEnvelope() for geometry in threat.place.to_crs(template.crs).geometries]
+            if not any(left <= east and right >= west and bottom <= north and top >= south
+                       for left, right, bottom, top in boxes):
+                raise InputError(f"Threat layer '{threat.place.name}' has no feature within {threat.max_distance_m:g} m "
+                                 f"of '{template.name}': choose a layer of this area, correct its CRS, or take "
+                                 f"threat '{threat.name}' out of the table.")
+        progress.check()
 
 
 def _access(access, template):

@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import tables, vector
 from ..errors import InputError
+from ..land_cover_products import CLCD, known_codes, table_for_product
 from ..mines import FEATURES
 from ..progress import SILENT
 from ..raster import Template
@@ -108,14 +109,20 @@ def values_by_class(rows, values):
 
 # mines -------------------------------------------------------------------------------------------
 
-def default_mine_codes():
-    """The shipped codes of burnt-in mines; ours, chosen beside CLCD's 1 to 9."""
-    return tables.read_csv(Path(__file__).parent / "defaults" / "mine_codes.csv", "mine_codes.csv (shipped)")
+def default_mine_codes(product=CLCD):
+    """The shipped codes of burnt-in mines; ours: 11 to 15 beside CLCD's 1 to 9, 911 to 915 in any other product."""
+    path = Path(__file__).parent / "defaults" / "mine_codes.csv"
+    raw = tables.read_csv(path, "mine_codes.csv (shipped)")
+    keyed = table_for_product(raw, product)
+    # a product's own class of mines (CORINE's 131) stays apart from what is burnt in
+    code = raw.header.index("land_cover")
+    keyed.rows = [(number, cells) for number, cells in keyed.rows if product == CLCD or int(cells[code]) > 900]
+    return keyed
 
 
-def read_mine_codes(table=None):
+def read_mine_codes(table=None, product=CLCD):
     """A table of mine codes with every cell checked, as `tables.Table`; see `burn_mines`."""
-    parsed = tables.parse(table or default_mine_codes(), _MINE_COLUMNS)
+    parsed = tables.parse(table or default_mine_codes(product), _MINE_COLUMNS)
     features = [row["feature"] for row in parsed.rows]
     for index, feature in enumerate(features):
         if feature in features[:index]:
@@ -123,7 +130,7 @@ def read_mine_codes(table=None):
     return parsed
 
 
-def burn_mines(land_cover, mines, table=None, progress=SILENT):
+def burn_mines(land_cover, mines, table=None, progress=SILENT, product=CLCD):
     """The land cover with mines in it.
 
     Parameters
@@ -137,6 +144,8 @@ def burn_mines(land_cover, mines, table=None, progress=SILENT):
         ``feature, land_cover``; features are pit, dump, subsidence, plant and restored. Where
         mines overlap, the feature that stands higher in the table wins, whatever the order of
         the layer. Default the shipped one: pit, dump, plant, subsidence, restored.
+    product : str
+        One of ``land_cover_products.PRODUCTS``, whose shipped mine codes are free in its maps.
 
     Returns
     -------
@@ -147,13 +156,14 @@ def burn_mines(land_cover, mines, table=None, progress=SILENT):
     Raises
     ------
     InputError
-        When the table lacks a feature of a mine, or no mine lies on the map.
+        When the table lacks a feature of a mine, or no mine lies on the map; when a shipped code is taken in
+        a map that is not of the product, so that mines would be merged with another class.
 
     Notes
     -----
     9 bytes per cell.
     """
-    parsed = read_mine_codes(table)
+    parsed = read_mine_codes(table, product)
     rank = {row["feature"]: index for index, row in enumerate(parsed.rows)}
     kinds = [RESTORED if mine.state == RESTORED else mine.feature for mine in mines]
     for mine, kind in zip(mines, kinds):
@@ -164,7 +174,8 @@ def burn_mines(land_cover, mines, table=None, progress=SILENT):
     template, valid = land_cover.template, land_cover.valid
     values = np.where(valid, land_cover.values, land_cover.nodata if land_cover.nodata is not None else 0)
     result = values.astype(np.int32)
-    _warn_of_shared_codes(land_cover, valid, {codes[rank[kind]]: kind for kind in kinds}, progress)
+    _look_for_shared_codes(land_cover, valid, {codes[rank[kind]]: kind for kind in kinds},
+                           None if table is not None else product, progress)
 
     claims = np.zeros(template.shape, dtype=np.uint8)
     missed = []
@@ -193,12 +204,28 @@ def burn_mines(land_cover, mines, table=None, progress=SILENT):
     return land_cover.like(result, land_cover.nodata, f"{land_cover.name} with mines")
 
 
-def _warn_of_shared_codes(land_cover, valid, kind_of, progress):
+def _look_for_shared_codes(land_cover, valid, kind_of, product, progress):
+    """Warn of codes that a mine takes and the map has; refuse where the map is not of the product."""
+    taken = {}
     for code, kind in kind_of.items():
         count = np.count_nonzero(valid & (land_cover.values == code))
         if count:
-            progress.warn(f"Land cover '{land_cover.name}' already has code {code} on {count} cell(s): they cannot be "
-                          f"told from '{kind}' mines afterwards; give other codes in MINE_CODES unless this is meant.")
+            taken[code] = f"code {code} on {count} cell(s)", kind
+    if product is not None:
+        foreign = sorted(set(np.unique(land_cover.values[valid]).tolist()) - known_codes(product))
+        named = ", ".join(f"{code:g}" for code in foreign[:_NAMED_AT_MOST])
+        if foreign and taken:
+            raise InputError(
+                f"Land cover '{land_cover.name}' already has {' and '.join(text for text, _ in taken.values())}, and "
+                f"holds codes that {product} does not have ({named}): its own classes would be merged with mines; "
+                f"choose the product in LAND_COVER_PRODUCT, or give free codes in MINE_CODES.")
+        if foreign:
+            progress.warn(f"Land cover '{land_cover.name}' holds codes that {product} does not have ({named}); mines "
+                          f"take the codes {', '.join(map(str, kind_of))} all the same: choose the product in "
+                          f"LAND_COVER_PRODUCT if these mean another class there.")
+    for text, kind in taken.values():
+        progress.warn(f"Land cover '{land_cover.name}' already has {text}: they cannot be told from '{kind}' mines "
+                      f"afterwards; give other codes in MINE_CODES unless this is meant.")
 
 
 def cells_under(geometry, template):

@@ -39,7 +39,9 @@ def test_definition(run):
         assert definition.options() == entries and definition.defaultValue() == 0
     assert algorithm.parameterDefinition("HALF_SATURATION").defaultValue() is None
     outputs = {definition.name() for definition in algorithm.destinationParameterDefinitions()}
-    assert outputs == {"OUTPUT_QUALITY", "OUTPUT_DEGRADATION"}
+    assert outputs == {"OUTPUT_QUALITY", "OUTPUT_DEGRADATION", "OUTPUT_RARITY", "OUTPUT_THREATS", "OUTPUT_THREAT_MAPS"}
+    products = algorithm.parameterDefinition("LAND_COVER_PRODUCT")
+    assert products.options()[0] == "CLCD" and products.defaultValue() == 0
 
 
 def test_equals_invest_from_its_own_tables(run, make, inputs):
@@ -118,6 +120,48 @@ def test_refusals_name_what_to_mend(run, make):
     message = refusal(THREAT_LAYERS=[cover])
     assert "0 threat(s) without 'land_cover_codes' and 'layer', and 1 threat layer(s) are given" in message
     assert not os.path.exists(make.out("x.tif")) and not os.path.exists(make.out("y.tif"))
+
+
+def test_costs_rarity_and_reserves(run, make):
+    cover = make.raster("cover", np.array([[8, 2, 2, 2]], np.uint8))
+    before = make.raster("before", np.array([[2, 2, 2, 2]], np.uint8))
+    reserve = make.layer("reserve", [(square(500000 + 60, 4600000 - 30, 30), {"beta": 0.5})])
+    result = run("habitatquality", LAND_COVER=cover, BASELINE_LAND_COVER=before, ACCESS_AREAS=reserve,
+                 ACCESS_FIELD="beta", THREAT_TABLE=make.csv("t", THREATS + "road,1,90,linear,7\n"),
+                 SENSITIVITY_TABLE=make.csv("s", "land_cover,habitat,town,road\n2,1,1,1\n8,0,0,0\n"),
+                 HALF_SATURATION=0.2, OUTPUT_QUALITY=make.out("q.tif"), OUTPUT_DEGRADATION=make.out("d.tif"),
+                 OUTPUT_RARITY=make.out("r.tif"), OUTPUT_THREATS=make.out("threats.gpkg"),
+                 OUTPUT_THREAT_MAPS=make.out("maps"))
+    degradation = np.array([0, 2 / 3, 1 / 3 * 0.5, 0]) / 2
+    np.testing.assert_allclose(values(result["OUTPUT_DEGRADATION"])[0], degradation, atol=1e-7)
+    np.testing.assert_allclose(values(result["OUTPUT_RARITY"]), [[0, 1 - 3 / 7, 1 - 3 / 7, 1 - 3 / 7]], rtol=1e-6)
+    rows = {row["threat"]: row for row in run.rows(result["OUTPUT_THREATS"])}
+    lost = (degradation ** 2.5 / (degradation ** 2.5 + 0.2 ** 2.5)).sum() * 900 / 1e6
+    assert rows["town"]["quality_lost_km2"] == pytest.approx(lost, rel=1e-5)
+    assert rows["town"]["loss_share"] == pytest.approx(1) and rows["road"]["loss_share"] == 0
+    assert rows["all threats"]["quality_lost_km2"] == pytest.approx(lost, rel=1e-5)
+    assert sorted(os.listdir(make.out("maps"))) == ["road.tif", "town.tif"]
+    assert values(make.out("maps/town.tif")).sum() * 900 / 1e6 == pytest.approx(lost, rel=1e-5)
+
+
+def test_shipped_tables_for_another_product(run, make):
+    cover = make.raster("cover", np.array([[82, 41, 911, 11]], np.uint16))
+    result = run("habitatquality", LAND_COVER=cover, LAND_COVER_PRODUCT=6, OUTPUT_QUALITY=make.out("q.tif"),
+                 OUTPUT_DEGRADATION=make.out("d.tif"))
+    assert values(result["OUTPUT_QUALITY"])[0, 2] == 0 < values(result["OUTPUT_QUALITY"])[0, 1]
+    message = run.refusal("habitatquality", LAND_COVER=cover, OUTPUT_QUALITY=make.out("q2.tif"),
+                          OUTPUT_DEGRADATION=make.out("d2.tif"))
+    assert "holds code 41 (1 pixels)" in message
+
+
+def test_what_contradicts_itself_is_refused_before_the_run(run, make):
+    cover = make.raster("cover", np.full((2, 2), 2, np.uint8))
+    reserve = make.layer("reserve", [(square(500000, 4600000 - 30, 30), {"access": 0.5})])
+    places = {"OUTPUT_QUALITY": make.out("x.tif"), "OUTPUT_DEGRADATION": make.out("y.tif")}
+    fine, message = run.check("habitatquality", LAND_COVER=cover, ACCESS=cover, ACCESS_AREAS=reserve, **places)
+    assert not fine and "keep one of the two" in message
+    fine, message = run.check("habitatquality", LAND_COVER=cover, OUTPUT_RARITY=make.out("r.tif"), **places)
+    assert not fine and "choose a baseline land cover" in message
 
 
 def test_tables_are_refused_before_the_run(run, make):

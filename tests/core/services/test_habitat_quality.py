@@ -371,3 +371,145 @@ def test_a_half_saturation_of_0_is_refused():
     with pytest.raises(InputError, match="Half-saturation constant 0: give a number above 0"):
         hq.habitat_quality(cover([[3, 1]]), threats("town,1,100,linear,3"), sensitivity=table(SENSITIVITY),
                            half_saturation=0.0)
+
+
+# what a threat costs -----------------------------------------------------------------------------
+
+def without(sensitivity, threat):
+    """A sensitivity table in which no class minds a threat: its term of D is 0, all weights stay."""
+    raw = table(sensitivity)
+    index = raw.header.index(threat)
+    raw.rows = [(number, ["0" if at == index else cell for at, cell in enumerate(cells)]) for number, cells in raw.rows]
+    return raw
+
+
+@pytest.mark.parametrize("exponent", hq.EXPONENTS)
+def test_cost_of_a_threat_is_what_a_run_without_it_gains(exponent):
+    rng = np.random.default_rng(11)
+    land = cover(rng.choice([1, 1, 1, 2, 3, 4], (23, 31)), 30, 40)
+    land.values[3, 4:9] = -9
+    sensitivity = "land_cover,habitat,town,road\n1,1,0.8,0.3\n2,0.6,0.5,1\n3,0,0,0\n4,0.3,0.2,0.6\n"
+    beta = Grid(rng.random(land.values.shape).astype(np.float32), land.template, None, "access")
+    arguments = dict(threats=threats("town,3,150,linear,3", "road,1,200,exponential,4"), access=beta,
+                     half_saturation=0.11, exponent=exponent)
+    result = hq.habitat_quality(land, sensitivity=table(sensitivity), with_costs=True, **arguments)
+    area = 30 * 40 / 1e6
+    suitability = np.array([np.nan, 1, 0.6, 0, 0.3])[np.where(land.valid, land.values, 0)]
+    all_lost = np.nansum(suitability - result.quality.values.astype(np.float64))
+    assert [cost.threat for cost in result.costs] == ["town", "road", hq.ALL_THREATS]
+    for cost in result.costs[:2]:
+        other = hq.habitat_quality(land, sensitivity=without(sensitivity, cost.threat), **arguments)
+        gain = other.quality.values.astype(np.float64) - result.quality.values
+        np.testing.assert_allclose(result.cost_maps[cost.threat].values, gain, atol=2e-6)
+        assert cost.quality_lost_km2 == pytest.approx(np.nansum(gain) * area, rel=1e-5)
+        assert cost.loss_share == pytest.approx(np.nansum(gain) / all_lost, rel=1e-5)
+    assert sum(cost.degradation_share for cost in result.costs[:2]) == pytest.approx(1)
+    assert [cost.weight_share for cost in result.costs] == [0.75, 0.25, 1]
+    assert result.costs[-1].quality_lost_km2 == pytest.approx(all_lost * area, rel=1e-6)
+    plain = hq.habitat_quality(land, sensitivity=table(sensitivity), **arguments)
+    assert np.array_equal(plain.quality.values, result.quality.values, equal_nan=True)
+    assert plain.costs is None and plain.cost_maps is None
+
+
+def test_a_threat_alone_costs_all_and_one_that_is_nowhere_nothing():
+    land = cover([[3, 1, 1, 1]])
+    result = hq.habitat_quality(land, threats("town,1,90,linear,3", "road,1,90,linear,99"),
+                                sensitivity=table(SENSITIVITY), with_costs=True)
+    town, road, every = result.costs
+    assert town.loss_share == pytest.approx(1) and town.quality_lost_km2 == pytest.approx(every.quality_lost_km2)
+    assert (road.loss_share, road.quality_lost_km2, road.degradation_share) == (0, 0, 0)
+    nothing = hq.habitat_quality(cover([[1, 1]]), threats("town,1,90,linear,3"), sensitivity=table(
+        "land_cover,habitat,town\n1,1,1\n"), with_costs=True)
+    assert [cost.loss_share for cost in nothing.costs] == [None, None]
+
+
+# rarity and baseline -----------------------------------------------------------------------------
+
+def test_rarity_by_hand():
+    after, before = cover([[1, 1, 2, 4], [1, 3, -9, 2]]), cover([[1, 1, 1, 2], [1, 1, 2, 2]])
+    # class 1: 3 now, 5 before; class 2: 2 now, 3 before; classes 3 and 4 were not there
+    expected = [[1 - 3 / 8, 1 - 3 / 8, 1 - 2 / 5, 0], [1 - 3 / 8, 0, np.nan, 1 - 2 / 5]]
+    heard = []
+    found = hq.rarity(after, before, Progress(warn=heard.append))
+    np.testing.assert_allclose(found.values, expected, rtol=1e-6)
+    assert "1 cell(s) have a value in only one" in heard[0]
+    same = hq.rarity(before, before)
+    assert (same.values == 0.5).all() and same.values.dtype == np.float32
+    with pytest.raises(InputError, match="not on the same cells"):
+        hq.rarity(after, cover([[1, 2]]))
+
+
+def test_k_of_a_scenario_is_that_of_the_baseline_so_that_restoring_a_mine_never_lowers_quality():
+    rng = np.random.default_rng(5)
+    before = cover(rng.choice([1, 2, 4, 7, 8], (30, 40), p=[0.3, 0.4, 0.2, 0.05, 0.05]))
+    before.values[4:9, 5:12] = 11
+    after = Grid(np.where(before.values == 11, 15, before.values), before.template, -9, "restored")
+    base = hq.habitat_quality(before)
+    heard = []
+    restored = hq.habitat_quality(after, baseline=before, progress=Progress(log=heard.append))
+    assert restored.half_saturation == base.half_saturation
+    assert any("half of the highest degradation of the baseline" in line for line in heard)
+    assert (restored.quality.values >= base.quality.values).all()
+    assert (restored.quality.values > base.quality.values)[4:9, 5:12].all()
+    np.testing.assert_array_equal(restored.rarity.values, hq.rarity(after, before).values)
+
+
+def test_k_with_a_baseline_and_threat_layers_is_that_of_this_map(tmp_path):
+    land = cover([[1, 1, 1]])
+    town = layer(tmp_path, [[1, 0, 0]], land.template)
+    heard = []
+    arguments = (land, table("threat,weight,max_distance_m,decay\ntown,1,90,linear\n"), [town], table(SENSITIVITY))
+    result = hq.habitat_quality(*arguments, baseline=land, progress=Progress(log=heard.append))
+    assert result.half_saturation == hq.habitat_quality(*arguments).half_saturation
+    assert any("not of the baseline" in line for line in heard)
+
+
+# accessibility from polygons ---------------------------------------------------------------------
+
+def areas(*rows, field="access"):
+    shapes = [ogr.CreateGeometryFromWkt(wkt) for wkt, _ in rows]
+    return Features("reserves", UTM, shapes, [{field: value} for _, value in rows], [field])
+
+
+def box(west, south, east, north):
+    x, y = 500000, 4600000
+    points = [(west, south), (east, south), (east, north), (west, north), (west, south)]
+    return "POLYGON((" + ",".join(f"{x + a} {y + b}" for a, b in points) + "))"
+
+
+def test_accessibility_of_reserves_is_the_lowest_where_they_overlap():
+    t = template(2, 4)
+    found = hq.access_of_areas(areas((box(0, -30, 60, 0), 0.4), (box(30, -60, 90, 0), "0,2"),
+                                     (box(30, -30, 60, 0), 0.9), (box(900, 900, 990, 990), 0)), t)
+    np.testing.assert_allclose(found.values, [[0.4, 0.2, 0.2, 1], [1, 0.2, 0.2, 1]])
+    for value in (1.5, -0.1, "open", None):
+        with pytest.raises(InputError, match="'reserves', field 'access', feature 1: .* not a number from 0 to 1"):
+            hq.access_of_areas(areas((box(0, -30, 60, 0), value)), t)
+    with pytest.raises(InputError, match="access"):
+        hq.access_of_areas(areas((box(0, -30, 60, 0), 1), field="beta"), t)
+
+
+# threat layers that do not reach the map, other products ------------------------------------------
+
+def test_threat_layers_elsewhere_are_refused_before_the_work(tmp_path):
+    land = cover([[1, 1, 1]])
+    rule = table("threat,weight,max_distance_m,decay\ntown,1,90,linear\n")
+    far = Features("towns", UTM, [ogr.CreateGeometryFromWkt(box(500, 0, 530, 30))], [{}], [])
+    with pytest.raises(InputError, match="'towns' has no feature within 90 m of 'cover'"):
+        hq.habitat_quality(land, rule, [far], table(SENSITIVITY))
+    near = Features("towns", UTM, [ogr.CreateGeometryFromWkt(box(120, -30, 150, 0))], [{}], [])
+    assert hq.habitat_quality(land, rule, [near], table(SENSITIVITY)).degradation.values[0, 2] > 0
+    elsewhere = Template(3, 3, (900000.0, 30.0, 0.0, 4600000.0, 0.0, -30.0), UTM, "x")
+    with pytest.raises(InputError, match="'elsewhere' does not overlap 'cover'"):
+        hq.habitat_quality(land, rule, [layer(tmp_path, np.ones((3, 3)), elsewhere, "elsewhere")], table(SENSITIVITY))
+
+
+def test_shipped_tables_serve_a_map_of_another_product_as_the_same_map_of_clcd():
+    rng = np.random.default_rng(2)
+    clcd = cover(rng.choice([1, 2, 3, 4, 5, 7, 8, 9, 11, 15], (20, 20)))
+    nlcd_of = {1: 82, 2: 41, 3: 52, 4: 71, 5: 11, 7: 31, 8: 24, 9: 95, 11: 911, 15: 915}
+    nlcd = cover(np.vectorize(nlcd_of.get)(clcd.values))
+    ours, theirs = hq.habitat_quality(clcd), hq.habitat_quality(nlcd, product="NLCD")
+    np.testing.assert_array_equal(ours.quality.values, theirs.quality.values)
+    with pytest.raises(InputError, match="code 24 .*'sensitivity.csv"):
+        hq.habitat_quality(nlcd)

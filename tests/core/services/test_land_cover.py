@@ -7,6 +7,7 @@ import pytest
 from osgeo import ogr
 
 from econet.core import tables
+from econet.core.land_cover_products import PRODUCTS
 from econet.core.errors import Cancelled, InputError
 from econet.core.mines import Mine
 from econet.core.progress import Progress
@@ -147,6 +148,29 @@ def test_a_code_that_is_taken_is_warned_of():
     cover = grid([[11, 2, 2]])
     lc.burn_mines(cover, [mine(cover, "pit", 0, 2, 1, 1)], progress=heard.progress)
     assert "already has code 11 on 1 cell(s)" in heard.warnings[0]
+
+
+def test_shipped_codes_never_merge_mines_with_a_class_of_another_product():
+    nlcd = grid([[11, 41, 41, 82]])
+    mines = [mine(nlcd, "pit", 0, 2, 1, 1), mine(nlcd, "dump", 0, 3, 1, 1)]
+    with pytest.raises(InputError) as caught:
+        lc.burn_mines(nlcd, mines)
+    assert "code 11 on 1 cell(s)" in str(caught.value) and "CLCD does not have (41, 82)" in str(caught.value)
+    heard = Heard()
+    burnt = lc.burn_mines(nlcd, mines, progress=heard.progress, product="NLCD")
+    assert burnt.values.tolist() == [[11, 41, 911, 912]] and heard.warnings == []
+    lc.burn_mines(grid([[41, 41, 41, 82]]), mines, progress=heard.progress)
+    assert "holds codes that CLCD does not have (41, 82)" in heard.warnings.pop()
+    own = lc.burn_mines(nlcd, mines, table("feature,land_cover\npit,11\ndump,60\n"), heard.progress)
+    assert own.values.tolist() == [[11, 41, 11, 60]] and len(heard.warnings) == 1
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_shipped_mine_codes_of_each_product(product):
+    rows = lc.read_mine_codes(product=product).rows
+    offset = 0 if product == "CLCD" else 900
+    assert [(row["feature"], row["land_cover"] - offset) for row in rows] == [
+        ("pit", 11), ("dump", 12), ("plant", 14), ("subsidence", 13), ("restored", 15)]
 
 
 def test_a_feature_without_a_code_is_refused():
