@@ -1,7 +1,8 @@
 """Toolbox step: carbon stored by each land-cover class, and its change between two maps."""
 
+from ...core.land_cover_products import PRODUCTS
 from ...core.raster import read_classes
-from ...core.services.carbon_storage import carbon_change, carbon_storage
+from ...core.services.carbon_storage import carbon_change, carbon_storage, default_table
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 
@@ -20,12 +21,14 @@ class CarbonStorage(EcoNetAlgorithm):
             p.raster("OTHER_LAND_COVER", "Land cover of another year or scenario", optional=True),
             p.table("CARBON_TABLE", "Carbon table (land_cover, above, below, soil, dead)"),
             p.preset(),
+            p.land_cover_product(),
             p.raster_output("OUTPUT", "Carbon storage (t/ha)"),
             p.raster_output("OUTPUT_CHANGE", "Carbon change (t/ha)", optional=True),
         ]
 
     def execute(self, job):
-        template, table = job.template(), job.table("CARBON_TABLE")
+        template = job.template()
+        table = job.table("CARBON_TABLE") or default_table(PRODUCTS[job.choice("LAND_COVER_PRODUCT")])
         land_cover = read_classes(job.raster("LAND_COVER"))
         job.write_raster("OUTPUT", carbon_storage(land_cover, table, job.progress.part(0, 0.5)))
         other = job.raster("OTHER_LAND_COVER")

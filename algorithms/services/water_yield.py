@@ -1,7 +1,9 @@
 """Toolbox step: annual water yield and actual evapotranspiration, by cell and by watershed."""
 
+from ...core.land_cover_products import PRODUCTS
 from ...core.raster import QUANTITY, align, read_classes
-from ...core.services.water_yield import BUDYKO, DEPTH_UNITS, read_annual, read_table, water_yield
+from ...core.services.water_yield import (
+    BUDYKO, DEPTH_UNITS, default_table, read_annual, read_table, water_yield)
 from .. import fields
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
@@ -29,14 +31,18 @@ class WaterYield(EcoNetAlgorithm):
             p.preset(),
             p.preset_choice("BUDYKO", "Budyko curve", BUDYKO),
             p.choice("DEPTH_UNIT", "Unit of the soil depth", DEPTH_UNITS),
+            p.land_cover_product(),
             p.raster_output("OUTPUT_YIELD", "Water yield (mm a year)"),
             p.raster_output("OUTPUT_EVAPOTRANSPIRATION", "Actual evapotranspiration (mm a year)", True,
                             by_default=True),
             p.vector_output("OUTPUT_WATERSHEDS", "Watersheds with water yield", p.POLYGON, optional=True),
         ]
 
+    def _table(self, job):
+        return job.table("BIOPHYSICAL_TABLE") or default_table(PRODUCTS[job.choice("LAND_COVER_PRODUCT")])
+
     def validate(self, job):
-        read_table(job.table("BIOPHYSICAL_TABLE"))
+        read_table(self._table(job))
 
     def execute(self, job):
         template = job.template()
@@ -46,7 +52,7 @@ class WaterYield(EcoNetAlgorithm):
             read_annual(job.raster("EVAPOTRANSPIRATION"), template, job.progress),
             align(job.raster("SOIL_DEPTH"), template, QUANTITY, job.progress),
             align(job.raster("PLANT_AVAILABLE_WATER"), template, QUANTITY, job.progress),
-            job.table("BIOPHYSICAL_TABLE"), job.number("SEASONALITY"),
+            self._table(job), job.number("SEASONALITY"),
             [None, *BUDYKO][job.choice("BUDYKO")], job.choice("PRESET"), DEPTH_UNITS[job.choice("DEPTH_UNIT")],
             job.features("WATERSHEDS"), job.progress)
         job.write_raster("OUTPUT_YIELD", result.water_yield)

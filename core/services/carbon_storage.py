@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import tables
 from ..errors import InputError
+from ..land_cover_products import CLCD, table_for_product
 from ..progress import SILENT
 from ..raster import float_grid
 from .land_cover import CODE, class_rows, codes_of, values_by_class
@@ -18,9 +19,10 @@ POOLS = ("above", "below", "soil", "dead")
 _COLUMNS = [CODE] + [tables.Column(pool, minimum=0, aliases=(f"c_{pool}",)) for pool in POOLS]
 
 
-def default_table():
-    """The shipped carbon densities; ours, from IPCC's defaults, not the paper's."""
-    return tables.read_csv(Path(__file__).parent / "defaults" / "carbon.csv", "carbon.csv (shipped)")
+def default_table(product=CLCD):
+    """The shipped carbon densities for a product's codes; ours, from IPCC's defaults, not the paper's."""
+    path = Path(__file__).parent / "defaults" / "carbon.csv"
+    return table_for_product(tables.read_csv(path, "carbon.csv (shipped)"), product)
 
 
 def carbon_storage(land_cover, table=None, progress=SILENT):

@@ -18,6 +18,7 @@ from osgeo import gdal, ogr
 from .. import raster, tables, vector
 from ..crs import gdal_exceptions
 from ..errors import InputError
+from ..land_cover_products import CLCD, table_for_product
 from ..progress import SILENT
 from ..raster import Grid, float_grid
 from .land_cover import CODE, class_rows, codes_of, row_blocks, cells_under
@@ -56,9 +57,10 @@ class WaterYield:
     watersheds: list
 
 
-def default_table():
-    """The shipped crop coefficients and root depths; ours, not the paper's."""
-    return tables.read_csv(Path(__file__).parent / "defaults" / "biophysical.csv", "biophysical.csv (shipped)")
+def default_table(product=CLCD):
+    """The shipped crop coefficients and root depths for a product's codes; ours, not the paper's."""
+    path = Path(__file__).parent / "defaults" / "biophysical.csv"
+    return table_for_product(tables.read_csv(path, "biophysical.csv (shipped)"), product)
 
 
 def read_table(table=None):
@@ -236,4 +238,7 @@ def _watersheds(features, template, maps, preset, progress):
                           f"its figures stay empty.")
         result.append(watershed)
         progress((number + 1) / len(features))
+    if all(watershed.yield_mm is None for watershed in result):
+        raise InputError(f"No watershed of layer '{features.name}' holds the centre of a cell with a water yield: "
+                         f"choose watersheds of this area, or correct the layer's CRS.")
     return result

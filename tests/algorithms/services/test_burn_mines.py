@@ -94,3 +94,14 @@ def test_cancel_leaves_nothing(run, make):
                           OUTPUT=make.out("x.tif"))
     assert "Cancelled" in message
     assert set(os.listdir(make.folder)) - before <= {"mines.gpkg-shm", "mines.gpkg-wal"}
+
+
+def test_mines_in_a_map_of_another_product_keep_clear_of_its_classes(run, make):
+    cover = make.raster("cover", np.array([[11, 12, 41, 82]], np.uint8))
+    layer = mines(make, (0, 2, "producing", "pit"), (0, 3, "restored", "dump"))
+    given = dict(LAND_COVER=cover, MINES=layer, STATE_FIELD="state", FEATURE_FIELD="feature")
+    result = run("burnmines", **given, LAND_COVER_PRODUCT=6, OUTPUT=make.out("burnt.tif"))
+    assert values(result["OUTPUT"]).tolist() == [[11, 12, 911, 915]]
+    message = run.refusal("burnmines", **given, OUTPUT=make.out("x.tif"))
+    assert "already has code 11 on 1 cell(s)" in message and "choose the product in LAND_COVER_PRODUCT" in message
+    assert not os.path.exists(make.out("x.tif"))

@@ -51,3 +51,11 @@ def test_cancel_leaves_nothing(run, make):
     message = run.refusal("carbonstorage", feedback=feedback, LAND_COVER=land_cover, OUTPUT=make.out("x.tif"))
     assert "Cancelled" in message
     assert set(os.listdir(make.folder)) == before
+
+
+def test_shipped_table_for_another_product(run, make):
+    clcd, nlcd = ([[2, 4, 1, 8, 11]], [[42, 71, 82, 23, 911]])
+    found = [read(RasterSource(run("carbonstorage", LAND_COVER=make.raster(f"cover{product}", np.array(cells, np.uint16)),
+                                   LAND_COVER_PRODUCT=product, OUTPUT=make.out(f"c{product}.tif"))["OUTPUT"])).values
+             for product, cells in ((0, clcd), (6, nlcd))]
+    assert np.array_equal(*found)

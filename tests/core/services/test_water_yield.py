@@ -269,3 +269,17 @@ def test_other_refusals():
 def test_cancel():
     with pytest.raises(Cancelled):
         wy.water_yield(*grids([[1]], 700, 900, 1000, 0.15), table(), progress=Progress(cancelled=lambda: True))
+
+
+def test_watersheds_without_any_cell_are_refused():
+    far = Features("sheds", UTM, [ogr.CreateGeometryFromWkt("POLYGON((0 0,90 0,90 90,0 90,0 0))")], [{}], [])
+    with pytest.raises(InputError, match="No watershed of layer 'sheds' holds the centre of a cell"):
+        wy.water_yield(*grids([[1]], 700, 900, 1000, 0.15), table(), watersheds=far)
+
+
+@pytest.mark.parametrize("product, code", [("NLCD", 41), ("ESA WorldCover", 10), ("CNLUCC", 21)])
+def test_shipped_table_for_another_product(product, code):
+    def of(number, of_product):
+        return wy.water_yield(*grids([[number]], 700, 900, 1000, 0.15), wy.default_table(of_product)).water_yield.values
+
+    assert np.array_equal(of(code, product), of(2, "CLCD"))
