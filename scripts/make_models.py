@@ -26,13 +26,13 @@ SOURCE = QgsProcessingModelChildParameterSource
 
 
 class Model:
-    """A model under construction: inputs in a column on the left, steps in a row to the right."""
+    """A model under construction: inputs on the left, then a column of steps per stage of the chain."""
 
     def __init__(self, name, title, help_texts):
         self.model = QgsProcessingModelAlgorithm(name, "Workflows", "workflows")
         self.name = name
         self.inputs = 0
-        self.steps = 0
+        self.heights = {}
         self.model.setHelpContent({**help_texts, "ALG_CREATOR": "EcoNet", "SHORT_DESCRIPTION": title})
 
     def add_input(self, definition):
@@ -42,7 +42,7 @@ class Model:
         self.inputs += 1
         self.model.addModelParameter(definition, component)
 
-    def add_step(self, child_id, algorithm, description, sources, outputs=None, advanced_outputs=()):
+    def add_step(self, child_id, algorithm, description, sources, outputs=None):
         """A step; ``sources`` maps keys to ``("input", name)``, ``("step", id, key)``, lists of them or values."""
         child = QgsProcessingModelChildAlgorithm(algorithm)
         child.setChildId(child_id)
@@ -60,9 +60,11 @@ class Model:
                       and d.defaultValue() is not None}, **sources}
         for key, value in sources.items():
             child.addParameterSources(key, [_source(v) for v in (value if isinstance(value, list) else [value])])
-        row, column = divmod(self.steps, 3)
-        child.setPosition(QPointF(900 + 260 * column, 80 + 190 * row))
-        self.steps += 1
+        stage = description.split(" ")[0]
+        x = 860 + 300 * (int(stage) - 1)
+        y = self.heights.get(stage, 60)
+        self.heights[stage] = y + 130 + 36 * len(outputs or {})
+        child.setPosition(QPointF(x, y))
         made = {d.name() for d in child.algorithm().outputDefinitions()}
         results = {}
         for position, (name, (key, label)) in enumerate((outputs or {}).items()):
@@ -71,7 +73,7 @@ class Model:
             output = QgsProcessingModelOutput(name, label)
             output.setChildId(child_id)
             output.setChildOutputName(key)
-            output.setPosition(QPointF(900 + 260 * column + 130, 130 + 190 * row + 34 * position))
+            output.setPosition(QPointF(x + 60, y + 55 + 36 * position))
             results[name] = output
         child.setModelOutputs(results)
         self.model.addChildAlgorithm(child)
