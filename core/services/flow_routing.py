@@ -37,6 +37,7 @@ _TRACE_SHARE = 0.7   # of the threshold, down to which InVEST follows a stream u
 _INVEST_BLOCK = 256  # rows and columns of the blocks in which pygeoprocessing looks for flats
 _BLOCK_CELLS = 1 << 18
 _PASSES_AT_ONCE = 1 << 22
+_FLAT_CELLS = 1 << 17  # of flats turned to Python's lists at once
 
 
 class _Lattice:
@@ -126,6 +127,7 @@ def fill_depressions(elevation, drains=None, progress=SILENT):
     out = lattice.edge(valid)
     if drains is not None:
         out = np.union1d(out, np.flatnonzero(lattice.flat(drains, False) & valid))
+    progress(0.4)
     level = np.full(n_basins, np.inf, dtype=height.dtype)
     np.minimum.at(level, basin[out], height[out])
     low, high, passes = _passes(lattice, height, basin, progress.part(0.4, 0.8))
@@ -133,7 +135,9 @@ def fill_depressions(elevation, drains=None, progress=SILENT):
     first = np.concatenate([low, np.full(open_basins.size, n_basins, dtype=low.dtype)])  # n_basins: outside
     second = np.concatenate([high, open_basins.astype(low.dtype)])
     weights = np.concatenate([passes, level[open_basins]])
+    progress(0.82)
     heights, rank = np.unique(weights, return_inverse=True)  # a weight of 0 would be no edge
+    progress(0.85)
     tree = minimum_spanning_tree(
         coo_matrix((rank + 1.0, (first, second)), shape=(n_basins + 1, n_basins + 1)).tocsr()).tocoo()
     progress(0.9)
@@ -276,14 +280,14 @@ class Flow:
         """Cells by level, each with its edges: place in the level, direction, share; sorted by receiver."""
         offsets, ends = self._lattice.offsets, self._leaves | self._drains
         incoming = np.zeros(self._lattice.size, dtype=np.uint8)
-        inner = self._lattice.inner
-        for k, offset in enumerate(offsets):
-            to = slice(inner.start + offset, inner.stop + offset)
-            incoming[to] += (direction[inner] == k if shares is None else shares[inner, k] > 0) & ~ends[inner]
+        for block in self._lattice.blocks(progress.part(0.0, 0.2)):
+            for k, offset in enumerate(offsets):
+                goes = direction[block] == k if shares is None else shares[block, k] > 0
+                incoming[block.start + offset:block.stop + offset] += goes & ~ends[block]
         incoming[~self._valid] = 0
         level = np.flatnonzero(self._valid & (incoming == 0))
         total, done = np.count_nonzero(self._valid), 0
-        beat = _Beat(progress, total)
+        beat = _Beat(progress.part(0.2, 1.0), total)
         while level.size:
             done += level.size
             beat(done)
@@ -358,14 +362,17 @@ class Flow:
         own += self.inflow(own, progress=progress)
         return own
 
-    def mean_below(self, values):
+    def mean_below(self, values, progress=SILENT):
         """The mean of ``values`` over the receivers of a cell by their shares, and 0 at ends.
 
         float64 (rows, cols).
         """
         flat, mean = self._flat(values), np.zeros(self._lattice.size)
+        beat, done = _Beat(progress, self._lattice.size), 0
         for level in self._levels:
             cells, place, receiver, _, share = self._edges(level)
+            done += cells.size
+            beat(done)
             mean[cells] = np.bincount(place, flat[receiver] * share, minlength=cells.size)
         return np.ascontiguousarray(self._lattice.to_map(mean))
 
@@ -421,7 +428,7 @@ class Flow:
             length[cells[open_]] = far[open_] / total[open_]
             reach[cells[open_]] = total[open_]
         length[reach == 0] = np.nan
-        return (np.ascontiguousarray(self._lattice.to_map(part)) for part in (length, reach))
+        return tuple(np.ascontiguousarray(self._lattice.to_map(part)) for part in (length, reach))
 
     def receivers(self):
         """All edges: flat cell of the map, flat cell that it flows to, direction, share."""
@@ -650,29 +657,59 @@ def _flats_as_invest(lattice, height, bed, flat, slope_by, direction, shares, le
     node.sort()
     name = np.full(lattice.size, -1, dtype=lattice.dtype)
     name[node] = np.arange(node.size)
-    around = _neighbours(lattice, node)
-    beside = np.where(height[around] == height[node][:, None], name[around], -1)
-    drained = direction[node] != NO_DIRECTION
-    at_edge = np.isnan(height[around]).any(axis=1) & ~drained
+    beside = np.empty((node.size, 8), dtype=lattice.dtype)
+    at_edge = np.empty(node.size, dtype=bool)
+    for part in _parts(np.arange(node.size)):
+        progress.check()
+        around = _neighbours(lattice, node[part])
+        beside[part] = np.where(height[around] == height[node[part]][:, None], name[around], -1)
+        at_edge[part] = np.isnan(height[around]).any(axis=1)
     rows, cols = np.divmod(flat, lattice.stride)
     rows, cols = rows - 1, cols - 1
-    order = np.lexsort((cols, rows, cols // _INVEST_BLOCK, rows // _INVEST_BLOCK))
-    distance, found, out = _search_flats(name[flat[order]].tolist(), beside.tolist(), drained.tolist(),
-                                         at_edge.tolist(), _Beat(progress, 2 * node.size))
-    distance, found = np.array(distance), np.array(found, dtype=np.uint8)
+    roots = name[flat[np.lexsort((cols, rows, cols // _INVEST_BLOCK, rows // _INVEST_BLOCK))]]
+    node, beside, at_edge, roots, groups = _by_flat(node, beside, at_edge, roots)
+    drained = direction[node] != NO_DIRECTION
+    distance, found = np.empty(node.size), np.empty(node.size, dtype=np.uint8)
+    group_of_root = np.searchsorted(groups, roots, side="right") - 1
+    by_group = np.argsort(group_of_root, kind="stable")
+    roots = np.split(roots[by_group], np.cumsum(np.bincount(group_of_root, minlength=len(groups) - 1))[:-1])
+    beat = _Beat(progress, node.size)
+    for first, end, starts in zip(groups[:-1].tolist(), groups[1:].tolist(), roots):
+        group = slice(first, end)
+        local = np.where(beside[group] >= 0, beside[group] - first, -1)
+        distance[group], found[group], out = _search_flats(
+            (starts - first).tolist(), local.tolist(), drained[group].tolist(),
+            (at_edge[group] & ~drained[group]).tolist(), lambda done, first=first: beat(first + done / 2))
+        out = node[np.array(out, dtype=np.int64) + first]
+        leaves[out] = True
+        direction[out] = _off_the_map(lattice, height, out)
     if not np.isfinite(distance[~drained]).all():
         raise _not_filled(node[~drained & ~np.isfinite(distance)])
-    out = node[np.array(out, dtype=np.int64)]
-    leaves[out] = True
-    direction[out] = _off_the_map(lattice, height, out)
-    inside = np.flatnonzero(distance > 0)
-    inside = inside[np.isfinite(distance[inside])]
+    inside = np.flatnonzero((distance > 0) & np.isfinite(distance))
     if shares is None:
         direction[node[inside]] = found[inside]
         return
     for part in _parts(inside):
         nearer = (beside[part] >= 0) & (distance[beside[part]] < distance[part][:, None])
         shares[node[part]] = np.where(nearer, slope_by, 0.0)
+
+
+def _by_flat(node, beside, at_edge, roots):
+    """The same with the cells of each flat in a row, and where groups of some whole flats begin and end."""
+    from scipy.sparse import csr_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    there = beside >= 0
+    links = csr_matrix((np.ones(np.count_nonzero(there), dtype=np.int8), beside[there],
+                        np.append(0, np.cumsum(there.sum(axis=1)))), shape=(node.size, node.size))
+    _, label = connected_components(links, directed=False)
+    order = np.argsort(label, kind="stable")
+    place = np.empty(node.size, dtype=beside.dtype)
+    place[order] = np.arange(node.size)
+    ends = np.cumsum(np.bincount(label))
+    beside = np.where(there[order], place[beside[order]], -1)
+    last_of_group = np.append((ends[1:] // _FLAT_CELLS) != (ends[:-1] // _FLAT_CELLS), True)
+    return node[order], beside, at_edge[order], place[roots], np.append(0, ends[last_of_group])
 
 
 def _search_flats(roots, beside, drained, at_edge, beat):
@@ -689,7 +726,8 @@ def _search_flats(roots, beside, drained, at_edge, beat):
         while queue:
             cell = queue.popleft()
             done += 1
-            beat(done)
+            if not done & 1023:
+                beat(done)
             for other in beside[cell]:
                 if other >= 0 and not seen[other]:
                     seen[other] = True
@@ -706,7 +744,9 @@ def _search_flats(roots, beside, drained, at_edge, beat):
         queue = deque(inside)
         while queue:
             cell = queue.popleft()
-            beat(done)
+            done += 1
+            if not done & 1023:
+                beat(done)
             here = distance[cell]
             for k, other in enumerate(beside[cell]):
                 if other >= 0 and distance[other] > here + length[k]:

@@ -206,7 +206,7 @@ def ls_factor(east_rise, south_rise, accumulation, cell_area_m2, method=DESMET_G
         ASAE 30: 1387-1396), m by slope.
     """
     tangent = np.sqrt(np.square(east_rise, dtype=np.float64) + np.square(south_rise, dtype=np.float64))
-    percent = 100 * tangent
+    percent = (100 * tangent).astype(np.float32)  # as InVEST keeps it; a slope of 3.5 % is not steeper than 3.5
     sine = np.sin(np.arctan(tangent))
     steep = np.where(percent < _FLATTEST_OF_STEEP, 10.8 * sine + 0.03, 16.8 * sine - 0.5)
     ratio = (sine / 0.0896) / (3 * sine ** 0.8 + 0.56)
@@ -214,7 +214,7 @@ def ls_factor(east_rise, south_rise, accumulation, cell_area_m2, method=DESMET_G
                  np.array((*_M, _M[-1]))[np.searchsorted(_M_UPTO, percent)])
     aspect = np.divide(np.abs(east_rise) + np.abs(south_rise), tangent, out=np.ones_like(tangent), where=tangent > 0)
     size = math.sqrt(cell_area_m2)
-    area = (accumulation - 1) * cell_area_m2
+    area = np.maximum(accumulation - 1, 0) * cell_area_m2
     if capped == SLOPE_LENGTH and cap < math.inf:
         area = np.minimum(area, np.maximum(0, cap * size * aspect - cell_area_m2))
     if method == INVEST_LS:
@@ -395,60 +395,68 @@ def _delivery(flow, accumulation, stream, cover, gentle, template, how, paramete
         mean_cover = np.where(with_cover > 0, mean_cover / np.maximum(with_cover, 1e-300), floor)
     else:
         mean_cover /= accumulation.clip(1)
-    with np.errstate(invalid="ignore"):
-        upslope = (mean_cover * flow.accumulate(np.where(flow.valid, gentle, 0), progress.part(0.3, 0.5))
-                   / accumulation.clip(1) * np.sqrt(accumulation * template.cell_area_m2))
-        cost = np.where(flow.valid, 1 / (floor * gentle), np.float32(0))
+    mean_slope = flow.accumulate(np.where(flow.valid, gentle, 0), progress.part(0.3, 0.5))
+    cost = np.where(flow.valid, 1 / (floor * gentle), np.float32(0))
+    progress.check()
     downslope, reach = flow.path_to(stream, cost, how.ic_length == PIXELS, how.masking != AS_INVEST,
-                                    progress.part(0.5, 1.0))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        index = np.where(flow.valid & ~stream, np.log10(upslope / downslope), np.nan)
-    index = index.astype(np.float32)  # InVEST keeps it so, and small differences of SDR decide what is deposited
-    sdr = delivery_ratio(index, *parameters)
-    if how.masking != AS_INVEST:
-        sdr = np.where(reach > 0, sdr * reach, 0.0)
-        sdr[~flow.valid] = np.nan
-    sdr[stream] = 1.0
-    return index, sdr.astype(np.float32)
+                                    progress.part(0.5, 0.9))
+    index, sdr = (np.full(flow.shape, np.nan, dtype=np.float32) for _ in range(2))
+    for block in row_blocks(*flow.shape, progress.part(0.9, 1.0)):
+        number = accumulation[block].clip(1)
+        upslope = mean_cover[block] * (mean_slope[block] / number) * np.sqrt(number * template.cell_area_m2)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            # in float32, as InVEST keeps it: small differences of SDR decide what is deposited
+            index[block] = np.where(flow.valid[block] & ~stream[block], np.log10(upslope / downslope[block]), np.nan)
+        ratio = delivery_ratio(index[block], *parameters)
+        if how.masking != AS_INVEST:
+            ratio = np.where(reach[block] > 0, ratio * reach[block], 0.0)
+        ratio[stream[block]] = 1.0
+        sdr[block] = np.where(flow.valid[block], ratio, np.nan)
+    return index, sdr
 
 
 def _maps(flow, stream, bare, loss, sdr, sdr_max, template, how, progress):
     """The maps that follow from soil loss and delivery, and the balance of sediment."""
-    ratio = np.nan_to_num(sdr).astype(np.float64)
-    left_behind = np.nan_to_num(loss).astype(np.float64) * (1 - ratio)
-    left_behind[stream | np.isnan(sdr)] = 0
-    below = flow.mean_below(ratio)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        kept = np.where(ratio < 1, np.maximum(below - ratio, 0) / (1 - ratio), 1.0)
+    below = flow.mean_below(np.nan_to_num(sdr), progress.part(0.0, 0.4))
+    own, kept = (np.zeros(flow.shape) for _ in range(2))
     sinks = flow.drains & ~stream
-    kept[sinks | np.isnan(sdr)] = 1
-    own = np.where(sinks, 0, left_behind)
-    arrived = flow.inflow(own, kept, progress)
-    deposition = kept * arrived + np.where(sinks, left_behind, 0)
-    leaving = np.where(flow.leaves, own + (1 - kept) * arrived, 0).sum()
+    for block in row_blocks(*flow.shape, progress.part(0.4, 0.5)):
+        ratio, unknown = np.nan_to_num(sdr[block]).astype(np.float64), np.isnan(sdr[block])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            kept[block] = np.where(ratio < 1, np.maximum(below[block] - ratio, 0) / (1 - ratio), 1.0)
+        own[block] = np.where(unknown, 0, np.nan_to_num(loss[block]) * (1 - ratio))
+        kept[block][unknown] = 1
+        kept[block][sinks[block]] = 0  # and all that goes on from there stays there
+    del below
+    arrived = flow.inflow(own, kept, progress.part(0.5, 0.9))
 
-    known = np.isfinite(loss) & np.isfinite(sdr)
-    deposition[~(flow.valid & np.isfinite(sdr)) | (stream & (how.masking == AS_INVEST))] = np.nan
-    export = loss * sdr
-    avoided = bare - loss
-    avoided_export = avoided * sdr + deposition
-    retention = avoided * np.where(stream, np.float32(sdr_max), sdr) / np.float32(sdr_max)
     hectares = template.cell_area_m2 / _M2_PER_HA
-    factor = hectares if how.unit == PER_PIXEL else 1.0
-    totals = {name: float(np.nansum(values, dtype=np.float64)) * hectares for name, values in (
-        ("soil_loss", np.where(known, loss, 0)), ("export", export),
-        ("avoided_erosion", avoided), ("avoided_export", avoided_export), ("retention", retention))}
-    totals["deposition"] = float((kept * arrived + np.where(sinks, left_behind, 0))[~np.isnan(sdr)].sum()) * hectares
-    totals["leaves_map"] = float(leaving) * hectares
+    factor = np.float32(hectares if how.unit == PER_PIXEL else 1)
+    names = ("retention", "soil_loss", "bare_soil_loss", "export", "avoided_erosion", "avoided_export", "deposition")
+    maps = {name: np.empty(flow.shape, dtype=np.float32) for name in names}
+    totals = dict.fromkeys((*names, "leaves_map"), 0.0)
+    for block in row_blocks(*flow.shape, progress.part(0.9, 1.0)):
+        ratio, on_stream = sdr[block], stream[block]
+        out = own[block] + (1 - kept[block]) * arrived[block]
+        known = flow.valid[block] & np.isfinite(ratio)
+        trapped = np.where(sinks[block], out, kept[block] * arrived[block])
+        totals["leaves_map"] += out[flow.leaves[block]].sum()
+        totals["deposition"] += trapped[known].sum()
+        totals["soil_loss"] += np.nansum(np.where(known, loss[block], 0), dtype=np.float64)
+        trapped[~known | (on_stream & (how.masking == AS_INVEST))] = np.nan
+        avoided = bare[block] - loss[block]
+        for name, values in (
+                ("retention", avoided * np.where(on_stream, np.float32(sdr_max), ratio) / np.float32(sdr_max)),
+                ("soil_loss", loss[block]), ("bare_soil_loss", bare[block]), ("export", loss[block] * ratio),
+                ("avoided_erosion", avoided), ("avoided_export", avoided * ratio + trapped), ("deposition", trapped)):
+            if name not in ("soil_loss", "deposition"):
+                totals[name] += np.nansum(values, dtype=np.float64)
+            maps[name][block] = values * factor
+    totals = {name: float(total) * hectares for name, total in totals.items()}
 
-    def grid(values, name):
-        return float_grid(values * factor if factor != 1 else values, template, name)
-
-    return SedimentRetention(
-        grid(retention, "sediment retention"), grid(loss, "soil loss"), grid(bare, "soil loss on bare ground"),
-        grid(export, "sediment export"), grid(avoided, "avoided erosion"), grid(avoided_export, "avoided export"),
-        grid(deposition, "sediment deposition"), float_grid(sdr, template, "sediment delivery ratio"),
-        None, None, None, None, how, totals)
+    named = {name: float_grid(values, template, name.replace("_", " ")) for name, values in maps.items()}
+    return SedimentRetention(**named, sdr=float_grid(sdr, template, "sediment delivery ratio"), connectivity=None,
+                             ls=None, accumulation=None, streams=None, conventions=how, totals=totals)
 
 
 def _tell(how, totals, threshold, drains, progress):
