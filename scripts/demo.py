@@ -26,7 +26,7 @@ from qgis.core import (  # noqa: E402
     QgsHillshadeRenderer, QgsLayoutExporter, QgsLayoutItemLabel, QgsLayoutItemLegend,
     QgsLayoutItemMap, QgsLayoutItemScaleBar, QgsLayoutPoint, QgsLayoutSize, QgsLegendStyle,
     QgsLineSymbol, QgsMapLayerLegendUtils, QgsPrintLayout, QgsProject, QgsRasterLayer, QgsRectangle,
-    QgsReferencedRectangle, QgsSingleSymbolRenderer, QgsTextFormat, QgsUnitTypes, QgsVectorLayer,
+    QgsReferencedRectangle, QgsSettings, QgsSingleSymbolRenderer, QgsTextFormat, QgsUnitTypes, QgsVectorLayer,
     QgsWkbTypes)
 from qgis.PyQt.QtCore import Qt  # noqa: E402
 from qgis.PyQt.QtGui import QColor, QFont  # noqa: E402
@@ -566,6 +566,7 @@ def main(names):
     studies = [study for study in STUDIES if not names or study.name in names]
     application = QgsApplication([], False)
     application.initQgis()
+    QgsSettings().setValue("/qgis/walForSqlite3", False)  # as scripts/demo does for qgis_process
     register_plugin()
     clear(studies)
     (OUTPUT / "maps").mkdir(parents=True)

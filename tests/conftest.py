@@ -16,7 +16,7 @@ import numpy as np  # noqa: E402
 from osgeo import ogr  # noqa: E402
 from qgis.core import (  # noqa: E402
     QgsApplication, QgsProcessingContext, QgsProcessingException, QgsProcessingFeedback, QgsProject,
-    QgsVectorLayer)
+    QgsSettings, QgsVectorLayer)
 
 from econet import classFactory  # noqa: E402
 from econet.core import vector  # noqa: E402
@@ -29,6 +29,7 @@ UTM = "EPSG:32651"
 @pytest.fixture(scope="session")
 def provider(qgis_app, qgis_processing):
     """The EcoNet provider, loaded as qgis_process loads it."""
+    QgsSettings().setValue("/qgis/walForSqlite3", False)  # QGIS 3.22.4 leaves journals beside what it reads
     plugin = classFactory(None)
     plugin.initProcessing()
     yield plugin.provider
