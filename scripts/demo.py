@@ -22,12 +22,11 @@ load_econet()
 
 from qgis.analysis import QgsNativeAlgorithms  # noqa: E402
 from qgis.core import (  # noqa: E402
-    QgsApplication, QgsFillSymbol,
-    QgsHillshadeRenderer, QgsLayoutExporter, QgsLayoutItemLabel, QgsLayoutItemLegend,
-    QgsLayoutItemMap, QgsLayoutItemScaleBar, QgsLayoutPoint, QgsLayoutSize, QgsLegendStyle,
-    QgsLineSymbol, QgsMapLayerLegendUtils, QgsPrintLayout, QgsProject, QgsRasterLayer, QgsRectangle,
-    QgsReferencedRectangle, QgsSettings, QgsSingleSymbolRenderer, QgsTextFormat, QgsUnitTypes, QgsVectorLayer,
-    QgsWkbTypes)
+    QgsApplication, QgsFillSymbol, QgsHillshadeRenderer, QgsLayoutExporter, QgsLayoutItemLabel,
+    QgsLayoutItemLegend, QgsLayoutItemMap, QgsLayoutItemScaleBar, QgsLayoutPoint, QgsLayoutSize,
+    QgsLegendStyle, QgsLineSymbol, QgsMapLayerLegendUtils, QgsPrintLayout, QgsProject, QgsRasterLayer,
+    QgsRectangle, QgsReferencedRectangle, QgsSettings, QgsSingleSymbolRenderer, QgsTextFormat,
+    QgsUnitTypes, QgsVectorLayer, QgsWkbTypes)
 from qgis.PyQt.QtCore import Qt  # noqa: E402
 from qgis.PyQt.QtGui import QColor, QFont  # noqa: E402
 
