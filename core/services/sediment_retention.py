@@ -18,12 +18,13 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import slope, tables, vector
+from .. import raster, slope, tables, vector
 from ..errors import InputError
+from ..land_cover_products import CLCD, table_for_product
 from ..progress import SILENT
 from ..raster import Grid, float_grid
 from . import flow_routing
-from .flow_routing import D8, MFD, ROUTINGS
+from .flow_routing import MFD, ROUTINGS
 from .land_cover import CODE, class_rows, codes_of, row_blocks, values_by_class
 
 DESMET_GOVERS, INVEST_LS = LS_METHODS = ("Desmet-Govers", "InVEST from 3.14 on")
@@ -31,7 +32,8 @@ SLOPE_LENGTH, L_FACTOR = CAPPED = ("slope length in metres", "L factor")
 METRES, PIXELS = IC_LENGTHS = ("metres", "InVEST pixels")
 PER_HECTARE, PER_PIXEL = UNITS = ("t/ha", "t per pixel")
 KEPT, AS_INVEST = MASKINGS = ("values everywhere", "as InVEST")
-VAN_DER_KNIJFF, CAI = COVER_METHODS = ("NDVI, van der Knijff 1999", "cover in %, Cai 2000")
+COVER_FACTOR, VAN_DER_KNIJFF, CAI = COVER_KINDS = (
+    "cover factor", "NDVI (van der Knijff 1999)", "vegetation cover in % (Cai 2000)")
 
 _LOWEST_C, _LOWEST_SLOPE, _HIGHEST_SLOPE = 0.001, 0.005, 1.0
 _FLATTEST_OF_STEEP = 9.0  # per cent
@@ -129,9 +131,10 @@ def conventions(preset=0, **chosen):
     return replace(PRESETS[preset], **taken)
 
 
-def default_table():
-    """The shipped cover and practice factors; ours, not the paper's."""
-    return tables.read_csv(Path(__file__).parent / "defaults" / "biophysical.csv", "biophysical.csv (shipped)")
+def default_table(product=CLCD):
+    """The shipped cover and practice factors for a product's codes; ours, not the paper's."""
+    path = Path(__file__).parent / "defaults" / "biophysical.csv"
+    return table_for_product(tables.read_csv(path, "biophysical.csv (shipped)"), product)
 
 
 def read_table(table=None, with_cover=True):
@@ -143,7 +146,38 @@ def read_table(table=None, with_cover=True):
     return parsed
 
 
-def cover_factor(grid, method=VAN_DER_KNIJFF, progress=SILENT):
+def drainage_cells(layers, template, progress=SILENT):
+    """Rivers and canals as a map of 1 for what is drained to, and 0.
+
+    Parameters
+    ----------
+    layers : list of raster.RasterSource and vector.Features
+        Rasters drain where they hold 1; lines wherever they touch a cell, so that no flow slips through
+        between two cells; polygons where they hold a cell's centre.
+    template : raster.Template
+
+    Returns
+    -------
+    raster.Grid
+        uint8, 2 bytes per cell at most at once.
+    """
+    found = np.zeros(template.shape, dtype=np.uint8)
+    for layer in layers:
+        progress.check()
+        if isinstance(layer, vector.Features):
+            layer.require_some("line or polygon")
+            geometries = layer.to_crs(template.crs, progress).geometries
+            for by_line in (True, False):
+                some = [geometry for geometry in geometries if (geometry.GetDimension() < 2) == by_line]
+                if some:
+                    found |= vector.rasterize(some, template, all_touched=by_line, dtype=np.uint8)
+        else:
+            grid = raster.align(layer, template, raster.CLASSES, progress)
+            found |= grid.valid & (grid.values == 1)
+    return Grid(found, template, None, "drainage")
+
+
+def cover_factor(grid, kind=VAN_DER_KNIJFF, progress=SILENT):
     """USLE's cover factor C from a map of vegetation.
 
     Parameters
@@ -152,16 +186,18 @@ def cover_factor(grid, method=VAN_DER_KNIJFF, progress=SILENT):
         NDVI, -1 to 1, for ``exp(-2 NDVI / (1 - NDVI))`` (van der Knijff, Jones & Montanarella 1999, EUR
         19022); or vegetation cover, 0 to 100 %, for ``0.6508 - 0.3436 log10 f`` (Cai et al. 2000,
         J. Soil Water Conserv. 14(2): 19-24; no cover 1, above 78.3 % 0).
-    method : str
-        One of ``COVER_METHODS``.
+    kind : str
+        What the grid holds, one of ``COVER_KINDS``; a cover factor is returned as it is.
 
     Returns
     -------
     raster.Grid
         float32, 0 to 1; cells that the formula puts outside are set to 0 or 1, and their number logged.
     """
+    if kind == COVER_FACTOR:
+        return grid
     valid = grid.valid
-    low, high, what = (-1, 1, "NDVI") if method == VAN_DER_KNIJFF else (0, 100, "vegetation cover in %")
+    low, high, what = (-1, 1, "NDVI") if kind == VAN_DER_KNIJFF else (0, 100, "vegetation cover in %")
     wrong = valid & ((grid.values < low) | (grid.values > high))
     if wrong.any():
         raise InputError(f"Raster '{grid.name}' holds {grid.values[wrong].flat[0]:g} on {np.count_nonzero(wrong)} "
@@ -170,14 +206,14 @@ def cover_factor(grid, method=VAN_DER_KNIJFF, progress=SILENT):
     for block in row_blocks(*cover.shape, progress):
         values = grid.like(grid.values[block], grid.nodata).floats(np.float64)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            if method == VAN_DER_KNIJFF:
+            if kind == VAN_DER_KNIJFF:
                 factor = np.where(values < 1, np.exp(-2 * values / (1 - values)), 0 * values)
             else:
                 factor = np.where(values > 0, 0.6508 - 0.3436 * np.log10(values), 1 + 0 * values)
                 factor = np.where(values > _CAI_FULL_COVER, 0, factor)
             beyond += np.count_nonzero((factor < 0) | (factor > 1))
         cover[block] = np.clip(factor, 0, 1)
-    progress.log(f"Cover factor from '{grid.name}' ({method}): {beyond} cell(s) beyond 0 to 1 were set to its ends.")
+    progress.log(f"Cover factor from '{grid.name}', {kind}: {beyond} cell(s) beyond 0 to 1 were set to its ends.")
     return float_grid(cover, grid.template, "cover factor")
 
 

@@ -9,9 +9,10 @@ from econet.core import tables
 from econet.core.crs import spatial_reference
 from econet.core.errors import Cancelled, InputError
 from econet.core.progress import Progress
-from econet.core.raster import Grid, RasterSource, Template, read, read_classes
+from econet.core.raster import Grid, RasterSource, Template, read, read_classes, write
 from econet.core.services import flow_routing as fr
 from econet.core.services import sediment_retention as sr
+from econet.core.vector import Features
 from osgeo import ogr
 from scipy import ndimage
 
@@ -315,6 +316,24 @@ def test_gaps_in_other_inputs_stay_where_they_are():
             == pytest.approx(totals["soil_loss"], rel=1e-6))
 
 
+def test_drainage_from_rasters_lines_and_polygons(tmp_path):
+    inputs = case(*ground((8, 10)))
+    template = inputs[0].template
+    mask = np.zeros((8, 10), np.uint8)
+    mask[0, 0], mask[1, 1] = 1, 2
+    write(Grid(mask, template, 255, "river"), str(tmp_path / "river.tif"))
+    line = ogr.CreateGeometryFromWkt("LINESTRING(500075 4599790,500225 4599865)")  # up and to the right
+    pond = ogr.CreateGeometryFromWkt("POLYGON((500240 4600000,500300 4600000,500300 4599960,500240 4599960,"
+                                     "500240 4600000))")
+    found = sr.drainage_cells([RasterSource(str(tmp_path / "river.tif")), Features("r", WKT, [line, pond], [{}, {}], [])],
+                              template).values
+    assert found[0, 0] == 1 and found[1, 1] == 0
+    assert found[0, 8:].tolist() == [1, 1] and found[1, 8:].sum() == 0  # a centre at 45 m is not inside
+    river = found[3:, :8]
+    label, count = ndimage.label(river)  # by sides alone: no flow slips through
+    assert count == 1 and river.any(axis=0)[2:8].all()
+
+
 # cover factor ------------------------------------------------------------------------------------
 
 def vegetation(values):
@@ -367,6 +386,8 @@ def test_shipped_table_serves_the_default_codes():
     by_code = {row["land_cover"]: row for row in parsed.rows}
     assert set(by_code) == {*range(1, 10), *range(11, 16)}
     assert by_code[2]["usle_c"] < by_code[4]["usle_c"] < by_code[1]["usle_c"] < by_code[12]["usle_c"]
+    nlcd = {row["land_cover"]: row["usle_c"] for row in sr.read_table(sr.default_table("NLCD")).rows}
+    assert nlcd[41] == by_code[2]["usle_c"] and nlcd[11] == 0
     z, codes = ground((20, 20))
     dem, cover, rain, soil, _ = case(z, codes)
     assert sr.sediment_retention(dem, cover, rain, soil, threshold=30).totals["soil_loss"] > 0
