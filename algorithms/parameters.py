@@ -83,9 +83,14 @@ def preset_choice(key, text, options):
 
 
 def land_cover_product():
-    """Whose codes the shipped tables are keyed for; it says nothing about tables that the planner gives."""
-    return advanced(choice("LAND_COVER_PRODUCT", "Land-cover product that the shipped tables are keyed for",
-                           list(PRODUCTS)))
+    """Whose codes the shipped tables are keyed for; it says nothing about tables that the planner gives.
+
+    Optional: a model saved before the parameter was there would no longer validate.
+    """
+    parameter = advanced(choice("LAND_COVER_PRODUCT", "Land-cover product that the shipped tables are keyed for",
+                                list(PRODUCTS)))
+    parameter.setFlags(parameter.flags() | QgsProcessingParameterDefinition.Flag.FlagOptional)
+    return parameter
 
 
 def flag(key, text, default=False):
