@@ -261,7 +261,10 @@ class Job:
     def template_source(self):
         """The RasterSource that is the template of this step, or None."""
         key = next((key for key in self._algorithm.TEMPLATE if self.given(key)), None)
-        return None if key is None else self.raster(key)
+        if key is None:
+            return None
+        several = isinstance(self._algorithm.parameterDefinition(key), QgsProcessingParameterMultipleLayers)
+        return self.rasters(key)[0] if several else self.raster(key)
 
     def template(self):
         """The Template: size, transform and CRS that this step's layers share."""

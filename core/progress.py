@@ -53,5 +53,9 @@ class Progress:
                 self._report(start + (end - start) * fraction)
         return Progress(report, self._cancelled, self._log, self._warn)
 
+    def quiet(self):
+        """The same without messages, for work that has said them once already."""
+        return Progress(self._report, self._cancelled)
+
 
 SILENT = Progress()

@@ -1,0 +1,45 @@
+"""Toolbox step: plant-available water content from texture and organic carbon."""
+
+from ...core.raster import QUANTITY, align
+from ...core.services.climate_soil import CARBON_KINDS, UNITS, plant_available_water, soil
+from .. import parameters as p
+from ..base import EcoNetAlgorithm
+
+SOIL_TEMPLATE = ("TEMPLATE", "SAND")
+
+
+def soil_parameters():
+    """The soil maps, their units and the raster that gives the cells; two steps share them."""
+    return [
+        p.raster("SAND", "Sand"),
+        p.raster("SILT", "Silt"),
+        p.raster("CLAY", "Clay"),
+        p.raster("ORGANIC_CARBON", "Organic carbon"),
+        p.raster("TEMPLATE", "Raster that gives the cells (empty: the sand map)", optional=True),
+        p.choice("TEXTURE_UNIT", "Unit of sand, silt and clay", list(UNITS)),
+        p.choice("CARBON_UNIT", "Unit of organic carbon", list(UNITS)),
+        p.choice("CARBON_KIND", "The organic carbon map holds", list(CARBON_KINDS)),
+    ]
+
+
+def read_soil(job):
+    template = job.template()
+    maps = [align(job.raster(key), template, QUANTITY, job.progress)
+            for key in ("SAND", "SILT", "CLAY", "ORGANIC_CARBON")]
+    return soil(*maps, UNITS[job.choice("TEXTURE_UNIT")], UNITS[job.choice("CARBON_UNIT")],
+                CARBON_KINDS[job.choice("CARBON_KIND")], job.progress)
+
+
+class PlantAvailableWater(EcoNetAlgorithm):
+    ID = "plantavailablewater"
+    NAME = "Plant-available water content"
+    GROUP = "services"
+    CORE = "services.climate_soil"
+    TEMPLATE = SOIL_TEMPLATE
+    STYLES = {"OUTPUT": "plant_available_water"}
+
+    def definitions(self):
+        return [*soil_parameters(), p.raster_output("OUTPUT", "Plant-available water content (0 to 1)")]
+
+    def execute(self, job):
+        job.write_raster("OUTPUT", plant_available_water(read_soil(job), job.progress))

@@ -1,0 +1,30 @@
+"""Toolbox step: rainfall erosivity from monthly or annual rain."""
+
+from ...core.services.climate_soil import EROSIVITY_METHODS, rainfall_erosivity, read_rain
+from .. import parameters as p
+from ..base import EcoNetAlgorithm
+
+
+class RainfallErosivity(EcoNetAlgorithm):
+    ID = "rainfallerosivity"
+    NAME = "Rainfall erosivity"
+    GROUP = "services"
+    CORE = "services.climate_soil"
+    TEMPLATE = ("TEMPLATE", "PRECIPITATION")
+    STYLES = {"OUTPUT": "rainfall_erosivity", "OUTPUT_ANNUAL": "precipitation"}
+
+    def definitions(self):
+        return [
+            p.rasters("PRECIPITATION", "Precipitation (mm): twelve monthly rasters, or one of twelve bands"),
+            p.raster("TEMPLATE", "Raster that gives the cells (empty: the first precipitation raster)", optional=True),
+            p.choice("METHOD", "Method", list(EROSIVITY_METHODS)),
+            p.raster_output("OUTPUT", "Rainfall erosivity R"),
+            p.raster_output("OUTPUT_ANNUAL", "Annual precipitation (mm)", optional=True),
+        ]
+
+    def execute(self, job):
+        method = EROSIVITY_METHODS[job.choice("METHOD")]
+        months = read_rain(job.rasters("PRECIPITATION"), job.template(), method, job.progress.part(0, 0.9))
+        erosivity, annual = rainfall_erosivity(months, method, job.progress)
+        job.write_raster("OUTPUT", erosivity)
+        job.write_raster("OUTPUT_ANNUAL", annual)

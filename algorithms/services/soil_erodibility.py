@@ -1,0 +1,26 @@
+"""Toolbox step: soil erodibility from texture and organic carbon."""
+
+from ...core.services.climate_soil import CORRECTIONS, soil_erodibility
+from .. import parameters as p
+from ..base import EcoNetAlgorithm
+from .plant_available_water import SOIL_TEMPLATE, read_soil, soil_parameters
+
+
+class SoilErodibility(EcoNetAlgorithm):
+    ID = "soilerodibility"
+    NAME = "Soil erodibility"
+    GROUP = "services"
+    CORE = "services.climate_soil"
+    TEMPLATE = SOIL_TEMPLATE
+    STYLES = {"OUTPUT": "soil_erodibility"}
+
+    def definitions(self):
+        return [
+            *soil_parameters(),
+            p.choice("CORRECTION", "Correction", list(CORRECTIONS)),
+            p.raster_output("OUTPUT", "Soil erodibility K (t ha h / (ha MJ mm))"),
+        ]
+
+    def execute(self, job):
+        soil = read_soil(job)
+        job.write_raster("OUTPUT", soil_erodibility(soil, CORRECTIONS[job.choice("CORRECTION")], job.progress))
