@@ -37,7 +37,7 @@ _TRACE_SHARE = 0.7   # of the threshold, down to which InVEST follows a stream u
 _INVEST_BLOCK = 256  # rows and columns of the blocks in which pygeoprocessing looks for flats
 _BLOCK_CELLS = 1 << 18
 _PASSES_AT_ONCE = 1 << 22
-_FLAT_CELLS = 1 << 17  # of flats turned to Python's lists at once
+_FLAT_CELLS = 1 << 15  # of flats turned to Python's lists at once
 
 
 class _Lattice:
@@ -109,8 +109,8 @@ def fill_depressions(elevation, drains=None, progress=SILENT):
     Notes
     -----
     Every cell descends to the bottom of its basin (pointers that double); basins and the lowest pass
-    between each two form a small graph, whose minimum spanning tree holds the lowest ways out. About
-    60 bytes per cell.
+    between each two form a small graph, whose minimum spanning tree holds the lowest ways out. 46
+    bytes per cell on natural ground.
     """
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
@@ -118,6 +118,7 @@ def fill_depressions(elevation, drains=None, progress=SILENT):
     elevation = np.asarray(elevation)
     lattice = _Lattice(elevation.shape)
     height = lattice.flat(elevation, np.nan)
+    progress.check()
     valid = ~np.isnan(height)
     if not valid.any():
         return elevation.copy()
@@ -162,6 +163,7 @@ def fill_depressions(elevation, drains=None, progress=SILENT):
 
 def _basins(lattice, height, valid, progress):
     """The basin of each flat cell, numbered from 0 (border: 0), and how many there are."""
+    progress.check()
     pointer = np.arange(lattice.size, dtype=lattice.dtype)
     steps = np.sort(lattice.offsets)
     for block in lattice.blocks(progress.part(0.0, 0.6)):
@@ -266,7 +268,7 @@ class Flow:
 
     Notes
     -----
-    D8 10 bytes per cell, MFD about 13 bytes per pair of cells, at most 60 per cell on natural ground.
+    D8 14 bytes per cell, MFD 13 bytes per pair of cells, some 60 per cell on natural ground.
     """
 
     def __init__(self, lattice, routing, valid, leaves, drains, lengths, direction, shares, progress):
@@ -337,10 +339,12 @@ class Flow:
 
         Notes
         -----
-        24 bytes per cell.
+        32 bytes per cell.
         """
         flux = self._flat(own)
+        progress.check()
         passed = None if kept is None else 1.0 - self._flat(kept)
+        progress.check()
         arrived = np.zeros(self._lattice.size)
         beat, done = _Beat(progress, self._lattice.size), 0
         for level in self._levels:
@@ -359,6 +363,7 @@ class Flow:
         float64, 0 where there is no value; at the ends of all ways it sums to the whole of ``own``.
         """
         own = np.where(self.valid, own, 0.0).astype(np.float64)
+        progress.check()
         own += self.inflow(own, progress=progress)
         return own
 
@@ -400,9 +405,10 @@ class Flow:
 
         Notes
         -----
-        32 bytes per cell.
+        60 bytes per cell.
         """
         weight, goal = self._flat(weight), self._flat(ends) > 0
+        progress.check()
         length, reach = np.zeros(self._lattice.size), np.zeros(self._lattice.size)
         reach[goal] = 1.0
         if edge_ends:
@@ -432,17 +438,13 @@ class Flow:
 
     def receivers(self):
         """All edges: flat cell of the map, flat cell that it flows to, direction, share."""
-        cell, receiver, way, share = self._receivers()
-        rows, cols = self.shape
-        stride = self._lattice.stride
-        return (*((flat // stride - 1) * cols + flat % stride - 1 for flat in (cell, receiver)), way, share)
-
-    def _receivers(self):
-        parts = [self._edges(level) for level in self._levels]
-        return (np.concatenate([cells[place] for cells, place, _, _, _ in parts]),
-                np.concatenate([receiver for _, _, receiver, _, _ in parts]),
-                np.concatenate([way for _, _, _, way, _ in parts]),
-                np.concatenate([np.broadcast_to(share, way.shape) for _, _, _, way, share in parts]))
+        stride, cols = self._lattice.stride, self.shape[1]
+        parts = []
+        for level in self._levels:
+            cells, place, receiver, way, share = self._edges(level)
+            flat = [(number // stride - 1) * cols + number % stride - 1 for number in (cells[place], receiver)]
+            parts.append((*flat, way, np.broadcast_to(share, way.shape)))
+        return tuple(np.concatenate(part) for part in zip(*parts))
 
 
 def _starts(receiver):
@@ -485,10 +487,12 @@ def route(filled, template, routing=MFD, ground=None, drains=None, convention=RE
 
     Notes
     -----
-    Peak about 100 bytes per cell beyond the inputs with D8, 170 with MFD.
+    Peak 80 bytes per cell beyond the inputs with D8, 150 with MFD; as InVEST 130 and 195 where a third of
+    the map is flat.
     """
     lattice = _Lattice(np.shape(filled))
     height = lattice.flat(filled, np.nan, np.float64)
+    progress.check()
     bed = height if ground is None else lattice.flat(ground, np.nan, np.float64)
     valid = ~np.isnan(height)
     ends = np.zeros(lattice.size, dtype=bool) if drains is None else lattice.flat(drains, False) & valid
@@ -644,17 +648,19 @@ def _flats_as_invest(lattice, height, bed, flat, slope_by, direction, shares, le
     search over the flat from its first cell, then one from its outlets in the order found, in which a
     cell is looked at again whenever its distance falls.
     """
-    node = flat
     member = np.zeros(lattice.size, dtype=bool)
     member[flat] = True
     new = flat
     while new.size:  # a flat is all cells of one height that touch, drained or not
-        progress.check()
-        around = _neighbours(lattice, new)
-        new = np.unique(around[(height[around] == height[new][:, None]) & ~member[around]])
-        member[new] = True
-        node = np.append(node, new)
-    node.sort()
+        found = []
+        for part in _parts(new):
+            progress.check()
+            around = _neighbours(lattice, part)
+            more = np.unique(around[(height[around] == height[part][:, None]) & ~member[around]])
+            member[more] = True
+            found.append(more)
+        new = np.concatenate(found)
+    node = np.flatnonzero(member)
     name = np.full(lattice.size, -1, dtype=lattice.dtype)
     name[node] = np.arange(node.size)
     beside = np.empty((node.size, 8), dtype=lattice.dtype)
@@ -664,10 +670,11 @@ def _flats_as_invest(lattice, height, bed, flat, slope_by, direction, shares, le
         around = _neighbours(lattice, node[part])
         beside[part] = np.where(height[around] == height[node[part]][:, None], name[around], -1)
         at_edge[part] = np.isnan(height[around]).any(axis=1)
+    progress.check()
     rows, cols = np.divmod(flat, lattice.stride)
     rows, cols = rows - 1, cols - 1
     roots = name[flat[np.lexsort((cols, rows, cols // _INVEST_BLOCK, rows // _INVEST_BLOCK))]]
-    node, beside, at_edge, roots, groups = _by_flat(node, beside, at_edge, roots)
+    node, beside, at_edge, roots, groups = _by_flat(node, beside, at_edge, roots, progress)
     drained = direction[node] != NO_DIRECTION
     distance, found = np.empty(node.size), np.empty(node.size, dtype=np.uint8)
     group_of_root = np.searchsorted(groups, roots, side="right") - 1
@@ -694,16 +701,20 @@ def _flats_as_invest(lattice, height, bed, flat, slope_by, direction, shares, le
         shares[node[part]] = np.where(nearer, slope_by, 0.0)
 
 
-def _by_flat(node, beside, at_edge, roots):
+def _by_flat(node, beside, at_edge, roots, progress):
     """The same with the cells of each flat in a row, and where groups of some whole flats begin and end."""
     from scipy.sparse import csr_matrix
     from scipy.sparse.csgraph import connected_components
 
     there = beside >= 0
+    progress.check()
     links = csr_matrix((np.ones(np.count_nonzero(there), dtype=np.int8), beside[there],
                         np.append(0, np.cumsum(there.sum(axis=1)))), shape=(node.size, node.size))
+    progress.check()
     _, label = connected_components(links, directed=False)
+    progress.check()
     order = np.argsort(label, kind="stable")
+    progress.check()
     place = np.empty(node.size, dtype=beside.dtype)
     place[order] = np.arange(node.size)
     ends = np.cumsum(np.bincount(label))
@@ -788,20 +799,29 @@ def _connected_streams(flow, accumulation, threshold, progress):
     lattice = flow._lattice
     flat = lattice.flat(accumulation, 0.0)
     is_stream, enough = flat >= threshold, flat >= _TRACE_SHARE * threshold
-    cell, to, way, _ = flow._receivers()
-    near = np.flatnonzero(enough[cell] & enough[to])
+    parts, beat, done = [], _Beat(progress.part(0.0, 0.3), lattice.size), 0
+    for level in flow._levels:
+        cells, place, to, way, _ = flow._edges(level)
+        near = np.flatnonzero(enough[cells[place]] & enough[to])
+        parts.append((cells[place[near]], to[near], way[near]))
+        done += cells.size
+        beat(done)
+    cell, to, way = (np.concatenate(part) for part in zip(*parts))
     above, below = {}, {}
-    for links, turn in ((below, way[near]), (above, (way[near] + 4) % 8)):
-        sides = (cell[near], to[near]) if links is below else (to[near], cell[near])
-        order = np.lexsort((turn, sides[0]))
-        for here, there in zip(*(side[order].tolist() for side in sides)):
-            links.setdefault(here, []).append(there)
+    beat, done = _Beat(progress.part(0.3, 0.6), 2 * way.size), 0
+    for links, here, there, turn in ((below, cell, to, way), (above, to, cell, (way + 4) % 8)):
+        order = np.lexsort((turn, here))
+        for one, other in zip(here[order].tolist(), there[order].tolist()):
+            links.setdefault(one, []).append(other)
+            done += 1
+            if not done & 4095:
+                beat(done)
     outlets = np.flatnonzero(lattice.flat(flow.leaves, False) & is_stream)
     rows, columns = np.divmod(outlets, lattice.stride)
     rows, columns = rows - 1, columns - 1
     outlets = outlets[np.lexsort((columns, rows, columns // _INVEST_BLOCK, rows // _INVEST_BLOCK))]
     state = {}
-    beat = _Beat(progress, max(1, len(above)))
+    beat = _Beat(progress.part(0.6, 1.0), len(above))
     for outlet in outlets.tolist():
         if outlet in state:
             continue
