@@ -1,5 +1,6 @@
 """Toolbox step: base, mines' and integrated resistance surface from up to nine factors."""
 
+from ...core.land_cover_products import PRODUCTS
 from ...core.resistance.mines import OVERLAPS
 from ...core.resistance.surface import (
     BARRIERS, TRANSFORMS, Choices, FactorLayers, read_scheme, read_water_codes, resistance_surface)
@@ -38,6 +39,7 @@ class ResistanceSurface(EcoNetAlgorithm):
             p.advanced(p.choice("TRANSFORM", "Transform of the surfaces", list(TRANSFORMS))),
             p.advanced(p.number("TRANSFORM_POWER", "Exponent of the transform 'power'", default=2.0, optional=True)),
             p.advanced(p.choices("HARD_BARRIERS", "Hard barriers", list(BARRIERS), [], optional=True)),
+            p.land_cover_product(),
             p.raster_output("OUTPUT_BASE", "Base resistance"),
             p.raster_output("OUTPUT_MINES", "Mine resistance"),
             p.raster_output("OUTPUT", "Integrated resistance"),
@@ -49,7 +51,7 @@ class ResistanceSurface(EcoNetAlgorithm):
             factor_table=job.table("FACTOR_TABLE"), ring_table=job.table("RING_TABLE"),
             weights=job.table("WEIGHTS"), restored_table=job.table("RESTORED_TABLE"), datum_m=job.number("DATUM"),
             overlap=job.choice("OVERLAP"), transform=job.choice("TRANSFORM"), exponent=job.number("TRANSFORM_POWER"),
-            barriers=tuple(job.choices("HARD_BARRIERS")))
+            barriers=tuple(job.choices("HARD_BARRIERS")), product=PRODUCTS[job.choice("LAND_COVER_PRODUCT")])
 
     def _layers(self, job, vector, mines):
         return FactorLayers(

@@ -15,6 +15,7 @@ import numpy as np
 from .. import tables, vector
 from ..errors import InputError
 from ..euclidean import distance_m
+from ..land_cover_products import CLCD, table_for_product
 from ..mines import FEATURES, known_words, plain_word
 from ..progress import SILENT
 from ..raster import QUANTITY, Grid, align, float_grid, read_classes
@@ -97,6 +98,8 @@ class Choices:
         Above 0.
     barriers : sequence of int
         What becomes nodata, which corridors cannot cross; from ``BARRIERS``.
+    product : str
+        Whose land-cover codes the shipped tables are keyed for; one of ``land_cover_products.PRODUCTS``.
     """
 
     factor_table: object = None
@@ -108,6 +111,7 @@ class Choices:
     transform: int = NO_TRANSFORM
     exponent: float = 2.0
     barriers: tuple = ()
+    product: str = CLCD
 
 
 @dataclass
@@ -154,9 +158,11 @@ def read_scheme(present, choices, progress=SILENT):
     InputError
         A table that is wrong, rules or weights that do not match the factors.
     """
-    rules, rings = read_factor_table(choices.factor_table), read_rings(choices.ring_table)
-    restored_table, restored = read_restored(choices.restored_table)
-    name = (choices.factor_table or default_factor_table()).name
+    factor_table = choices.factor_table or table_for_product(default_factor_table(), choices.product)
+    rules, rings = read_factor_table(factor_table), read_rings(choices.ring_table)
+    restored_table, restored = read_restored(
+        choices.restored_table or table_for_product(default_restored_table(), choices.product))
+    name = factor_table.name
     if choices.weights is None:
         weights, source = {f: rule.weight for f, rule in rules.items() if rule.weight is not None}, name
     else:

@@ -143,3 +143,23 @@ def test_a_temporary_folder_for_the_factors(run, make, maps):
                  OUTPUT_FACTORS="TEMPORARY_OUTPUT")
     folder = result["OUTPUT_FACTORS"]
     assert os.path.isabs(folder) and os.listdir(folder) == ["land_cover.tif"]
+
+
+@pytest.mark.parametrize("product, forest, town", [(1, 20, 80), (2, 21, 51), (3, 10, 50), (4, 311, 111), (5, 23, 1),
+                                                   (6, 41, 24)])
+@pytest.mark.parametrize("state", ["producing", "restored"])
+def test_a_land_cover_of_another_product_gives_the_same_surface(run, make, maps, product, forest, town, state):
+    maps["MINES"] = make.layer(f"mines_{state}", [(PIT, dict(name="Pit", mineral="coal", method="open pit", state=state))])
+    expected = {key: values(path) for key, path in run("resistancesurface", **maps, **outputs(make)).items()
+                if key != "OUTPUT_FACTORS"}
+    cover = np.full((30, 40), forest, np.uint16)
+    cover[20:] = town
+    maps["LAND_COVER"] = make.raster("other", cover, cell=100.0)
+    result = run("resistancesurface", **maps, **outputs(make), LAND_COVER_PRODUCT=product)
+    for key, array in expected.items():
+        np.testing.assert_array_equal(values(result[key]), array)
+
+
+def test_a_land_cover_of_another_product_without_saying_so_is_refused(run, make, maps):
+    maps["LAND_COVER"] = make.raster("other", np.full((30, 40), 41, np.uint8), cell=100.0)
+    assert "no row scores the code(s) 41" in run.refusal("resistancesurface", **maps, **outputs(make))
