@@ -8,7 +8,7 @@ from econet.core import land_cover_products as lcp
 from econet.core import tables
 from econet.core.errors import InputError
 from econet.core.resistance.factors import default_factor_table, read_factor_table
-from econet.core.services import carbon_storage, habitat_quality, water_yield
+from econet.core.services import carbon_storage, habitat_quality, sediment_retention, water_conservation, water_yield
 
 OURS = {1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15}
 # legends of the products, counted by hand: USGS (NLCD 2016), ESA WorldCover 2021, GlobeLand30, CORINE, CNLUCC, CLCD
@@ -59,7 +59,8 @@ def test_some_classes_that_anyone_knows():
 @pytest.mark.parametrize("product", lcp.PRODUCTS)
 @pytest.mark.parametrize("default, value", [
     (carbon_storage.default_table, "soil"), (water_yield.default_table, "kc"),
-    (habitat_quality.default_sensitivity, "habitat")])
+    (habitat_quality.default_sensitivity, "habitat"), (water_conservation.default_table, "velocity"),
+    (sediment_retention.default_table, "usle_c")])
 def test_shipped_tables_give_each_code_the_value_of_its_class(product, default, value):
     def column(raw, name):
         return [cells[raw.header.index(name)] for _, cells in raw.rows]

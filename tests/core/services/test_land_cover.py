@@ -7,8 +7,8 @@ import pytest
 from osgeo import ogr
 
 from econet.core import tables
-from econet.core.land_cover_products import PRODUCTS
 from econet.core.errors import Cancelled, InputError
+from econet.core.land_cover_products import PRODUCTS
 from econet.core.mines import Mine
 from econet.core.progress import Progress
 from econet.core.raster import Grid, Template
@@ -189,10 +189,10 @@ ALL = {1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15}
 
 
 def test_shipped_tables_cover_all_codes_with_source_and_range():
-    from econet.core.services import carbon_storage, habitat_quality, water_yield
+    from econet.core.services import carbon_storage, habitat_quality, water_conservation, water_yield
     assert {r["land_cover"] for r in lc.read_mine_codes().rows} == {11, 12, 13, 14, 15}
     checks = [(carbon_storage.default_table(), None), (water_yield.default_table(), "kc"),
-              (habitat_quality.default_sensitivity(), "habitat")]
+              (habitat_quality.default_sensitivity(), "habitat"), (water_conservation.default_table(), "velocity")]
     for raw, value in checks:
         rows = [dict(zip(raw.header, cells)) for _, cells in raw.rows]
         assert {int(row["land_cover"]) for row in rows} == ALL
