@@ -358,14 +358,8 @@ class Job:
             key = f"{attribute.upper()}_FIELD"
             if self._algorithm.parameterDefinition(key) is None:
                 continue
-            field = self.field(key)
-            default = self._algorithm.parameterDefinition(key).defaultValue()
-            untouched = key not in self._parameters or field == default
-            if untouched and field not in features.field_names and attribute not in needed:
-                field = ""
-            if not field and attribute in features.field_names:
-                field = attribute
-            named[f"{attribute}_field"] = field
+            needs = attribute in needed
+            named[f"{attribute}_field"] = self.field(key) or attribute if needs else self.usual_field(key, features)
         return read_mines(features, crs, needed=needed, words=self.table("MINE_WORDS"),
                           progress=self.progress, **named)
 
@@ -396,6 +390,13 @@ class Job:
         if isinstance(value, (list, tuple)):
             value = value[0] if value else ""
         return str(value) if value else ""
+
+    def usual_field(self, key, features):
+        """The field chosen; where none is, the parameter's default if the layer has such a field, else none."""
+        chosen, usual = self.field(key), self._algorithm.parameterDefinition(key).defaultValue() or ""
+        if chosen and chosen != usual:
+            return chosen
+        return usual if usual in features.field_names else ""
 
     def flag(self, key):
         return self._algorithm.parameterAsBool(self._parameters, key, self._context)
@@ -569,9 +570,7 @@ class Job:
 
     def attach_styles(self):
         for key, destination in self._destinations.items():
-            style = self._algorithm.STYLES.get(key)
-            label = self._algorithm.parameterDefinition(key).description()
-            styling.attach(self._context, destination, style, label)
+            styling.attach(self._context, destination, self._algorithm.STYLES.get(key))
 
 
 def _wkt(crs):
@@ -617,7 +616,7 @@ def read_help(identifier):
     blocks, current = [], []
     for line in [*lines, ""]:
         starts = line.startswith(("- ", "## ")) or not line.strip()
-        if starts and current:
+        if current and (starts or current[0].startswith("## ")):
             blocks.append(" ".join(current))
             current = []
         if line.strip():

@@ -116,7 +116,7 @@ def mine_parameters(optional=False, needed=("mineral", "method", "state"), featu
         if attribute == "feature" and not feature:
             continue
         parameter = field(f"{attribute.upper()}_FIELD", f"Mines: field of the {label}", "MINES",
-                          default=attribute if attribute in needed else None)
+                          default=attribute)
         result.append(parameter if attribute in needed or attribute == "name" else advanced(parameter))
     result.append(advanced(table("MINE_WORDS", "Mines: table of words (attribute, word, meaning)")))
     return result

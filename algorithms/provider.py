@@ -8,7 +8,7 @@ from qgis.core import QgsProcessingModelAlgorithm, QgsProcessingProvider
 from qgis.PyQt.QtGui import QIcon
 
 from . import corridors, network, resistance, services, sources
-from .base import ROOT, EcoNetAlgorithm
+from .base import ROOT, EcoNetAlgorithm, help_html
 
 MODELS = Path(__file__).resolve().parent / "models"
 
@@ -35,8 +35,15 @@ class BundledModel(QgsProcessingModelAlgorithm):
     def displayName(self):
         return self.helpContent().get("SHORT_DESCRIPTION") or super().displayName()
 
+    @property
+    def ID(self):
+        return self.name()
+
     def icon(self):
         return QIcon(str(ROOT / "icons" / "workflows.svg"))
+
+    def shortHelpString(self):
+        return help_html(self)
 
     def createInstance(self):
         copy = BundledModel()

@@ -1,37 +1,87 @@
 """How outputs look: one style file per kind of layer, attached when QGIS loads a result.
 
 ``styles/<name>.qml`` can also be applied by hand. A raster style with a colour ramp is stretched
-to the 2 % to 98 % range of the values of the map at hand unless its classes are fixed.
+to the 2 % to 98 % range of the values of the map at hand, or to the range that such maps share.
 """
 
+import functools
 from pathlib import Path
 
-from qgis.core import (QgsProcessingContext, QgsProcessingLayerPostProcessorInterface, QgsRasterLayer,
-                       QgsRasterBandStats, QgsRasterShader, QgsSingleBandPseudoColorRenderer)
+from qgis.core import (QgsApplication, QgsProcessingContext, QgsProcessingLayerPostProcessorInterface, QgsProject,
+                       QgsRasterLayer, QgsRasterBandStats, QgsRasterShader, QgsSingleBandPseudoColorRenderer)
+from qgis.PyQt.QtCore import QTimer
 
 STYLES = Path(__file__).resolve().parent / "styles"
+
+# What the bundled models leave, uppermost layer first; those not in SHOWN are loaded switched off.
+ORDER = ("breakpoints fracture_surfaces fracture_pairs corridors all_corridors gravity_matrix sources patches "
+         "importance_grid resistance resistance_mines resistance_base importance_classes importance "
+         "habitat_quality sediment_retention water_yield carbon_storage land_cover").split()
+SHOWN = {"breakpoints", "fracture_surfaces", "corridors", "sources", "resistance"}
+
+# Ranges that keep their meaning from map to map, as long as the map stays inside.
+FIXED_RANGES = {"resistance": (1.0, 5.0), "habitat_quality": (0.0, 1.0), "sediment_delivery": (0.0, 1.0),
+                "importance": (0.0, 1.0)}
 
 # QGIS calls a post-processor only while Python keeps it alive.
 _ALIVE = []
 
 
 class _Styler(QgsProcessingLayerPostProcessorInterface):
-    def __init__(self, style, name):
+    def __init__(self, style):
         super().__init__()
         self._style = style
-        self._name = name
 
     def postProcessLayer(self, layer, context, feedback):
-        apply(layer, self._style)
+        if self._style is not None:
+            apply(layer, self._style)
+        name = layer.name()
+        if name in model_titles():
+            layer.setName(model_titles()[name])
+            # once QGIS has put all layers of the run into the tree
+            QTimer.singleShot(0, functools.partial(_arrange, layer.id(), name, id(context)))
         if self in _ALIVE:
             _ALIVE.remove(self)
 
 
-def attach(context: QgsProcessingContext, destination, style, name):
-    """Style a result when QGIS loads it; do nothing where no layer will be loaded."""
-    if style is None or not context.willLoadLayerOnCompletion(destination):
+@functools.lru_cache(maxsize=None)
+def model_titles():
+    """Titles of what the bundled models leave, by output name: QGIS names such layers by the bare name."""
+    titles = {}
+    provider = QgsApplication.processingRegistry().providerById("econet")
+    for model in provider.algorithms() if provider else ():
+        for child in getattr(model, "childAlgorithms", dict)().values():
+            titles.update({name: output.description() for name, output in child.modelOutputs().items()})
+    return titles
+
+
+def _arrange(layer_id, name, run):
+    """Bring a layer of a model run into ORDER among the layers of that run."""
+    node = QgsProject.instance().layerTreeRoot().findLayer(layer_id)
+    if node is None or name not in ORDER:
         return
-    styler = _Styler(style, name)
+    rank = ORDER.index(name)
+    group = node.parent()
+    node.setItemVisibilityChecked(name in SHOWN)
+    node.setExpanded(False)
+    moved = node.clone()
+    group.removeChildNode(node)
+    siblings = group.children()
+    ranks = [int(child.customProperty("econet/rank", -1)) if child.customProperty("econet/run") == str(run) else None
+             for child in siblings]
+    below = [place for place, other in enumerate(ranks) if other is not None and other > rank]
+    above = [place for place, other in enumerate(ranks) if other is not None and other <= rank]
+    place = min(below) if below else (max(above) + 1 if above else 0)
+    moved.setCustomProperty("econet/run", str(run))
+    moved.setCustomProperty("econet/rank", rank)
+    group.insertChildNode(place, moved)
+
+
+def attach(context: QgsProcessingContext, destination, style):
+    """Style a result when QGIS loads it; do nothing where no layer will be loaded."""
+    if not context.willLoadLayerOnCompletion(destination):
+        return
+    styler = _Styler(style)
     _ALIVE.append(styler)
     context.layerToLoadOnCompletionDetails(destination).setPostProcessor(styler)
 
@@ -43,22 +93,24 @@ def apply(layer, style):
         return
     layer.loadNamedStyle(str(path))
     if isinstance(layer, QgsRasterLayer):
-        _stretch(layer)
+        _stretch(layer, FIXED_RANGES.get(style))
     layer.triggerRepaint()
 
 
-def _stretch(layer):
-    """Spread a continuous colour ramp over the values of this map."""
+def _stretch(layer, fixed):
+    """Spread a continuous colour ramp over the values of this map, or over their fixed range."""
     renderer = layer.renderer()
     if not isinstance(renderer, QgsSingleBandPseudoColorRenderer):
         return
     function = renderer.shader().rasterShaderFunction()
     if function.colorRampType() != type(function).Type.Interpolated or function.sourceColorRamp() is None:
         return
+    stats = layer.dataProvider().bandStatistics(
+        1, QgsRasterBandStats.Stats.Min | QgsRasterBandStats.Stats.Max, layer.extent(), 250000)
     low, high = layer.dataProvider().cumulativeCut(1, 0.02, 0.98, layer.extent(), 250000)
-    if not high > low:
-        stats = layer.dataProvider().bandStatistics(
-            1, QgsRasterBandStats.Stats.Min | QgsRasterBandStats.Stats.Max, layer.extent(), 250000)
+    if fixed and fixed[0] <= stats.minimumValue and stats.maximumValue <= fixed[1]:
+        low, high = fixed
+    elif not high > low:
         low, high = stats.minimumValue, stats.maximumValue
     renderer.setClassificationMin(low)
     renderer.setClassificationMax(high)

@@ -88,6 +88,8 @@ STUDIES = [
             "EVAPOTRANSPIRATION": CITY / "evapotranspiration_annual.tif",
             "SOIL_DEPTH": CITY / "soil_depth.tif",
             "PLANT_AVAILABLE_WATER": CITY / "plant_available_water.tif",
+            "EROSIVITY": CITY / "erosivity.tif",
+            "ERODIBILITY": CITY / "erodibility.tif",
             "NDVI": CITY / "ndvi.tif",
             "NIGHT_LIGHT": CITY / "night_light.tif",
             "WATER": city_layer("water"),

@@ -20,6 +20,7 @@ from load_econet import ROOT, load_econet
 load_econet()
 
 from econet.algorithms import parameters as p  # noqa: E402
+from econet.algorithms.base import read_help  # noqa: E402
 
 MODELS = ROOT / "algorithms" / "models"
 SOURCE = QgsProcessingModelChildParameterSource
@@ -28,18 +29,22 @@ SOURCE = QgsProcessingModelChildParameterSource
 class Model:
     """A model under construction: inputs on the left, then a column of steps per stage of the chain."""
 
-    def __init__(self, name, title, help_texts):
+    def __init__(self, name, title):
         self.model = QgsProcessingModelAlgorithm(name, "Workflows", "workflows")
         self.name = name
-        self.inputs = 0
+        self.order = []
         self.heights = {}
-        self.model.setHelpContent({**help_texts, "ALG_CREATOR": "EcoNet", "SHORT_DESCRIPTION": title})
+        description, self.texts, _ = read_help(name)
+        self.model.setHelpContent({**self.texts, "ALG_DESC": description, "ALG_CREATOR": "EcoNet",
+                                   "SHORT_DESCRIPTION": title})
 
     def add_input(self, definition):
         component = QgsProcessingModelParameter(definition.name())
         component.setDescription(definition.description())
-        component.setPosition(QPointF(120 + 230 * (self.inputs % 3), 60 + 80 * (self.inputs // 3)))
-        self.inputs += 1
+        definition.setHelp(self.texts[definition.name()])
+        row, column = divmod(len(self.order), 3)
+        component.setPosition(QPointF(120 + 230 * column, 60 + 80 * row))
+        self.order.append(definition.name())
         self.model.addModelParameter(definition, component)
 
     def add_step(self, child_id, algorithm, description, sources, outputs=None):
@@ -79,6 +84,7 @@ class Model:
         self.model.addChildAlgorithm(child)
 
     def write(self):
+        self.model.setParameterOrder(self.order)
         self.model.updateDestinationParameters()
         fine, messages = self.model.validate()
         if not fine:
@@ -102,16 +108,35 @@ def step(child_id, key="OUTPUT"):
     return "step", child_id, key
 
 
-def common_numbers(model):
+product = {"LAND_COVER_PRODUCT": ("input", "LAND_COVER_PRODUCT")}
+
+
+def choices_of_steps(model):
     """Numbers and choices that both models offer, with the paper's values."""
-    model.add_input(p.number("GRID_SIZE", "Importance: grid size (m)", 3000, 0))
-    model.add_input(p.text("PATCH_CLASSES", "Patches: importance classes that make them", "4,5", False))
-    model.add_input(p.flag("DIAGONALS", "Patches: cells that meet at a corner are one patch", True))
-    model.add_input(p.text("AREA_BANDS", "Patches: limits of small, medium, large (km2)", "1,4,7", False))
-    model.add_input(p.number("DISPERSAL_DISTANCE", "Connectivity: dispersal distance (m)", 2500, 0))
-    model.add_input(p.number("DISPERSAL_PROBABILITY", "Connectivity: probability at that distance", 0.5, 0, 1))
-    model.add_input(p.choice("PATH_ENDS", "Corridors: run between", ["source points", "source edges"]))
-    model.add_input(p.choice("PAIRS", "Corridors: pairs of sources", ["all", "neighbours"]))
+    for definition in (
+            p.number("AREA_OF_LANDSCAPE", "Connectivity: area of the landscape (km2); without it no PC",
+                     None, 0, optional=True),
+            p.number("GRID_SIZE", "Importance: grid size (m)", 3000, 0),
+            p.text("PATCH_CLASSES", "Patches: importance classes that make them", "4,5", False),
+            p.flag("DIAGONALS", "Patches: cells that meet at a corner are one patch", True),
+            p.text("AREA_BANDS", "Patches: limits of small, medium and large patches (km2)", "1,4,7"),
+            p.number("DISPERSAL_DISTANCE", "Connectivity: dispersal distance (m)", 2500, 0),
+            p.number("DISPERSAL_PROBABILITY", "Connectivity: probability at that distance", 0.5, 0, 1),
+            p.number("DATUM", "Resistance: elevation that counts as 0 (m)", 0.0),
+            _like("resistancesurface", "TRANSFORM", "TRANSFORM", "Resistance: transform"),
+            _like("corridors", "PATH_ENDS", "PATH_ENDS", "Corridors: run from"),
+            _like("corridors", "PAIRS", "PAIRS", "Corridors: pairs of sources"),
+            _like("gravitymodel", "FORM", "GRAVITY_FORM", "Gravity: form"),
+            _like("gravitymodel", "AREA_UNIT", "AREA_UNIT", "Gravity: unit of the sources' areas"),
+            _like("gravitymodel", "THRESHOLD_RULE", "THRESHOLD_RULE", "Gravity: corridors are important above"),
+            p.number("THRESHOLD", "Gravity: threshold, for the rules quantile (0 to 1) and fixed", optional=True)):
+        model.add_input(p.advanced(definition))
+
+
+def _like(algorithm, key, name, label):
+    """A choice with the entries that a step has."""
+    definition = QgsApplication.processingRegistry().algorithmById(f"econet:{algorithm}").parameterDefinition(key)
+    return p.choice(name, label, definition.options(), definition.defaultValue())
 
 
 def sources_steps(model, services, names, **more):
@@ -144,27 +169,15 @@ def corridors_steps(model):
          "n_corridors": ("N_CORRIDORS", "Number of corridors")})
     model.add_step("gravity", "econet:gravitymodel", "4 Important and general corridors", {
         "CORRIDORS": step("corridors"), "SOURCES": step("sources"), "RESISTANCE": step("resistance"),
-        "FORM": given("GRAVITY_FORM"), "AREA_UNIT": given("AREA_UNIT"), "THRESHOLD_RULE": given("THRESHOLD_RULE")},
+        "FORM": given("GRAVITY_FORM"), "AREA_UNIT": given("AREA_UNIT"), "THRESHOLD_RULE": given("THRESHOLD_RULE"),
+        "THRESHOLD": given("THRESHOLD")},
         {"corridors": ("OUTPUT", "Corridors"), "gravity_matrix": ("OUTPUT_MATRIX", "Gravity matrix"),
          "gravity_report": ("OUTPUT_REPORT", "Gravity report"),
          "threshold": ("THRESHOLD_VALUE", "Gravity threshold")})
 
 
-def gravity_inputs(model):
-    for key, name, label in (("FORM", "GRAVITY_FORM", "Gravity: form"),
-                             ("AREA_UNIT", "AREA_UNIT", "Gravity: unit of the sources' areas"),
-                             ("THRESHOLD_RULE", "THRESHOLD_RULE", "Gravity: important above")):
-        definition = QgsApplication.processingRegistry().algorithmById(
-            "econet:gravitymodel").parameterDefinition(key)
-        model.add_input(p.choice(name, label, definition.options(), definition.defaultValue()))
-
-
 def ecological_network():
-    model = Model("ecologicalnetwork", "Ecological network of a mining city", {
-        "ALG_DESC": "From raw maps to an ecological network: ecosystem services, ecological sources, the "
-                    "resistance surface with its mines, corridors between all sources, breakpoints at roads "
-                    "and fracture surfaces at open pits, by the method of Feng, Bai & Wang (2024). Sediment "
-                    "retention is not part of the chain yet; the chain runs with the other three services."})
+    model = Model("ecologicalnetwork", "Ecological network of a mining city")
     for definition in (
             p.raster("LAND_COVER", "Land cover"),
             p.raster("DEM", "Elevation (DEM)"),
@@ -172,6 +185,8 @@ def ecological_network():
             p.raster("EVAPOTRANSPIRATION", "Annual reference evapotranspiration (mm)"),
             p.raster("SOIL_DEPTH", "Depth of the root-restricting layer (mm)"),
             p.raster("PLANT_AVAILABLE_WATER", "Plant available water (0 to 1)"),
+            p.raster("EROSIVITY", "Rainfall erosivity R (MJ mm / (ha h a))"),
+            p.raster("ERODIBILITY", "Soil erodibility K (t ha h / (ha MJ mm))"),
             p.raster("NDVI", "NDVI", optional=True),
             p.raster("NIGHT_LIGHT", "Night light", optional=True),
             p.vector("WATER", "Water bodies", p.ANY, optional=True),
@@ -187,40 +202,48 @@ def ecological_network():
             p.field("FEATURE_FIELD", "Mines: field of the feature (pit, dump ...)", "MINES", default="feature"),
             p.table("THREAT_TABLE", "Habitat quality: threats"),
             p.table("SENSITIVITY_TABLE", "Habitat quality: sensitivity"),
-            p.table("BIOPHYSICAL_TABLE", "Water yield: biophysical table"),
+            p.table("BIOPHYSICAL_TABLE", "Water yield and sediment: biophysical table"),
             p.table("CARBON_TABLE", "Carbon densities"),
             p.table("FACTOR_TABLE", "Resistance: factors (Table 1)"),
             p.table("RING_TABLE", "Resistance: mine rings (Table 2)"),
-            p.choice("PRESET", "Services: preset of conventions", p.PRESETS),
-            p.number("DATUM", "Resistance: elevation counts from (m)", 0.0)):
+            p.table("MINE_WORDS", "Mines: table of words (attribute, word, meaning)"),
+            p.land_cover_product(),
+            p.choice("PRESET", "Services: preset of conventions", p.PRESETS)):
         model.add_input(definition)
-    common_numbers(model)
-    model.add_input(p.number("AREA_OF_LANDSCAPE", "Connectivity: area of the landscape (km2), for PC",
-                             None, 0, optional=True))
-    gravity_inputs(model)
-    mines = {key: given(key) for key in ("MINES", "NAME_FIELD", "MINERAL_FIELD", "METHOD_FIELD",
-                                         "STATE_FIELD", "FEATURE_FIELD")}
+    choices_of_steps(model)
+    barriers = QgsApplication.processingRegistry().algorithmById("econet:resistancesurface").parameterDefinition(
+        "HARD_BARRIERS").options()
+    model.add_input(p.advanced(p.choices("HARD_BARRIERS", "Resistance: hard barriers", barriers, [], optional=True)))
+    mines = {key: given(key) for key in ("MINES", "NAME_FIELD", "MINERAL_FIELD", "METHOD_FIELD", "STATE_FIELD",
+                                         "FEATURE_FIELD", "MINE_WORDS")}
     model.add_step("land_cover", "econet:burnmines", "1 Land cover with the mines in it", {
-        "LAND_COVER": given("LAND_COVER"), **mines}, {"land_cover": ("OUTPUT", "Land cover with mines")})
+        "LAND_COVER": given("LAND_COVER"), **mines, **product}, {"land_cover": ("OUTPUT", "Land cover with mines")})
+    model.add_step("sediment", "econet:sedimentretention", "1 Sediment retention", {
+        "DEM": given("DEM"), "LAND_COVER": step("land_cover"), "EROSIVITY": given("EROSIVITY"),
+        "ERODIBILITY": given("ERODIBILITY"), "BIOPHYSICAL_TABLE": given("BIOPHYSICAL_TABLE"),
+        "PRESET": given("PRESET"), **product},
+        {"sediment_retention": ("OUTPUT_RETENTION", "Sediment retention")})
     model.add_step("habitat", "econet:habitatquality", "1 Habitat quality", {
         "LAND_COVER": step("land_cover"), "THREAT_TABLE": given("THREAT_TABLE"),
-        "SENSITIVITY_TABLE": given("SENSITIVITY_TABLE"), "PRESET": given("PRESET")},
+        "SENSITIVITY_TABLE": given("SENSITIVITY_TABLE"), "PRESET": given("PRESET"), **product},
         {"habitat_quality": ("OUTPUT_QUALITY", "Habitat quality")})
     model.add_step("carbon", "econet:carbonstorage", "1 Carbon storage", {
-        "LAND_COVER": step("land_cover"), "CARBON_TABLE": given("CARBON_TABLE"), "PRESET": given("PRESET")},
+        "LAND_COVER": step("land_cover"), "CARBON_TABLE": given("CARBON_TABLE"), "PRESET": given("PRESET"), **product},
         {"carbon_storage": ("OUTPUT", "Carbon storage")})
     model.add_step("water", "econet:wateryield", "1 Water yield", {
         "LAND_COVER": step("land_cover"), "PRECIPITATION": given("PRECIPITATION"),
         "EVAPOTRANSPIRATION": given("EVAPOTRANSPIRATION"), "SOIL_DEPTH": given("SOIL_DEPTH"),
         "PLANT_AVAILABLE_WATER": given("PLANT_AVAILABLE_WATER"),
-        "BIOPHYSICAL_TABLE": given("BIOPHYSICAL_TABLE"), "PRESET": given("PRESET")},
+        "BIOPHYSICAL_TABLE": given("BIOPHYSICAL_TABLE"), "PRESET": given("PRESET"), **product},
         {"water_yield": ("OUTPUT_YIELD", "Water yield")})
-    sources_steps(model, [step("habitat", "OUTPUT_QUALITY"), step("water", "OUTPUT_YIELD"), step("carbon")],
-                  "habitat_quality,water_yield,carbon_storage", LAND_COVER=step("land_cover"))
+    sources_steps(model, [step("habitat", "OUTPUT_QUALITY"), step("sediment", "OUTPUT_RETENTION"),
+                          step("water", "OUTPUT_YIELD"), step("carbon")],
+                  "habitat_quality,sediment_retention,water_yield,carbon_storage", LAND_COVER=step("land_cover"))
     model.add_step("resistance", "econet:resistancesurface", "3 Resistance", {
         "DEM": given("DEM"), "LAND_COVER": step("land_cover"), "NDVI": given("NDVI"), "WATER": given("WATER"),
         "MOTORWAYS": given("MOTORWAYS"), "HIGHWAYS": given("HIGHWAYS"), "NIGHT_LIGHT": given("NIGHT_LIGHT"),
-        **mines, "FACTOR_TABLE": given("FACTOR_TABLE"), "RING_TABLE": given("RING_TABLE"), "DATUM": given("DATUM")},
+        **mines, "FACTOR_TABLE": given("FACTOR_TABLE"), "RING_TABLE": given("RING_TABLE"), "DATUM": given("DATUM"),
+        "TRANSFORM": given("TRANSFORM"), "HARD_BARRIERS": given("HARD_BARRIERS"), **product},
         {"resistance_base": ("OUTPUT_BASE", "Base resistance (without mines)"),
          "resistance_mines": ("OUTPUT_MINES", "Mine resistance"),
          "resistance": ("OUTPUT", "Resistance")})
@@ -239,11 +262,7 @@ def ecological_network():
 
 
 def network_from_land_cover():
-    model = Model("networkfromlandcover", "Ecological network from land cover, DEM and roads", {
-        "ALG_DESC": "An ecological network for a planner who has only land cover, a DEM and roads: habitat "
-                    "quality and carbon as services (two services are weighed equally, since PCA cannot weigh "
-                    "two), resistance from slope, elevation, land cover and distances to water and roads, "
-                    "then corridors, gravity and breakpoints as in the full chain."})
+    model = Model("networkfromlandcover", "Ecological network from land cover, DEM and roads")
     for definition in (
             p.raster("LAND_COVER", "Land cover"),
             p.raster("DEM", "Elevation (DEM)"),
@@ -255,24 +274,22 @@ def network_from_land_cover():
             p.table("SENSITIVITY_TABLE", "Habitat quality: sensitivity"),
             p.table("CARBON_TABLE", "Carbon densities"),
             p.table("FACTOR_TABLE", "Resistance: factors (Table 1)"),
-            p.choice("PRESET", "Services: preset of conventions", p.PRESETS),
-            p.number("DATUM", "Resistance: elevation counts from (m)", 0.0)):
+            p.land_cover_product(),
+            p.choice("PRESET", "Services: preset of conventions", p.PRESETS)):
         model.add_input(definition)
-    common_numbers(model)
-    model.add_input(p.number("AREA_OF_LANDSCAPE", "Connectivity: area of the landscape (km2), for PC",
-                             None, 0, optional=True))
-    gravity_inputs(model)
+    choices_of_steps(model)
     model.add_step("habitat", "econet:habitatquality", "1 Habitat quality", {
         "LAND_COVER": given("LAND_COVER"), "THREAT_TABLE": given("THREAT_TABLE"),
-        "SENSITIVITY_TABLE": given("SENSITIVITY_TABLE"), "PRESET": given("PRESET")},
+        "SENSITIVITY_TABLE": given("SENSITIVITY_TABLE"), "PRESET": given("PRESET"), **product},
         {"habitat_quality": ("OUTPUT_QUALITY", "Habitat quality")})
     model.add_step("carbon", "econet:carbonstorage", "1 Carbon storage", {
-        "LAND_COVER": given("LAND_COVER"), "CARBON_TABLE": given("CARBON_TABLE"), "PRESET": given("PRESET")},
+        "LAND_COVER": given("LAND_COVER"), "CARBON_TABLE": given("CARBON_TABLE"), "PRESET": given("PRESET"), **product},
         {"carbon_storage": ("OUTPUT", "Carbon storage")})
     sources_steps(model, [step("habitat", "OUTPUT_QUALITY"), step("carbon")], "habitat_quality,carbon_storage")
     model.add_step("resistance", "econet:resistancesurface", "3 Resistance", {
         "DEM": given("DEM"), "LAND_COVER": given("LAND_COVER"), "WATER_CODES": given("WATER_CODES"),
-        "HIGHWAYS": given("ROADS"), "FACTOR_TABLE": given("FACTOR_TABLE"), "DATUM": given("DATUM")},
+        "HIGHWAYS": given("ROADS"), "FACTOR_TABLE": given("FACTOR_TABLE"), "DATUM": given("DATUM"),
+        "TRANSFORM": given("TRANSFORM"), **product},
         {"resistance": ("OUTPUT", "Resistance")})
     corridors_steps(model)
     model.add_step("breakpoints", "econet:breakpoints", "5 Breakpoints at roads", {

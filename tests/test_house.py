@@ -124,6 +124,15 @@ def test_every_parameter_and_output_has_help(provider):
         assert keys == set(texts), f"{cls.ID}: {keys ^ set(texts)}"
 
 
+def test_every_input_of_a_bundled_model_has_help(provider):
+    from econet.algorithms.base import read_help
+    for path in (ROOT / "algorithms" / "models").glob("*.model3"):
+        model = provider.algorithm(path.stem)
+        inputs = {d.name() for d in model.parameterDefinitions() if not d.isDestination()}
+        assert inputs == set(read_help(path.stem)[1]), path.stem
+        assert inputs <= set(model.helpContent())
+
+
 def test_conventions_that_a_preset_governs_start_with_as_preset(provider):
     for cls in algorithm_classes():
         algorithm = provider.algorithm(cls.ID)

@@ -19,9 +19,9 @@ class Breakpoints(EcoNetAlgorithm):
         return [
             p.vector("CORRIDORS", "Corridors", p.LINE),
             p.vector("ROADS", "Roads, railways or canals (lines or polygons)", [p.LINE, p.POLYGON]),
-            p.field("ROAD_CLASS_FIELD", "Roads: field of the class", "ROADS"),
+            p.field("ROAD_CLASS_FIELD", "Roads: field of the class", "ROADS", default="road_class"),
             p.text("ROAD_CLASSES", "Roads: classes that count (comma list; empty: all)"),
-            p.field("ROAD_NAME_FIELD", "Roads: field of the name", "ROADS"),
+            p.field("ROAD_NAME_FIELD", "Roads: field of the name", "ROADS", default="name"),
             p.number("TOLERANCE", "Crossings of one road closer than this are one (m)", TOLERANCE_M, 0),
             p.advanced(p.table("MEASURE_TABLE", "Measures by road class (word, measure)")),
             p.vector_output("OUTPUT", "Breakpoints", p.POINT),
@@ -30,9 +30,9 @@ class Breakpoints(EcoNetAlgorithm):
         ]
 
     def execute(self, job):
-        corridors = job.features("CORRIDORS")
-        found = breakpoints(corridors, job.features("ROADS"), job.field("ROAD_CLASS_FIELD"),
-                            job.text("ROAD_CLASSES").split(","), job.field("ROAD_NAME_FIELD"),
+        corridors, roads = job.features("CORRIDORS"), job.features("ROADS")
+        found = breakpoints(corridors, roads, job.usual_field("ROAD_CLASS_FIELD", roads),
+                            job.text("ROAD_CLASSES").split(","), job.usual_field("ROAD_NAME_FIELD", roads),
                             job.number("TOLERANCE"), job.table("MEASURE_TABLE"), job.progress)
         job.write_features("OUTPUT", BREAKPOINTS, GEOMETRY.Point, corridors.crs,
                            zip(found.geometries, found.attributes))

@@ -43,6 +43,7 @@ def city_parameters(city):
         "EVAPOTRANSPIRATION": str(city / "evapotranspiration_annual.tif"),
         "SOIL_DEPTH": str(city / "soil_depth.tif"),
         "PLANT_AVAILABLE_WATER": str(city / "plant_available_water.tif"),
+        "EROSIVITY": str(city / "erosivity.tif"), "ERODIBILITY": str(city / "erodibility.tif"),
         "NDVI": str(city / "ndvi.tif"), "NIGHT_LIGHT": str(city / "night_light.tif"),
         "WATER": layer("water"), "MOTORWAYS": layer("motorways"), "HIGHWAYS": layer("highways"),
         "MINES": layer("mines"), **SMALL}
@@ -160,7 +161,7 @@ def test_fracture_surfaces_lie_in_open_pits_that_corridors_cross(network, city):
 def test_weights_and_kmo_come_out_as_results(network):
     results, log = network
     weights = dict(pair.split("=") for pair in results["importance:weights"].replace(" ", "").split(","))
-    assert set(weights) == {"habitat_quality", "water_yield", "carbon_storage"}
+    assert set(weights) == {"habitat_quality", "sediment_retention", "water_yield", "carbon_storage"}
     assert sum(map(float, weights.values())) == pytest.approx(1, abs=1e-3)
     assert 0 < results["importance:kmo"] < 1
 
