@@ -233,8 +233,9 @@ def test_a_map_turned_around_gives_its_flow_turned_around(routing, turn):
     """Also across filled lakes: their beds settle what the level surface leaves open."""
     turned = TURNS[turn]
     z = ground((40, 37), 9)
+    z[8:30, 10:31] -= np.float32(60)
     filled, flow = routed(z, routing, 20, 20)
-    assert (filled > z).mean() > 0.05
+    assert (filled > z).mean() > 0.3
     again = fr.route(fr.fill_depressions(np.ascontiguousarray(turned(z))), cells(turned(z).shape, 20, 20), routing,
                      np.ascontiguousarray(turned(z)))
     np.testing.assert_allclose(again.accumulate(), turned(flow.accumulate()), rtol=1e-9)

@@ -126,6 +126,9 @@ def test_what_the_cap_caps():
     # 330 m of slope length in cells of 30 m are 11 cells
     assert (sr.ls_factor(rise, 0 * rise, flow, 900.0, cap=330.0)[0]
             == pytest.approx(sr.ls_factor(rise, 0 * rise, np.array([11.0]), 900.0)[0]))
+    # across the diagonal a cell is sqrt 2 wide
+    assert (sr.ls_factor(rise, rise, flow, 900.0, cap=330.0)[0]
+            == pytest.approx(sr.ls_factor(rise, rise, np.array([11 * math.sqrt(2)]), 900.0)[0]))
     assert sr.ls_factor(rise, 0 * rise, flow, 900.0, cap=1e9)[0] == pytest.approx(free)
 
 
@@ -269,6 +272,22 @@ def test_a_pit_under_a_mine_keeps_all_its_sediment(routing):
     np.testing.assert_array_equal(result.soil_loss.values[:, :5], filled.soil_loss.values[:, :5])
 
 
+def test_where_some_water_runs_to_a_pit_so_much_less_is_delivered():
+    z, _, mine = with_pit()
+    inputs = case(z + np.random.default_rng(5).random(z.shape), 3)
+    result = sr.sediment_retention(*inputs, threshold=20, routing=fr.MFD, mine_geometries=[mine])
+    elevation = inputs[0].values.astype(float)
+    drains = np.zeros(z.shape, bool)
+    drains[10, 12] = True
+    flow = fr.route(fr.fill_depressions(elevation, drains), inputs[0].template, fr.MFD, elevation, drains)
+    stream = result.streams.values == 1
+    _, reach = flow.path_to(stream, 1.0)
+    divided = (reach > 0.05) & (reach < 0.95) & ~stream
+    assert divided.sum() > 3
+    np.testing.assert_allclose(result.sdr.values[divided],
+                               (reach * sr.delivery_ratio(result.connectivity.values))[divided], rtol=1e-5)
+
+
 def test_mines_without_a_pit_are_told():
     z, _, mine = with_pit()
     words = []
@@ -332,6 +351,15 @@ def test_drainage_from_rasters_lines_and_polygons(tmp_path):
     river = found[3:, :8]
     label, count = ndimage.label(river)  # by sides alone: no flow slips through
     assert count == 1 and river.any(axis=0)[2:8].all()
+
+
+def test_a_gap_in_a_uniform_cover_changes_no_connectivity():
+    z, _ = ground((25, 25))
+    dem, cover, rain, soil, table = case(z, 2)
+    whole = sr.sediment_retention(dem, cover, rain, soil, table, threshold=30)
+    cover.values[5:14, 6:19] = cover.nodata
+    gap = sr.sediment_retention(dem, cover, rain, soil, table, threshold=30)
+    np.testing.assert_allclose(gap.connectivity.values, whole.connectivity.values, atol=1e-5)
 
 
 # cover factor ------------------------------------------------------------------------------------
