@@ -638,7 +638,8 @@ def _flats(lattice, height, bed, flat, slope_by, direction, shares, leaves, prog
 
 
 def _not_filled(cells):
-    return InputError(f"The DEM has a depression left, with {cells.size} cell(s) at its bottom: fill depressions first.")
+    return InputError(f"The DEM has a depression left, with {cells.size} cell(s) at its bottom: fill depressions "
+                      f"first.")
 
 
 def _flats_as_invest(lattice, height, bed, flat, slope_by, direction, shares, leaves, progress):

@@ -121,7 +121,8 @@ def conventions(preset=0, **chosen):
         An unknown preset or choice, or a cap that is not above 0.
     """
     if preset not in range(len(PRESETS)):
-        raise InputError(f"PRESET {preset} does not exist: choose 0 (recommended), 1 (as published) or 2 (InVEST 3.20).")
+        raise InputError(f"PRESET {preset} does not exist: choose 0 (recommended), 1 (as published) or 2 (as InVEST "
+                         f"3.20).")
     taken = {name: value for name, value in chosen.items() if value is not None}
     for name, value in taken.items():
         if name in _CHOICES and value not in _CHOICES[name]:
@@ -504,8 +505,8 @@ def _maps(flow, stream, bare, loss, sdr, sdr_max, template, how, progress):
 
 def _tell(how, totals, threshold, drains, progress):
     cap = "no cap" if how.cap == math.inf else f"{how.capped} at most {how.cap:g}"
-    progress.log(f"Sediment retention: {how.routing} routing with ties and flats {how.flow}, streams from {threshold:g} "
-                 f"cells, LS {how.ls_method} ({cap}), connectivity in {how.ic_length}, cells with {how.masking}, "
+    progress.log(f"Sediment retention: {how.routing} routing with ties and flats {how.flow}, streams from "
+                 f"{threshold:g} cells, LS {how.ls_method} ({cap}), connectivity in {how.ic_length}, cells with {how.masking}, "
                  f"{how.unit} a year.")
     if drains is not None:
         progress.log(f"{np.count_nonzero(drains)} cell(s) at the bottom of pits drain inside: SDR is 0 where all "

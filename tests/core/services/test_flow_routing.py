@@ -176,8 +176,9 @@ def test_mfd_shares_are_in_proportion_to_slope(dx, dy):
     dense[cell, way] = share
     checked = 0
     for r, c in np.argwhere(filled == z):
-        slopes = np.array([max(0.0, (filled[r, c].astype(float) - filled[i, j]) / math.hypot((i - r) * dy, (j - c) * dx))
-                           if inside else 0.0 for _, i, j, inside in beside(z.shape, r, c)])
+        here = filled[r, c].astype(float)
+        slopes = np.array([max(0.0, (here - filled[i, j]) / math.hypot((i - r) * dy, (j - c) * dx)) if inside else 0.0
+                           for _, i, j, inside in beside(z.shape, r, c)])
         if slopes.any():
             np.testing.assert_allclose(dense[r * z.shape[1] + c], slopes / slopes.sum(), atol=1e-12)
             checked += 1
@@ -345,7 +346,7 @@ def test_a_flat_bottom_drains_inside_as_a_whole_and_elsewhere_nothing_does():
 # ways down ---------------------------------------------------------------------------------------
 
 def test_length_of_the_way_to_a_stream():
-    """A ramp of 40 x 10 m cells down to a stream ; the last column leads off the map, its corners by the nearer side."""
+    """A ramp of 40 x 10 m cells down to a stream; the last column leads off the map, corners by the nearer side."""
     z = np.tile(np.arange(6.0)[::-1], (3, 1))
     template = cells(z.shape, 40, 10)
     flow = fr.route(z, template, fr.D8)

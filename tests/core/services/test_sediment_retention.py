@@ -211,7 +211,8 @@ def test_a_map_turned_around_gives_its_result_turned_around(turned):
 
 def test_per_pixel_is_per_hectare_times_hectares():
     z, codes = ground()
-    hectare, pixel = (sr.sediment_retention(*case(z, codes, dx=20, dy=40), threshold=40, unit=unit) for unit in sr.UNITS)
+    inputs = case(z, codes, dx=20, dy=40)
+    hectare, pixel = (sr.sediment_retention(*inputs, threshold=40, unit=unit) for unit in sr.UNITS)
     for name in ("retention", "soil_loss", "export", "avoided_erosion", "avoided_export", "deposition"):
         np.testing.assert_allclose(getattr(pixel, name).values, getattr(hectare, name).values * 0.08, rtol=1e-5)
     np.testing.assert_array_equal(pixel.sdr.values, hectare.sdr.values)
@@ -344,8 +345,8 @@ def test_drainage_from_rasters_lines_and_polygons(tmp_path):
     line = ogr.CreateGeometryFromWkt("LINESTRING(500075 4599790,500225 4599865)")  # up and to the right
     pond = ogr.CreateGeometryFromWkt("POLYGON((500240 4600000,500300 4600000,500300 4599960,500240 4599960,"
                                      "500240 4600000))")
-    found = sr.drainage_cells([RasterSource(str(tmp_path / "river.tif")), Features("r", WKT, [line, pond], [{}, {}], [])],
-                              template).values
+    rivers = Features("rivers", WKT, [line, pond], [{}, {}], [])
+    found = sr.drainage_cells([RasterSource(str(tmp_path / "river.tif")), rivers], template).values
     assert found[0, 0] == 1 and found[1, 1] == 0
     assert found[0, 8:].tolist() == [1, 1] and found[1, 8:].sum() == 0  # a centre at 45 m is not inside
     river = found[3:, :8]
