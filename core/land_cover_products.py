@@ -6,7 +6,6 @@ crosswalk ``defaults/land_cover_products.csv``. Burnt-in mines have the codes 91
 because 11 to 15 are other classes in most products: NLCD's 11 is water, CNLUCC's paddy field.
 """
 
-import re
 from functools import lru_cache
 from pathlib import Path
 
@@ -94,7 +93,7 @@ def table_for_product(table, product):
     name_index = table.header.index("name") if "name" in table.header else None
     rows = []
     for number, cells in table.rows:
-        classes = [int(part) for part in re.split(r"[;,\s]+", cells[index].strip()) if part]
+        classes = [int(part) for part in tables.split_list(cells[index])]
         found = [pair for of_class in classes for pair in codes.get(of_class, [])]
         if not classes:
             rows.append((number, cells))

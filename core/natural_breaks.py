@@ -7,7 +7,6 @@ programme takes O(n log n) by halving; above ``_DIRECT`` distinct values the bre
 first on coarse bins, with bounds that keep the result exact.
 """
 
-import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,7 +14,7 @@ import numpy as np
 from .errors import InputError
 from .progress import SILENT
 from .raster import Grid
-from .tables import number_of
+from .tables import number_of, split_list
 
 _DIRECT = 30_000
 _BINS = 8_192
@@ -114,7 +113,7 @@ def fixed_breaks(values, breaks, name="values"):
     return result
 
 
-def breaks_from_text(text, class_count, name="BREAKS"):
+def breaks_from_text(text, class_count, name="Upper bounds of the classes by hand (BREAKS)"):
     """Upper bounds written by hand, as ``0.2, 0.4, 0.6, 0.8`` for five classes.
 
     One number fewer than classes, or as many: the last class has no upper end, so the last of as
@@ -125,12 +124,11 @@ def breaks_from_text(text, class_count, name="BREAKS"):
     InputError
         A text that is no number, numbers that do not ascend, or another count of them.
     """
-    parts = [part for part in re.split(r";" if ";" in text else r"[,\s]+", text.strip()) if part.strip()]
     breaks = []
-    for part in parts:
+    for part in split_list(text, decimals=True):
         number = number_of(part)
         if number is None:
-            raise InputError(f"{name}: '{part.strip()}' is not a number; write upper bounds such as "
+            raise InputError(f"{name}: '{part}' is not a number; write upper bounds such as "
                              f"0.2, 0.4, 0.6, 0.8.")
         breaks.append(number)
     if len(breaks) not in (class_count - 1, class_count):

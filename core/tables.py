@@ -16,6 +16,7 @@ from .errors import InputError
 _ENCODINGS = ("utf-8-sig", "gb18030", "latin-1")
 _TRUE = {"1", "true", "yes", "y", "t", "是"}
 _FALSE = {"0", "false", "no", "n", "f", "否", ""}
+_CHINESE_MARKS = str.maketrans("，、；＝", ",,;=")
 
 
 @dataclass
@@ -223,7 +224,7 @@ def _value(cell, column, table, number):
             return word in _TRUE
         raise refuse("is neither yes nor no; write 1 or 0.")
     if column.kind == "integers":
-        values = [_integer(part, refuse) for part in re.split(r"[;,\s]+", cell) if part]
+        values = [_integer(part, refuse) for part in split_list(cell)]
         if not values:
             raise refuse("holds no number; write some such as 11;12.")
         if not all(column.minimum <= value <= column.maximum for value in values):
@@ -259,3 +260,22 @@ def number_of(cell):
         return None
     value = float(cell)
     return value if math.isfinite(value) else None
+
+
+def split_list(text, words=False, decimals=False):
+    """The parts of a list that a planner typed, without blanks; Chinese marks count as Western ones.
+
+    Parameters
+    ----------
+    text : str
+        Parts with comma, semicolon, line break or white space between.
+    words : bool
+        White space belongs to the parts and does not separate them.
+    decimals : bool
+        Where a semicolon (of words also a line break) separates, a comma is a decimal comma.
+    """
+    text = text.translate(_CHINESE_MARKS)
+    between, decisive = (r"[,;\n]", r"[;\n]") if words else (r"[,;\s]", ";")
+    if decimals and re.search(decisive, text.strip()):
+        between = decisive
+    return [part.strip() for part in re.split(between, text) if part.strip()]

@@ -1,6 +1,7 @@
 """Toolbox step: ecological breakpoints, where corridors cross roads."""
 
 from ...core.network.breakpoints import TOLERANCE_M, breakpoints
+from ...core.tables import split_list
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 from ..compat import GEOMETRY
@@ -32,7 +33,7 @@ class Breakpoints(EcoNetAlgorithm):
     def execute(self, job):
         corridors, roads = job.features("CORRIDORS"), job.features("ROADS")
         found = breakpoints(corridors, roads, job.usual_field("ROAD_CLASS_FIELD", roads),
-                            job.text("ROAD_CLASSES").split(","), job.usual_field("ROAD_NAME_FIELD", roads),
+                            split_list(job.text("ROAD_CLASSES"), words=True), job.usual_field("ROAD_NAME_FIELD", roads),
                             job.number("TOLERANCE"), job.table("MEASURE_TABLE"), job.progress)
         job.write_features("OUTPUT", BREAKPOINTS, GEOMETRY.Point, corridors.crs,
                            zip(found.geometries, found.attributes))

@@ -22,7 +22,7 @@ class Patches(EcoNetAlgorithm):
             p.raster("CLASSES", "Importance classes"),
             p.raster("IMPORTANCE", "Importance, for its mean in each patch", optional=True),
             p.text("PATCH_CLASSES", "Classes that make patches", "4, 5", False),
-            p.text("AREA_BANDS", "Least area of medium and of large, largest of large (km2)", "1, 4, 7", False),
+            p.text("AREA_BANDS", "Limits of small, medium and large patches (km2)", "1, 4, 7", False),
             p.flag("DIAGONALS", "Cells that meet at a corner are one patch", True),
             p.vector_output("OUTPUT", "Patches", p.POLYGON),
             p.number_output("N_PATCHES", "Number of patches"),

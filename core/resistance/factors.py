@@ -26,6 +26,7 @@ _AS_PRINTED = {"dem": "elevation", "distance_to_water_body": "distance_to_water"
                "nighttime_light_index": "night_light", "nighttime_light": "night_light"}
 _NEVER_NEGATIVE = (*DISTANCES, "slope", "night_light")
 _BLOCK_CELLS = 1 << 18
+_NAMED_AT_MOST = 5
 
 _COLUMNS = [tables.Column("factor", "text"), tables.Column("weight", required=False),
             tables.Column("from", required=False), tables.Column("to", required=False),
@@ -278,9 +279,12 @@ def classify_codes(values, valid, rule, name="", progress=SILENT):
             if count:
                 missing[int(codes[index])] = missing.get(int(codes[index]), 0) + count
     if missing:
-        listed = ", ".join(f"{code} ({count} cells)" for code, count in sorted(missing.items()))
-        raise InputError(f"Table '{rule.table}', factor '{rule.factor}': no row scores the code(s) {listed} of "
-                         f"layer '{name}'; add a row for each.")
+        named = [f"{code} ({count} cells)" for code, count in sorted(missing.items())]
+        more = f" and {len(named) - _NAMED_AT_MOST} more" if len(named) > _NAMED_AT_MOST else ""
+        raise InputError(f"Table '{rule.table}', factor '{rule.factor}': no row scores the code(s) "
+                         f"{', '.join(named[:_NAMED_AT_MOST])}{more} of layer '{name}'; add a row for each, give your "
+                         f"own table (FACTOR_TABLE), or let the shipped table serve the map by its land-cover product "
+                         f"(LAND_COVER_PRODUCT).")
     return scored
 
 

@@ -359,11 +359,11 @@ def read_water_codes(text):
     InputError
         A code that is not a whole number.
     """
-    parts = [part for part in re.split(r"[;,\s]+", text) if part]
+    parts = tables.split_list(text)
     for part in parts:
         if not re.fullmatch(r"[+-]?\d+", part):
-            raise InputError(f"Water codes '{text}': '{part}' is not a whole number; write land-cover codes such as "
-                             f"5 or 5,9.")
+            raise InputError(f"Land-cover codes that are water (WATER_CODES): '{part}' in '{text}' is not a whole "
+                             f"number; write codes such as 5 or 5,9.")
     return tuple(int(part) for part in parts)
 
 

@@ -99,7 +99,8 @@ def _missing_codes(missing, layer, table_name):
     if len(named) > _NAMED_AT_MOST:
         text += f" and {len(named) - _NAMED_AT_MOST} more"
     return (f"Land cover '{layer}' holds code {text}, for which table '{table_name}' has no row in column "
-            f"'land_cover': add a row per code, or give the table that belongs to this map.")
+            f"'land_cover': add a row per code, give the table that belongs to this map, or let the shipped "
+            f"table serve it by the map's land-cover product (LAND_COVER_PRODUCT).")
 
 
 def values_by_class(rows, values):
@@ -218,14 +219,14 @@ def _look_for_shared_codes(land_cover, valid, kind_of, product, progress):
             raise InputError(
                 f"Land cover '{land_cover.name}' already has {' and '.join(text for text, _ in taken.values())}, and "
                 f"holds codes that {product} does not have ({named}): its own classes would be merged with mines; "
-                f"choose the product in LAND_COVER_PRODUCT, or give free codes in MINE_CODES.")
+                f"choose the land-cover product (LAND_COVER_PRODUCT), or give mines free codes (MINE_CODES).")
         if foreign:
             progress.warn(f"Land cover '{land_cover.name}' holds codes that {product} does not have ({named}); mines "
-                          f"take the codes {', '.join(map(str, kind_of))} all the same: choose the product in "
-                          f"LAND_COVER_PRODUCT if these mean another class there.")
+                          f"take the codes {', '.join(map(str, kind_of))} all the same: choose the land-cover "
+                          f"product (LAND_COVER_PRODUCT) if these mean another class there.")
     for text, kind in taken.values():
         progress.warn(f"Land cover '{land_cover.name}' already has {text}: they cannot be told from '{kind}' mines "
-                      f"afterwards; give other codes in MINE_CODES unless this is meant.")
+                      f"afterwards; give mines other codes (MINE_CODES) unless this is meant.")
 
 
 def cells_under(geometry, template):

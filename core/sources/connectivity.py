@@ -137,10 +137,12 @@ def landscape_connectivity(features, size_classes=("super-large",), weight_field
     extent = features.geometries[index[0]].GetEnvelope()
     require_metres(features.crs, features.name, (extent[0], extent[2]))
     if distance == LEAST_COST and resistance is None:
-        raise InputError("Least-cost distances need a resistance surface: choose RESISTANCE, or another DISTANCE.")
+        raise InputError("Least-cost distances need a resistance surface: choose one (RESISTANCE), or "
+                         "another distance between patches (DISTANCE).")
     if len(index) > _MANY:
         progress.warn(f"{len(index)} patches: removing each of them in turn takes about "
-                      f"{max(1, round((len(index) / _MANY) ** 3)):d} minute(s); fewer SIZE_CLASSES take less.")
+                      f"{max(1, round((len(index) / _MANY) ** 3)):d} minute(s); fewer size classes (SIZE_CLASSES) "
+                      f"take less.")
     used = features.valid_polygons(progress)
     for i in index:
         if not used.geometries[i].GetArea() > 0:
@@ -171,9 +173,10 @@ def landscape_connectivity(features, size_classes=("super-large",), weight_field
 
 def _check_dispersal(distance, probability):
     if not distance > 0:
-        raise InputError(f"DISPERSAL_DISTANCE is {distance:g}: give a distance above 0 m.")
+        raise InputError(f"The dispersal distance (DISPERSAL_DISTANCE) is {distance:g}: give a distance above 0 m.")
     if not 0 < probability < 1:
-        raise InputError(f"DISPERSAL_PROBABILITY is {probability:g}: give a probability above 0 and below 1.")
+        raise InputError(f"The probability at the dispersal distance (DISPERSAL_PROBABILITY) is {probability:g}: "
+                         f"give one above 0 and below 1.")
 
 
 def _weights(features, index, weight_field, progress):
@@ -232,7 +235,8 @@ def connectivity(weight, distance, dispersal_distance, dispersal_probability, la
     if not weight.sum() > 0:
         raise InputError("All weights of the patches are 0: give at least one patch a weight above 0.")
     if landscape_area is not None and not landscape_area > 0:
-        raise InputError(f"AREA_OF_LANDSCAPE is {landscape_area:g}: give an area above 0, or leave it empty.")
+        raise InputError(f"The area of the landscape (AREA_OF_LANDSCAPE) is {landscape_area:g} km2: give one above "
+                         f"0, or leave it empty.")
     k = _decay(dispersal_distance, dispersal_probability)
     linked = distance <= dispersal_distance
     np.fill_diagonal(linked, False)

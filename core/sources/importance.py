@@ -20,7 +20,7 @@ from ..natural_breaks import breaks_from_text, classify, fixed_breaks, natural_b
 from ..progress import SILENT
 from ..raster import Grid, float_grid
 from ..report import Report
-from ..tables import number_of
+from ..tables import number_of, split_list
 
 COMPONENT_SCORES, COMMUNALITIES, EQUAL, ENTROPY, MANUAL = WEIGHTINGS = (
     "component scores", "communalities", "equal", "entropy", "manual")
@@ -146,7 +146,7 @@ class Importance:
         return math.nan if self.components is None else self.components.kmo
 
     def weights_text(self):
-        """The weights as WEIGHTS takes them."""
+        """The weights as the manual weights are written."""
         return ", ".join(f"{name}={weight:.6g}" for name, weight in zip(self.names, self.weights.tolist()))
 
     def rows(self):
@@ -273,10 +273,10 @@ def service_names(text, layer_names):
     """
     if not text.strip():
         return unique_names(layer_names)
-    names = [name for name in re.split(r"[,;]", text) if name.strip()]
+    names = split_list(text, words=True)
     if len(names) != len(layer_names):
-        raise InputError(f"SERVICE_NAMES: {len(names)} name(s) for {len(layer_names)} services; give one name "
-                         f"for each, in the order of the layers.")
+        raise InputError(f"Names of the services (SERVICE_NAMES): {len(names)} name(s) for {len(layer_names)} "
+                         f"services; give one name for each, in the order of the layers.")
     return unique_names(names)
 
 
@@ -304,24 +304,23 @@ def parse_weights(text, names):
     """
     known = {name.lower(): index for index, name in enumerate(names)}
     values = np.full(len(names), np.nan)
-    for part in re.split(r"[;\n]" if re.search(r"[;\n]", text) else ",", text):
-        if not part.strip():
-            continue
+    for part in split_list(text, words=True, decimals=True):
         name, equals, value = (piece.strip() for piece in part.rpartition("="))
         index = known.get(re.sub(r"\W+", "_", name).strip("_").lower())
         if not equals or index is None:
-            raise InputError(f"WEIGHTS: '{part.strip()}' names no service; write name=value with the names "
+            raise InputError(f"Manual weights (WEIGHTS): '{part}' names no service; write name=value with the names "
                              f"{', '.join(names)}.")
         number = number_of(value)
         if number is None or number < 0:
-            raise InputError(f"WEIGHTS: '{value}' of {names[index]} is not a number of at least 0; "
+            raise InputError(f"Manual weights (WEIGHTS): '{value}' of {names[index]} is not a number of at least 0; "
                              f"write one such as 0.25.")
         values[index] = number
     missing = [name for name, value in zip(names, values) if math.isnan(value)]
     if missing:
-        raise InputError(f"WEIGHTS: no weight for {', '.join(missing)}; write name=value for every service.")
+        raise InputError(f"Manual weights (WEIGHTS): no weight for {', '.join(missing)}; write name=value for "
+                         f"every service.")
     if values.sum() <= 0:
-        raise InputError("WEIGHTS: all weights are 0; give at least one above 0.")
+        raise InputError("Manual weights (WEIGHTS): all weights are 0; give at least one above 0.")
     return values / values.sum()
 
 
@@ -329,9 +328,10 @@ def parse_clip(text):
     """Two percentiles from ``0.5, 99.5``; None where the text is empty."""
     if not text.strip():
         return None
-    parts = [number_of(part) for part in re.split(r";" if ";" in text else r"[,\s]+", text.strip()) if part]
+    parts = [number_of(part) for part in split_list(text, decimals=True)]
     if len(parts) != 2 or None in parts or not 0 <= parts[0] < parts[1] <= 100:
-        raise InputError(f"CLIP: '{text}' is not two ascending percentiles of 0 to 100; write 0.5, 99.5.")
+        raise InputError(f"Percentiles that values are limited to (CLIP): '{text}' is not two ascending numbers of 0 "
+                         f"to 100; write 0.5, 99.5.")
     return tuple(parts)
 
 
@@ -352,7 +352,7 @@ def _normalise(service, name, clip, progress):
     if not low < high:
         between = "" if clip is None else f" between percentiles {clip[0]:g} and {clip[1]:g}"
         raise InputError(f"Service '{name}' is {low:g} everywhere{between}, so it cannot be normalised: leave "
-                         f"it out{', or widen CLIP' if clip else ''}.")
+                         f"it out{', or widen the percentiles (CLIP)' if clip else ''}.")
     del known
     for start in range(0, values.shape[0], _BLOCK):
         block = (values[start:start + _BLOCK].astype(np.float64) - low) / (high - low)
@@ -362,8 +362,8 @@ def _normalise(service, name, clip, progress):
 
 def _grid_means(normalised, valid, template, size_m, min_share, progress):
     if size_m < max(template.cell_width, template.cell_height):
-        raise InputError(f"GRID_SIZE is {size_m:g} m and the raster's cells are {template.cell_width:g} x "
-                         f"{template.cell_height:g} m: give a larger grid size.")
+        raise InputError(f"The grid size (GRID_SIZE) is {size_m:g} m and the raster's cells are "
+                         f"{template.cell_width:g} x {template.cell_height:g} m: give a larger grid size.")
     rows = _index(template.rows, template.cell_height, size_m)
     cols = _index(template.cols, template.cell_width, size_m)
     shape = rows[-1] + 1, cols[-1] + 1
@@ -449,9 +449,10 @@ def _weigh(observations, names, weighting, manual, rule):
     elif wants_components or (weighting == ENTROPY and p > 1):
         if n < 3:
             raise InputError(f"Only {n} grid cell(s) hold enough valid ground, too few to weigh the services "
-                             f"by: make GRID_SIZE smaller, or choose equal or manual weights.")
+                             f"by: make the grid size (GRID_SIZE) smaller, or choose equal or manual weights.")
         raise InputError(f"Service '{flat[0]}' has the same mean in all {n} grid cells, so its weight cannot "
-                         f"be found: make GRID_SIZE smaller, leave it out, or choose equal or manual weights.")
+                         f"be found: make the grid size (GRID_SIZE) smaller, leave it out, or choose equal or manual "
+                         f"weights.")
     if weighting == MANUAL:
         weights = manual
     elif weighting == ENTROPY and p > 1:
@@ -539,7 +540,7 @@ def _why_singular(correlation, names, n):
         return f"The correlation matrix is singular: {', '.join(twins)} are perfectly correlated."
     if n <= p:
         return (f"The correlation matrix is singular: {n} grid cells cannot tell {p} services apart "
-                f"(make GRID_SIZE smaller).")
+                f"(make the grid size smaller).")
     return "The correlation matrix is singular: one service is a linear combination of the others."
 
 

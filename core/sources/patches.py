@@ -6,7 +6,6 @@ them by size and by their importance for connectivity.
 """
 
 import math
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +14,7 @@ from osgeo import ogr
 from ..crs import gdal_exceptions, require_metres
 from ..errors import InputError
 from ..progress import SILENT
-from ..tables import number_of
+from ..tables import number_of, split_list
 from ..vector import polygonize
 
 SIZE_CLASSES = ("super-large", "large", "medium", "small")
@@ -62,18 +61,18 @@ def size_class(area_km2, bands=AREA_BANDS_KM2):
     return "large" if area_km2 <= large else "super-large"
 
 
-def bands_from_text(text, name="AREA_BANDS"):
+def bands_from_text(text, name="Limits of small, medium and large patches (AREA_BANDS)"):
     """Three ascending areas in km2 from ``1, 4, 7``."""
-    parts = [part for part in re.split(r";" if ";" in text else r"[,\s]+", text.strip()) if part.strip()]
-    bands = tuple(number_of(part) for part in parts)
+    bands = tuple(number_of(part) for part in split_list(text, decimals=True))
     if len(bands) != 3 or None in bands or not 0 < bands[0] < bands[1] < bands[2]:
-        raise InputError(f"{name}: '{text}' is not three ascending areas above 0 in km2; write 1, 4, 7.")
+        raise InputError(f"{name}: '{text}' is not three ascending areas above 0 in km2; give three, "
+                         f"such as 1, 4, 7.")
     return bands
 
 
-def classes_from_text(text, name="PATCH_CLASSES"):
+def classes_from_text(text, name="Classes that make patches (PATCH_CLASSES)"):
     """Class numbers from ``4, 5``."""
-    numbers = [number_of(part) for part in re.split(r"[,;\s]+", text.strip()) if part]
+    numbers = [number_of(part) for part in split_list(text)]
     if not numbers or any(n is None or n != math.floor(n) for n in numbers):
         raise InputError(f"{name}: '{text}' is not a list of class numbers; write 4, 5.")
     return tuple(int(n) for n in numbers)
@@ -116,7 +115,8 @@ def find_patches(classes, patch_classes=(4, 5), importance=None, bands=AREA_BAND
     if not chosen.any():
         have = ", ".join(str(v) for v in np.unique(classes.values[classes.valid])[:20].tolist()) or "none"
         raise InputError(f"No cell of '{classes.name}' has class {' or '.join(map(str, patch_classes))}; its "
-                         f"classes are {have}: choose PATCH_CLASSES among them.")
+                         f"classes are {have}: choose the classes that make patches (PATCH_CLASSES) among "
+                         f"them.")
     progress(0.05)
     labels = np.zeros(template.shape, dtype=np.int32)
     count = ndimage.label(chosen, np.ones((3, 3)) if diagonals else None, output=labels)
@@ -185,7 +185,8 @@ def of_size(features, size_classes, progress=SILENT):
     counts = ", ".join(f"{sum(value == name for value in found)} {name}" for name in SIZE_CLASSES)
     if not chosen:
         raise InputError(f"Layer '{features.name}' has no patch of size class {' or '.join(size_classes)}, it has "
-                         f"{counts}: choose other SIZE_CLASSES, or lower AREA_BANDS in the step before.")
+                         f"{counts}: choose other size classes (SIZE_CLASSES), or lower the limits of small, medium "
+                         f"and large patches (AREA_BANDS) in step 'Patches'.")
     progress.log(f"{len(chosen)} of the {len(features)} patches of '{features.name}' ({counts}) are of size class "
                  f"{', '.join(size_classes)}.")
     return chosen
@@ -228,17 +229,17 @@ def select_sources(features, size_classes=("super-large",), min_area_km2=None, m
     conditions = [f"size class {', '.join(size_classes)}" if "size_class" in features.field_names else ""]
     if exclude is not None and len(exclude):
         candidates = _cut(candidates, exclude.to_crs(features.crs, progress).valid_polygons(progress), progress)
-        conditions.append("outside EXCLUDE")
+        conditions.append("outside the polygons that may not be sources")
     if min_area_km2:
         candidates = [s for s in candidates if s.area_km2 >= min_area_km2 * (1 - _ROUNDING)]
         conditions.append(f"area of at least {min_area_km2:g} km2")
     if min_dpc is not None:
-        features.require_field("dpc", "MIN_DPC needs it; run 'Landscape connectivity' on the patches first")
+        features.require_field("dpc", "the least dPC needs it; run 'Landscape connectivity' on the patches first")
         unknown = sum(math.isnan(s.dpc) for s in candidates)
         if unknown:
             raise InputError(f"Layer '{features.name}', field 'dpc': {unknown} of the {len(candidates)} patches in "
-                             f"question have no value, and MIN_DPC needs it: run 'Landscape connectivity' on them "
-                             f"first, or leave MIN_DPC empty.")
+                             f"question have no value, and the least dPC (MIN_DPC) needs it: run 'Landscape "
+                             f"connectivity' on them first, or leave the least dPC empty.")
         candidates = [s for s in candidates if s.dpc >= min_dpc]
         conditions.append(f"dPC of at least {min_dpc:g}")
     if top:
@@ -250,8 +251,9 @@ def select_sources(features, size_classes=("super-large",), min_area_km2=None, m
         candidates = _join(candidates, include.to_crs(features.crs, progress).valid_polygons(progress), progress)
     if not candidates:
         raise InputError(f"No patch of '{features.name}' meets all conditions "
-                         f"({'; '.join(c for c in conditions if c)}): lower MIN_AREA or MIN_DPC, choose more "
-                         f"SIZE_CLASSES, or name polygons to INCLUDE.")
+                         f"({'; '.join(c for c in conditions if c)}): lower the least area (MIN_AREA) or dPC "
+                         f"(MIN_DPC), choose more size classes (SIZE_CLASSES), or give polygons that must be "
+                         f"sources (INCLUDE).")
     candidates.sort(key=lambda s: (-s.area_km2, math.inf if s.patch_id is None else s.patch_id))
     for number, source in enumerate(candidates, 1):
         source.source_id, source.geometry = number, ogr.ForceToMultiPolygon(source.geometry)

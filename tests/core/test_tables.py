@@ -129,3 +129,28 @@ def test_errors_of_a_later_check_name_the_row_too():
     table = parse(RawTable("layer", ["weight"], [(7, ["2"])]), [Column("weight")])
     assert str(table.error(0, "weight", "is twice; correct it.")) == (
         "Table 'layer', row 7, column 'weight': '2.0' is twice; correct it.")
+
+
+# typed lists ----------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("text, parts", [
+    ("4, 5", ["4", "5"]), ("4;5", ["4", "5"]), ("4 5\n6", ["4", "5", "6"]), ("4，5；6、7", ["4", "5", "6", "7"]),
+    (" ，4,, ", ["4"]), ("", [])])
+def test_lists_take_western_and_chinese_marks(text, parts):
+    assert tables.split_list(text) == parts
+
+
+def test_commas_are_decimal_commas_beside_semicolons():
+    assert tables.split_list("0,5; 99,5", decimals=True) == tables.split_list("0，5；99，5", decimals=True) == ["0,5", "99,5"]
+    assert tables.split_list("1，4，7", decimals=True) == ["1", "4", "7"]
+
+
+def test_words_keep_their_blanks():
+    assert tables.split_list("water yield，固碳；carbon", words=True) == ["water yield", "固碳", "carbon"]
+    assert tables.split_list("a b＝0,5；c=1", words=True, decimals=True) == ["a b=0,5", "c=1"]
+
+
+def test_codes_of_a_table_take_chinese_marks():
+    column = Column("codes", "integers")
+    assert parse_csv("factor,codes\nx,11；12，13\n", "t.csv").rows and rows(
+        "factor,codes\nx,11；12，13\n", [column]) == [{"codes": [11, 12, 13]}]

@@ -67,9 +67,9 @@ def test_refusals(run, make, patches):
     for parameters, message in (
             ({"WEIGHT_FIELD": "note"}, "field 'note', feature 1: 'n0' is not a number"),
             ({"SIZE_CLASSES": [3]}, "no patch of size class small"),
-            ({"DISTANCE": 2}, "choose RESISTANCE"),
-            ({"DISPERSAL_DISTANCE": 0}, "DISPERSAL_DISTANCE is 0"),
-            ({"DISPERSAL_PROBABILITY": 1}, "DISPERSAL_PROBABILITY is 1"),
+            ({"DISTANCE": 2}, "choose one (RESISTANCE)"),
+            ({"DISPERSAL_DISTANCE": 0}, "(DISPERSAL_DISTANCE) is 0"),
+            ({"DISPERSAL_PROBABILITY": 1}, "(DISPERSAL_PROBABILITY) is 1"),
             ({"PATCHES": make.layer("none", [], {"patch_id": int})}, "'none' is empty"),
             ({"PATCHES": make.layer("degrees", [("POLYGON((0 0,1 0,1 1,0 0))", {"a": 1})], crs="EPSG:4326")},
              "'degrees' is in degrees")):

@@ -38,8 +38,8 @@ def test_four_neighbours_and_other_bands(run, make, classes):
 
 
 def test_refusals(run, make, classes):
-    for parameters, message in (({"AREA_BANDS": "7, 4, 1"}, "AREA_BANDS: '7, 4, 1'"),
-                                ({"PATCH_CLASSES": "best"}, "PATCH_CLASSES: 'best'"),
+    for parameters, message in (({"AREA_BANDS": "7, 4, 1"}, "Limits of small, medium and large patches (AREA_BANDS): '7, 4, 1'"),
+                                ({"PATCH_CLASSES": "best"}, "(PATCH_CLASSES): 'best'"),
                                 ({"OUTPUT": make.out("p.shp")}, "p.gpkg")):
         fine, found = run.check("patches", CLASSES=classes, **{"OUTPUT": make.out("x.gpkg"), **parameters})
         assert not fine and message in found

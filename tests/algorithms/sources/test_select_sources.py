@@ -42,7 +42,7 @@ def test_conditions(run, make, patches):
 
 def test_refusals(run, make, patches):
     message = run.refusal("selectsources", PATCHES=patches, MIN_AREA=99, OUTPUT=make.out("x.gpkg"))
-    assert "No patch of 'patches' meets all conditions" in message and "lower MIN_AREA" in message
+    assert "No patch of 'patches' meets all conditions" in message and "lower the least area (MIN_AREA)" in message
     bare = make.layer("bare", [(square(0, 0, 1), {"a": 1})])
     message = run.refusal("selectsources", PATCHES=bare, MIN_DPC=1, OUTPUT=make.out("x.gpkg"))
     assert "'bare' has no field 'dpc'" in message and "Landscape connectivity" in message

@@ -65,7 +65,7 @@ def test_refusals(run, make, services):
     for parameters, message in (
             ({"SERVICE_NAMES": "one"}, "1 name(s) for 3 services"),
             ({"WEIGHTING": 4, "WEIGHTS": "habitat=1"}, "no weight for water, carbon"),
-            ({"CLIP": "99, 1"}, "CLIP: '99, 1'"), ({"BREAKS": "0.5, 0.2"}, "BREAKS: 2 upper bound(s) for 5")):
+            ({"CLIP": "99, 1"}, "(CLIP): '99, 1'"), ({"BREAKS": "0.5, 0.2"}, "(BREAKS): 2 upper bound(s) for 5")):
         fine, found = run.check("serviceimportance", SERVICES=services, GRID_SIZE=300, **parameters, **outputs(make))
         assert not fine and message in found
     flat = make.raster("flat", np.full((60, 80), 3, np.float32))

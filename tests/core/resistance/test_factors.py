@@ -5,6 +5,7 @@ import pytest
 from econet.core.errors import InputError
 from econet.core.resistance.factors import (DISTANCES, FACTORS, classify, classify_codes, classify_distance,
                                             read_factor_table, read_weights, scaled_weights)
+from econet.core.tables import parse_csv
 
 PRINTED_WEIGHTS = dict(zip(FACTORS, (0.11, 0.06, 0.25, 0.08, 0.11, 0.16, 0.08, 0.05, 0.10)))
 
@@ -167,3 +168,11 @@ def test_weights_table(lab):
                           ("slopes,1\n", "row 2, column 'factor': 'slopes' is not a factor")]:
         with pytest.raises(InputError, match=message):
             read_weights(lab.table("factor,weight\n" + rows))
+
+
+def test_many_missing_codes_are_cut_and_ways_out_are_named():
+    rule = read_factor_table(parse_csv("factor,weight,codes,resistance\nland_cover,1,1,2\n", "own.csv"))["land_cover"]
+    values = np.array([[1, 41, 42, 43], [44, 45, 46, 41]])
+    with pytest.raises(InputError, match=r"'own.csv'.* 41 \(2 cells\), 42 \(1 cells\), .* 45 \(1 cells\) and 1 more of "
+                                         r"layer 'cover'; .*\(FACTOR_TABLE\).*\(LAND_COVER_PRODUCT\)"):
+        classify_codes(values, values > 0, rule, "cover")

@@ -307,10 +307,10 @@ def test_refuses():
             (layer(rows), {"weight_field": "text"}, "field 'text', feature 1: 'x'"),
             (layer([{"w": -1}] * 3), {"weight_field": "w"}, "'-1' is not a number of at least 0"),
             (layer([{"w": 0}] * 3), {"weight_field": "w"}, "all weights are 0"),
-            (layer(), {"dispersal_distance": 0}, "DISPERSAL_DISTANCE is 0"),
-            (layer(), {"dispersal_probability": 1}, "DISPERSAL_PROBABILITY is 1"),
-            (layer(), {"landscape_area_km2": 0}, "AREA_OF_LANDSCAPE is 0"),
-            (layer(), {"distance": LEAST_COST}, "choose RESISTANCE"),
+            (layer(), {"dispersal_distance": 0}, r"\(DISPERSAL_DISTANCE\) is 0"),
+            (layer(), {"dispersal_probability": 1}, r"\(DISPERSAL_PROBABILITY\) is 1"),
+            (layer(), {"landscape_area_km2": 0}, r"\(AREA_OF_LANDSCAPE\) is 0"),
+            (layer(), {"distance": LEAST_COST}, r"choose one \(RESISTANCE\)"),
             (layer([{"size_class": "small"}] * 3), {}, "no patch of size class super-large")):
         with pytest.raises(InputError, match=message):
             landscape_connectivity(features, **options)

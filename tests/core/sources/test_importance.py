@@ -187,7 +187,7 @@ def test_breaks_by_hand_and_clip():
     assert np.nanmax(clipped.importance.values) <= 1
     assert parse_clip("") is None and parse_clip("0,5; 99,5") == (0.5, 99.5)
     for text in ("5", "99, 1", "a, b", "0, 101"):
-        with pytest.raises(InputError, match="CLIP"):
+        with pytest.raises(InputError, match=r"limited to \(CLIP\)"):
             parse_clip(text)
 
 
@@ -274,7 +274,7 @@ def test_bad_input():
             ([], {}, "No service is given"),
             ([a, b, flat], {}, "'carbon' is 7 everywhere"),
             ([grid(half, "l"), grid(other, "r")], {}, "No cell of 'l' has a value of all of l, r"),
-            ([a, b, c], {"grid_size_m": 50}, "GRID_SIZE is 50 m"),
+            ([a, b, c], {"grid_size_m": 50}, r"grid size \(GRID_SIZE\) is 50 m"),
             ([a, b, c], {"grid_size_m": 6000}, "Only 1 grid cell"),
             ([a, b, checker], {"grid_size_m": 1000}, "'checker' has the same mean in all 48 grid cells"),
             ([a, b, c], {"min_valid_share": 0}, "valid share"),

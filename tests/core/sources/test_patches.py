@@ -77,12 +77,13 @@ def test_bands_and_their_ends():
     found = [size_class(a) for a in (0.999, 1, 3.999, 4, 7, 7.001)]
     assert found == ["small", "medium", "medium", "large", "large", "super-large"]
     assert bands_from_text("1, 4, 7") == (1, 4, 7) and bands_from_text("0,5; 2; 10,5") == (0.5, 2, 10.5)
+    assert bands_from_text("1，4，7") == (1, 4, 7) and bands_from_text("0，5；2；10，5") == (0.5, 2, 10.5)
     for text in ("1, 4", "4, 1, 7", "a, b, c", "0, 1, 2"):
-        with pytest.raises(InputError, match="AREA_BANDS"):
+        with pytest.raises(InputError, match=r"Limits of small, medium and large patches \(AREA_BANDS\): '.*give three"):
             bands_from_text(text)
-    assert classes_from_text("4, 5") == (4, 5) == classes_from_text("4;5")
+    assert classes_from_text("4, 5") == (4, 5) == classes_from_text("4;5") == classes_from_text("4，5")
     for text in ("", "x", "4.5"):
-        with pytest.raises(InputError, match="PATCH_CLASSES"):
+        with pytest.raises(InputError, match=r"Classes that make patches \(PATCH_CLASSES\)"):
             classes_from_text(text)
 
 
@@ -146,7 +147,7 @@ def test_conditions(patches):
     bare = layer(patches.geometries)
     assert [s.patch_id for s in select_sources(bare, top=2)] == [4, 2]
     with pytest.raises(InputError, match=r"No patch of 'patches' meets all conditions \(size class super-large; area "
-                                         r"of at least 99 km2\): lower MIN_AREA"):
+                                         r"of at least 99 km2\): lower the least area \(MIN_AREA\)"):
         select_sources(patches, min_area_km2=99)
 
 
