@@ -113,7 +113,9 @@ def read_mines(features, crs, name_field="", mineral_field="", method_field="", 
                 raise InputError(
                     f"Mine layer '{features.name}', field '{field_name}', feature {index + 1}: "
                     f"'{'NULL' if value is None else value}' is not a {attribute} that is known "
-                    f"({', '.join(_WORDS[attribute])}); correct it, or add the word to a table of words.")
+                    f"({', '.join(_WORDS[attribute])}); correct it, or say what it means in a table of words "
+                    f"(MINE_WORDS: attribute, word, meaning); the words that are known stand in "
+                    f"core/defaults/mine_words.csv of the plugin.")
             found[attribute] = meaning
         name = attributes.get(name_field) if name_field else None
         name = "" if name is None else str(name).strip()

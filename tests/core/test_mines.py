@@ -60,7 +60,7 @@ def test_unknown_words_are_refused_with_field_feature_value_and_words(row, field
     message = str(caught.value)
     assert message.startswith(f"Mine layer 'mines of F', field '{field}', feature 2: '{value}' is not a {field}")
     assert {"mineral": "building material", "method": "underground", "state": "restored"}[field] in message
-    assert "table of words" in message
+    assert "table of words" in message and "core/defaults/mine_words.csv" in message
 
 
 def test_an_unknown_feature_is_refused_and_an_empty_one_is_a_pit():
@@ -113,3 +113,11 @@ def test_self_crossing_outlines_are_mended_and_other_crs_reprojected():
     # two triangles of half the box each in height: half its area; 0.002 degrees are 166.9 m by 222.1 m at 41.5 N
     assert mine.geometry.IsValid() and mine.geometry.GetArea() == pytest.approx(166.9 * 222.1 / 2, rel=0.005)
     assert "reprojected from WGS 84" in said[0] and "1 self-crossing" in said[1]
+
+
+@pytest.mark.parametrize("attribute, word, meaning", [
+    ("feature", "工业场地", "plant"), ("feature", "选煤厂", "plant"), ("feature", "露天采坑", "pit"),
+    ("feature", "排矸场", "dump"), ("feature", "采煤塌陷区", "subsidence"), ("method", "露天矿", "open pit"),
+    ("state", "已关闭", "abandoned"), ("state", "已废弃", "abandoned")])
+def test_words_of_chinese_mine_layers(attribute, word, meaning):
+    assert mines.known_words()[attribute][word] == meaning
