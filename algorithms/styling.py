@@ -65,16 +65,16 @@ def _arrange(layer_id, name, run):
     node.setItemVisibilityChecked(name in SHOWN)
     node.setExpanded(False)
     moved = node.clone()
-    group.removeChildNode(node)
     siblings = group.children()
     ranks = [int(child.customProperty("econet/rank", -1)) if child.customProperty("econet/run") == str(run) else None
              for child in siblings]
     below = [place for place, other in enumerate(ranks) if other is not None and other > rank]
     above = [place for place, other in enumerate(ranks) if other is not None and other <= rank]
-    place = min(below) if below else (max(above) + 1 if above else 0)
+    place = min(below) if below else (max(above) + 1 if above else siblings.index(node))
     moved.setCustomProperty("econet/run", str(run))
     moved.setCustomProperty("econet/rank", rank)
     group.insertChildNode(place, moved)
+    group.removeChildNode(node)  # after: a layer that is nowhere in the tree leaves the project
 
 
 def attach(context: QgsProcessingContext, destination, style):
