@@ -719,9 +719,13 @@ def _by_flat(node, beside, at_edge, roots, progress):
     place = np.empty(node.size, dtype=beside.dtype)
     place[order] = np.arange(node.size)
     ends = np.cumsum(np.bincount(label))
-    beside = np.where(there[order], place[beside[order]], -1)
+    sorted_beside = np.empty_like(beside)
+    for part in _parts(np.arange(node.size)):
+        progress.check()
+        old = beside[order[part]]
+        sorted_beside[part] = np.where(old >= 0, place[old], -1)
     last_of_group = np.append((ends[1:] // _FLAT_CELLS) != (ends[:-1] // _FLAT_CELLS), True)
-    return node[order], beside, at_edge[order], place[roots], np.append(0, ends[last_of_group])
+    return node[order], sorted_beside, at_edge[order], place[roots], np.append(0, ends[last_of_group])
 
 
 def _search_flats(roots, beside, drained, at_edge, beat):
