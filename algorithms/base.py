@@ -161,16 +161,20 @@ class EcoNetAlgorithm(QgsProcessingAlgorithm):
                 f"{' or '.join(kinds).lower()} features are needed: choose another layer.")
 
     def processAlgorithm(self, parameters, context, feedback):
-        job = Job(self, parameters, context, feedback)
+        job, refusal = Job(self, parameters, context, feedback), ""
         try:
             self._check(job)
             with job.files:
                 self.execute(job)
                 job.write_sinks()
         except InputError as error:
-            raise QgsProcessingException(str(error)) from error
+            refusal = str(error)
         except Cancelled as error:
-            raise QgsProcessingException(self.tr(str(error))) from error
+            refusal = self.tr(str(error))
+        if refusal:
+            # QGIS never lets go of what it is raised: no cause, whose frames hold all maps and open layers
+            job = None
+            raise QgsProcessingException(refusal)
         job.attach_styles()
         return job.results
 
@@ -296,9 +300,16 @@ class Job:
     def _features(self, source, name, selected=False):
         result = vector.Features(name, _wkt(source.sourceCrs()), field_names=source.fields().names())
         from qgis.core import QgsFeatureRequest
-        features = source.getFeatures(QgsFeatureRequest(), compat.SKIP_GEOMETRY_CHECKS)
+        features = opened = source.getFeatures(QgsFeatureRequest(), compat.SKIP_GEOMETRY_CHECKS)
         if selected:  # QGIS gives a selection in another order each time
-            features = sorted(features, key=lambda feature: feature.id())
+            features = sorted(opened, key=lambda feature: feature.id())
+        try:
+            self._add_features(result, features)
+        finally:
+            opened.close()  # QGIS waits for ever once a file has four that are left open
+        return result
+
+    def _add_features(self, result, features):
         for feature in features:
             self.progress.check()
             geometry = feature.geometry()
@@ -308,7 +319,6 @@ class Job:
             result.geometries.append(vector.plain_geometry(shape))
             result.attributes.append(
                 {name: _plain(value) for name, value in zip(result.field_names, feature.attributes())})
-        return result
 
     def schema(self, key):
         """The fields of a vector input as ``fields.Field`` tuples, to be carried over."""
