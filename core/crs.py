@@ -111,11 +111,21 @@ def _same_coordinates(a, b):
     return False
 
 
-def transformation(wkt_from, wkt_to):
-    """An ``osr.CoordinateTransformation`` with x before y on both sides."""
+def transformation(wkt_from, wkt_to, name=""):
+    """An ``osr.CoordinateTransformation`` with x before y on both sides.
+
+    Raises
+    ------
+    InputError
+        Nothing leads from one to the other, as from a local CRS; names layer ``name``.
+    """
     with gdal_exceptions():
-        return osr.CoordinateTransformation(
-            spatial_reference(wkt_from), spatial_reference(wkt_to))
+        try:
+            return osr.CoordinateTransformation(spatial_reference(wkt_from), spatial_reference(wkt_to))
+        except RuntimeError:
+            raise InputError(
+                f"Layer '{name}' cannot be brought from its CRS, {crs_name(wkt_from)}, to {crs_name(wkt_to)}: "
+                f"assign the CRS that its coordinates are in, or georeference it.") from None
 
 
 def fitting_crs(longitude, latitude):
@@ -137,8 +147,8 @@ def fitting_crs(longitude, latitude):
 
 
 def require_known(wkt, name):
-    """Refuse a layer without a CRS."""
-    if not wkt:
+    """Refuse a layer without a CRS, and one whose GeoPackage says that it is undefined."""
+    if not wkt or re.match(r'\w+\["Undefined (geographic|Cartesian) SRS"', wkt):
         raise InputError(
             f"Layer '{name}' has no coordinate reference system: set the right one under "
             f"Layer Properties > Source (or with 'Assign projection') and run again.")

@@ -274,7 +274,7 @@ def bounds_in(own, crs):
     if is_same_crs(own.crs, crs):
         return own.bounds
     west, south, east, north = own.bounds
-    transform = transformation(own.crs, crs)
+    transform = transformation(own.crs, crs, own.name)
     points = []
     with gdal_exceptions():
         for step in np.linspace(0, 1, 21):
@@ -429,7 +429,7 @@ def _cell_area_there(own, template):
     here, there = bounds_in(template, own.crs), own.bounds
     x = (max(here[0], there[0]) + min(here[2], there[2])) / 2
     y = (max(here[1], there[1]) + min(here[3], there[3])) / 2
-    change = transformation(own.crs, template.crs)
+    change = transformation(own.crs, template.crs, own.name)
     dx, dy = own.cell_width / 2, own.cell_height / 2
     try:
         with gdal_exceptions():

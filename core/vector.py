@@ -77,7 +77,7 @@ class Features:
         if is_same_crs(self.crs, crs):
             return self
         progress.log(f"Layer '{self.name}' was reprojected from {crs_name(self.crs)} to {crs_name(crs)}.")
-        change = transformation(self.crs, crs)
+        change = transformation(self.crs, crs, self.name)
         geometries = []
         with gdal_exceptions():
             for index, geometry in enumerate(self.geometries):
