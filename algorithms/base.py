@@ -285,7 +285,9 @@ class Job:
             return None
         source = self._algorithm.parameterAsSource(self._parameters, key, self._context)
         if source is None:
-            raise InputError(self._algorithm.invalidSourceError(self._parameters, key))
+            label, value = self._algorithm.parameterDefinition(key).description(), self._parameters.get(key)
+            raise InputError(f"'{label}' ({_source_text(value)}) cannot be opened as a vector layer: choose a layer "
+                             f"or file that exists.")
         return source
 
     def features(self, key):
@@ -512,7 +514,12 @@ class Job:
         rows : iterable of (ogr.Geometry or None, mapping or object with the fields as attributes)
         """
         if self.wants(key):
-            self._sinks.append((key, tuple(schema), geometry, crs, list(rows)))
+            kept = _one_of_a_name(schema)
+            for field in schema:
+                if field not in kept:
+                    label = self._algorithm.parameterDefinition(key).description()
+                    self.progress.log(f"Field '{field.name}' is left out of '{label}', which has one of that name.")
+            self._sinks.append((key, kept, geometry, crs, list(rows)))
 
     def write_table(self, key, schema, rows):
         """Take rows (mappings or objects) for an output without geometry."""
@@ -587,6 +594,13 @@ def _wkt(crs):
     return crs.toWkt(compat.WKT) if crs.isValid() else ""
 
 
+def _source_text(value):
+    """What the planner gave as a layer, for messages."""
+    if isinstance(value, QgsProcessingFeatureSourceDefinition):
+        value = value.source.staticValue()
+    return value.name() if hasattr(value, "name") else value
+
+
 def _path_of(layer):
     """The file of a layer; empty where it has none."""
     return QgsProviderRegistry.instance().decodeUri(layer.providerType(), layer.source()).get("path") or ""
@@ -601,13 +615,26 @@ def _plain(value):
     return value
 
 
+def _one_of_a_name(schema):
+    """The fields whose names differ by more than their case, for formats that hold no others.
+
+    A field that was carried over, such as ``CLASS``, gives way to ours, whose names are in lower case.
+    """
+    kept = {}
+    for field in schema:
+        plain = field.name.lower()
+        if plain not in kept or field.name == plain:
+            kept[plain] = field
+    return tuple(kept.values())
+
+
 def _typed(row, field):
     value = row.get(field.name) if isinstance(row, dict) else getattr(row, field.name, None)
     if value is None or value != value:
         return NULL
     try:
         return field.kind(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return NULL
 
 

@@ -15,7 +15,7 @@ from econet.core.errors import Cancelled, InputError
 from econet.core.raster import RasterSource, read, read_classes
 from osgeo import gdal, ogr
 from qgis.core import (
-    QgsApplication, QgsCoordinateReferenceSystem, QgsFeature, QgsGeometry, QgsProcessingAlgRunnerTask,
+    NULL, QgsApplication, QgsCoordinateReferenceSystem, QgsFeature, QgsGeometry, QgsProcessingAlgRunnerTask,
     QgsProcessingContext, QgsProcessingException, QgsProcessingFeatureSourceDefinition, QgsProcessingFeedback,
     QgsProcessingModelAlgorithm, QgsProcessingModelChildAlgorithm, QgsProcessingModelChildParameterSource,
     QgsProcessingModelOutput, QgsProcessingModelParameter, QgsProcessingOutputLayerDefinition, QgsProcessingParameterRasterLayer,
@@ -511,3 +511,43 @@ def test_runs_that_stop_let_go_of_their_maps_and_layers(run, make, monkeypatch):
     gc.collect()
     assert len(jobs) == 5 and not any(job() for job in jobs)
     assert os.path.exists(run("mineresistance", MINES=areas, TEMPLATE=resistance, OUTPUT=make.out("mines.tif"))["OUTPUT"])
+
+
+def test_fields_carried_over_give_way_to_ours_of_the_same_name_in_another_case(run, make):
+    patches = make.layer("patches", [(SQUARE, {"Patch_ID": 7, "area_km2": 3.0, "DPC": 5.0, "Component": "east"})])
+    result = run("landscapeconnectivity", PATCHES=patches, OUTPUT=make.out("connected.gpkg"))
+    row = run.rows(result["OUTPUT"])[0]
+    assert row["dpc"] == pytest.approx(100) and row["component"] == 1 and row["patch_id"] == 1
+    assert not {"Patch_ID", "DPC", "Component"} & set(row)
+    assert "Field 'DPC' is left out of 'Patches with connectivity'" in run.log
+
+
+def test_numbers_without_end_are_null_where_a_whole_number_belongs(run, make):
+    patches = make.layer("patches", [(SQUARE, {"patch_id": float("inf")})])
+    assert run.rows(run("selectsources", PATCHES=patches, OUTPUT=make.out("sources.gpkg"))["OUTPUT"])[0]["patch_id"] == NULL
+
+
+def test_a_vector_layer_that_cannot_be_opened_is_named_with_the_mend(run, make):
+    missing = make.out("nix.gpkg")
+    assert run.refusal("selectsources", PATCHES=missing, OUTPUT=make.out("sources.gpkg")) == (
+        f"'Patches' ({missing}) cannot be opened as a vector layer: choose a layer or file that exists.")
+
+
+def test_a_layer_in_a_local_crs_beside_a_template_is_refused(run, make):
+    classes = make.raster("classes", np.full((3, 3), 5, np.uint8))
+    local = make.raster("local", np.ones((3, 3), np.float32), crs='LOCAL_CS["mine grid",UNIT["metre",1]]')
+    message = run.refusal("patches", CLASSES=classes, IMPORTANCE=local, OUTPUT=make.out("patches.gpkg"))
+    assert message.startswith("Layer 'local' cannot be brought from its CRS, mine grid, to WGS 84 / UTM zone 51N")
+    assert "georeference" in message and "\n" not in message
+
+
+def test_a_geopackage_layer_of_undefined_crs_has_none(run, make):
+    patches = make.layer("patches", [(SQUARE, {"patch_id": 1})], crs="EPSG:32651")
+    dataset = ogr.GetDriverByName("GPKG").CreateDataSource(make.out("undefined.gpkg"))
+    layer = dataset.CreateLayer("undefined", None, ogr.wkbPolygon)
+    feature = ogr.Feature(layer.GetLayerDefn())
+    feature.SetGeometry(ogr.CreateGeometryFromWkt(SQUARE))
+    layer.CreateFeature(feature)
+    del feature, layer, dataset
+    message = run.refusal("selectsources", PATCHES=patches, EXCLUDE=make.out("undefined.gpkg"), OUTPUT=make.out("s.gpkg"))
+    assert "Layer 'undefined' has no coordinate reference system" in message
