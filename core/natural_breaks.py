@@ -84,8 +84,8 @@ def natural_breaks(values, class_count, name="values", progress=SILENT):
     distinct, counts = _distinct(values, name, progress.part(0, 0.3))
     n = distinct.size
     if n < class_count:
-        raise InputError(f"'{name}' has {n} distinct value(s), and {class_count} classes were asked for: "
-                         f"ask for at most {n} classes, or choose another layer.")
+        mend = f"ask for at most {n} classes, or choose another layer" if n > 1 else "choose another layer"
+        raise InputError(f"'{name}' has {n} distinct value(s), and {class_count} classes were asked for: {mend}.")
     progress.check()
     prefix = _prefix_sums(distinct, counts)
     if n <= _DIRECT:

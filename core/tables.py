@@ -118,6 +118,8 @@ def parse_csv(text, name, folder=""):
     Rows are counted as a spreadsheet counts them: comments and empty lines too, and a cell of
     several lines is one row.
     """
+    if "\0" in text:
+        raise InputError(f"Table '{name}' is no text: save it as CSV and use that.")
     # a comment may hold a quote that never ends
     text = re.sub(r"(?m)^[ \t]*\"?#.*$", "", text.replace("\r\n", "\n").replace("\r", "\n"))
     first = next((line for line in text.splitlines() if line.strip()), "")

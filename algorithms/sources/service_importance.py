@@ -1,5 +1,6 @@
 """Toolbox step: composite importance of services, its classes and its grid."""
 
+from ...core.errors import InputError
 from ...core.natural_breaks import breaks_from_text
 from ...core.raster import QUANTITY, align, check_overlap, open_template, read_classes
 from ...core.sources.importance import (
@@ -53,10 +54,13 @@ class ServiceImportance(EcoNetAlgorithm):
         return service_names(job.text("SERVICE_NAMES"), [source.name for source in job.rasters("SERVICES")])
 
     def _template(self, job):
-        return open_template(job.template_source() or job.rasters("SERVICES")[0])
+        services = job.rasters("SERVICES")
+        if not services:
+            raise InputError("'Services' is empty: choose at least one raster of an ecosystem service.")
+        return open_template(job.template_source() or services[0])
 
     def validate(self, job):
-        names, template = self._names(job), self._template(job)
+        template, names = self._template(job), self._names(job)
         for source in job.rasters("SERVICES"):
             check_overlap(source, template)
         parse_clip(job.text("CLIP"))

@@ -177,6 +177,8 @@ def of_size(features, size_classes, progress=SILENT):
         When the layer is empty or none is of a wanted class.
     """
     features.require_some("patch")
+    if not size_classes:
+        raise InputError(f"No size class (SIZE_CLASSES) is chosen: choose at least one of {', '.join(SIZE_CLASSES)}.")
     if "size_class" not in features.field_names:
         progress.log(f"Layer '{features.name}' has no field 'size_class': all its {len(features)} polygons are used.")
         return list(range(len(features)))

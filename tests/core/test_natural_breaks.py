@@ -94,6 +94,8 @@ def test_as_many_values_as_classes_and_too_few():
     assert result.breaks == [1, 2, 3] and result.counts == [2, 1, 1] and result.gvf == 1
     with pytest.raises(InputError, match=r"'carbon' has 3 distinct value.*5 classes"):
         natural_breaks([1, 2, 3], 5, "carbon")
+    with pytest.raises(InputError, match=r"'flat' has 1 distinct value.*: choose another layer\.$"):
+        natural_breaks([1, 1, 1], 5, "flat")
     with pytest.raises(InputError, match="no value"):
         natural_breaks([np.nan], 2)
     with pytest.raises(InputError, match="2 to 255"):

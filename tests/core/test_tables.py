@@ -154,3 +154,8 @@ def test_codes_of_a_table_take_chinese_marks():
     column = Column("codes", "integers")
     assert parse_csv("factor,codes\nx,11；12，13\n", "t.csv").rows and rows(
         "factor,codes\nx,11；12，13\n", [column]) == [{"codes": [11, 12, 13]}]
+
+
+def test_a_file_that_is_no_text_is_refused_without_its_bytes():
+    with pytest.raises(InputError, match=r"^Table 'picture.csv' is no text: save it as CSV and use that\.$"):
+        parse_csv("\0\x01a,b\n1,2\n", "picture.csv")

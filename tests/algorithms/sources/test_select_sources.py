@@ -55,3 +55,8 @@ def test_cancel_leaves_nothing(run, make, patches):
     before = set(os.listdir(make.folder))
     message = run.refusal("selectsources", feedback=feedback, PATCHES=patches, OUTPUT=make.out("x.gpkg"))
     assert "Cancelled" in message and set(os.listdir(make.folder)) == before
+
+
+def test_no_size_class_is_refused(run, make, patches):
+    message = run.refusal("selectsources", PATCHES=patches, SIZE_CLASSES=[], OUTPUT=make.out("sources.gpkg"))
+    assert message == "No size class (SIZE_CLASSES) is chosen: choose at least one of super-large, large, medium, small."

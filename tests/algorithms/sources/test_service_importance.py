@@ -86,3 +86,8 @@ def test_cancel_leaves_nothing(run, make, services):
     before = set(os.listdir(make.folder))
     message = run.refusal("serviceimportance", feedback=feedback, SERVICES=services, GRID_SIZE=300, **outputs(make))
     assert "Cancelled" in message and set(os.listdir(make.folder)) == before
+
+
+def test_no_service_at_all_is_refused_before_the_run(run, make):
+    fine, message = run.check("serviceimportance", SERVICES=[], **outputs(make))
+    assert not fine and message == "'Services' is empty: choose at least one raster of an ecosystem service."
