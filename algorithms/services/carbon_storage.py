@@ -3,6 +3,7 @@
 from ...core.land_cover_products import PRODUCTS
 from ...core.raster import read_classes
 from ...core.services.carbon_storage import carbon_change, carbon_storage, default_table
+from ...core.services.presets import conventions_told
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 
@@ -28,6 +29,7 @@ class CarbonStorage(EcoNetAlgorithm):
 
     def execute(self, job):
         template = job.template()
+        job.progress.log(f"Carbon storage, {conventions_told(job.choice('PRESET'), {}, {})}: all presets compute Eq 5.")
         table = job.table("CARBON_TABLE") or default_table(PRODUCTS[job.choice("LAND_COVER_PRODUCT")])
         land_cover = read_classes(job.raster("LAND_COVER"))
         job.write_raster("OUTPUT", carbon_storage(land_cover, table, job.progress.part(0, 0.5)))

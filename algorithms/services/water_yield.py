@@ -3,7 +3,7 @@
 from ...core.land_cover_products import PRODUCTS
 from ...core.raster import QUANTITY, align, read_classes
 from ...core.services.water_yield import (
-    BUDYKO, DEPTH_UNITS, default_table, read_annual, read_table, water_yield)
+    BUDYKO, DEPTH_UNITS, MASKINGS, VOLUMES, default_table, read_annual, read_table, water_yield)
 from .. import fields
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
@@ -31,6 +31,8 @@ class WaterYield(EcoNetAlgorithm):
             p.preset(),
             p.preset_choice("BUDYKO", "Budyko curve", BUDYKO),
             p.choice("DEPTH_UNIT", "Unit of the soil depth", DEPTH_UNITS),
+            p.advanced(p.preset_choice("MASKING", "Cells without rain, or without soil where nothing grows", MASKINGS)),
+            p.advanced(p.preset_choice("VOLUMES", "Volumes of watersheds", VOLUMES)),
             p.land_cover_product(),
             p.raster_output("OUTPUT_YIELD", "Water yield (mm a year)"),
             p.raster_output("OUTPUT_EVAPOTRANSPIRATION", "Actual evapotranspiration (mm a year)", True,
@@ -54,7 +56,8 @@ class WaterYield(EcoNetAlgorithm):
             align(job.raster("PLANT_AVAILABLE_WATER"), template, QUANTITY, job.progress),
             self._table(job), job.number("SEASONALITY"),
             [None, *BUDYKO][job.choice("BUDYKO")], job.choice("PRESET"), DEPTH_UNITS[job.choice("DEPTH_UNIT")],
-            job.features("WATERSHEDS"), job.progress)
+            job.features("WATERSHEDS"), job.progress, [None, *MASKINGS][job.choice("MASKING")],
+            [None, *VOLUMES][job.choice("VOLUMES")])
         job.write_raster("OUTPUT_YIELD", result.water_yield)
         job.write_raster("OUTPUT_EVAPOTRANSPIRATION", result.evapotranspiration)
         if job.given("WATERSHEDS"):

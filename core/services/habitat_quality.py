@@ -19,13 +19,14 @@ from ..land_cover_products import CLCD, table_for_product
 from ..progress import SILENT
 from ..raster import Grid, float_grid
 from .land_cover import CODE, cells_under, class_rows, codes_of, row_blocks, values_by_class
+from .presets import conventions_told, settle
 
 NEAREST, INTENSITY, SUM = DISTANCE_RULES = ("nearest", "nearest x intensity", "sum")
 TO_THE_Z, AS_PRINTED = EXPONENTS = ("k^z", "k^2 as printed")
 Z = 2.5
 _DECAY_RATE = 2.99
 
-_PRESETS = (
+PRESETS = (
     {"distance_rule": NEAREST, "exponent": TO_THE_Z, "half_saturation": None},
     {"distance_rule": NEAREST, "exponent": AS_PRINTED, "half_saturation": None},
     {"distance_rule": NEAREST, "exponent": TO_THE_Z, "half_saturation": 0.05},
@@ -223,9 +224,8 @@ def habitat_quality(land_cover, threats=None, layers=(), sensitivity=None, acces
     -----
     About 30 bytes per cell of the map grown by the longest reach; with costs 8 more per cell and threat.
     """
-    chosen = dict(_PRESETS[preset])
     given = {"distance_rule": distance_rule, "exponent": exponent, "half_saturation": half_saturation}
-    chosen.update({key: value for key, value in given.items() if value is not None})
+    chosen = settle(PRESETS, preset, given, {"distance_rule": DISTANCE_RULES, "exponent": EXPONENTS})
     if half_saturation is not None and not half_saturation > 0:
         raise InputError(f"Half-saturation constant {half_saturation:g}: give a number above 0, or leave it empty.")
     threats = read_threats(threats or default_threats(product), layers)
@@ -239,18 +239,20 @@ def habitat_quality(land_cover, threats=None, layers=(), sensitivity=None, acces
     end = 0.9 if baseline is None else 0.5
     total, parts = _degradation(threats, factors, land_cover, rows, beta, chosen["distance_rule"],
                                 progress.part(0.05, end), with_costs)
-    k, how = chosen["half_saturation"], "given" if half_saturation is not None else "as PRESET"
+    k, how = chosen["half_saturation"], ""
     if k is None:
-        highest, how = float(total.max()), "half of the highest degradation"
+        highest, how = float(total.max()), " (half of the highest degradation)"
         if baseline is not None:
             found = _highest_of_baseline(threats, factors, baseline, codes, name, beta, chosen["distance_rule"],
                                          progress.part(end, 0.9))
             if found is not None:
-                highest, how = found, "half of the highest degradation of the baseline"
+                highest, how = found, " (half of the highest degradation of the baseline)"
         k = 0.5 * highest
-    progress.log(f"Habitat quality: distance rule '{chosen['distance_rule']}', {chosen['exponent']}, "
-                 f"half-saturation constant {k:.6g} ({how}); give this constant to every scenario that is to be "
-                 f"compared with this map.")
+    phrases = {"distance_rule": f"distance rule '{chosen['distance_rule']}'",
+               "exponent": f"half-saturation term {chosen['exponent']}",
+               "half_saturation": f"half-saturation constant {k:.6g}{how}"}
+    progress.log(f"Habitat quality, {conventions_told(preset, phrases, given)}. Give this constant to every scenario "
+                 f"that is to be compared with this map.")
     power = 2.0 if chosen["exponent"] == AS_PRINTED else Z
     quality = values_by_class(rows, habitat)
     suitability = quality.copy() if with_costs else None

@@ -26,6 +26,7 @@ from ..raster import Grid, float_grid
 from . import flow_routing
 from .flow_routing import MFD, ROUTINGS
 from .land_cover import CODE, class_rows, codes_of, row_blocks, values_by_class
+from .presets import check_preset, conventions_told
 
 DESMET_GOVERS, INVEST_LS = LS_METHODS = ("Desmet-Govers", "InVEST from 3.14 on")
 SLOPE_LENGTH, L_FACTOR = CAPPED = ("slope length in metres", "L factor")
@@ -120,9 +121,7 @@ def conventions(preset=0, **chosen):
     InputError
         An unknown preset or choice, or a cap that is not above 0.
     """
-    if preset not in range(len(PRESETS)):
-        raise InputError(f"PRESET {preset} does not exist: choose 0 (recommended), 1 (as published) or 2 (as InVEST "
-                         f"3.20).")
+    check_preset(preset)
     taken = {name: value for name, value in chosen.items() if value is not None}
     for name, value in taken.items():
         if name in _CHOICES and value not in _CHOICES[name]:
@@ -363,7 +362,7 @@ def sediment_retention(dem, land_cover, erosivity, erodibility, table=None, cove
     result.ls = float_grid(ls, template, "LS factor")
     result.accumulation = float_grid(np.where(flow.valid, accumulation, np.nan), template, "flow accumulation")
     result.streams = Grid(np.where(flow.valid, stream, 255).astype(np.uint8), template, 255, "streams")
-    _tell(how, result.totals, threshold, drains, progress)
+    _tell(how, preset, chosen, result.totals, threshold, drains, progress)
     return result
 
 
@@ -503,11 +502,13 @@ def _maps(flow, stream, bare, loss, sdr, sdr_max, template, how, progress):
                              ls=None, accumulation=None, streams=None, conventions=how, totals=totals)
 
 
-def _tell(how, totals, threshold, drains, progress):
-    cap = "no cap" if how.cap == math.inf else f"{how.capped} at most {how.cap:g}"
-    progress.log(f"Sediment retention: {how.routing} routing with ties and flats {how.flow}, streams from "
-                 f"{threshold:g} cells, LS {how.ls_method} ({cap}), connectivity in {how.ic_length}, cells with {how.masking}, "
-                 f"{how.unit} a year.")
+def _tell(how, preset, given, totals, threshold, drains, progress):
+    cap = "no cap in LS" if how.cap == math.inf else f"LS capped at {how.cap:g}"
+    phrases = {"routing": f"{how.routing} routing", "flow": f"ties and flats {how.flow}",
+               "ls_method": f"LS {how.ls_method}", "cap": cap, "capped": f"a cap holds the {how.capped}",
+               "ic_length": f"connectivity in {how.ic_length}", "masking": f"cells with {how.masking}",
+               "unit": f"maps in {how.unit} a year"}
+    progress.log(f"Sediment retention, {conventions_told(preset, phrases, given)}; streams from {threshold:g} cells.")
     if drains is not None:
         progress.log(f"{np.count_nonzero(drains)} cell(s) at the bottom of pits drain inside: SDR is 0 where all "
                      f"water runs to them.")

@@ -22,11 +22,17 @@ from ..land_cover_products import CLCD, table_for_product
 from ..progress import SILENT
 from ..raster import Grid, float_grid
 from .land_cover import CODE, class_rows, codes_of, row_blocks, cells_under
+from .presets import conventions_told, settle
 
 FU, ZHANG_2001 = BUDYKO = ("Fu, as InVEST 3.x", "Zhang 2001, Eq 4")
 DEPTH_UNITS = ("mm", "cm", "m")
-_PRESETS = (FU, ZHANG_2001, FU)
-_AS_INVEST = 2
+KEPT, AS_INVEST = MASKINGS = ("values everywhere", "as InVEST")
+OVER_CELLS, OVER_POLYGON = VOLUMES = ("mean x area of the cells", "mean x area of the polygon")
+PRESETS = (
+    {"budyko": FU, "masking": KEPT, "volumes": OVER_CELLS},
+    {"budyko": ZHANG_2001, "masking": KEPT, "volumes": OVER_CELLS},
+    {"budyko": FU, "masking": AS_INVEST, "volumes": OVER_POLYGON},
+)
 _MM_PER = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
 
 _COLUMNS = [CODE, tables.Column("kc", minimum=0), tables.Column("vegetated", "flag", aliases=("lulc_veg",)),
@@ -119,7 +125,8 @@ def read_annual(source, template, progress=SILENT):
 
 
 def water_yield(land_cover, precipitation, evapotranspiration, soil_depth, plant_available_water, table=None,
-                seasonality=12.0, budyko=None, preset=0, depth_unit="mm", watersheds=None, progress=SILENT):
+                seasonality=12.0, budyko=None, preset=0, depth_unit="mm", watersheds=None, progress=SILENT,
+                masking=None, volumes=None):
     """Water yield and actual evapotranspiration of an average year.
 
     Parameters
@@ -140,12 +147,17 @@ def water_yield(land_cover, precipitation, evapotranspiration, soil_depth, plant
     budyko : str, optional
         One of ``BUDYKO``; default as the preset.
     preset : int
-        0 recommended (Fu), 1 as published (Zhang 2001), 2 as InVEST 3.20 (Fu; no value where P = 0
-        or where the soil of a class without plants is unknown; volumes = mean x polygon area).
+        0 recommended (Fu), 1 as published (Zhang 2001), 2 as InVEST 3.20 (Fu; its masking, and volumes
+        over the polygon's area).
     depth_unit : str
         ``mm``, ``cm`` or ``m``.
     watersheds : vector.Features, optional
         Polygons to report means and volumes for; they may overlap.
+    masking : str, optional
+        One of ``MASKINGS``; ``as InVEST``: no value where P = 0, nor where the soil of a class without
+        plants is unknown. Default as the preset.
+    volumes : str, optional
+        One of ``VOLUMES``: what a watershed's mean is multiplied by. Default as the preset.
 
     Returns
     -------
@@ -160,7 +172,9 @@ def water_yield(land_cover, precipitation, evapotranspiration, soil_depth, plant
     if not 1 <= seasonality <= 30:
         raise InputError(f"Seasonality Z = {seasonality:g} is outside 1 to 30: correct it (0.2 times the number "
                          f"of rain events a year).")
-    curve = budyko or _PRESETS[preset]
+    given = {"budyko": budyko, "masking": masking, "volumes": volumes}
+    chosen = settle(PRESETS, preset, given, {"budyko": BUDYKO, "masking": MASKINGS, "volumes": VOLUMES})
+    curve, held = chosen["budyko"], 0
     template = land_cover.template
     for grid in (precipitation, evapotranspiration, soil_depth, plant_available_water):
         if grid.values.shape != template.shape:
@@ -182,9 +196,10 @@ def water_yield(land_cover, precipitation, evapotranspiration, soil_depth, plant
         wet = np.where(rain > 0, rain, 1.0)
         phi, w = demand / wet, seasonality * water / wet
         share = fu(phi, np.minimum(5.0, w + 1.25)) if curve == FU else zhang_2001(phi, w)
+        held += np.count_nonzero(plants[here] & (share > phi * (1 + 1e-9)) & (rain > 0))
         evaporated = np.where(plants[here], np.minimum(share, phi), np.minimum(phi, 1.0)) * wet
         evaporated = np.where(rain > 0, evaporated, rain * demand)  # 0, or NaN where one is unknown
-        if preset == _AS_INVEST:
+        if chosen["masking"] == AS_INVEST:
             evaporated[(rain == 0) | np.isnan(water)] = np.nan
         actual[block] = evaporated
         yields[block] = rain - evaporated
@@ -193,12 +208,18 @@ def water_yield(land_cover, precipitation, evapotranspiration, soil_depth, plant
         raise InputError(f"No cell of '{land_cover.name}' has a value in all of {precipitation.name}, "
                          f"{evapotranspiration.name}, {soil_depth.name} and {plant_available_water.name}: choose maps "
                          f"of one area, or correct their nodata values.")
-    progress.log(f"Water yield: {curve}, Z = {seasonality:g}.")
+    phrases = {"budyko": f"Budyko curve {curve}", "masking": f"cells with {chosen['masking']}"}
+    if watersheds is not None:
+        phrases["volumes"] = f"volumes as {chosen['volumes']}"
+    progress.log(f"Water yield, {conventions_told(preset, phrases, given)}; Z = {seasonality:g}.")
+    if held:
+        progress.log(f"On {held} cell(s) the curve gave more evapotranspiration than the demand Kc ET0: the demand "
+                     f"was taken.")
     result = WaterYield(float_grid(yields, template, "water yield"),
                         float_grid(actual, template, "actual evapotranspiration"), [])
     if watersheds is not None:
         result.watersheds = _watersheds(watersheds, template, (precipitation.floats(), potential, actual, yields),
-                                        preset, progress.part(0.9, 1.0))
+                                        chosen["volumes"], progress.part(0.9, 1.0))
     return result
 
 
@@ -216,7 +237,7 @@ def _require(grid, is_share):
                          f"{np.count_nonzero(wrong)} cell(s), {mend}")
 
 
-def _watersheds(features, template, maps, preset, progress):
+def _watersheds(features, template, maps, volumes, progress):
     features.require_some("watershed")
     features = features.to_crs(template.crs, progress).valid_polygons(progress)
     result = []
@@ -231,7 +252,7 @@ def _watersheds(features, template, maps, preset, progress):
         if count:
             means = [float(values[block][known].mean(dtype=np.float64)) for values in maps]
             watershed.precipitation_mm, watershed.pet_mm, watershed.aet_mm, watershed.yield_mm = means
-            over_m2 = area_m2 if preset == _AS_INVEST else count * template.cell_area_m2
+            over_m2 = area_m2 if volumes == OVER_POLYGON else count * template.cell_area_m2
             watershed.yield_m3 = means[-1] / 1000 * over_m2
         else:
             progress.warn(f"Watershed {number + 1} of layer '{features.name}' holds no cell with a water yield: "

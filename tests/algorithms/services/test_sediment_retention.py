@@ -89,6 +89,7 @@ def test_sums_balance_and_unit(run, make, small):
     hectare = run("sedimentretention", **small(), PRESET=1, UNIT=1, OUTPUT_SOIL_LOSS=make.out("h.tif"))
     assert values(hectare["OUTPUT_SOIL_LOSS"]).sum() * 0.09 == pytest.approx(result["SOIL_LOSS"], rel=1e-5)
     assert {"OUTPUT_SDR", "OUTPUT_STREAMS"}.isdisjoint(result)
+    assert "PRESET 1 (as published): MFD routing [PRESET]" in run.log and "t/ha a year [by hand]" in run.log
 
 
 def test_pits_under_mines_drain_inside(run, make, small):

@@ -69,6 +69,24 @@ def test_presets_and_curves(run, small, choices, expected):
     np.testing.assert_allclose(values(result["OUTPUT_YIELD"]), expected, atol=5e-4)
 
 
+def test_masking_and_volumes_are_chosen_alone_and_named(run, make, small):
+    shed = make.layer("shed", [(square(500000, 4600000 - 60, 180, 60), {"code": 7})])  # half of it off the map
+    found = []
+    for choices in ({}, {"MASKING": 2}, {"VOLUMES": 2}, {"PRESET": 2}, {"PRESET": 2, "MASKING": 1, "VOLUMES": 1}):
+        maps = small(PRECIPITATION=700)
+        rain = np.full((2, 3), 700, np.float32)
+        rain[0, 0] = 0
+        maps["PRECIPITATION"] = make.raster("rain", rain)
+        result = run("wateryield", **maps, **choices, WATERSHEDS=shed, OUTPUT_WATERSHEDS=make.out("w.gpkg"))
+        row, = run.rows(result["OUTPUT_WATERSHEDS"])
+        found.append((bool(np.isnan(values(result["OUTPUT_YIELD"])[0, 0])),
+                      round(row["yield_m3"] / (row["yield_mm"] / 1000 * 900), 3)))
+    # cells of 900 m2 that the volume stands for: 6, or 5 with a value; the polygon is as large as 12
+    assert found == [(False, 6), (True, 5), (False, 12), (True, 12), (False, 6)]
+    assert "PRESET 2 (as InVEST 3.20): Budyko curve Fu, as InVEST 3.x [PRESET], cells with values everywhere [by hand]" \
+        in run.log and "volumes as mean x area of the cells [by hand]" in run.log
+
+
 def test_depth_in_centimetres_and_a_watershed(run, make, small):
     shed = make.layer("shed", [(square(500000, 4600000 - 60, 30, 60), {"yield_mm": "old", "code": 7})])
     result = run("wateryield", **small(SOIL_DEPTH=100), DEPTH_UNIT=1, WATERSHEDS=shed, OUTPUT_WATERSHEDS=make.out("w.gpkg"))

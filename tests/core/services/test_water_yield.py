@@ -136,7 +136,10 @@ def test_more_soil_water_and_more_seasons_never_yield_more(curve):
 
 def test_the_cap_is_needed_by_zhang():
     # phi 0.5, w 12: Eq 4 alone gives 0.78, more than all demand
-    result = wy.water_yield(*grids([[1]], 1000, 500 / 0.9, 2000, 0.5), table(), 24.0, wy.ZHANG_2001)
+    heard = []
+    result = wy.water_yield(*grids([[1]], 1000, 500 / 0.9, 2000, 0.5), table(), 24.0, wy.ZHANG_2001,
+                            progress=Progress(log=heard.append))
+    assert "On 1 cell(s) the curve gave more evapotranspiration than the demand" in heard[-1]
     assert wy.zhang_2001(0.5, 12.0) > 0.5
     assert result.evapotranspiration.values[0, 0] == pytest.approx(500, rel=1e-6)
 
