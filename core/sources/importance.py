@@ -28,7 +28,7 @@ EIGENVALUE_RULE, VARIANCE_RULE = COMPONENT_RULES = (
     "eigenvalue above 1", "explained variance of 85 %")
 RASTER_CELLS, GRID_CELLS = CLASSIFY = ("cells of the raster", "cells of the grid")
 CLASS_WORDS = {5: ("very not important", "not important", "average", "important", "very important")}
-RESERVED_FIELDS = ("fid", "cell_id", "importance", "class")
+RESERVED_FIELDS = ("fid", "geom", "cell_id", "importance", "class")
 FOREST_CODES = (2,)
 ARTIFICIAL_CODES = (8, 11, 12, 13, 14)
 

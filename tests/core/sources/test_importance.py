@@ -257,6 +257,7 @@ def test_texts_of_weights():
 def test_names_are_unique_and_leave_the_fields_of_the_grid_alone():
     assert unique_names(["OUTPUT", "OUTPUT", "output", "class", "", "a b"]) == [
         "OUTPUT", "OUTPUT_2", "output_3", "class_2", "service", "a_b"]
+    assert unique_names(["fid", "Geom"]) == ["fid_2", "Geom_2"]  # GeoPackage has columns of these names
     assert service_names("", ["a", "a"]) == ["a", "a_2"] and service_names("x; y", ["a", "b"]) == ["x", "y"]
     with pytest.raises(InputError, match=r"1 name\(s\) for 2 services"):
         service_names("x", ["a", "b"])
