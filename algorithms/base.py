@@ -191,9 +191,14 @@ class Job:
         self._destinations = {}
         self.files = raster.OutputFiles()
         self.results = {}
+        self.warnings = []
         self.progress = Progress() if feedback is None else Progress(
             lambda fraction: feedback.setProgress(100 * fraction), feedback.isCanceled,
-            feedback.pushInfo, feedback.pushWarning)
+            feedback.pushInfo, self._warn)
+
+    def _warn(self, text):
+        self.warnings.append(text)
+        self._feedback.pushWarning(text)
 
     # reading -------------------------------------------------------------------------------------
 
@@ -526,8 +531,10 @@ class Job:
         self.write_features(key, schema, compat.GEOMETRY.NoGeometry, "", [(None, row) for row in rows])
 
     def write_report(self, key, report):
-        """Take a core ``Report`` for an HTML output."""
+        """Take a core ``Report`` for an HTML output; the run's warnings stand at its top."""
         if self.wants(key):
+            for text in self.warnings:
+                report.warning(text)
             path = self._algorithm.parameterAsFileOutput(self._parameters, key, self._context)
             self.results[key] = self.files.text(report.html(), path)
 

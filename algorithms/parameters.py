@@ -133,9 +133,10 @@ def vector_output(key, text, kind, optional=False):
         key, text, kind, optional=optional, createByDefault=not optional)
 
 
-def report_output(key, text, optional=True):
+def report_output(key, text, optional=True, by_default=True):
+    """A report is made unless left out: it is where a planner reads what a step found."""
     return QgsProcessingParameterFileDestination(
-        key, text, "HTML files (*.html)", optional=optional, createByDefault=not optional)
+        key, text, "HTML files (*.html)", optional=optional, createByDefault=by_default)
 
 
 def folder_output(key, text):

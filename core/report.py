@@ -28,6 +28,7 @@ class Report:
     def __init__(self, title):
         self.title = title
         self._body = []
+        self._warnings = []
 
     def heading(self, text):
         self._body.append(f"<h2>{html.escape(text)}</h2>")
@@ -36,10 +37,12 @@ class Report:
         self._body.append(f"<p>{html.escape(text)}</p>")
 
     def warning(self, text):
-        self._body.append(f'<p class="warn">{html.escape(text)}</p>')
+        """Something to look at before the numbers: stands at the top, once."""
+        if text not in self._warnings:
+            self._warnings.append(text)
 
     def table(self, header, rows):
-        """A table; numbers are aligned right and shown with six significant digits."""
+        """A table; numbers are aligned right and shown with four significant digits."""
         cells = "".join(f"<th>{html.escape(str(h))}</th>" for h in header)
         lines = [f"<tr>{cells}</tr>"]
         for row in rows:
@@ -47,9 +50,10 @@ class Report:
         self._body.append("<table>" + "".join(lines) + "</table>")
 
     def parameters(self, pairs):
-        """Inputs and parameters: an iterable of (name, value)."""
+        """Inputs and parameters, as they were given: an iterable of (name, value)."""
         self.heading("Inputs and parameters")
-        self.table(("parameter", "value"), pairs)
+        self.table(("parameter", "value"), [
+            (name, f"{value:.12g}" if isinstance(value, (float, np.floating)) else value) for name, value in pairs])
 
     def figure(self, draw, alternative, width=7.0, height=4.0):
         """A figure drawn by ``draw(axes)``; left out where matplotlib is missing."""
@@ -77,10 +81,22 @@ class Report:
         versions = (f"Python {platform.python_version()}, numpy {np.__version__}, "
                     f"GDAL {gdal.VersionInfo('RELEASE_NAME')}")
         now = datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
+        warnings = "".join(f'<p class="warn">{html.escape(text)}</p>' for text in self._warnings)
         return ("<!DOCTYPE html><html lang='en'><head><meta charset='utf-8'>"
                 f"<title>{html.escape(self.title)}</title><style>{_STYLE}</style></head><body>"
-                f"<h1>{html.escape(self.title)}</h1>{''.join(self._body)}"
+                f"<h1>{html.escape(self.title)}</h1>{warnings}{''.join(self._body)}"
                 f"<footer>EcoNet, {now}; {versions}</footer></body></html>\n")
+
+
+def number(value, digits=4):
+    """A number to read: so many significant digits, without an exponent from 0.0001 to 1 000 000 000."""
+    rounded = float(f"{value:.{digits}g}")
+    return f"{rounded:.0f}" if 10 ** digits <= abs(rounded) < 1e9 else f"{rounded:.{digits}g}"
+
+
+def p_value(value):
+    """A probability of error as it is usually told."""
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _cell(value):
@@ -89,5 +105,5 @@ def _cell(value):
     if isinstance(value, (int, np.integer)):
         return f'<td class="n">{value}</td>'
     if isinstance(value, (float, np.floating)):
-        return f'<td class="n">{value:.6g}</td>'
+        return f'<td class="n">{number(value)}</td>'
     return f"<td>{html.escape('' if value is None else str(value))}</td>"

@@ -17,7 +17,7 @@ class Corridors(EcoNetAlgorithm):
 
     def definitions(self):
         return [
-            p.raster("RESISTANCE", "Resistance surface"),
+            p.raster("RESISTANCE", "Resistance"),
             p.vector("SOURCES", "Ecological sources", p.POLYGON),
             p.field("ID_FIELD", "Sources: field of the id", "SOURCES"),
             p.choice("PATH_ENDS", "Corridors run from", ["Source points", "Source edges"]),

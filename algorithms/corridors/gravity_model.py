@@ -24,7 +24,7 @@ class GravityModel(EcoNetAlgorithm):
         return [
             p.vector("CORRIDORS", "Corridors", p.LINE),
             p.vector("SOURCES", "Ecological sources", p.POLYGON),
-            p.raster("RESISTANCE", "Resistance surface"),
+            p.raster("RESISTANCE", "Resistance"),
             p.choice("FORM", "Form of the model", ["Closed form of equation 9 (ln S / P)", "Area form (S / P)"]),
             p.choice("AREA_UNIT", "Unit of area", UNITS),
             p.choice("THRESHOLD_RULE", "Threshold of important corridors",
@@ -33,8 +33,8 @@ class GravityModel(EcoNetAlgorithm):
             p.flag("DROP_REDUNDANT", "Drop redundant corridors after the threshold is taken", True),
             p.advanced(p.field("ID_FIELD", "Sources: field of the id", "SOURCES")),
             p.vector_output("OUTPUT", "Corridors with gravity", p.LINE),
-            p.vector_output("OUTPUT_MATRIX", "Matrix of gravity", p.TABLE, optional=True),
-            p.report_output("OUTPUT_REPORT", "Report of the gravity model"),
+            p.vector_output("OUTPUT_MATRIX", "Gravity matrix", p.TABLE, optional=True),
+            p.report_output("OUTPUT_REPORT", "Gravity report"),
             p.number_output("THRESHOLD_VALUE", "Threshold of important corridors"),
             p.number_output("N_IMPORTANT", "Number of important corridors"),
             p.number_output("N_GENERAL", "Number of general corridors"),
@@ -57,7 +57,7 @@ class GravityModel(EcoNetAlgorithm):
                            zip(found.corridors.geometries, found.corridors.attributes))
         job.write_table("OUTPUT_MATRIX", fields.gravity_matrix(found.ids), found.matrix_rows())
         job.write_report("OUTPUT_REPORT", gravity_report(found, [
-            ("Corridors", corridors.name), ("Sources", sources.name), ("Resistance surface", resistance.name),
+            ("Corridors", corridors.name), ("Sources", sources.name), ("Resistance", resistance.name),
             ("Form", form), ("Unit of area", unit), ("Threshold rule", rule),
             ("Redundant corridors dropped", drop)]))
         job.result("THRESHOLD_VALUE", found.threshold)

@@ -26,7 +26,7 @@ class FractureSurfaces(EcoNetAlgorithm):
         return [
             p.vector("CORRIDORS", "Corridors", p.LINE),
             *p.mine_parameters(needed=("method", "state")),
-            p.raster("RESISTANCE", "Resistance surface"),
+            p.raster("RESISTANCE", "Resistance"),
             p.choices("METHODS", "Methods that break corridors (none: all)", _labels(METHODS),
                       [METHODS.index("open pit")], optional=True),
             p.choices("STATES", "States that break corridors (none: all)", _labels(STATES),

@@ -42,7 +42,7 @@ class ResistanceSurface(EcoNetAlgorithm):
             p.land_cover_product(),
             p.raster_output("OUTPUT_BASE", "Base resistance"),
             p.raster_output("OUTPUT_MINES", "Mine resistance"),
-            p.raster_output("OUTPUT", "Integrated resistance"),
+            p.raster_output("OUTPUT", "Resistance"),
             p.folder_output("OUTPUT_FACTORS", "Folder of single factors"),
         ]
 

@@ -52,8 +52,9 @@ class LandscapeConnectivity(EcoNetAlgorithm):
         job.write_features("OUTPUT_LINKS", LINKS, GEOMETRY.LineString, patches.crs, result.links())
         job.write_report("OUTPUT_REPORT", connectivity_report(result, [
             ("patches", patches.name), ("size classes", ", ".join(size_classes)), ("weight", weight_field),
-            ("distance", distance), ("dispersal distance", job.number("DISPERSAL_DISTANCE")),
-            ("probability at it", job.number("DISPERSAL_PROBABILITY")),
+            ("distance", distance),
+            ("dispersal distance (m; resistance x m for least cost)", job.number("DISPERSAL_DISTANCE")),
+            ("probability at it (0 to 1)", job.number("DISPERSAL_PROBABILITY")),
             ("area of the landscape (km2)", job.number("AREA_OF_LANDSCAPE"))]))
         indices = result.indices
         for key, value in (("PC", indices.pc), ("EC", indices.ec), ("IIC", indices.iic)):

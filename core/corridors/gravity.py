@@ -51,6 +51,12 @@ class Interaction:
     longest_cost : float
         L_max, resistance x metre.
     warnings : list of str
+    rule : str
+        The rule of the threshold.
+    values : ndarray, shape (m,)
+        Gravity of every corridor, redundant ones too.
+    kept : bool ndarray, shape (m,)
+        False: dropped as redundant.
     """
 
     corridors: vector.Features
@@ -64,6 +70,15 @@ class Interaction:
     n_redundant: int
     longest_cost: float
     warnings: list = field(default_factory=list)
+    rule: str = MEAN
+    values: np.ndarray = None
+    kept: np.ndarray = None
+
+    def counts_above(self, threshold):
+        """Of the corridors above a threshold: how many, how many of them dropped and kept; general ones kept."""
+        above = _above(self.values, threshold)
+        return (int(above.sum()), int((above & ~self.kept).sum()), int((above & self.kept).sum()),
+                int((~above & self.kept).sum()))
 
     def matrix_rows(self):
         """The matrix as rows: ``source_id``, then one column per source; None without corridor."""
@@ -126,6 +141,10 @@ def threshold_of(values, rule=MEAN, threshold=None, progress=SILENT):
     if rule == FIXED:
         return float(threshold)
     return float(natural_breaks(values, 2, "gravity", progress).breaks[0])
+
+
+def _above(values, threshold):
+    return values > threshold + 1e-12 * abs(threshold)
 
 
 def check_threshold(rule, threshold):
@@ -281,7 +300,7 @@ def gravity_model(corridors, sources, resistance, form=LOGARITHM, area_unit="km2
         warn(f"Only {len(values)} of {expected} pairs of {len(ids)} sources have a corridor: the longest cost and the "
              f"threshold are those of these pairs, and differ from those of all pairs.")
     limit = threshold_of(values, threshold_rule, threshold, progress)
-    important = values > limit + 1e-12 * abs(limit)
+    important = _above(values, limit)
     if threshold_rule == MEAN and not touching and len(values) >= 20 and important.mean() < _RULED_BY_FEW:
         warn(f"Only {important.sum()} of {len(values)} corridors exceed the mean, {limit:.6g}: a few near pairs rule "
              f"it; consider threshold rule 'natural breaks' or 'median'.")
@@ -306,7 +325,7 @@ def gravity_model(corridors, sources, resistance, form=LOGARITHM, area_unit="km2
     progress.log(f"Form: {form}, S in {area_unit}. Threshold ({threshold_rule}): {limit:.6g}. {n_important} important "
                  f"and {len(rows) - n_important} general corridors.")
     return Interaction(result, ids, area, mean_resistance, matrix, limit, n_important, len(rows) - n_important,
-                       int((~kept).sum()), longest, warnings)
+                       int((~kept).sum()), longest, warnings, threshold_rule, values, kept)
 
 
 def _sources(sources, id_field, crs, progress):
@@ -384,37 +403,55 @@ def gravity_report(interaction, inputs):
         Layers and parameters, as the planner gave them.
     """
     report = Report("Gravity model: interaction between sources")
-    report.parameters(inputs)
     for message in interaction.warnings:
         report.warning(message)
+    report.parameters(inputs)
     pairs = interaction.pairs()
-    values = np.array([value for _, _, value in pairs])
+    values = interaction.values
     strongest, weakest = pairs[0], pairs[-1]
+    above, dropped, _, _ = interaction.counts_above(interaction.threshold)
     report.heading("Interaction")
+    report.text("Gravity: how strongly two sources interact. It grows with the areas of both and falls with the "
+                "resistance inside them and with the square of the corridor's accumulated cost. It has no unit; its "
+                "order and its ratios count.")
     report.table(("quantity", "value"), [
         ("pairs of sources with a corridor", len(pairs)),
-        ("threshold", interaction.threshold),
-        ("pairs above it", int((values > interaction.threshold * (1 + 1e-12)).sum())),
-        ("important corridors", interaction.n_important),
-        ("general corridors", interaction.n_general),
-        ("redundant corridors dropped", interaction.n_redundant),
-        ("mean", float(values.mean())), ("median", float(np.median(values))),
-        (f"largest ({strongest[0]} and {strongest[1]})", strongest[2]),
-        (f"smallest ({weakest[0]} and {weakest[1]})", weakest[2]),
-        ("largest cost (resistance x metre)", interaction.longest_cost)])
-    report.figure(lambda axes: _draw(axes, values, interaction.threshold), "Gravity of all pairs, sorted")
+        ("redundant corridors, which pass through a third source, dropped", interaction.n_redundant),
+        (f"threshold (gravity, rule '{interaction.rule}')", interaction.threshold),
+        ("pairs above the threshold", above), ("of them redundant and dropped", dropped),
+        ("important corridors kept", interaction.n_important), ("general corridors kept", interaction.n_general),
+        (f"largest gravity (sources {strongest[0]} and {strongest[1]})", strongest[2]),
+        (f"smallest gravity (sources {weakest[0]} and {weakest[1]})", weakest[2]),
+        ("largest cost (resistance x m)", interaction.longest_cost)])
+    report.heading("Which corridors other thresholds would make important")
+    report.text("The paper takes the mean of all pairs, so that is the default: what interacts more than pairs do on "
+                "average is important. A few very near pairs pull the mean up; the median makes half of the pairs "
+                "important, and natural breaks part them into the two groups that differ least inside.")
+    report.table(("rule", "threshold (gravity)", "pairs above", "of them redundant and dropped", "important kept",
+                  "general kept"), [_by_rule(interaction, rule) for rule in (MEAN, MEDIAN, NATURAL_BREAKS)])
+    report.figure(lambda axes: _draw(axes, np.sort(values)[::-1], interaction.threshold),
+                  "Gravity of all pairs, sorted")
     report.heading("Sources")
-    report.table(("source_id", "area (km2)", "mean resistance"),
+    report.table(("source_id", "area (km2)", "mean resistance (no unit)"),
                  list(zip((str(i) for i in interaction.ids), interaction.area_km2, interaction.resistance)))
     report.heading("Strongest pairs")
-    report.table(("source_a", "source_b", "gravity"), [(str(a), str(b), g) for a, b, g in pairs[:20]])
+    report.table(("source_a", "source_b", "gravity (no unit)"), [(str(a), str(b), g) for a, b, g in pairs[:20]])
     report.heading("Matrix")
     report.table(("", *(str(i) for i in interaction.ids)),
-                 [(str(one), *(None if j < i or np.isnan(value) else float(f"{value:.2f}")
+                 [(str(one), *(None if j < i or np.isnan(value) else float(value)
                                for j, value in enumerate(row)))
                   for i, (one, row) in enumerate(zip(interaction.ids, interaction.matrix))])
     report.text("Feng, Bai & Wang (2024), Eq 9 and Table 4; redundant pairs are in the matrix too.")
     return report
+
+
+def _by_rule(interaction, rule):
+    """A row of the table of rules; natural breaks need two different values."""
+    used = f"{rule} (used)" if rule == interaction.rule else rule
+    if rule == NATURAL_BREAKS and np.ptp(interaction.values) == 0:
+        return (used, *[None] * 5)
+    threshold = threshold_of(interaction.values, rule)
+    return (used, threshold, *interaction.counts_above(threshold))
 
 
 def _draw(axes, values, threshold):

@@ -18,7 +18,7 @@ from ..cost_distance import CostGrid, floods
 from ..crs import gdal_exceptions, require_metres
 from ..errors import InputError
 from ..progress import SILENT
-from ..report import Report
+from ..report import Report, number
 from ..vector import rasterize
 from .patches import of_size
 
@@ -63,6 +63,7 @@ class Connectivity:
 class LandscapeConnectivity:
     """What :func:`landscape_connectivity` finds: the patches used and their links.
 
+    ``weight_unit`` is the unit of the weights in words;
     ``index`` holds the features used, ``patch_id`` and ``weight`` are theirs, ``points`` lie inside
     them; ``distance`` and ``probability`` are (n, n) matrices of direct links.
     """
@@ -77,6 +78,7 @@ class LandscapeConnectivity:
     indices: Connectivity
     distance_rule: str
     dispersal_distance: float
+    weight_unit: str = "km2"
 
     def rows(self):
         """(geometry, mapping) per patch: its own fields and those of connectivity."""
@@ -167,8 +169,9 @@ def landscape_connectivity(features, size_classes=("super-large",), weight_field
                  f"{indices.n_components} component(s); EC(PC) {indices.ec:.6g}"
                  + ("; PC is not reported, since no area of the landscape is given."
                     if math.isnan(indices.pc) else f", PC {indices.pc:.6g}, IIC {indices.iic:.6g}."))
+    unit = "km2" if weight_field in ("", "area_km2") else f"unit of field '{weight_field}'"
     return LandscapeConnectivity(features, index, patch_id, weight, points, matrix, probability, indices,
-                                 distance, dispersal_distance)
+                                 distance, dispersal_distance, unit)
 
 
 def _check_dispersal(distance, probability):
@@ -516,18 +519,34 @@ def connectivity_report(result, parameters=()):
     report = Report("Landscape connectivity")
     report.parameters(parameters)
     report.heading("The whole landscape")
-    unknown = "needs the area of the landscape"
-    report.table(("index", "value"), [
-        ("patches", len(result.index)), ("links (NL)", i.n_links), ("components (NC)", i.n_components),
-        ("PC", unknown if math.isnan(i.pc) else i.pc), ("EC(PC)", i.ec),
-        ("IIC", unknown if math.isnan(i.iic) else i.iic), ("EC(IIC)", i.ec_iic),
-        ("of PC within patches (%)", i.pc_intra), ("of PC by direct links (%)", i.pc_direct),
-        ("of PC by stepping stones (%)", i.pc_step)])
-    report.text(f"Distances: {result.distance_rule}; links are pairs at most {result.dispersal_distance:g} apart.")
+    unknown, weight = "needs the area of the landscape", f"weight ({result.weight_unit})"
+    length = "resistance x m of accumulated cost" if result.distance_rule == LEAST_COST else "m"
+    report.table(("index", "value", "what it says"), [
+        ("patches", len(result.index), "number of patches that took part"),
+        ("links (NL)", i.n_links, f"pairs of patches at most {number(result.dispersal_distance)} {length} apart "
+                                  f"({result.distance_rule})"),
+        ("components (NC)", i.n_components, "groups of patches that these links join; 1 is one network"),
+        ("PC (0 to 1)", unknown if math.isnan(i.pc) else i.pc,
+         "probability of connectivity: that two places chosen at random in the landscape lie in patches between which "
+         "animals can move"),
+        (f"EC(PC) ({result.weight_unit})", i.ec, "equivalent connectivity: the size of one patch alone that would give "
+                                                 "this PC"),
+        ("IIC (0 to 1)", unknown if math.isnan(i.iic) else i.iic,
+         "integral index of connectivity: like PC, but a link either exists (not longer than the dispersal distance) "
+         "or does not, and each step of a way counts against it"),
+        (f"EC(IIC) ({result.weight_unit})", i.ec_iic, "the size of one patch alone that would give this IIC"),
+        ("of PC within patches (%)", i.pc_intra, "what the patches give by their own size"),
+        ("of PC by direct links (%)", i.pc_direct, "what links from patch to patch give"),
+        ("of PC by stepping stones (%)", i.pc_step, "what better ways over other patches add")])
     report.heading("Patches by dPC")
+    report.text("dPC: the share of PC that would be lost without the patch, in %; dPC = intra + flux + connector. "
+                "Intra: by its own size. Flux: by its links to other patches, as the start or end of a way. Connector: "
+                "as a stepping stone between other patches that no other patch replaces. dIIC: the same share of IIC. "
+                "Degree: number of its links. Betweenness: share of the shortest ways between other patches that "
+                "pass it.")
     order = np.argsort(-i.dpc, kind="stable")
-    report.table(("patch", "weight", "dPC (%)", "intra", "flux", "connector", "dIIC (%)", "degree", "betweenness",
-                  "component"),
+    report.table(("patch", weight, "dPC (%)", "intra (%)", "flux (%)", "connector (%)", "dIIC (%)", "degree (links)",
+                  "betweenness (0 to 1)", "component"),
                  [(result.patch_id[k], float(result.weight[k]), float(i.dpc[k]), float(i.dpc_intra[k]),
                    float(i.dpc_flux[k]), float(i.dpc_connector[k]), float(i.diic[k]), int(i.degree[k]),
                    float(i.betweenness[k]), int(i.component[k])) for k in order])

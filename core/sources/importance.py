@@ -19,7 +19,7 @@ from ..errors import InputError
 from ..natural_breaks import breaks_from_text, classify, fixed_breaks, natural_breaks
 from ..progress import SILENT
 from ..raster import Grid, float_grid
-from ..report import Report
+from ..report import Report, number, p_value
 from ..tables import number_of, split_list
 
 COMPONENT_SCORES, COMMUNALITIES, EQUAL, ENTROPY, MANUAL = WEIGHTINGS = (
@@ -27,12 +27,17 @@ COMPONENT_SCORES, COMMUNALITIES, EQUAL, ENTROPY, MANUAL = WEIGHTINGS = (
 EIGENVALUE_RULE, VARIANCE_RULE = COMPONENT_RULES = (
     "eigenvalue above 1", "explained variance of 85 %")
 RASTER_CELLS, GRID_CELLS = CLASSIFY = ("cells of the raster", "cells of the grid")
-CLASS_WORDS = {5: ("very not important", "not important", "average", "important", "very important")}
+CLASS_WORDS = {5: ("least important (very not important)", "not important", "average", "important", "very important")}
 RESERVED_FIELDS = ("fid", "geom", "cell_id", "importance", "class")
 FOREST_CODES = (2,)
 ARTIFICIAL_CODES = (8, 11, 12, 13, 14)
 
+KAISER = ((0.5, "unacceptable"), (0.6, "miserable"), (0.7, "mediocre"), (0.8, "middling"), (0.9, "meritorious"),
+          (math.inf, "marvellous"))
+"""Kaiser's (1974) words for a KMO below each bound."""
+
 _SINGULAR = 1e-10
+_TWINS = 0.9  # services that correlate above it say nearly the same
 _BLOCK = 512
 
 
@@ -59,6 +64,8 @@ class Components:
     bartlett_df : int
     notes : list of str
         What is unusual about this matrix.
+    rule : str
+        Which components were kept; one of ``COMPONENT_RULES``.
     """
 
     names: list
@@ -75,6 +82,33 @@ class Components:
     bartlett_df: int
     bartlett_p: float
     notes: list = field(default_factory=list)
+    rule: str = EIGENVALUE_RULE
+
+    @property
+    def dropped_share(self):
+        """Share (0 to 1) of the variance that lies in the components that were not kept."""
+        return float(self.explained[self.kept:].sum())
+
+    def kmo_text(self):
+        """A sentence on what this KMO means for the weights."""
+        if len(self.names) == 2:
+            return "KMO: not applicable (always 0.5 with two services)."
+        if math.isnan(self.kmo):
+            return "KMO: not defined for these services."
+        word = next(word for bound, word in KAISER if self.kmo < bound)
+        weak = ("the services share little, so weights from components rest on weak ground: compare them with equal "
+                "weights" if self.kmo < 0.6 else "the services share enough for weights from components")
+        return (f"KMO {self.kmo:.3f} is {word} in Kaiser's (1974) words (below 0.5 unacceptable, then miserable, from "
+                f"0.6 mediocre, 0.7 middling, 0.8 meritorious, 0.9 marvellous): {weak}.")
+
+    def kept_text(self):
+        """A sentence on the components that were kept and dropped."""
+        dropped = len(self.names) - self.kept
+        if not dropped:
+            return f"All {self.kept} components were kept ({self.rule})."
+        return (f"{self.kept} of {len(self.names)} components {'was' if self.kept == 1 else 'were'} kept "
+                f"({self.rule}); the {dropped} dropped hold{'s' if dropped == 1 else ''} {100 * self.dropped_share:.1f} % of the "
+                f"variance, which weights from components do not see.")
 
 
 @dataclass
@@ -125,6 +159,7 @@ class GridCells:
 class Importance:
     """What :func:`service_importance` finds.
 
+    ``weighting`` is the rule that was used (with one service or two: equal instead of components),
     ``importance`` is a float32 Grid 0 to 1, ``classes`` a uint8 Grid (the highest number is the most
     important, nodata 0), ``components`` None where they could not be computed.
     """
@@ -234,8 +269,12 @@ def service_importance(services, names=None, weighting=COMPONENT_SCORES, weights
     left_out = int(cells.used.size - cells.used.sum())
     progress.log(f"{int(cells.used.sum())} grid cells of {grid_size_m:g} m enter the statistics; {left_out} "
                  f"with less than {100 * min_valid_share:g} % valid ground are left out of them.")
-    weight, components, notes = _weigh(cells.means[cells.used], names, weighting, manual, component_rule)
+    weight, components, notes, weighting = _weigh(
+        cells.means[cells.used], names, weighting, manual, component_rule)
     warnings += notes
+    if components is not None and len(names) > 2:
+        progress.log(components.kmo_text())
+        progress.log(components.kept_text())
     progress.log("Weights (" + weighting + "): "
                  + ", ".join(f"{n} {w:.4f}" for n, w in zip(names, weight)) + ".")
     for text in warnings:
@@ -436,7 +475,7 @@ def _ground_check(normalised, names, land_cover, forest_codes, artificial_codes)
 # weights ----------------------------------------------------------------------------------------------
 
 def _weigh(observations, names, weighting, manual, rule):
-    """Weights, components (or None) and warnings."""
+    """Weights, components (or None), warnings, and the weighting that was used."""
     n, p = observations.shape
     warnings = []
     wants_components = weighting in (COMPONENT_SCORES, COMMUNALITIES) and p > 2
@@ -461,7 +500,8 @@ def _weigh(observations, names, weighting, manual, rule):
         weights = (component_score_weights if weighting == COMPONENT_SCORES else communality_weights)(components)
     else:
         weights = np.full(p, 1.0 / p)
-        if p == 2 and weighting != EQUAL:
+        asked, weighting = weighting, EQUAL
+        if p == 2 and asked != EQUAL:
             warnings.append("With two services principal components cannot weigh (KMO is always 0.5 and the "
                             "weights are always equal): equal weights were used.")
     if components is not None and p > 2:
@@ -473,7 +513,12 @@ def _weigh(observations, names, weighting, manual, rule):
                 warnings.append(f"Service '{name}' opposes the rest (loading {loading:.3f} on the first "
                                 f"component): where the others are high it is low, and weights take no "
                                 f"account of the sign.")
-    return weights, components, warnings
+    if components is not None:
+        for i, j in zip(*np.triu_indices(p, 1)):
+            if _TWINS < components.correlation[i, j] <= 1 - _SINGULAR:
+                warnings.append(f"Services '{names[i]}' and '{names[j]}' correlate at "
+                                f"{components.correlation[i, j]:.3f}: they say nearly the same, which counts twice; leave one out, or give manual weights.")
+    return weights, components, warnings, weighting
 
 
 def principal_components(observations, names, rule=EIGENVALUE_RULE):
@@ -504,7 +549,7 @@ def principal_components(observations, names, rule=EIGENVALUE_RULE):
         kept = int(np.searchsorted(np.cumsum(explained), 0.85 - 1e-12)) + 1
     kept = min(p, max(1, kept))
     notes = []
-    kmo, msa, chi2, p_value = math.nan, np.full(p, np.nan), math.nan, math.nan
+    kmo, msa, chi2, bartlett_p = math.nan, np.full(p, np.nan), math.nan, math.nan
     df = p * (p - 1) // 2
     if eigenvalues[-1] <= _SINGULAR:
         notes.append(_why_singular(correlation, names, n) + " KMO, MSA and Bartlett's test are not defined; "
@@ -513,10 +558,10 @@ def principal_components(observations, names, rule=EIGENVALUE_RULE):
         kmo, msa = _kaiser_meyer_olkin(correlation)
         chi2 = -float(np.log(eigenvalues).sum()) * (n - 1 - (2 * p + 5) / 6)
         from scipy.special import chdtrc
-        p_value = float(chdtrc(df, chi2)) if chi2 > 0 else 1.0
+        bartlett_p = float(chdtrc(df, chi2)) if chi2 > 0 else 1.0
     loadings = vectors * np.sqrt(np.maximum(eigenvalues, 0))
     return Components(list(names), n, correlation, vectors, loadings, eigenvalues, explained, kept, kmo, msa,
-                      chi2, df, p_value, notes)
+                      chi2, df, bartlett_p, notes, rule)
 
 
 def _kaiser_meyer_olkin(correlation):
@@ -569,46 +614,67 @@ def entropy_weights(observations):
 def importance_report(result, parameters=()):
     """The report of :func:`service_importance`: correlations, tests, components, weights, classes."""
     report = Report("Importance of ecosystem services")
-    report.parameters(parameters)
     for text in result.warnings:
         report.warning(text)
+    report.parameters(parameters)
     report.heading("Weights")
-    report.text(f"Weighting: {result.weighting}.")
-    report.table(("service", "weight", "minimum", "maximum", "values limited by CLIP"),
+    report.text(f"Weighting used: {result.weighting}. A weight is a service's share of the importance; all add to 1. "
+                f"Minimum and maximum are in the service's own unit and became 0 and 1.")
+    report.table(("service", "weight (share of 1)", "minimum", "maximum", "cells limited to the percentiles"),
                  [(n, float(w), *r) for n, w, r in zip(result.names, result.weights, result.ranges)])
     report.figure(lambda axes: (axes.bar(result.names, result.weights, color="#2f7d4f"),
-                                axes.set_ylabel("weight")), "Weights of the services", height=3.0)
-    c = result.components
-    report.heading("Principal components of the grid cells")
-    if c is None:
-        report.text("Not computed: they need at least two services that vary over at least three grid cells.")
-    else:
-        report.text(f"{c.n} grid cells of {result.cells.size_m:g} m.")
-        report.table(("correlation", *c.names),
-                     [(name, *map(float, row)) for name, row in zip(c.names, c.correlation)])
-        report.table(("test", "value"), [
-            ("KMO overall", _defined(c.kmo)),
-            *((f"MSA {name}", _defined(value)) for name, value in zip(c.names, c.msa)),
-            ("Bartlett chi2", _defined(c.bartlett_chi2)), ("Bartlett degrees of freedom", c.bartlett_df),
-            ("Bartlett p", _defined(c.bartlett_p))])
-        report.text("Bartlett's p assumes independent observations; neighbouring grid cells are correlated "
-                    "in space, so it is smaller than it should be.")
-        parts = [f"component {i + 1}" for i in range(len(c.names))]
-        report.table(("", *parts), [
-            ("eigenvalue", *map(float, c.eigenvalues)), ("explained variance", *map(float, c.explained)),
-            ("kept", *(i < c.kept for i in range(len(parts)))),
-            *((f"loading of {name}", *map(float, row)) for name, row in zip(c.names, c.loadings))])
+                                axes.set_ylabel("weight (share of 1)")), "Weights of the services", height=3.0)
+    _report_components(report, result)
     report.heading("Classes")
     breaks, words = result.breaks, CLASS_WORDS.get(len(result.breaks.breaks))
     area = result.classes.template.cell_area_m2 / 1e6
     cells = np.bincount(result.classes.values.reshape(-1), minlength=len(breaks.breaks) + 1)[1:]
     lower = [breaks.minimum, *breaks.breaks[:-1]]
-    report.table(("class", "meaning", "above", "up to", "area (km2)", "share (%)"), [
+    report.table(("class", "meaning", "importance above (0 to 1)", "up to (0 to 1)", "area (km2)", "share (%)"), [
         (k + 1, words[k] if words else "", lower[k], breaks.breaks[k], float(cells[k] * area),
          float(100 * cells[k] / cells.sum())) for k in reversed(range(len(breaks.breaks)))])
-    report.text(f"Breaks taken from the {result.classify_on}; goodness of variance fit {breaks.gvf:.6f}. The "
-                f"lowest value belongs to class 1.")
+    report.text(f"Breaks taken from the {result.classify_on}; goodness of variance fit {number(breaks.gvf)} (1 would "
+                f"be a perfect fit). The lowest value belongs to class 1.")
     return report
+
+
+def _report_components(report, result):
+    c = result.components
+    report.heading("Principal components of the grid cells")
+    if c is None:
+        report.text("Not computed: they need at least two services that vary over at least three grid cells.")
+        return
+    if result.weighting not in (COMPONENT_SCORES, COMMUNALITIES):
+        report.text(f"For comparison only: the weights are {result.weighting} ones.")
+    report.text(f"{c.n} grid cells of {number(result.cells.size_m)} m.")
+    report.text(c.kmo_text())
+    two = len(c.names) == 2
+    report.table(("correlation (-1 to 1)", *c.names),
+                 [(name, *map(float, row)) for name, row in zip(c.names, c.correlation)])
+    report.table(("test", "value"), [
+        ("KMO overall (0 to 1)", "not applicable (always 0.5 with two services)" if two else _defined(c.kmo)),
+        *((f"MSA {name} (0 to 1)", _defined(value)) for name, value in zip(c.names, c.msa) if not two),
+        ("Bartlett chi2", _defined(c.bartlett_chi2)), ("Bartlett degrees of freedom", c.bartlett_df),
+        ("Bartlett p", "not defined" if math.isnan(c.bartlett_p) else p_value(c.bartlett_p))])
+    report.text("KMO and MSA: how much of what services share is shared by all, not by pairs alone. Bartlett: whether "
+                "services correlate at all; its p assumes independent observations, and neighbouring grid cells "
+                "are correlated in space, so it is smaller than it should be.")
+    report.text(c.kept_text())
+    parts = [f"component {i + 1}" for i in range(len(c.names))]
+    report.table(("", *parts), [
+        ("eigenvalue", *map(float, c.eigenvalues)), ("explained variance (%)", *map(float, 100 * c.explained)),
+        ("kept", *(i < c.kept for i in range(len(parts)))),
+        *((f"loading of {name} (-1 to 1)", *map(float, row)) for name, row in zip(c.names, c.loadings))])
+
+    def scree(axes):
+        places = np.arange(1, len(parts) + 1)
+        axes.plot(places, c.eigenvalues, "o-", color="#2f7d4f")
+        axes.axhline(1, color="#b5462f", linewidth=1)
+        axes.set_xticks(places)
+        axes.set_xlabel("component")
+        axes.set_ylabel("eigenvalue")
+
+    report.figure(scree, "Scree plot: eigenvalues of the components, and the line at 1", height=3.0)
 
 
 def _defined(value):

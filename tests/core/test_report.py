@@ -4,7 +4,8 @@ import builtins
 import html.parser
 
 import numpy as np
-from econet.core.report import Report
+import pytest
+from econet.core.report import Report, number, p_value
 
 
 class Reader(html.parser.HTMLParser):
@@ -48,7 +49,7 @@ def test_cells_of_a_table():
     report = Report("t")
     report.table(("a", "b"), [(1, 2.5), (np.int64(3), np.float32(1 / 3)), (True, None), (np.bool_(False), "x")])
     page = report.html()
-    assert Reader(page).cells == ["1", "2.5", "3", "0.333333", "yes", "no", "x"]
+    assert Reader(page).cells == ["1", "2.5", "3", "0.3333", "yes", "no", "x"]
     assert page.count('<td class="n">') == 4
 
 
@@ -76,3 +77,25 @@ def test_without_matplotlib_the_tables_stay(monkeypatch):
     report.figure(lambda axes: None, "a")
     report.table(("a",), [(1,)])
     assert Reader(report.html()).sources == [] and Reader(report.html()).cells == ["1"]
+
+
+@pytest.mark.parametrize("value, text", [
+    (0, "0"), (1, "1"), (0.35149, "0.3515"), (48.2358, "48.24"), (123456.7, "123500"), (9999.6, "10000"),
+    (1.78539e-05, "1.785e-05"), (2.5e12, "2.5e+12"), (-99999, "-100000"), (float("nan"), "nan"), (float("inf"), "inf")])
+def test_numbers_have_four_significant_digits(value, text):
+    assert number(value) == text
+    assert not abs(value) < float("inf") or float(number(value)) == pytest.approx(value, rel=5e-4)
+
+
+def test_small_probabilities_of_error():
+    assert [p_value(p) for p in (0, 9.9e-4, 0.001, 0.0456, 1.0)] == ["< 0.001", "< 0.001", "0.001", "0.046", "1.000"]
+
+
+def test_warnings_stand_at_the_top_once_and_parameters_keep_their_digits():
+    report = Report("t")
+    report.parameters([("area", 1449.43), ("seed", 7)])
+    for text in ("first", "second", "first"):
+        report.warning(text)
+    page = report.html()
+    assert page.count(">first<") == 1 and page.index(">second<") < page.index("Inputs and parameters")
+    assert Reader(page).cells == ["area", "1449.43", "seed", "7"]

@@ -91,3 +91,16 @@ def test_cancel_leaves_nothing(run, make, services):
 def test_no_service_at_all_is_refused_before_the_run(run, make):
     fine, message = run.check("serviceimportance", SERVICES=[], **outputs(make))
     assert not fine and message == "'Services' is empty: choose at least one raster of an ecosystem service."
+
+
+@pytest.mark.parametrize("step", ["serviceimportance", "landscapeconnectivity", "gravitymodel"])
+def test_a_report_is_made_by_default_and_can_be_left_out(provider, step):
+    definition = provider.algorithm(step).parameterDefinition("OUTPUT_REPORT")
+    assert definition.createByDefault() and definition.flags() & definition.Flag.FlagOptional
+
+
+def test_warnings_of_the_run_stand_at_the_top_of_its_report(run, make, services):
+    result = run("serviceimportance", SERVICES=services[:2], GRID_SIZE=300, **outputs(make))
+    with open(result["OUTPUT_REPORT"], encoding="utf-8") as stream:
+        page = stream.read()
+    assert page.count("equal weights were used") == 1 and "equal weights were used" in page.split("<h2>")[0]

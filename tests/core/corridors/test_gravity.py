@@ -2,6 +2,7 @@
 
 import csv
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -286,8 +287,36 @@ def test_cancel():
 def test_report_holds_the_numbers():
     found = g.gravity_model(*paper_case()[:3])
     html = g.gravity_report(found, [("Corridors", "corridors")]).html()
-    for text in ("48.2358", "787.13", "smallest (9 and 15)", ">17.47<", "redundant"):
+    for text in ("48.24", "787.1", "smallest gravity (sources 9 and 15)", ">17.47<", "redundant", "mean (used)",
+                 "resistance x m"):
         assert text in html
     rows = found.matrix_rows()
     assert len(rows) == 21 and rows[8]["source_id"] == 9 and rows[8]["15"] == pytest.approx(2.03, abs=1e-5)
     assert rows[14]["9"] == rows[8]["15"] and rows[2]["3"] == 0
+
+
+def test_report_says_what_other_rules_would_make_important():
+    matrix = table4()
+    strong = sorted(matrix, key=matrix.get)
+    dropped = {strong[-1], strong[-2], strong[0]}
+    found = g.gravity_model(*paper_case(redundant=dropped)[:3])
+    assert found.counts_above(found.threshold) == (48, 2, 46, 161)
+    values = np.array(list(matrix.values()))
+    left = np.array([value for pair, value in matrix.items() if pair not in dropped])
+    html = g.gravity_report(found, []).html()
+    for name, limit in (("mean (used)", values.mean()), ("median", np.median(values))):
+        cells = re.search(re.escape(f"<td>{name}</td>") + r"(.*?)</tr>", html).group(1)
+        counts = [(values > limit).sum(), 2, (left > limit).sum(), (left <= limit).sum()]
+        assert re.findall(r">([^<]+)<", cells) == [f"{limit:.4g}", *map(str, counts)], name
+    breaks = re.search(r"<td>natural breaks</td>(.*?)</tr>", html).group(1)
+    two = [(values[values <= v], values[values > v]) for v in sorted(values)[:-1]]
+    best = min(two, key=lambda parts: sum(((part - part.mean()) ** 2).sum() for part in parts))
+    assert re.findall(r">([^<]+)<", breaks)[1] == str(len(best[1]))
+
+
+def test_report_of_equal_gravities_has_no_natural_breaks():
+    corridors, sources, resistance, _ = paper_case()
+    pair = [index for index, row in enumerate(corridors.attributes) if (row["source_a"], row["source_b"]) == (1, 2)]
+    one = Features(corridors.name, corridors.crs, [corridors.geometries[i] for i in pair],
+                   [corridors.attributes[i] for i in pair], corridors.field_names)
+    assert "natural breaks" in g.gravity_report(g.gravity_model(one, sources, resistance), []).html()

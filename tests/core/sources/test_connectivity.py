@@ -274,7 +274,8 @@ def test_layer_of_patches():
     assert row["dpc"] == pytest.approx(100 * (16 + 8 * p) / (17 + 8 * p)) and row["component"] == 1
     assert shape.GetArea() == 4e6
     html = connectivity_report(result, [("DISPERSAL_DISTANCE", 2500)]).html()
-    assert "EC(PC)" in html and "stepping stones" in html
+    assert "EC(PC) (km2)" in html and "stepping stones" in html and "weight (km2)" in html
+    assert "at most 2500 m apart" in html
     bare = landscape_connectivity(layer(), distance=CENTROID)
     assert bare.weight.tolist() == [1, 1, 4] and bare.patch_id == [1, 2, 3] and math.isnan(bare.indices.pc)
     connectivity_report(bare).html()

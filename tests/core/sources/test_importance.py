@@ -151,7 +151,8 @@ def test_whole_run_weighs_by_its_grid():
     assert classes.dtype == np.uint8 and set(np.unique(classes)) == {1, 2, 3, 4, 5}
     assert result.importance.values[classes == 5].min() > result.importance.values[classes == 4].max()
     html = importance_report(result, [("GRID_SIZE", 500)]).html()
-    for word in ("KMO overall", "Bartlett", "eigenvalue", "loading of service_1", "very important"):
+    for word in ("KMO overall", "Bartlett", "eigenvalue", "loading of service_1", "very important", "&lt; 0.001",
+                 "Kaiser", "Scree", "Weighting used: component scores", "% of the variance", "weight (share of 1)"):
         assert word in html
 
 
@@ -196,7 +197,10 @@ def test_two_services_and_one():
     progress = Progress(log=logged.append)
     result = service_importance(surfaces(count=2), grid_size_m=500, progress=progress)
     assert result.weights.tolist() == [0.5, 0.5] and result.kmo == pytest.approx(0.5)
-    assert any("equal weights" in text for text in logged)
+    assert any("equal weights" in text for text in logged) and any("Weights (equal)" in text for text in logged)
+    page = importance_report(result).html()
+    assert "Weighting used: equal" in page and "not applicable (always 0.5 with two services)" in page
+    assert "component scores" not in page and "MSA" not in page.split("Bartlett chi2")[0]
     result = service_importance(surfaces(count=1), grid_size_m=500)
     assert result.weights.tolist() == [1] and math.isnan(result.kmo)
     importance_report(result).html()
@@ -291,3 +295,33 @@ def test_one_row():
     services = [grid(np.random.default_rng(k).random((1, 300)), f"s{k}") for k in range(3)]
     result = service_importance(services, grid_size_m=500, min_valid_share=0.1)
     assert result.cells.cell_id.size == 60 and (result.classes.values > 0).all()
+
+
+# words for the planner --------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("kmo, word", [(0.49, "unacceptable"), (0.5, "miserable"), (0.599, "miserable"),
+                                       (0.6, "mediocre"), (0.7, "middling"), (0.85, "meritorious"), (0.9, "marvellous")])
+def test_kmo_in_the_words_of_kaiser_1974(kmo, word):
+    components = principal_components(np.random.default_rng(1).random((50, 3)), list("abc"))
+    components.kmo = kmo
+    assert f"is {word} in Kaiser's (1974) words" in components.kmo_text()
+    assert ("weak ground" in components.kmo_text()) == (kmo < 0.6)
+
+
+def test_what_dropped_components_hold_is_said():
+    components = principal_components(np.random.default_rng(1).random((50, 4)), list("abcd"))
+    share = 100 * components.eigenvalues[components.kept:].sum() / 4
+    assert 0 < components.kept < 4 and f"{share:.1f} % of the variance" in components.kept_text()
+    every = principal_components(np.random.default_rng(1).random((50, 2)) @ np.eye(2), list("ab"), VARIANCE_RULE)
+    assert every.kept == 2 and every.kept_text().startswith("All 2 components were kept")
+
+
+def test_services_that_say_the_same_are_named():
+    a, b, c = surfaces(count=3)
+    noise = np.random.default_rng(5).random(a.values.shape) * 0.05 * np.ptp(a.values)
+    result = service_importance([a, b, c, grid(a.values + noise, "echo")], grid_size_m=500)
+    named = [text for text in result.warnings if "counts twice" in text]
+    r = np.corrcoef(result.cells.means[result.cells.used], rowvar=False)
+    said = f"'service_1' and 'echo' correlate at {r[0, 3]:.3f}"
+    assert r[0, 3] > 0.9 and any(said in text for text in named)
+    assert len(named) == (r[np.triu_indices(4, 1)] > 0.9).sum()
