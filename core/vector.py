@@ -9,7 +9,7 @@ from osgeo import gdal, ogr
 from .crs import crs_name, gdal_exceptions, is_same_crs, require_known, spatial_reference, transformation
 from .errors import InputError
 from .progress import SILENT
-from .raster import _memory_dataset, require_writable
+from .raster import _extent_text, _memory_dataset, require_writable
 
 
 @dataclass
@@ -90,6 +90,28 @@ class Features:
                 geometries.append(geometry)
         return Features(self.name, crs, geometries, self.attributes, self.field_names)
 
+    def to_crs_near(self, crs, bounds, reach_m, other, progress=SILENT):
+        """The layer in another CRS; refused where its extent lies further than a reach from a box there.
+
+        Parameters
+        ----------
+        crs : str
+            WKT, in metres.
+        bounds : (west, south, east, north)
+            In that CRS.
+        reach_m : float
+        other : str
+            Name of the layer that the box belongs to, for the message.
+        """
+        moved = self.to_crs(crs, progress)
+        own = bounds_of(moved.geometries)
+        if not (own[0] <= bounds[2] + reach_m and own[2] >= bounds[0] - reach_m
+                and own[1] <= bounds[3] + reach_m and own[3] >= bounds[1] - reach_m):
+            raise InputError(f"Layer '{self.name}' lies wholly away from '{other}', further than {reach_m:.0f} m: its "
+                             f"extent there is {_extent_text(own)}, that of '{other}' is {_extent_text(bounds)}; choose "
+                             f"the layer of this area, correct its CRS ({crs_name(self.crs)}), or leave it out.")
+        return moved
+
     def valid_polygons(self, progress=SILENT):
         """The layer with self-crossing polygons mended; the log says how many.
 
@@ -111,6 +133,14 @@ class Features:
             progress.warn(f"Layer '{self.name}': feature(s) {', '.join(map(str, without_area))} enclose "
                           f"no area and count for nothing.")
         return Features(self.name, self.crs, geometries, self.attributes, self.field_names)
+
+
+def bounds_of(geometries):
+    """``(west, south, east, north)`` of some geometries."""
+    boxes = np.array([geometry.GetEnvelope() for geometry in geometries]).reshape(-1, 4)
+    west, _, south, _ = boxes.min(axis=0).tolist()
+    _, east, _, north = boxes.max(axis=0).tolist()
+    return west, south, east, north
 
 
 def _mended(geometry):

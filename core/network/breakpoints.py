@@ -16,7 +16,7 @@ from ..crs import crs_name, require_metres
 from ..errors import InputError
 from ..ids import as_id, id_list
 from ..progress import SILENT
-from ..vector import Features
+from ..vector import Features, bounds_of
 from . import crossings
 
 TOLERANCE_M = 90.0
@@ -76,7 +76,8 @@ def breakpoints(corridors, roads, class_field="", classes=(), name_field="", tol
     Raises
     ------
     InputError
-        Empty layer, missing field, unknown class, wrong geometry, unusable CRS or tolerance.
+        Empty layer, missing field, unknown class, wrong geometry, unusable CRS or tolerance; roads further
+        from the corridors' extent than that extent is wide or high.
     """
     if not (np.isfinite(tolerance_m) and tolerance_m >= 0):
         raise InputError(f"The tolerance is {tolerance_m:g} m: give a length of 0 m or more.")
@@ -84,7 +85,12 @@ def breakpoints(corridors, roads, class_field="", classes=(), name_field="", tol
     envelope = corridors.geometries[0].GetEnvelope()
     require_metres(corridors.crs, corridors.name, (envelope[0], envelope[2]))
     has_class, has_gravity = (name in corridors.field_names for name in ("class", "gravity"))
-    roads = _chosen(roads, class_field, classes, name_field, progress).to_crs(corridors.crs, progress)
+    roads.require_some("road")
+    bounds = bounds_of(corridors.geometries)
+    # a road that no corridor meets may lie beside them, and a layer of another city does not
+    reach_m = max(bounds[2] - bounds[0], bounds[3] - bounds[1])
+    roads = roads.to_crs_near(corridors.crs, bounds, reach_m, corridors.name, progress)
+    roads = _chosen(roads, class_field, classes, name_field, progress)
     lines, polygons = _by_dimension(roads)
     steps = crossings.corridor_steps(corridors, progress.part(0, 0.1))
     grouped = _roads(roads, lines, polygons, class_field, name_field, progress.part(0.1, 0.3))
@@ -142,7 +148,6 @@ def _text(value):
 
 def _chosen(roads, class_field, classes, name_field, progress):
     """The roads of the wanted classes."""
-    roads.require_some("road")
     if name_field:
         roads.require_field(name_field, "the roads' names")
     wanted = {str(word).strip().lower() for word in classes if str(word).strip()}

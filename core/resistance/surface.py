@@ -219,7 +219,7 @@ def resistance_surface(layers, template, choices=None, keep=None, progress=SILEN
     choices = choices or Choices()
     scheme = read_scheme(layers.present(), choices, progress)
     restored = _restored_cells(layers, template, scheme, progress)
-    makers = _Makers(layers, template, scheme, choices, restored)
+    makers = _Makers(layers, template, scheme, choices, restored, progress)
     total = np.zeros(template.shape, dtype=np.float64)
     mines = None
     made = [factor for factor in layers.present() if factor in scheme.weights or factor == MINE]
@@ -257,10 +257,21 @@ def resistance_surface(layers, template, choices=None, keep=None, progress=SILEN
 class _Makers:
     """Makes the resistance of one factor at a time; the DEM is read once."""
 
-    def __init__(self, layers, template, scheme, choices, restored):
+    def __init__(self, layers, template, scheme, choices, restored, progress):
         self._layers, self._template, self._scheme = layers, template, scheme
         self._choices, self._restored = choices, restored
         self._dem = None
+        # before any map is read: what lies elsewhere belongs to another city, or has a wrong CRS
+        self._lines = {factor: self._near(features, scheme.rules[factor], progress) for factor, features in (
+            ("distance_to_water", layers.water), ("distance_to_motorway", layers.motorways),
+            ("distance_to_highway", layers.highways)) if features is not None and factor in scheme.weights}
+
+    def _near(self, features, rule, progress):
+        features.require_some()
+        breaks = rule.intervals.breaks
+        moved = features.to_crs_near(self._template.crs, self._template.bounds, breaks[-1] if breaks else math.inf,
+                                     self._template.name, progress)
+        return moved.valid_polygons(progress)
 
     def make(self, factor, progress):
         return getattr(self, f"_{factor}")(self._scheme.rules.get(factor), progress)
@@ -309,7 +320,7 @@ class _Makers:
         if self._layers.water is not None:
             if self._layers.water_codes:
                 progress.log(f"Water is layer '{self._layers.water.name}'; the land-cover codes of water are not used.")
-            return self._distance(self._layers.water, rule, progress)
+            return self._distance("distance_to_water", rule, progress)
         grid = read_classes(self._layers.land_cover, self._template, progress)
         water = np.isin(grid.values, list(self._layers.water_codes)) & grid.valid
         codes = ", ".join(map(str, self._layers.water_codes))
@@ -321,14 +332,14 @@ class _Makers:
         return classify(distance_m(water, self._template), rule, 0.0, grid.name, progress)
 
     def _distance_to_motorway(self, rule, progress):
-        return self._distance(self._layers.motorways, rule, progress)
+        return self._distance("distance_to_motorway", rule, progress)
 
     def _distance_to_highway(self, rule, progress):
-        return self._distance(self._layers.highways, rule, progress)
+        return self._distance("distance_to_highway", rule, progress)
 
-    def _distance(self, features, rule, progress):
-        geometries = _shapes(features, self._template, progress)
-        resistance = classify_distance(geometries, rule, self._template, progress)
+    def _distance(self, factor, rule, progress):
+        features = self._lines[factor]
+        resistance = classify_distance(features.geometries, rule, self._template, progress)
         breaks = rule.intervals.breaks
         if breaks and (resistance == np.float32(rule.intervals.resistance[-1])).all():
             progress.warn(f"No feature of layer '{features.name}' lies within {breaks[-1]:g} m of any cell: check that "

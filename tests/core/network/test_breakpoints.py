@@ -261,7 +261,17 @@ def test_nothing_crossed_is_said():
     said = []
     assert run(corridors([(0, 5), (0, 50)]), roads((EAST, "a", "b")), progress=Progress(warn=said.append)) == []
     assert "No corridor of 'corridors' meets a road of 'roads'" in said[0]
-    assert run(corridors([(5e6, 5), (5e6, 50)]), roads((BLOCK, "a", "b"))) == []
+    assert run(corridors([(5e6, 5), (5e6, 50)]), roads((BLOCK, "a", "b"), ([(6e6, 0), (6e6, 9)], "c", "d"))) == []
+
+
+def test_roads_of_another_city_are_refused_with_both_extents():
+    lines = corridors([(0, 0), (3000, 1000)])
+    near, far = roads(([(-2900, 0), (-2900, 9)], "a", "b")), roads(([(-3100, 0), (-3100, 9)], "a", "b"))
+    assert run(lines, near) == []
+    with pytest.raises(InputError, match="Layer 'roads' lies wholly away from 'corridors', further than 3000 m: its extent "
+                                         "there is 556900, 4630000 to 556900, 4630009, that of 'corridors' is 560000, 4630000 to "
+                                         "563000, 4631000"):
+        run(lines, far)
 
 
 def test_bad_input():

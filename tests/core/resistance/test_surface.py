@@ -315,9 +315,30 @@ def test_other_refusals(city):
 def test_roads_far_away_are_warned_of(city):
     lab, cells, layers, _, _ = city
     log = lab.Log()
-    layers.motorways = lab.features("motorways", lab.geometry("LINESTRING(100000 4000000,100100 4000000)"))
+    west, south, east, north = cells.bounds
+    around = f"LINESTRING({west - 3000} {south - 3000},{east + 3000} {south - 3000},{east + 3000} {north + 3000})"
+    layers.motorways = lab.features("motorways", lab.geometry(around))
     s.resistance_surface(layers, cells, progress=log.progress)
     assert "No feature of layer 'motorways' lies within 2000 m of any cell" in log.text
+
+
+@pytest.mark.parametrize("name, reach", [("motorways", 2000), ("highways", 800), ("water", 2000)])
+def test_lines_of_another_city_are_refused_with_both_extents(city, name, reach):
+    lab, cells, layers, _, _ = city
+    west, south, east, north = cells.bounds
+    for beyond, refused in ((reach + 1, True), (reach - 1, False)):
+        setattr(layers, name, lab.features(name, lab.geometry(
+            f"LINESTRING({east + beyond} {south},{east + beyond + 500} {north})")))
+        if refused:
+            kept = {}
+            with pytest.raises(InputError) as caught:
+                s.resistance_surface(layers, cells, keep=kept.__setitem__)
+            message = str(caught.value)
+            assert f"Layer '{name}' lies wholly away" in message and f"{reach} m" in message and not kept
+            assert f"{east + beyond:.0f}, {south:.0f} to" in message and f"{west:.0f}, {south:.0f} to {east:.0f}" in message
+            assert "correct its CRS" in message
+        else:
+            s.resistance_surface(layers, cells)
 
 
 def test_inputs_are_not_altered(city):
