@@ -577,13 +577,13 @@ def main(names):
         project.clear()
         project.setTitle(f"EcoNet: {study.title}")
         layers = add_study(project, study, outputs)
+        open_on(project, layers["resistancesurface", "OUTPUT"])
         for stage in STAGES:
             layout = add_map(project, study, layers, stage)
             export(layout, OUTPUT / "maps" / f"{study.name}_{stage}.png")
         told[study.name] = summary(layers, run), run
         reports[study.name] = [(output.title, output.path) for output in outputs
                                if output.path.suffix == ".html"]
-        open_on(project, layers["resistancesurface", "OUTPUT"])
         project.write(str(study.project))
         check_project(study.project)
     lines = table(told)
