@@ -7,8 +7,9 @@ to the 2 % to 98 % range of the values of the map at hand, or to the range that 
 import functools
 from pathlib import Path
 
-from qgis.core import (QgsApplication, QgsProcessingContext, QgsProcessingLayerPostProcessorInterface, QgsProject,
-                       QgsRasterLayer, QgsRasterBandStats, QgsRasterShader, QgsSingleBandPseudoColorRenderer)
+from qgis.core import (NULL, QgsApplication, QgsBasicNumericFormat, QgsColorRampLegendNodeSettings, QgsProcessingContext,
+                       QgsProcessingLayerPostProcessorInterface, QgsProject, QgsRasterLayer, QgsRasterBandStats,
+                       QgsRasterShader, QgsRuleBasedRenderer, QgsSingleBandPseudoColorRenderer)
 from qgis.PyQt.QtCore import QTimer
 
 STYLES = Path(__file__).resolve().parent / "styles"
@@ -94,7 +95,22 @@ def apply(layer, style):
     layer.loadNamedStyle(str(path))
     if isinstance(layer, QgsRasterLayer):
         _stretch(layer, FIXED_RANGES.get(style))
+    elif isinstance(layer.renderer(), QgsRuleBasedRenderer):
+        _drop_rules(layer)
     layer.triggerRepaint()
+
+
+def _drop_rules(layer):
+    """Leave either the rules of the classes or the one for features without class, if one kind serves the layer."""
+    root = layer.renderer().rootRule()
+    rules = [rule for rule in root.children() if rule.filterExpression()]
+    field = rules[0].filterExpression().split("'")[1] if rules else ""
+    index = layer.fields().indexOf(field)
+    known = {value for value in layer.uniqueValues(index) if value not in (None, NULL)} if index >= 0 else set()
+    bare = not known or any(value in (None, NULL) for value in layer.uniqueValues(index))
+    for rule in rules:
+        if (not bare) if rule.filterExpression().endswith(" is null") else not known:
+            root.removeChild(rule)
 
 
 def _stretch(layer, fixed):
@@ -117,6 +133,15 @@ def _stretch(layer, fixed):
     ramp = function.sourceColorRamp().clone()
     shader = QgsRasterShader(low, high)
     renewed = type(function)(low, high, ramp, type(function).Type.Interpolated)
+    decimals = 2 if high - low >= 0.1 else 4
+    renewed.setLabelPrecision(decimals)
     renewed.classifyColorRamp(5, 1, layer.extent(), layer.dataProvider())
+    renewed.setColorRampItemList([type(function).ColorRampItem(item.value, item.color, f"{item.value:.{decimals}f}")
+                                  for item in renewed.colorRampItemList()])
+    written = QgsBasicNumericFormat()
+    written.setNumberDecimalPlaces(decimals)
+    legend = QgsColorRampLegendNodeSettings()
+    legend.setNumericFormat(written)
+    renewed.setLegendSettings(legend)
     shader.setRasterShaderFunction(renewed)
     renderer.setShader(shader)

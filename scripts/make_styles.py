@@ -1,23 +1,24 @@
 """Writes algorithms/styles/*.qml from the palette below; run with QGIS' Python after changing it.
 
-    QT_QPA_PLATFORM=offscreen /usr/bin/python3 scripts/make_styles.py
+    QT_HASH_SEED=0 QT_QPA_PLATFORM=offscreen /usr/bin/python3 scripts/make_styles.py
+
+The seed keeps the order of attributes, so that only what changed differs.
 """
 
 from pathlib import Path
 
 from qgis.core import (
-    QgsApplication, QgsCategorizedSymbolRenderer, QgsColorRampShader, QgsCoordinateReferenceSystem,
-    QgsFillSymbol, QgsGradientColorRamp, QgsGradientStop, QgsGraduatedSymbolRenderer, QgsLineSymbol, QgsMapLayer,
-    QgsMarkerSymbol, QgsPalettedRasterRenderer, QgsPalLayerSettings, QgsRasterLayer, QgsRasterShader,
-    QgsRendererCategory, QgsRendererRange, QgsRuleBasedRenderer, QgsSingleBandPseudoColorRenderer,
-    QgsSingleSymbolRenderer, QgsTextBufferSettings, QgsTextFormat, QgsVectorLayer,
-    QgsVectorLayerSimpleLabeling)
+    QgsApplication, QgsColorRampShader, QgsCoordinateReferenceSystem, QgsFillSymbol, QgsGradientColorRamp,
+    QgsGradientStop, QgsGraduatedSymbolRenderer, QgsLineSymbol, QgsMapLayer, QgsMarkerSymbol,
+    QgsPalettedRasterRenderer, QgsPalLayerSettings, QgsRasterLayer, QgsRasterShader, QgsRendererRange,
+    QgsRuleBasedRenderer, QgsSingleBandPseudoColorRenderer, QgsSingleSymbolRenderer, QgsTextBufferSettings,
+    QgsTextFormat, QgsVectorLayer, QgsVectorLayerSimpleLabeling)
 from qgis.PyQt.QtGui import QColor, QFont
 
 STYLES = Path(__file__).resolve().parent.parent / "algorithms" / "styles"
 
 IMPORTANCE = {5: ("#0b6e3b", "very important"), 4: ("#58a65c", "important"), 3: ("#c5dd8d", "average"),
-              2: ("#f0e0a0", "not important"), 1: ("#d8a577", "very not important")}
+              2: ("#f0e0a0", "not important"), 1: ("#d8a577", "least important")}
 LAND_COVER = {1: ("#efe08a", "cropland"), 2: ("#2e7d46", "forest"), 3: ("#8aa866", "shrub"),
               4: ("#bcd67c", "grassland"), 5: ("#4a90c8", "water"), 6: ("#f4f7fa", "snow and ice"),
               7: ("#c9b49a", "barren"), 8: ("#c0504d", "impervious"), 9: ("#6fb8b0", "wetland"),
@@ -79,10 +80,13 @@ def line(colour, width, style="solid"):
 
 
 def rules(layer, *entries):
-    """Rules (filter, label, symbol) that need no field to exist."""
+    """Rules (filter, label, symbol) that need no field to exist; `styling` leaves those that a layer has."""
     root = QgsRuleBasedRenderer.Rule(None)
+    root.setRuleKey("root")
     for expression, label, symbol in entries:
-        root.appendChild(QgsRuleBasedRenderer.Rule(symbol, 0, 0, expression, label))
+        rule = QgsRuleBasedRenderer.Rule(symbol, 0, 0, expression, label)
+        rule.setRuleKey(label)
+        root.appendChild(rule)
     layer.setRenderer(QgsRuleBasedRenderer(root))
 
 
@@ -103,13 +107,13 @@ def save(layer, name):
 
 def patches(layer):
     colours = {"super-large": "#0b6e3b", "large": "#4c9a57", "medium": "#9cc27a", "small": "#d5dfa5"}
-    layer.setRenderer(QgsCategorizedSymbolRenderer("size_class", [
-        QgsRendererCategory(word, fill(colour, "#3f5f47", "0.1"), word) for word, colour in colours.items()
-    ] + [QgsRendererCategory(None, fill("#9cc27a", "#3f5f47", "0.1"), "patch")]))
+    rules(layer, *((f"attribute('size_class') = '{word}'", word, fill(colour, "#3f5f47", "0.1"))
+                   for word, colour in colours.items()),
+          ("attribute('size_class') is null", "patch", fill("#9cc27a", "#3f5f47", "0.1")))
 
 
 def sources(layer):
-    layer.setRenderer(QgsSingleSymbolRenderer(fill("#3c9a57", "#0b5134", "0.4")))
+    layer.setRenderer(QgsSingleSymbolRenderer(fill("#3c9a57", "#0b5134", "0.15")))
     labels(layer, "source_id", 10)
 
 
@@ -163,6 +167,7 @@ def paletted(classes):
 def continuous(colours):
     def renderer(layer):
         function = QgsColorRampShader(0.0, 1.0, ramp(colours), QgsColorRampShader.Type.Interpolated)
+        function.setLabelPrecision(2)
         function.classifyColorRamp(5, 1, layer.extent(), layer.dataProvider())
         shader = QgsRasterShader(0.0, 1.0)
         shader.setRasterShaderFunction(function)

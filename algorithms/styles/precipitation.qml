@@ -1,17 +1,17 @@
 <!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>
-<qgis styleCategories="Symbology|Labeling" version="3.22.16-Białowieża">
+<qgis version="3.22.16-Białowieża" styleCategories="Symbology|Labeling">
   <pipe-data-defined-properties>
     <Option type="Map">
-      <Option name="name" type="QString" value=""/>
+      <Option type="QString" name="name" value=""/>
       <Option name="properties"/>
-      <Option name="type" type="QString" value="collection"/>
+      <Option type="QString" name="type" value="collection"/>
     </Option>
   </pipe-data-defined-properties>
   <pipe>
     <provider>
-      <resampling enabled="false" maxOversampling="2" zoomedInResamplingMethod="nearestNeighbour" zoomedOutResamplingMethod="nearestNeighbour"/>
+      <resampling zoomedInResamplingMethod="nearestNeighbour" zoomedOutResamplingMethod="nearestNeighbour" enabled="false" maxOversampling="2"/>
     </provider>
-    <rasterrenderer classificationMax="1" type="singlebandpseudocolor" alphaBand="-1" nodataColor="" opacity="1" band="1" classificationMin="0">
+    <rasterrenderer type="singlebandpseudocolor" band="1" classificationMin="0" classificationMax="1" alphaBand="-1" opacity="1" nodataColor="">
       <minMaxOrigin>
         <limits>None</limits>
         <extent>WholeRaster</extent>
@@ -21,43 +21,43 @@
         <stdDevFactor>2</stdDevFactor>
       </minMaxOrigin>
       <rastershader>
-        <colorrampshader maximumValue="1" clip="0" labelPrecision="6" colorRampType="INTERPOLATED" classificationMode="1" minimumValue="0">
-          <colorramp name="[source]" type="gradient">
+        <colorrampshader clip="0" minimumValue="0" maximumValue="1" colorRampType="INTERPOLATED" classificationMode="1" labelPrecision="2">
+          <colorramp type="gradient" name="[source]">
             <Option type="Map">
-              <Option name="color1" type="QString" value="245,247,238,255"/>
-              <Option name="color2" type="QString" value="43,47,107,255"/>
-              <Option name="discrete" type="QString" value="0"/>
-              <Option name="rampType" type="QString" value="gradient"/>
-              <Option name="stops" type="QString" value="0.333333;168,212,216,255:0.666667;74,134,184,255"/>
+              <Option type="QString" name="color1" value="245,247,238,255"/>
+              <Option type="QString" name="color2" value="43,47,107,255"/>
+              <Option type="QString" name="discrete" value="0"/>
+              <Option type="QString" name="rampType" value="gradient"/>
+              <Option type="QString" name="stops" value="0.333333;168,212,216,255:0.666667;74,134,184,255"/>
             </Option>
-            <prop v="245,247,238,255" k="color1"/>
-            <prop v="43,47,107,255" k="color2"/>
-            <prop v="0" k="discrete"/>
-            <prop v="gradient" k="rampType"/>
-            <prop v="0.333333;168,212,216,255:0.666667;74,134,184,255" k="stops"/>
+            <prop k="color1" v="245,247,238,255"/>
+            <prop k="color2" v="43,47,107,255"/>
+            <prop k="discrete" v="0"/>
+            <prop k="rampType" v="gradient"/>
+            <prop k="stops" v="0.333333;168,212,216,255:0.666667;74,134,184,255"/>
           </colorramp>
-          <item color="#f5f7ee" alpha="255" label="0" value="0"/>
-          <item color="#a8d4d8" alpha="255" label="0.333" value="0.333333333333333"/>
-          <item color="#4a86b8" alpha="255" label="0.667" value="0.666666666666667"/>
-          <item color="#2b2f6b" alpha="255" label="1" value="1"/>
-          <rampLegendSettings orientation="2" direction="0" suffix="" minimumLabel="" prefix="" useContinuousLegend="1" maximumLabel="">
+          <item alpha="255" value="0" color="#f5f7ee" label="0"/>
+          <item alpha="255" value="0.333333333333333" color="#a8d4d8" label="0.333"/>
+          <item alpha="255" value="0.666666666666667" color="#4a86b8" label="0.667"/>
+          <item alpha="255" value="1" color="#2b2f6b" label="1"/>
+          <rampLegendSettings suffix="" prefix="" useContinuousLegend="1" minimumLabel="" orientation="2" maximumLabel="" direction="0">
             <numericFormat id="basic">
               <Option type="Map">
-                <Option name="decimal_separator" type="QChar" value=""/>
-                <Option name="decimals" type="int" value="6"/>
-                <Option name="rounding_type" type="int" value="0"/>
-                <Option name="show_plus" type="bool" value="false"/>
-                <Option name="show_thousand_separator" type="bool" value="true"/>
-                <Option name="show_trailing_zeros" type="bool" value="false"/>
-                <Option name="thousand_separator" type="QChar" value=""/>
+                <Option type="QChar" name="decimal_separator" value=""/>
+                <Option type="int" name="decimals" value="6"/>
+                <Option type="int" name="rounding_type" value="0"/>
+                <Option type="bool" name="show_plus" value="false"/>
+                <Option type="bool" name="show_thousand_separator" value="true"/>
+                <Option type="bool" name="show_trailing_zeros" value="false"/>
+                <Option type="QChar" name="thousand_separator" value=""/>
               </Option>
             </numericFormat>
           </rampLegendSettings>
         </colorrampshader>
       </rastershader>
     </rasterrenderer>
-    <brightnesscontrast gamma="1" brightness="0" contrast="0"/>
-    <huesaturation colorizeBlue="128" invertColors="0" colorizeOn="0" colorizeStrength="100" saturation="0" grayscaleMode="0" colorizeRed="255" colorizeGreen="128"/>
+    <brightnesscontrast brightness="0" contrast="0" gamma="1"/>
+    <huesaturation saturation="0" colorizeGreen="128" colorizeBlue="128" colorizeStrength="100" colorizeRed="255" invertColors="0" grayscaleMode="0" colorizeOn="0"/>
     <rasterresampler maxOversampling="2"/>
     <resamplingStage>resamplingFilter</resamplingStage>
   </pipe>

@@ -1,17 +1,17 @@
 <!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>
-<qgis styleCategories="Symbology|Labeling" version="3.22.16-Białowieża">
+<qgis version="3.22.16-Białowieża" styleCategories="Symbology|Labeling">
   <pipe-data-defined-properties>
     <Option type="Map">
-      <Option type="QString" value="" name="name"/>
+      <Option type="QString" name="name" value=""/>
       <Option name="properties"/>
-      <Option type="QString" value="collection" name="type"/>
+      <Option type="QString" name="type" value="collection"/>
     </Option>
   </pipe-data-defined-properties>
   <pipe>
     <provider>
       <resampling zoomedInResamplingMethod="nearestNeighbour" zoomedOutResamplingMethod="nearestNeighbour" enabled="false" maxOversampling="2"/>
     </provider>
-    <rasterrenderer type="singlebandpseudocolor" nodataColor="" band="1" classificationMin="0" classificationMax="1" opacity="1" alphaBand="-1">
+    <rasterrenderer type="singlebandpseudocolor" band="1" classificationMin="0" classificationMax="1" alphaBand="-1" opacity="1" nodataColor="">
       <minMaxOrigin>
         <limits>None</limits>
         <extent>WholeRaster</extent>
@@ -21,14 +21,14 @@
         <stdDevFactor>2</stdDevFactor>
       </minMaxOrigin>
       <rastershader>
-        <colorrampshader maximumValue="1" minimumValue="0" clip="0" classificationMode="1" labelPrecision="6" colorRampType="INTERPOLATED">
+        <colorrampshader clip="0" minimumValue="0" maximumValue="1" colorRampType="INTERPOLATED" classificationMode="1" labelPrecision="2">
           <colorramp type="gradient" name="[source]">
             <Option type="Map">
-              <Option type="QString" value="251,246,230,255" name="color1"/>
-              <Option type="QString" value="74,29,18,255" name="color2"/>
-              <Option type="QString" value="0" name="discrete"/>
-              <Option type="QString" value="gradient" name="rampType"/>
-              <Option type="QString" value="0.333333;233,184,114,255:0.666667;184,98,47,255" name="stops"/>
+              <Option type="QString" name="color1" value="251,246,230,255"/>
+              <Option type="QString" name="color2" value="74,29,18,255"/>
+              <Option type="QString" name="discrete" value="0"/>
+              <Option type="QString" name="rampType" value="gradient"/>
+              <Option type="QString" name="stops" value="0.333333;233,184,114,255:0.666667;184,98,47,255"/>
             </Option>
             <prop k="color1" v="251,246,230,255"/>
             <prop k="color2" v="74,29,18,255"/>
@@ -36,28 +36,28 @@
             <prop k="rampType" v="gradient"/>
             <prop k="stops" v="0.333333;233,184,114,255:0.666667;184,98,47,255"/>
           </colorramp>
-          <item alpha="255" label="0" value="0" color="#fbf6e6"/>
-          <item alpha="255" label="0.333" value="0.333333333333333" color="#e9b872"/>
-          <item alpha="255" label="0.667" value="0.666666666666667" color="#b8622f"/>
-          <item alpha="255" label="1" value="1" color="#4a1d12"/>
-          <rampLegendSettings useContinuousLegend="1" maximumLabel="" direction="0" prefix="" minimumLabel="" orientation="2" suffix="">
+          <item alpha="255" value="0" color="#fbf6e6" label="0"/>
+          <item alpha="255" value="0.333333333333333" color="#e9b872" label="0.333"/>
+          <item alpha="255" value="0.666666666666667" color="#b8622f" label="0.667"/>
+          <item alpha="255" value="1" color="#4a1d12" label="1"/>
+          <rampLegendSettings suffix="" prefix="" useContinuousLegend="1" minimumLabel="" orientation="2" maximumLabel="" direction="0">
             <numericFormat id="basic">
               <Option type="Map">
-                <Option type="QChar" value="" name="decimal_separator"/>
-                <Option type="int" value="6" name="decimals"/>
-                <Option type="int" value="0" name="rounding_type"/>
-                <Option type="bool" value="false" name="show_plus"/>
-                <Option type="bool" value="true" name="show_thousand_separator"/>
-                <Option type="bool" value="false" name="show_trailing_zeros"/>
-                <Option type="QChar" value="" name="thousand_separator"/>
+                <Option type="QChar" name="decimal_separator" value=""/>
+                <Option type="int" name="decimals" value="6"/>
+                <Option type="int" name="rounding_type" value="0"/>
+                <Option type="bool" name="show_plus" value="false"/>
+                <Option type="bool" name="show_thousand_separator" value="true"/>
+                <Option type="bool" name="show_trailing_zeros" value="false"/>
+                <Option type="QChar" name="thousand_separator" value=""/>
               </Option>
             </numericFormat>
           </rampLegendSettings>
         </colorrampshader>
       </rastershader>
     </rasterrenderer>
-    <brightnesscontrast brightness="0" gamma="1" contrast="0"/>
-    <huesaturation invertColors="0" colorizeRed="255" colorizeOn="0" colorizeStrength="100" colorizeGreen="128" colorizeBlue="128" saturation="0" grayscaleMode="0"/>
+    <brightnesscontrast brightness="0" contrast="0" gamma="1"/>
+    <huesaturation saturation="0" colorizeGreen="128" colorizeBlue="128" colorizeStrength="100" colorizeRed="255" invertColors="0" grayscaleMode="0" colorizeOn="0"/>
     <rasterresampler maxOversampling="2"/>
     <resamplingStage>resamplingFilter</resamplingStage>
   </pipe>
