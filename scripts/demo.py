@@ -33,6 +33,7 @@ from qgis.PyQt.QtGui import QColor, QFont  # noqa: E402
 from econet.algorithms import styling  # noqa: E402
 from econet.algorithms.base import GROUPS  # noqa: E402
 from econet.algorithms.provider import algorithm_classes  # noqa: E402
+from econet.core.sources.importance import KAISER  # noqa: E402
 from econet.plugin import EcoNetPlugin  # noqa: E402
 
 OUTPUT = ROOT / "demo-output"
@@ -127,6 +128,8 @@ STUDIES = [
 
 # Layers of each map, uppermost first: (algorithm, output) of a model's child, or a study's context.
 STAGES = {
+    "importance": ("Importance of ecosystem services", [
+        ("serviceimportance", "OUTPUT_IMPORTANCE")]),
     "sources": ("Ecological sources", [
         ("selectsources", "OUTPUT"), ("serviceimportance", "OUTPUT_CLASSES")]),
     "resistance": ("Resistance surface", [
@@ -136,6 +139,33 @@ STAGES = {
     "breakpoints": ("Breakpoints and fracture surfaces", [
         ("breakpoints", "OUTPUT"), ("fracturesurfaces", "OUTPUT"), ("gravitymodel", "OUTPUT"),
         "context", ("selectsources", "OUTPUT"), "relief"]),
+}
+
+
+# What a map shows, in a sentence.
+NOTES = {
+    "importance": "The services added up by their weights, from 0 to 1.",
+    "sources": "The largest patches of the most important classes.",
+    "resistance": "How hard it is for animals to cross each cell.",
+    "corridors": "The ways of least accumulated cost between sources; important ones join sources that interact "
+                 "strongly.",
+    "breakpoints": "Where corridors cross roads, and where they run through open pits.",
+}
+PITS = ("Corridors run through the pits because the paper's weighted sum of scores of 1 to 5 has low contrast: a way "
+        "around costs more than the pit. Hard barriers and Transform in the resistance step change that.")
+
+# What a row of the table means.
+MEANINGS = {
+    "sources": "patches that are large and important enough to start from",
+    "corridors": "least-cost ways between pairs of sources",
+    "important": "corridors kept, with a gravity above the threshold (the mean of all pairs)",
+    "general": "the other corridors kept",
+    "redundant": "corridors dropped, since they pass through a third source",
+    "breakpoints (on important)": "places where corridors cross roads, which need a passage",
+    "fracture surfaces": "parts of open pits that corridors run through, which need restoration",
+    "KMO": "whether the services share enough to be weighed by components (with Kaiser's word)",
+    "weights": "share of each service in the importance",
+    "PC": "probability that two places chosen at random lie in patches between which animals can move",
 }
 
 
@@ -453,6 +483,22 @@ def result(run, name):
     return "-"
 
 
+def weights_in_words(text):
+    """Weights as `habitat quality 0.33, carbon storage 0.67`."""
+    return re.sub(r"(\w+)=(\d[\d.e+-]*)",
+                  lambda found: f"{found.group(1).replace('_', ' ')} {float(found.group(2)):.2f}", text)
+
+
+def kmo_in_words(run):
+    """The KMO with Kaiser's word for it; with two services it says nothing."""
+    text = result(run, "kmo")
+    if result(run, "weights").count("=") == 2:
+        return "not applicable (always 0.5 with two services)"
+    if text == "-":
+        return text
+    return f"{text} ({next(word for bound, word in KAISER if float(text) < bound)})"
+
+
 def summary(layers, run):
     """The rows of the printed table: label to text."""
     def features(algorithm):
@@ -467,19 +513,24 @@ def summary(layers, run):
         "sources": str(len(features("selectsources"))),
         "corridors": str(len(corridors)),
         "important": str(sum(feature["class"] == "important" for feature in kept)),
+        "general": str(sum(feature["class"] == "general" for feature in kept)),
         "redundant": str(sum(feature["redundant"] for feature in corridors)),
         "breakpoints (on important)":
             f"{len(points)} ({sum(point['class'] == 'important' for point in points)})",
         "fracture surfaces": str(surfaces),
-        "KMO": result(run, "kmo"), "weights": result(run, "weights"), "PC": result(run, "pc")}
+        "KMO": kmo_in_words(run), "weights": weights_in_words(result(run, "weights")), "PC": result(run, "pc")}
 
 
-def table(told):
-    """The one table: a column per study; a row per figure, then per step its seconds."""
+def figures(told):
+    """A row per figure, a column per study; the first row names the studies."""
     labels = list(dict.fromkeys(label for rows, _ in told.values() for label in rows))
-    lines = [["", *(study.title for study in told_studies(told))]]
-    for label in labels:
-        lines.append([label, *(rows.get(label, "-") for rows, _ in told.values())])
+    return [["", *(study.title for study in told_studies(told))],
+            *([label, *(rows.get(label, "-") for rows, _ in told.values())] for label in labels)]
+
+
+def times(told):
+    """A row of seconds per step, a column per study."""
+    lines = []
     # Their names start with the number of their group; models run them in an order of their own.
     steps = sorted({name for _, run in told.values() for name, _ in run.steps})
     for step in steps:
@@ -516,25 +567,35 @@ img {{ max-width: 100%; border: 1px solid #ccc; margin: .5em 0 1.5em }}
 <p>Made by <code>scripts/demo</code>. A QGIS project per landscape holds its layers.</p>
 <table>{rows}</table>
 {studies}
+<h2>Times</h2>
+<table>{times}</table>
 </body></html>
 """
 
 
-def page(lines, studies, reports):
-    rows = "".join(
+def table_rows(lines):
+    return "".join(
         "<tr>" + "".join(f"<{'td' if index else 'th'}>{html.escape(cell)}</{'td' if index else 'th'}>"
                          for cell in row) + "</tr>" for index, row in enumerate(lines))
+
+
+def page(told, reports):
+    lines, studies = figures(told), told_studies(told)
+    meant = [[*row, MEANINGS.get(row[0], "what it means")] for row in lines]
     parts = []
     for study in studies:
         parts.append(f"<h2>{html.escape(study.title)}</h2><p>{html.escape(study.note)}</p>")
-        links = [("QGIS project", study.project.name)] + [
+        links = [("QGIS project", study.project.name), ("log of the run", f"{study.name}/log.txt")] + [
             (title, f"{study.name}/{path.name}") for title, path in reports[study.name]]
+        fractured = told[study.name][0].get("fracture surfaces", "-") not in ("-", "0")
         parts.append("<p>" + " · ".join(
             f'<a href="{target}">{html.escape(title)}</a>' for title, target in links) + "</p>")
         for stage, (title, _) in STAGES.items():
-            parts.append(f'<h3>{html.escape(title)}</h3><img src="maps/{study.name}_{stage}.png" '
+            note = NOTES[stage] + (" " + PITS if stage == "breakpoints" and fractured else "")
+            parts.append(f'<h3>{html.escape(title)}</h3><p>{html.escape(note)}</p><img src="maps/{study.name}_{stage}.png" '
                          f'alt="{html.escape(study.title)}: {html.escape(title)}">')
-    return PAGE.format(rows=rows, studies="\n".join(parts))
+    return PAGE.format(rows=table_rows(meant), studies="\n".join(parts),
+                       times=table_rows([lines[0], *times(told)]))
 
 
 def check_project(path):
@@ -586,9 +647,8 @@ def main(names):
                                if output.path.suffix == ".html"]
         project.write(str(study.project))
         check_project(study.project)
-    lines = table(told)
-    (OUTPUT / "index.html").write_text(page(lines, studies, reports), encoding="utf-8")
-    print_table(lines)
+    (OUTPUT / "index.html").write_text(page(told, reports), encoding="utf-8")
+    print_table(figures(told) + times(told))
     print(f"demo-output/index.html shows the maps, {', '.join(f'demo-output/{s.project.name}' for s in studies)} "
           f"hold the layers ({time.monotonic() - started:.0f} s).")
     project.clear()

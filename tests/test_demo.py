@@ -30,6 +30,30 @@ def test_decimals_of_results_are_cut_to_four_digits():
         "0.5136", "x=0.4324, y=0.1356", "1.785e-05", "-"]
 
 
+def test_weights_and_kmo_are_told_in_words():
+    assert demo.weights_in_words("habitat_quality=0.4324, carbon_storage=1e-05") == (
+        "habitat quality 0.43, carbon storage 0.00")
+    for kmo, weights, words in (("0.5", "a=0.5, b=0.5", "not applicable (always 0.5 with two services)"),
+                                ("0.604", "a=0.3, b=0.3, c=0.4", "0.604 (mediocre)"),
+                                ("0.4999", "a=0.3, b=0.3, c=0.4", "0.4999 (unacceptable)")):
+        assert demo.kmo_in_words(demo.Run({"i:kmo": kmo, "i:weights": weights}, [], 1.0)) == words
+    assert demo.kmo_in_words(demo.Run({}, [], 1.0)) == "-"
+
+
+def test_page_tells_what_rows_mean_apart_from_times():
+    rows = {label: "1" for label in demo.MEANINGS}
+    told = {study.name: (dict(rows), demo.Run({}, [("3 Resistance", 2.0)], 9.0)) for study in demo.STUDIES}
+    told["zion"][0]["fracture surfaces"] = "-"
+    page = demo.page(told, {study.name: [] for study in demo.STUDIES})
+    for meaning in demo.MEANINGS.values():
+        assert page.count(demo.html.escape(meaning)) == 1
+    first, rest = page.split("</table>", 1)
+    assert "2.0 s" not in first and "2.0 s" in rest and "9.0 s" in rest
+    assert 'href="zion/log.txt"' in page and page.count("Hard barriers") == 1
+    assert page.index("Hard barriers") < page.index("<h2>Zion</h2>")
+    assert page.count("<img") == len(demo.STAGES) * len(demo.STUDIES)
+
+
 @pytest.fixture(params=demo.STUDIES, ids=lambda study: study.name)
 def study(request):
     return request.param
