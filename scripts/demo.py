@@ -592,8 +592,8 @@ def page(told, reports):
             f'<a href="{target}">{html.escape(title)}</a>' for title, target in links) + "</p>")
         for stage, (title, _) in STAGES.items():
             note = NOTES[stage] + (" " + PITS if stage == "breakpoints" and fractured else "")
-            parts.append(f'<h3>{html.escape(title)}</h3><p>{html.escape(note)}</p><img src="maps/{study.name}_{stage}.png" '
-                         f'alt="{html.escape(study.title)}: {html.escape(title)}">')
+            parts.append(f'<h3>{html.escape(title)}</h3><p>{html.escape(note)}</p>'
+                         f'<img src="maps/{study.name}_{stage}.png" alt="{html.escape(study.title)}: {html.escape(title)}">')
     return PAGE.format(rows=table_rows(meant), studies="\n".join(parts),
                        times=table_rows([lines[0], *times(told)]))
 

@@ -100,7 +100,7 @@ class ServiceImportance(EcoNetAlgorithm):
     def chosen(self, job):
         """What the report says of inputs and parameters."""
         return [("services", ", ".join(source.name for source in job.rasters("SERVICES"))),
-                ("weighting", WEIGHTINGS[job.choice("WEIGHTING")]), ("manual weights", job.text("WEIGHTS")),
+                ("weighting", WEIGHTINGS[job.choice("WEIGHTING")]), ("manual weights", job.text("WEIGHTS") or "none"),
                 ("percentiles", job.text("CLIP") or "none"), ("grid size (m)", job.number("GRID_SIZE")),
                 ("least valid share", job.number("MIN_VALID")), ("classes", job.integer("CLASS_COUNT")),
                 ("classified", CLASSIFY[job.choice("CLASSIFY")]),

@@ -98,6 +98,9 @@ class Components:
         word = next(word for bound, word in KAISER if self.kmo < bound)
         weak = ("the services share little, so weights from components rest on weak ground: compare them with equal "
                 "weights" if self.kmo < 0.6 else "the services share enough for weights from components")
+        apart = [f"{name} {value:.3f}" for name, value in zip(self.names, self.msa) if value < 0.5]
+        if apart:
+            weak += f". MSA is below 0.5 for {', '.join(apart)}, which shares little with the rest"
         return (f"KMO {self.kmo:.3f} is {word} in Kaiser's (1974) words (below 0.5 unacceptable, then miserable, from "
                 f"0.6 mediocre, 0.7 middling, 0.8 meritorious, 0.9 marvellous): {weak}.")
 
@@ -659,7 +662,8 @@ def _report_components(report, result):
     report.text("KMO and MSA: how much of what services share is shared by all, not by pairs alone. Bartlett: whether "
                 "services correlate at all; its p assumes independent observations, and neighbouring grid cells "
                 "are correlated in space, so it is smaller than it should be.")
-    report.text(c.kept_text())
+    if not two:
+        report.text(c.kept_text())
     parts = [f"component {i + 1}" for i in range(len(c.names))]
     report.table(("", *parts), [
         ("eigenvalue", *map(float, c.eigenvalues)), ("explained variance (%)", *map(float, 100 * c.explained)),

@@ -306,6 +306,8 @@ def test_kmo_in_the_words_of_kaiser_1974(kmo, word):
     components.kmo = kmo
     assert f"is {word} in Kaiser's (1974) words" in components.kmo_text()
     assert ("weak ground" in components.kmo_text()) == (kmo < 0.6)
+    components.msa = np.array([0.7, 0.1931, 0.5])
+    assert "MSA is below 0.5 for b 0.193, which" in components.kmo_text()
 
 
 def test_what_dropped_components_hold_is_said():
