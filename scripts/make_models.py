@@ -244,7 +244,7 @@ def ecological_network():
         "MOTORWAYS": given("MOTORWAYS"), "HIGHWAYS": given("HIGHWAYS"), "NIGHT_LIGHT": given("NIGHT_LIGHT"),
         **mines, "FACTOR_TABLE": given("FACTOR_TABLE"), "RING_TABLE": given("RING_TABLE"), "DATUM": given("DATUM"),
         "TRANSFORM": given("TRANSFORM"), "HARD_BARRIERS": given("HARD_BARRIERS"), **product},
-        {"resistance_base": ("OUTPUT_BASE", "Base resistance (without mines)"),
+        {"resistance_base": ("OUTPUT_BASE", "Base resistance"),
          "resistance_mines": ("OUTPUT_MINES", "Mine resistance"),
          "resistance": ("OUTPUT", "Resistance")})
     corridors_steps(model)
