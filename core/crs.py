@@ -47,6 +47,25 @@ def gdal_exceptions():
                         module.UseExceptions()
 
 
+def gdal_says(error):
+    """The first line of an error of GDAL, which from 3.10 goes on with what may have caused it."""
+    return str(error).split("\n", 1)[0]
+
+
+@contextlib.contextmanager
+def gdal_silent():
+    """GDAL raises and prints nothing inside this block: for the last reference to a dataset.
+
+    From GDAL 3.7 closing raises where nobody can catch it; `gdal.GetLastErrorType()` tells instead.
+    """
+    with gdal.ExceptionMgr(useExceptions=False) if hasattr(gdal, "ExceptionMgr") else contextlib.nullcontext():
+        gdal.PushErrorHandler("CPLQuietErrorHandler")
+        try:
+            yield
+        finally:
+            gdal.PopErrorHandler()
+
+
 def spatial_reference(wkt):
     """An ``osr.SpatialReference`` with x before y, from WKT, ``EPSG:n`` or PROJ text."""
     with gdal_exceptions():

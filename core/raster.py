@@ -15,8 +15,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from osgeo import gdal
 
-from .crs import (crs_name, gdal_exceptions, is_same_crs, require_known, require_metres,
-                  spatial_reference, transformation)
+from .crs import (crs_name, gdal_exceptions, gdal_says, gdal_silent, is_same_crs, require_known,
+                  require_metres, spatial_reference, transformation)
 from .errors import InputError
 from .progress import SILENT
 
@@ -120,6 +120,12 @@ class Template:
         return replace(self, rows=self.rows + 2 * down, cols=self.cols + 2 * right,
                        transform=(west - right * dx, dx, 0.0, north - down * dy, 0.0, dy))
 
+    def part(self, window):
+        """The template of a `Window` of this one."""
+        west, dx, _, north, _, dy = self.transform
+        return replace(self, rows=window.rows, cols=window.cols,
+                       transform=(west + window.col * dx, dx, 0.0, north + window.row * dy, 0.0, dy))
+
     def offset_in(self, padded):
         """Row and column of this template's first cell inside a ``padded`` one."""
         return (round((self.transform[3] - padded.transform[3]) / padded.transform[5]),
@@ -131,6 +137,34 @@ class Template:
         return (self.shape == other.shape
                 and all(abs(a - b) <= tolerance for a, b in zip(self.bounds, other.bounds))
                 and is_same_crs(self.crs, other.crs))
+
+
+@dataclass(frozen=True)
+class Window:
+    """A part of a template: its first row and column, and how many."""
+
+    row: int
+    col: int
+    rows: int
+    cols: int
+
+    @property
+    def slices(self):
+        return slice(self.row, self.row + self.rows), slice(self.col, self.col + self.cols)
+
+
+_WINDOW_COLS = 64 * _TILE
+
+
+def windows(template):
+    """Windows that make up a template, row by row: whole tiles of a file, at most 256 x 16,384 cells.
+
+    As wide as the map, because GDAL interpolates places along a row: parts of it would lie some
+    thousandths of a cell elsewhere.
+    """
+    for row in range(0, template.rows, _TILE):
+        for col in range(0, template.cols, _WINDOW_COLS):
+            yield Window(row, col, min(_TILE, template.rows - row), min(_WINDOW_COLS, template.cols - col))
 
 
 @dataclass
@@ -200,7 +234,7 @@ def _open(source):
             dataset = gdal.Open(source.path)
         except RuntimeError as error:
             raise InputError(
-                f"Raster '{source.name}' cannot be opened ({error}): check that {source.path} "
+                f"Raster '{source.name}' cannot be opened ({gdal_says(error)}): check that {source.path} "
                 f"exists and is a raster that GDAL reads.") from None
         if not 1 <= source.band <= dataset.RasterCount:
             raise InputError(f"Raster '{source.name}' has {dataset.RasterCount} band(s), and band "
@@ -312,8 +346,8 @@ def _read_band(dataset, source, own, progress=SILENT, window=None):
             if nodata is None and band.GetMaskFlags() & gdal.GMF_PER_DATASET:
                 masked = values_of(band.GetMaskBand()) == 0
         except RuntimeError as error:
-            raise InputError(f"Raster '{source.name}' cannot be read ({error}): the file is damaged or "
-                             f"incomplete; get it again.") from None
+            raise InputError(f"Raster '{source.name}' cannot be read ({gdal_says(error)}): the file is "
+                             f"damaged or incomplete; get it again.") from None
     if scale != 1.0 or offset != 0.0:
         present = Grid(values, own, nodata).valid
         values = np.where(present, values * scale + offset, np.nan).astype(np.float32)
@@ -369,10 +403,14 @@ def read(source, progress=SILENT):
     require_known(own.crs, source.name)
     grid = _read_band(dataset, source, own, progress)
     if not grid.valid.any():
-        declared = "" if grid.nodata is None else f" ({grid.nodata:g})"
-        raise InputError(f"Raster '{source.name}' holds no value at all, only nodata: choose "
-                         f"another raster, or correct its nodata value{declared}.")
+        raise _holds_nothing(source, grid.nodata)
     return grid
+
+
+def _holds_nothing(source, nodata):
+    declared = "" if nodata is None else f" ({nodata:g})"
+    return InputError(f"Raster '{source.name}' holds no value at all, only nodata: choose "
+                      f"another raster, or correct its nodata value{declared}.")
 
 
 def align(source, template, kind=QUANTITY, progress=SILENT):
@@ -396,49 +434,130 @@ def align(source, template, kind=QUANTITY, progress=SILENT):
     InputError
         No CRS, no overlap, or no value inside the template.
     """
-    own = check_overlap(source, template)
+    aligned = AlignedRaster(source, template, kind)
     progress.check()
-    if own.same_grid(template):
-        grid = read(source, progress)
-        return replace(grid, template=template)
-    cells = _cell_area_there(own, template)
-    if kind == CLASSES:
-        method, word = "near", "nearest cell"
-    elif cells < 0.81 * template.cell_area_m2:
-        method, word = "average", "average of its finer cells"
-    else:
-        method, word = "bilinear", "bilinear"
-    grid = _warp(source, own, template, method, kind, progress)
-    valid = grid.valid
-    if not valid.any():
-        raise InputError(f"Raster '{source.name}' has no value inside '{template.name}', only nodata: "
-                         f"choose a raster that covers it, or correct its nodata value.")
-    how = "warped" if is_same_crs(own.crs, template.crs) else f"reprojected from {crs_name(own.crs)} and warped"
-    progress.log(f"Layer '{source.name}' was {how} to the cells of '{template.name}' ({word}).")
-    missing = 1 - valid.mean()
-    if missing > 0:
-        progress.log(f"Layer '{source.name}' has no value on {100 * missing:.2f} % of the cells "
-                     f"of '{template.name}'.")
+    if aligned.same_cells:
+        return replace(read(source, progress), template=template)
+    grid = None
+    for window in windows(template):
+        part = aligned.read(window, progress)
+        if grid is None:
+            grid = Grid(np.empty(template.shape, dtype=part.values.dtype), template, part.nodata, source.name)
+        elif part.values.dtype != grid.values.dtype:  # a window without values, or codes that are none
+            grid, part = (Grid(each.floats(np.float64), each.template, math.nan, source.name) for each in (grid, part))
+        grid.values[window.slices] = part.values
+    aligned.finish(progress)
     return grid
 
 
-def _cell_area_there(own, template):
-    """The area in m2 of a raster's cell in the middle of what it shares with the template."""
+class AlignedRaster:
+    """A raster on a template's cells, window by window, with the values that `align` gives for all.
+
+    Parameters
+    ----------
+    source, template, kind
+        As for `align`; raises as it does, an empty raster in `finish`.
+    """
+
+    def __init__(self, source, template, kind=QUANTITY):
+        self.name, self.template = source.name, template
+        self._source, self._kind = source, kind
+        self._own = check_overlap(source, template)
+        self._dataset = _open(source)
+        self.same_cells = self._own.same_grid(template)
+        self._valid, self._nodata, self._scales, self._told = 0, None, [], False
+        if kind == CLASSES:
+            self._method, self._word = "near", "nearest cell"
+        elif not self.same_cells and self._finer_than_template():
+            self._method, self._word = "average", "average of its finer cells"
+        else:
+            self._method, self._word = "bilinear", "bilinear"
+
+    def _finer_than_template(self):
+        place = self.template
+        right, down = _cell_there(self._own, place)
+        # GDAL would guess these from the box around each part, which is too large where the raster lies askew
+        self._scales = [f"{axis}SCALE={math.hypot(x / place.cell_width, y / place.cell_height)!r}"
+                        for axis, (x, y) in (("X", right), ("Y", down))]
+        return abs(right[0] * down[1] - right[1] * down[0]) < 0.81 * place.cell_area_m2
+
+    def read(self, window, progress=SILENT):
+        """The Grid of a `Window`; each of `windows` is to be read once before `finish`."""
+        progress.check()
+        part = self.template.part(window)
+        if self.same_cells:
+            grid = _read_band(self._dataset, self._source, self._own, progress,
+                              (window.row, window.col, window.rows, window.cols))
+            grid = replace(grid, template=part)
+        else:
+            grid = self._warped(part, progress)
+        self._valid += np.count_nonzero(grid.valid)
+        self._nodata = grid.nodata
+        return grid
+
+    def _warped(self, part, progress):
+        needed = _window(self._own, part)
+        if needed is not None and needed[2] * needed[3] > _SOURCE_CELLS and part.rows * part.cols > 1:
+            rows, cols = (part.rows + 1) // 2, part.cols
+            if part.rows == 1:
+                rows, cols = 1, (part.cols + 1) // 2
+            first = Window(0, 0, rows, cols)
+            second = (Window(rows, 0, part.rows - rows, cols) if rows < part.rows
+                      else Window(0, cols, rows, part.cols - cols))
+            halves = [self._warped(part.part(half), progress) for half in (first, second)]
+            return _joined(halves, part, axis=0 if rows < part.rows else 1)
+        grid = _read_band(self._dataset, self._source, self._own, progress, needed)
+        return _warp(grid, part, self._method, self._kind, self._scales, progress)
+
+    def finish(self, progress=SILENT):
+        """Refuse a raster without any value; say how it was brought to the template's cells, once."""
+        place, source = self.template, self._source
+        if self._told:
+            return
+        self._told = True
+        if not self._valid:
+            if self.same_cells:
+                raise _holds_nothing(source, self._nodata)
+            raise InputError(f"Raster '{source.name}' has no value inside '{place.name}', only nodata: "
+                             f"choose a raster that covers it, or correct its nodata value.")
+        if self.same_cells:
+            return
+        own = self._own
+        how = "warped" if is_same_crs(own.crs, place.crs) else f"reprojected from {crs_name(own.crs)} and warped"
+        progress.log(f"Layer '{source.name}' was {how} to the cells of '{place.name}' ({self._word}).")
+        missing = 1 - self._valid / (place.rows * place.cols)
+        if missing > 0:
+            progress.log(f"Layer '{source.name}' has no value on {100 * missing:.2f} % of the cells "
+                         f"of '{place.name}'.")
+
+
+_SOURCE_CELLS = 1 << 24  # of a raster much finer than the template read at once
+
+
+def _joined(grids, template, axis):
+    """Grids side by side (axis 1) or one below the other (0)."""
+    if len({grid.values.dtype for grid in grids}) > 1:
+        grids = [Grid(grid.floats(np.float64), grid.template, math.nan) for grid in grids]
+    return Grid(np.concatenate([grid.values for grid in grids], axis=axis), template, grids[0].nodata, grids[0].name)
+
+
+def _cell_there(own, template):
+    """The edges of a raster's cell in the middle of what it shares with the template: right, down; (x, y) in m."""
+    dx, dy = own.cell_width / 2, own.cell_height / 2
     if is_same_crs(own.crs, template.crs):
-        return own.cell_area_m2
+        return (2 * dx, 0.0), (0.0, -2 * dy)
     here, there = bounds_in(template, own.crs), own.bounds
     x = (max(here[0], there[0]) + min(here[2], there[2])) / 2
     y = (max(here[1], there[1]) + min(here[3], there[3])) / 2
-    change = transformation(own.crs, template.crs, own.name)
-    dx, dy = own.cell_width / 2, own.cell_height / 2
+    change = transformation(own.crs, template.crs)
     try:
         with gdal_exceptions():
-            west, east, south, north = (change.TransformPoint(*point)[:2] for point in (
-                (x - dx, y), (x + dx, y), (x, y - dy), (x, y + dy)))
+            west, east, north, south = (change.TransformPoint(*point)[:2] for point in (
+                (x - dx, y), (x + dx, y), (x, y + dy), (x, y - dy)))
     except RuntimeError:  # the middle lies outside the reach of the template's CRS
         west, south, east, north = bounds_in(own, template.crs)
-        return (east - west) * (north - south) / (own.rows * own.cols)
-    return abs((east[0] - west[0]) * (north[1] - south[1]) - (east[1] - west[1]) * (north[0] - south[0]))
+        return ((east - west) / own.cols, 0.0), (0.0, (south - north) / own.rows)
+    return (east[0] - west[0], east[1] - west[1]), (south[0] - north[0], south[1] - north[1])
 
 
 def _window(own, template):
@@ -449,12 +568,11 @@ def _window(own, template):
     # a margin for the kernel, for half a template cell, and for edges bent between the points looked at
     margin = [3 + 0.02 * (east - west) / own.cell_width + 2 * (east - west) / template.cols / own.cell_width,
               3 + 0.02 * (north - south) / own.cell_height + 2 * (north - south) / template.rows / own.cell_height]
-    first_col = max(0, math.floor((west - own.transform[0]) / own.cell_width - margin[0]))
-    last_col = min(own.cols, math.ceil((east - own.transform[0]) / own.cell_width + margin[0]))
-    first_row = max(0, math.floor((own.transform[3] - north) / own.cell_height - margin[1]))
-    last_row = min(own.rows, math.ceil((own.transform[3] - south) / own.cell_height + margin[1]))
-    if last_row <= first_row or last_col <= first_col:
-        return None
+    # clipped so that one cell is left where the raster ends before: its type serves a part without values
+    first_col = min(own.cols - 1, max(0, math.floor((west - own.transform[0]) / own.cell_width - margin[0])))
+    last_col = max(first_col + 1, min(own.cols, math.ceil((east - own.transform[0]) / own.cell_width + margin[0])))
+    first_row = min(own.rows - 1, max(0, math.floor((own.transform[3] - north) / own.cell_height - margin[1])))
+    last_row = max(first_row + 1, min(own.rows, math.ceil((own.transform[3] - south) / own.cell_height + margin[1])))
     return first_row, first_col, last_row - first_row, last_col - first_col
 
 
@@ -462,8 +580,7 @@ def _window(own, template):
 _PLACE_ERROR_CELLS = 0.001
 
 
-def _warp(source, own, template, method, kind, progress):
-    grid = _read_band(_open(source), source, own, progress, _window(own, template))
+def _warp(grid, template, method, kind, scales, progress):
     own = grid.template
     if is_same_crs(own.crs, template.crs):
         own = replace(own, crs=template.crs)
@@ -479,8 +596,8 @@ def _warp(source, own, template, method, kind, progress):
             np.full(template.shape, nodata, dtype=values.dtype), template, nodata)
         _stoppable(progress, lambda callback: gdal.Warp(
             target, near, resampleAlg=method, multithread=True, callback=callback,
-            errorThreshold=_PLACE_ERROR_CELLS, srcNodata=nodata, dstNodata=nodata))
-        return Grid(target.ReadAsArray(), template, nodata, source.name)
+            errorThreshold=_PLACE_ERROR_CELLS, srcNodata=nodata, dstNodata=nodata, warpOptions=scales))
+        return Grid(target.ReadAsArray(), template, nodata, grid.name)
 
 
 def _with_spare_nodata(grid):
@@ -489,10 +606,17 @@ def _with_spare_nodata(grid):
     codes = np.where(valid, grid.values, 0)
     if _first_no_code(codes) is not None:
         return grid.floats(np.float64), math.nan
-    return np.where(valid, codes, _NO_CODE).astype(np.int32), _NO_CODE
+    return _as_codes(codes, valid), _NO_CODE
 
 
 _NO_CODE = -2147483648
+
+
+def _as_codes(codes, valid):
+    """As int32 first: numpy 2 puts the no-code as 0 among codes of a narrower type."""
+    codes = codes.astype(np.int32)
+    codes[~valid] = _NO_CODE
+    return codes
 
 
 def _first_no_code(codes):
@@ -539,14 +663,18 @@ def read_classes(source, template=None, progress=SILENT):
     InputError
         When the raster holds values that are not whole numbers.
     """
-    grid = read(source, progress) if template is None else align(source, template, CLASSES, progress)
+    return class_codes(read(source, progress) if template is None else align(source, template, CLASSES, progress))
+
+
+def class_codes(grid):
+    """A Grid of class codes as int32 with an explicit nodata; `read_classes` of a part."""
     valid = grid.valid
     values = np.where(valid, grid.values, 0)
     wrong = _first_no_code(values)
     if wrong is not None:
-        raise InputError(f"Raster '{source.name}' should hold class codes, and holds "
+        raise InputError(f"Raster '{grid.name}' should hold class codes, and holds "
                          f"{wrong:.10g}: choose a raster of whole-number codes of up to 2147483647.")
-    return Grid(np.where(valid, values, _NO_CODE).astype(np.int32), grid.template, _NO_CODE, source.name)
+    return Grid(_as_codes(values, valid), grid.template, _NO_CODE, grid.name)
 
 
 # writing ---------------------------------------------------------------------------------------
@@ -574,6 +702,7 @@ class OutputFiles:
         self._pending = []
         self._folders = []
         self._in_place = []
+        self._writers = []
 
     def __enter__(self):
         return self
@@ -632,43 +761,20 @@ class OutputFiles:
     def raster(self, grid, path, progress=SILENT):
         """Add a GeoTIFF: compressed, tiled, with overviews above four million cells."""
         progress.check()
-        partial = self.temporary(path)
-        band = dataset = None
-        try:
-            with gdal_exceptions():
-                dtype = _stored_dtype(grid.values)
-                floating = np.issubdtype(dtype, np.floating)
-                declare_nan = grid.nodata is None and np.issubdtype(grid.values.dtype, np.floating)
-                nodata = math.nan if declare_nan else grid.nodata
-                options = _TILED + ["COMPRESS=DEFLATE", f"PREDICTOR={3 if floating else 2}",
-                                    f"ZLEVEL={1 if floating else 6}"]
-                gdal.ErrorReset()
-                place = grid.template
-                dataset = gdal.GetDriverByName("GTiff").Create(
-                    partial, int(place.cols), int(place.rows), 1, _GDAL_TYPES[dtype.name], options)
-                dataset.SetGeoTransform(place.transform)
-                dataset.SetProjection(spatial_reference(place.crs).ExportToWkt())
-                band = dataset.GetRasterBand(1)
-                if _nodata_as(dtype, nodata) is not None:
-                    band.SetNoDataValue(float(nodata))
-                # left in GDAL's cache, all would be written at the end, deaf to a cancel
-                for row in range(0, place.rows, _TILE):
-                    progress.check()
-                    band.WriteArray(grid.values[row:row + _TILE].astype(dtype, copy=False), 0, row)
-                    band.FlushCache()
-                if grid.values.size > _OVERVIEWS_ABOVE:
-                    _stoppable(progress, lambda callback: dataset.BuildOverviews(
-                        "AVERAGE" if floating else "NEAREST", [2, 4, 8, 16], callback))
-                dataset.FlushCache()
-                band = dataset = None  # closing writes what is left, and tells a failure only this way
-                if gdal.GetLastErrorType() >= gdal.CE_Failure:
-                    raise RuntimeError(gdal.GetLastErrorMsg())
-        except RuntimeError as error:
-            raise InputError(f"Output '{path}' could not be written ({error}): check the free "
-                             f"space and the rights of its folder.") from None
-        finally:
-            band = dataset = None  # an open file cannot be removed under Windows
+        declare_nan = grid.nodata is None and np.issubdtype(grid.values.dtype, np.floating)
+        writer = self.raster_windows(grid.template, path, _stored_dtype(grid.values),
+                                     math.nan if declare_nan else grid.nodata)
+        for window in windows(grid.template):
+            progress.check()
+            writer.write(window, grid.values[window.slices])
+        writer.finish(progress)
         return path
+
+    def raster_windows(self, template, path, dtype=np.float32, nodata=math.nan):
+        """Add a GeoTIFF like that of `raster`, to be written window by window: a `RasterWriter`."""
+        writer = RasterWriter(self.temporary(path), path, template, np.dtype(dtype), nodata)
+        self._writers.append(writer)
+        return writer
 
     def text(self, content, path):
         """Add a text file in UTF-8."""
@@ -705,9 +811,11 @@ class OutputFiles:
         for _, kept in aside + [pair for _, pairs in self._in_place for pair in pairs]:
             with contextlib.suppress(OSError):
                 os.remove(kept)
-        self._pending, self._folders, self._in_place = [], [], []
+        self._pending, self._folders, self._in_place, self._writers = [], [], [], []
 
     def discard(self):
+        for writer in self._writers:
+            writer.close()
         for partial, _ in self._pending:
             if os.path.exists(partial):
                 os.remove(partial)
@@ -720,7 +828,58 @@ class OutputFiles:
         for folder in self._folders:
             with contextlib.suppress(OSError):  # somebody else put something there
                 os.rmdir(folder)
-        self._pending, self._folders, self._in_place = [], [], []
+        self._pending, self._folders, self._in_place, self._writers = [], [], [], []
+
+
+class RasterWriter:
+    """A GeoTIFF of `OutputFiles` that takes the `windows` of its template one after the other."""
+
+    def __init__(self, partial, path, template, dtype, nodata):
+        self._path, self._dtype, self._template, self._dataset = path, dtype, template, None
+        self._floating = np.issubdtype(dtype, np.floating)
+        options = _TILED + ["COMPRESS=DEFLATE", f"PREDICTOR={3 if self._floating else 2}",
+                            f"ZLEVEL={1 if self._floating else 6}"]
+        with self._said():
+            self._dataset = gdal.GetDriverByName("GTiff").Create(
+                partial, int(template.cols), int(template.rows), 1, _GDAL_TYPES[dtype.name], options)
+            self._dataset.SetGeoTransform(template.transform)
+            self._dataset.SetProjection(spatial_reference(template.crs).ExportToWkt())
+            if _nodata_as(dtype, nodata) is not None:
+                self._dataset.GetRasterBand(1).SetNoDataValue(float(nodata))
+
+    def write(self, window, values):
+        """Put a window's array in its place."""
+        with self._said():
+            band = self._dataset.GetRasterBand(1)
+            band.WriteArray(values.astype(self._dtype, copy=False), window.col, window.row)
+            # left in GDAL's cache, all would be written at the end, deaf to a cancel
+            band.FlushCache()
+
+    def finish(self, progress=SILENT):
+        """Make overviews above four million cells and close the file; `OutputFiles.commit` puts it in its place."""
+        with self._said():
+            gdal.ErrorReset()
+            if self._template.rows * self._template.cols > _OVERVIEWS_ABOVE:
+                _stoppable(progress, lambda callback: self._dataset.BuildOverviews(
+                    "AVERAGE" if self._floating else "NEAREST", [2, 4, 8, 16], callback))
+            self._dataset.FlushCache()
+            self.close()  # writes what is left, and tells a failure only this way
+            if gdal.GetLastErrorType() >= gdal.CE_Failure:
+                raise RuntimeError(gdal.GetLastErrorMsg())
+
+    def close(self):
+        """Let go of an unfinished file: an open one cannot be removed under Windows."""
+        with gdal_silent():
+            self._dataset = None
+
+    @contextlib.contextmanager
+    def _said(self):
+        try:
+            with gdal_exceptions():
+                yield
+        except RuntimeError as error:
+            raise InputError(f"Output '{self._path}' could not be written ({gdal_says(error)}): check the free "
+                             f"space and the rights of its folder.") from None
 
 
 _SIDE_CARS = (".aux.xml", ".ovr", ".msk")

@@ -1,12 +1,13 @@
 """Vector layers in and out: geometries and attributes together, cells to polygons and back."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from osgeo import gdal, ogr
 
-from .crs import crs_name, gdal_exceptions, is_same_crs, require_known, spatial_reference, transformation
+from .crs import (crs_name, gdal_exceptions, gdal_says, gdal_silent, is_same_crs, require_known,
+                  spatial_reference, transformation)
 from .errors import InputError
 from .progress import SILENT
 from .raster import _extent_text, _memory_dataset, require_writable
@@ -51,6 +52,21 @@ class Features:
             have = ", ".join(self.field_names) or "none"
             raise InputError(f"Layer '{self.name}' has no field '{field_name}' ({purpose}): choose one "
                              f"of its fields ({have}) or add it.")
+
+    def own_name(self, field_name):
+        """What the layer calls a field, whatever its case; empty where it has none."""
+        if field_name in self.field_names:
+            return field_name
+        return next((own for own in self.field_names if own.lower() == field_name.lower()), "")
+
+    def with_fields(self, *field_names):
+        """The layer with fields also under these names that it has in another case, as ``CORRIDOR_ID``."""
+        own = {name: self.own_name(name) for name in field_names if name not in self.field_names}
+        own = {name: other for name, other in own.items() if other}
+        if not own:
+            return self
+        attributes = [{**row, **{name: row.get(other) for name, other in own.items()}} for row in self.attributes]
+        return replace(self, attributes=attributes, field_names=[*self.field_names, *own])
 
     def values(self, field_name):
         return [attributes.get(field_name) for attributes in self.attributes]
@@ -104,12 +120,7 @@ class Features:
             Name of the layer that the box belongs to, for the message.
         """
         moved = self.to_crs(crs, progress)
-        own = bounds_of(moved.geometries)
-        if not (own[0] <= bounds[2] + reach_m and own[2] >= bounds[0] - reach_m
-                and own[1] <= bounds[3] + reach_m and own[3] >= bounds[1] - reach_m):
-            raise InputError(f"Layer '{self.name}' lies wholly away from '{other}', further than {reach_m:.0f} m: its "
-                             f"extent there is {_extent_text(own)}, that of '{other}' is {_extent_text(bounds)}; choose "
-                             f"the layer of this area, correct its CRS ({crs_name(self.crs)}), or leave it out.")
+        require_near(moved.geometries, self.name, self.crs, bounds, reach_m, other)
         return moved
 
     def valid_polygons(self, progress=SILENT):
@@ -135,9 +146,35 @@ class Features:
         return Features(self.name, self.crs, geometries, self.attributes, self.field_names)
 
 
+def require_near(geometries, name, crs, bounds, reach_m, other):
+    """Refuse a layer whose extent lies further than a reach from a box; 0: does not meet it.
+
+    Parameters
+    ----------
+    geometries : list of ogr.Geometry
+        In the CRS of the box.
+    name, crs : str
+        Of the layer as it was given, for the message.
+    bounds, reach_m, other
+        As for `Features.to_crs_near`.
+    """
+    if not is_near(geometries, bounds, reach_m):
+        own, further = bounds_of(geometries), f", further than {reach_m:.0f} m" if reach_m else ""
+        raise InputError(f"Layer '{name}' lies wholly away from '{other}'{further}: its "
+                         f"extent there is {_extent_text(own)}, that of '{other}' is {_extent_text(bounds)}; choose "
+                         f"the layer of this area, or correct its CRS ({crs_name(crs)}).")
+
+
+def is_near(geometries, bounds, reach_m):
+    """Whether the extent of some geometries lies no further than a reach from a box."""
+    own = bounds_of(geometries)
+    return (own[0] <= bounds[2] + reach_m and own[2] >= bounds[0] - reach_m
+            and own[1] <= bounds[3] + reach_m and own[3] >= bounds[1] - reach_m)
+
+
 def bounds_of(geometries):
-    """``(west, south, east, north)`` of some geometries."""
-    boxes = np.array([geometry.GetEnvelope() for geometry in geometries]).reshape(-1, 4)
+    """``(west, south, east, north)`` of some geometries, of which one at least is not empty."""
+    boxes = np.array([geometry.GetEnvelope() for geometry in geometries if not geometry.IsEmpty()])
     west, _, south, _ = boxes.min(axis=0).tolist()
     _, east, _, north = boxes.max(axis=0).tolist()
     return west, south, east, north
@@ -169,7 +206,7 @@ def read(path, layer=None, name=""):
             dataset = gdal.OpenEx(path, gdal.OF_VECTOR)
             table = dataset.GetLayerByName(layer) if layer else dataset.GetLayer(0)
         except RuntimeError as error:
-            raise InputError(f"Layer '{name or path}' cannot be opened ({error}): check that it exists "
+            raise InputError(f"Layer '{name or path}' cannot be opened ({gdal_says(error)}): check that it exists "
                              f"and is a format that OGR reads.") from None
         if table is None:
             raise InputError(f"'{path}' has no layer '{layer}': choose one that it has.")
@@ -237,10 +274,11 @@ def write(features, path, layer, fields, geometry_type):
             table = dataset = None
         os.replace(partial, path)
     except (OSError, RuntimeError) as error:
-        raise InputError(f"Output '{path}' could not be written ({error}): close the program that holds it "
-                         f"open, and check the free space and the rights of its folder.") from None
+        raise InputError(f"Output '{path}' could not be written ({gdal_says(error)}): close the program that "
+                         f"holds it open, and check the free space and the rights of its folder.") from None
     finally:
-        table = dataset = None  # an open file cannot be removed under Windows
+        with gdal_silent():
+            table = dataset = None  # an open file cannot be removed under Windows
         if os.path.exists(partial):
             os.remove(partial)
     return path

@@ -362,7 +362,7 @@ def test_a_run_that_fails_leaves_nothing_and_keeps_what_was_there(probe, make, m
             questions = []
             job.progress._cancelled = lambda: questions.append(1) or len(questions) > 5
         elif how == "error in the second sink":
-            job._sinks[1] = (key, (Field("n", int), Field("N", int)), geometry, crs,
+            job._sinks[1] = (key, (Field("n", int),), geometry, crs,
                              [(ogr.CreateGeometryFromWkt("POINT(0 0)"), Broken())])
 
     class Broken:
