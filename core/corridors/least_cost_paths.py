@@ -24,6 +24,7 @@ ALL_PAIRS, NEIGHBOURS = 0, 1
 MANY_SOURCES = 30
 _IN_MEMORY_BYTES = 1 << 30
 _MOSAIC_CELLS = 16384
+_LOWEST_ID, _HIGHEST_ID = -(1 << 63), (1 << 63) - 1
 
 
 @dataclass
@@ -91,9 +92,10 @@ def source_ids(sources, id_field="", progress=SILENT):
     Raises
     ------
     InputError
-        A field that is missing, an id that is empty or no whole number, or one used twice.
+        A field that is missing, an id that is empty or no whole number of 64 bits, or one used twice.
     """
     sources.require_some("source polygon")
+    sources = sources.with_fields("source_id")
     if not id_field and "source_id" not in sources.field_names:
         areas = [-abs(geometry.GetArea()) for geometry in sources.geometries]
         ids = np.empty(len(sources), dtype=np.int64)
@@ -110,12 +112,16 @@ def source_ids(sources, id_field="", progress=SILENT):
             raise InputError(f"Layer '{sources.name}', field '{name}', feature {index}: "
                              f"'{'NULL' if value is None else value}' is not a whole number; number the "
                              f"sources, or choose another field.")
+        number = int(value) if isinstance(value, int) else int(number)
+        if not _LOWEST_ID <= number <= _HIGHEST_ID:
+            raise InputError(f"Layer '{sources.name}', field '{name}', feature {index}: '{value}' is beyond the whole "
+                             f"numbers that a field holds (64 bits); number the sources anew, or choose another field.")
         if number in seen:
             raise InputError(f"Layer '{sources.name}', field '{name}': features {seen[number]} and {index} "
-                             f"both have the id {int(number)}; dissolve them by '{name}', or give "
+                             f"both have the id {number}; dissolve them by '{name}', or give "
                              f"each source its own.")
         seen[number] = index
-        ids.append(int(number))
+        ids.append(number)
     return ids
 
 

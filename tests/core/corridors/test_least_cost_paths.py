@@ -297,6 +297,12 @@ def test_ids():
         source_ids(layer(wkts, nr=[1, 2, None]), "nr")
     with pytest.raises(InputError, match=r"features 1 and 3 both have the id 5; dissolve"):
         source_ids(layer(wkts, source_id=[5, 2, 5]))
+    assert source_ids(layer(wkts, SOURCE_ID=[4, 2, 9])) == [4, 2, 9]
+    whole = [(1 << 63) - 1, -(1 << 63), (1 << 63) - 2]
+    assert source_ids(layer(wkts, source_id=whole)) == whole
+    for value in (1e30, 1 << 63, "-1e19"):
+        with pytest.raises(InputError, match=r"'.*', field 'source_id', feature 2: '.*' is beyond .*\(64 bits\); number the sources"):
+            source_ids(layer(wkts, source_id=[5, value, 6]))
 
 
 # refusals ----------------------------------------------------------------------------------------
