@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import tables
+from . import tables, vector
 from .errors import InputError
 from .progress import SILENT
 
@@ -25,7 +25,7 @@ _COLUMNS = [tables.Column("attribute", "text", choices=tuple(_WORDS)),
 
 @dataclass
 class Mine:
-    """One mine feature. Attributes that a step does not need may be empty."""
+    """One mine feature. Attributes that a step does not need may be empty; ``layer_crs`` is the layer's own."""
 
     name: str
     mineral: str
@@ -34,6 +34,8 @@ class Mine:
     feature: str
     geometry: object
     number: int
+    layer: str = "mines"
+    layer_crs: str = ""
 
 
 def default_words():
@@ -99,6 +101,7 @@ def read_mines(features, crs, name_field="", mineral_field="", method_field="", 
     for attribute, field_name in (*field_of.items(), ("name", name_field)):
         if field_name:
             features.require_field(field_name, f"the mine's {attribute}")
+    layer_crs = features.crs
     features = features.to_crs(crs, progress).valid_polygons(progress)
     mines = []
     for index, (geometry, attributes) in enumerate(zip(features.geometries, features.attributes)):
@@ -120,5 +123,14 @@ def read_mines(features, crs, name_field="", mineral_field="", method_field="", 
         name = attributes.get(name_field) if name_field else None
         name = "" if name is None else str(name).strip()
         mines.append(Mine(name or f"mine {index + 1}",
-                          geometry=geometry, number=index + 1, **found))
+                          geometry=geometry, number=index + 1, layer=features.name, layer_crs=layer_crs, **found))
     return mines
+
+
+def require_near(mines, template, reach_m, map_name=""):
+    """Refuse mines that lie further than a reach from a map, as those of another city do."""
+    geometries = [mine.geometry for mine in mines if not mine.geometry.IsEmpty()]
+    if geometries:
+        one = mines[0]
+        vector.require_near(geometries, one.layer, one.layer_crs or template.crs, template.bounds, reach_m,
+                            map_name or template.name)

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import tables
+from .. import tables, vector
 from ..errors import InputError
 from ..euclidean import distance_to_features_m
-from ..mines import METHODS, MINERALS, STATES, known_words, plain_word
+from ..mines import METHODS, MINERALS, STATES, known_words, plain_word, require_near
 from ..progress import SILENT
 from ..raster import float_grid
 from .distance import Edges, cells_of, distance_classes
@@ -137,14 +137,35 @@ def mine_resistance(mines, rings, template, overlap=MAXIMUM, progress=SILENT):
     -----
     4 bytes per cell (12 with ``NEAREST`` and ``CAPPED_SUM``) beyond the window of one mine.
     """
-    if not mines:
-        raise InputError("There is no mine: choose a layer with at least one mine.")
-    kinds = [rings.of(mine) for mine in mines]
+    kinds = check_mines(mines, rings, template, progress)
     if overlap == NEAREST:
         values = _nearest(mines, kinds, template, progress)
     else:
         values = _highest_or_sum(mines, kinds, template, overlap, progress)
     return float_grid(values, template, "mine resistance")
+
+
+def check_mines(mines, rings, template, progress=SILENT):
+    """The rings of each mine; refuses mines of another city and warns of those that are too far to count.
+
+    Raises
+    ------
+    InputError
+        No mine, one that no row scores, or mines further from the map than their widest ring and than
+        the map is wide or high.
+    """
+    if not mines:
+        raise InputError("There is no mine: choose a layer with at least one mine.")
+    kinds = [rings.of(mine) for mine in mines]
+    widest_m = max(map(reach_m, kinds))
+    west, south, east, north = template.bounds
+    # a county's mines may all lie beside a map of a part of it, and those of another city do not
+    require_near(mines, template, max(widest_m, east - west, north - south))
+    if not any(vector.is_near([mine.geometry], template.bounds, widest_m) for mine in mines
+               if not mine.geometry.IsEmpty()):
+        progress.warn(f"No mine of layer '{mines[0].layer}' lies on '{template.name}' or within {widest_m:g} m of it, the "
+                      f"reach of the widest ring: the resistance of mines is that of the last ring everywhere.")
+    return kinds
 
 
 def reach_m(intervals):

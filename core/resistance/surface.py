@@ -23,7 +23,7 @@ from ..slope import slope_degrees
 from .distance import cells_of
 from .factors import (FACTORS, MINE, classify, classify_codes, classify_distance, default_factor_table,
                       read_factor_table, read_weights, scaled_weights)
-from .mines import MAXIMUM, mine_resistance, read_rings
+from .mines import MAXIMUM, check_mines, mine_resistance, read_rings
 
 # the orders are those of the choices TRANSFORM and HARD_BARRIERS
 NO_TRANSFORM, POWER, ONE_TO_100 = range(3)
@@ -32,6 +32,7 @@ BARRIER_OPEN_PITS, BARRIER_PRODUCING, BARRIER_MOTORWAYS, BARRIER_HIGHWAYS = rang
 BARRIERS = ("producing open pits", "all producing mines", "motorways", "highways")
 
 _LOWEST, _HIGHEST = 1.0, 5.0
+_DECIMALS = 30  # of a float32's 38: costs along corridors are sums
 _DEEPEST_PRINTED_M, _PASSABLE_DEPTH_M = -326.0, -125.0
 _RESTORED_COLUMNS = [
     tables.Column("feature", "text", required=False), tables.Column("land_cover", "integer", required=False),
@@ -185,8 +186,8 @@ def read_scheme(present, choices, progress=SILENT):
     _log_weights(weights, present, scaled, source, progress)
     if choices.transform == ONE_TO_100:
         _require_one_to_five(rules, rings, scaled, name)
-    if choices.transform == POWER and not choices.exponent > 0:
-        raise InputError(f"The exponent of the transform is {choices.exponent:g}: choose one above 0.")
+    if choices.transform == POWER:
+        _check_exponent(choices.exponent, rules, rings, scaled)
     return Scheme(rules, rings, restored_table, restored, base, scaled)
 
 
@@ -265,6 +266,8 @@ class _Makers:
         self._lines = {factor: self._near(features, scheme.rules[factor], progress) for factor, features in (
             ("distance_to_water", layers.water), ("distance_to_motorway", layers.motorways),
             ("distance_to_highway", layers.highways)) if features is not None and factor in scheme.weights}
+        if layers.mines is not None:
+            check_mines(layers.mines, scheme.rings, template)
 
     def _near(self, features, rule, progress):
         features.require_some()
@@ -472,15 +475,33 @@ def _log_depths(elevations, datum_m, progress):
                      f"as the plain does: a pit's depth is no obstacle there.")
 
 
+def _check_exponent(exponent, rules, rings, weights):
+    """Refuse an exponent by which float32 would turn resistance into infinity, or into 0, a barrier."""
+    if not (exponent is not None and exponent > 0):
+        raise InputError(f"The exponent of the transform 'power' (TRANSFORM_POWER) is "
+                         f"{'not given' if exponent is None else f'{exponent:g}'}: choose one above 0, such as 2.")
+    values = [value for factor in weights for value in _scores(factor, rules, rings)]
+    widest = max(values, key=lambda value: abs(math.log10(value)))
+    decimals = abs(math.log10(widest))
+    if exponent * decimals > _DECIMALS:
+        raise InputError(f"The exponent of the transform 'power' (TRANSFORM_POWER) is {exponent:g}, and {widest:g} to "
+                         f"that power is a number that maps cannot hold: choose one up to "
+                         f"{math.floor(10 * _DECIMALS / decimals) / 10:g}; 1 to 4 are usual.")
+
+
+def _scores(factor, rules, rings):
+    """The resistances that a factor can have."""
+    if factor == MINE:
+        return [resistance for kind in rings.by_kind.values() for resistance in kind.resistance]
+    rule = rules[factor]
+    return list(rule.intervals.resistance if rule.intervals else rule.codes.values())
+
+
 def _require_one_to_five(rules, rings, weights, name):
     for factor in weights:
-        if factor == MINE:
-            table, values = rings.table, [r for kind in rings.by_kind.values() for r in kind.resistance]
-        else:
-            rule = rules[factor]
-            table, values = name, rule.intervals.resistance if rule.intervals else list(rule.codes.values())
-        wrong = [value for value in values if not _LOWEST <= value <= _HIGHEST]
+        wrong = [value for value in _scores(factor, rules, rings) if not _LOWEST <= value <= _HIGHEST]
         if wrong:
+            table = rings.table if factor == MINE else name
             raise InputError(f"Table '{table}', factor '{factor}': resistance {wrong[0]:g} lies outside 1 to 5, which "
                              f"the transform '1 to 100' starts from; correct it or choose another transform.")
 

@@ -172,3 +172,21 @@ def test_cancel_is_heard(lab, overlap):
     cells = lab.template(30, 30)
     with pytest.raises(Cancelled):
         mine_resistance([lab.mine(lab.box(cells, 3, 3))], read_rings(), cells, overlap, Progress(cancelled=lambda: True))
+
+
+def test_mines_too_far_to_count_are_warned_of_and_those_of_another_city_refused(lab):
+    """Beyond the widest ring (3500 m) and within the map's width: a warning; beyond both: refused."""
+    cells = lab.template(60, 40)
+    warned = []
+    progress = Progress(warn=warned.append)
+    near = lab.mine(lab.box(cells, 5, cells.cols + 34))
+    assert (mine_resistance([near], read_rings(), cells, progress=progress).values > 1).any() and not warned
+    far = lab.mine(lab.box(cells, 5, cells.cols + 36))
+    assert (mine_resistance([far], read_rings(), cells, progress=progress).values == 1).all()
+    assert len(warned) == 1 and "No mine of layer 'mines' lies on 'template' or within 3500 m of it" in warned[0]
+    mine_resistance([far, near], read_rings(), cells, progress=progress)
+    assert len(warned) == 1
+    away = lab.mine(lab.box(cells, 5, cells.cols + 61))
+    with pytest.raises(InputError, match="'mines' lies wholly away from 'template', further than 6000 m"):
+        mine_resistance([away], read_rings(), cells)
+    assert mine_resistance([away, near], read_rings(), cells).values.max() > 1

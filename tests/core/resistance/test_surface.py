@@ -1,6 +1,7 @@
 """The three surfaces: weights, missing maps, restored mines, transforms, barriers, nodata."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -228,8 +229,12 @@ def test_transforms(city):
     made = s.resistance_surface(layers, cells, s.Choices(transform=s.ONE_TO_100))
     np.testing.assert_allclose(made.integrated.values, np.interp(plain, [1, 5], [1, 100]), rtol=1e-6)
     np.testing.assert_allclose(made.base.values, np.interp(weighted(expected, NATURE), [1, 5], [1, 100]), rtol=1e-6)
-    with pytest.raises(InputError, match="exponent of the transform is 0"):
-        s.resistance_surface(layers, cells, s.Choices(transform=s.POWER, exponent=0))
+    for exponent, message in ((0, "is 0: choose one above 0"), (None, "is not given: choose one above 0"),
+                              (43, "is 43, and 5 to that power is .* up to 42.9"), (1e300, "is .* up to 42.9")):
+        with pytest.raises(InputError, match=rf"\(TRANSFORM_POWER\) {message}"):
+            s.resistance_surface(layers, cells, s.Choices(transform=s.POWER, exponent=exponent))
+    made = s.resistance_surface(layers, cells, s.Choices(transform=s.POWER, exponent=42))
+    assert np.isfinite(made.integrated.values).all() and (made.integrated.values > 0).all()
     rings = lab.table("mineral,method,state,from_m,to_m,resistance\ncoal,open pit,abandoned,0,,7\n", "rings.csv")
     with pytest.raises(InputError, match="'rings.csv', factor 'mine': resistance 7 lies outside 1 to 5"):
         s.resistance_surface(layers, cells, s.Choices(transform=s.ONE_TO_100, ring_table=rings))
@@ -349,3 +354,21 @@ def test_inputs_are_not_altered(city):
     s.resistance_surface(layers, cells)
     assert [mine.geometry.ExportToWkt() for mine in layers.mines] == shapes
     assert {name: open(getattr(layers, name).path, "rb").read() for name in sizes} == sizes
+
+
+def test_an_exponent_that_makes_resistance_nothing_is_refused(lab):
+    """0.001 to the power of 15 would be 0 in float32, and 0 is a barrier."""
+    cells = lab.template(2, 2)
+    table = lab.table("factor,weight,codes,resistance\nland_cover,1,1,0.001\nland_cover,1,2,5\n", "own.csv")
+    layers = s.FactorLayers(land_cover=lab.raster("cover", np.ones((2, 2), np.uint8), cells))
+    with pytest.raises(InputError, match="0.001 to that power is a number that maps cannot hold: choose one up to 10"):
+        s.resistance_surface(layers, cells, s.Choices(table, transform=s.POWER, exponent=15))
+
+
+def test_mines_of_another_city_are_refused_before_any_map_is_read(city):
+    lab, cells, layers, _, _ = city
+    west, south, east, north = cells.bounds
+    away = lab.mine(lab.box(cells, 0, cells.cols + 10000))
+    unread = replace(layers, mines=[away], dem=RasterSource("nowhere.tif", "nowhere"))
+    with pytest.raises(InputError, match=f"'mines' lies wholly away from 'template'.*{west:.0f}, {south:.0f} to {east:.0f}"):
+        s.resistance_surface(unread, cells)
