@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from .. import tables, vector
-from ..crs import gdal_exceptions
+from ..crs import gdal_exceptions, require_metres
 from ..errors import InputError
 from ..ids import as_id, id_list
 from ..natural_breaks import natural_breaks
@@ -257,7 +257,7 @@ def gravity_model(corridors, sources, resistance, form=LOGARITHM, area_unit="km2
     ------
     InputError
         Missing fields, unknown or repeated sources, pairs given twice, costs that are no positive
-        number, ln S <= 0.
+        number, ln S <= 0; layers that lie wholly away from the resistance surface.
 
     Notes
     -----
@@ -271,7 +271,13 @@ def gravity_model(corridors, sources, resistance, form=LOGARITHM, area_unit="km2
         warnings.append(message)
         progress.warn(message)
 
-    ids, geometries, order = _sources(sources, id_field, resistance.template.crs, progress)
+    corridors = check_corridors(corridors)
+    sources, template = sources.with_fields("area_km2"), resistance.template
+    name = resistance.name or template.name
+    sources.require_some("source")
+    corridors.to_crs_near(template.crs, template.bounds, 0, name)
+    sources = sources.to_crs_near(template.crs, template.bounds, 0, name, progress)
+    ids, geometries, order = _sources(sources, id_field, progress)
     pairs, cost = _pairs(corridors, sources.name, ids)
     area = np.array([geometry.Area() for geometry in geometries]) / 1e6
     mean_resistance = source_resistance(geometries, ids, resistance, progress.part(0, 0.8))
@@ -286,7 +292,7 @@ def gravity_model(corridors, sources, resistance, form=LOGARITHM, area_unit="km2
                 f"leave them out.")
     touching = int((cost == 0).sum())
     if touching:
-        template, values = resistance.template, resistance.values
+        values = resistance.values
         least = np.min(values, where=resistance.valid & (values > 0), initial=np.inf)
         floor = min(template.cell_width, template.cell_height) * float(least)
         cost = np.where(cost == 0, floor, cost)
@@ -328,24 +334,38 @@ def gravity_model(corridors, sources, resistance, form=LOGARITHM, area_unit="km2
                        int((~kept).sum()), longest, warnings, threshold_rule, values, kept)
 
 
-def _sources(sources, id_field, crs, progress):
-    """Ids in order, the polygon of each in the raster's CRS, and the features' numbers in that order."""
-    sources.require_some("source")
+def check_corridors(corridors):
+    """Corridors with the fields that the model needs, recognised regardless of case.
+
+    Raises
+    ------
+    InputError
+        No corridor, no CRS in metres, or a field that is missing.
+    """
+    corridors.require_some("corridor")
+    west, south, _, _ = vector.bounds_of(corridors.geometries)
+    require_metres(corridors.crs, corridors.name, (west, south))
+    corridors = corridors.with_fields("source_a", "source_b", "cost", "redundant")
+    for name, purpose in (("source_a", "the id of the source at one end"), ("source_b", "the id of the source at one end"),
+                          ("cost", "accumulated cost, resistance x metre")):
+        corridors.require_field(name, purpose)
+    return corridors
+
+
+def _sources(sources, id_field, progress):
+    """Ids in order, the polygon of each, and the features' numbers in that order."""
     for index, geometry in enumerate(sources.geometries):
         if geometry.GetDimension() != 2:
             raise InputError(f"Layer '{sources.name}', feature {index + 1} is a {geometry.GetGeometryName().lower()}: "
                              f"sources must be polygons; choose another layer.")
     ids = source_ids(sources, id_field, progress)
-    sources = sources.to_crs(crs, progress).valid_polygons(progress)
+    sources = sources.valid_polygons(progress)
     order = np.argsort(ids)
     return [ids[i] for i in order], [sources.geometries[i] for i in order], order
 
 
 def _pairs(corridors, source_layer, ids):
     """Places in ``ids`` of both ends of every corridor, shape (m, 2), and costs, shape (m,)."""
-    corridors.require_some("corridor")
-    for name in ("source_a", "source_b"):
-        corridors.require_field(name, "the id of the source at one end")
     cost = corridors.numbers("cost", "accumulated cost, resistance x metre", minimum=0)
     place, seen = {source_id: index for index, source_id in enumerate(ids)}, {}
     pairs = np.empty((len(corridors), 2), dtype=np.int64)

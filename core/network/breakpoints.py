@@ -39,6 +39,19 @@ def default_measures():
     return tables.read_csv(Path(__file__).parent / "defaults" / "road_measures.csv", "road_measures.csv")
 
 
+def read_measures(raw=None):
+    """A table of measures, ``word, measure``; default the shipped one."""
+    return tables.parse(raw or default_measures(), _MEASURE_COLUMNS)
+
+
+def check_corridors(corridors):
+    """Corridors with the fields that are used, recognised regardless of case; refuses other CRS than in metres."""
+    corridors.require_some("corridor")
+    west, south, _, _ = bounds_of(corridors.geometries)
+    require_metres(corridors.crs, corridors.name, (west, south))
+    return corridors.with_fields("corridor_id", "class", "gravity")
+
+
 def breakpoints(corridors, roads, class_field="", classes=(), name_field="", tolerance_m=TOLERANCE_M,
                 measures=None, progress=SILENT):
     """The points where corridors cross roads.
@@ -81,9 +94,8 @@ def breakpoints(corridors, roads, class_field="", classes=(), name_field="", tol
     """
     if not (np.isfinite(tolerance_m) and tolerance_m >= 0):
         raise InputError(f"The tolerance is {tolerance_m:g} m: give a length of 0 m or more.")
-    corridors.require_some("corridor")
-    envelope = corridors.geometries[0].GetEnvelope()
-    require_metres(corridors.crs, corridors.name, (envelope[0], envelope[2]))
+    table = read_measures(measures)
+    corridors = check_corridors(corridors)
     has_class, has_gravity = (name in corridors.field_names for name in ("class", "gravity"))
     roads.require_some("road")
     bounds = bounds_of(corridors.geometries)
@@ -100,7 +112,6 @@ def breakpoints(corridors, roads, class_field="", classes=(), name_field="", tol
     met = _met(steps, roads, lines, polygons, road_of, progress.part(0.3, 0.7))
     found = _linked(steps, met, tolerance_m, progress.part(0.7, 0.9))
     of_corridor = _class_and_gravity(corridors)
-    table = tables.parse(measures or default_measures(), _MEASURE_COLUMNS)
     points = []
     for index, (rows, middles) in enumerate(found):
         progress(0.9 + 0.1 * index / len(found))

@@ -14,7 +14,7 @@ from osgeo import ogr
 from ..crs import gdal_exceptions
 from ..errors import InputError
 from ..ids import id_list
-from ..mines import FEATURES, METHODS, STATES
+from ..mines import FEATURES, METHODS, STATES, require_near
 from ..progress import SILENT
 from ..vector import Features
 from . import crossings
@@ -74,14 +74,19 @@ def fracture_surfaces(corridors, mines, resistance, methods=("open pit",), state
     Raises
     ------
     InputError
-        No corridor or no mine, geometries that are not lines, an unknown word, negative resistance.
+        No corridor or no mine, geometries that are not lines, an unknown word, negative resistance; layers
+        that lie wholly away from the resistance surface.
     """
     template = resistance.template
     for chosen, known, what in ((methods, METHODS, "method"), (states, STATES, "state"), (features, FEATURES, "feature")):
         for word in chosen:
             if word not in known:
                 raise InputError(f"'{word}' is not a {what} of mines: choose among {', '.join(known)}.")
-    corridors = corridors.to_crs(template.crs, progress)
+    corridors.require_some("corridor")
+    name = resistance.name or template.name
+    corridors = corridors.to_crs_near(template.crs, template.bounds, 0, name, progress)
+    corridors = corridors.with_fields("corridor_id", "source_a", "source_b", "class")
+    require_near(mines, template, 0, name)
     steps = crossings.corridor_steps(corridors, progress.part(0, 0.2))
     parts = _parts(_chosen(mines, methods, states, features, progress), progress)
     layer = Features("mines", template.crs, [geometry for _, geometry in parts])

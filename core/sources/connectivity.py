@@ -19,7 +19,7 @@ from ..crs import gdal_exceptions, require_metres
 from ..errors import InputError
 from ..progress import SILENT
 from ..report import Report, number
-from ..vector import rasterize
+from ..vector import bounds_of, rasterize
 from .patches import of_size
 
 EDGE, CENTROID, LEAST_COST = DISTANCES = ("edge", "centroid", "least cost")
@@ -134,13 +134,9 @@ def landscape_connectivity(features, size_classes=("super-large",), weight_field
     InputError
         Empty layer, wrong CRS, missing or unfit weights, distance or probability out of range.
     """
-    _check_dispersal(dispersal_distance, dispersal_probability)
+    features = check_choices(features, weight_field, dispersal_distance, dispersal_probability, distance,
+                             resistance is not None)
     index = of_size(features, size_classes, progress)
-    extent = features.geometries[index[0]].GetEnvelope()
-    require_metres(features.crs, features.name, (extent[0], extent[2]))
-    if distance == LEAST_COST and resistance is None:
-        raise InputError("Least-cost distances need a resistance surface: choose one (RESISTANCE), or "
-                         "another distance between patches (DISTANCE).")
     if len(index) > _MANY:
         progress.warn(f"{len(index)} patches: removing each of them in turn takes about "
                       f"{max(1, round((len(index) / _MANY) ** 3)):d} minute(s); fewer size classes (SIZE_CLASSES) "
@@ -172,6 +168,28 @@ def landscape_connectivity(features, size_classes=("super-large",), weight_field
     unit = "km2" if weight_field in ("", "area_km2") else f"unit of field '{weight_field}'"
     return LandscapeConnectivity(features, index, patch_id, weight, points, matrix, probability, indices,
                                  distance, dispersal_distance, unit)
+
+
+def check_choices(features, weight_field, dispersal_distance, dispersal_probability, distance, has_resistance):
+    """What can be refused before any distance is measured; returns the layer, its fields recognised in any case.
+
+    Raises
+    ------
+    InputError
+        Empty layer, wrong CRS, missing field of the weight, distance or probability out of range, least
+        cost without resistance.
+    """
+    _check_dispersal(dispersal_distance, dispersal_probability)
+    features.require_some("patch")
+    west, south, _, _ = bounds_of(features.geometries)
+    require_metres(features.crs, features.name, (west, south))
+    features = features.with_fields("patch_id", "size_class", "area_km2")
+    if weight_field:
+        features.require_field(weight_field, "the weight of a patch")
+    if distance == LEAST_COST and not has_resistance:
+        raise InputError("Least-cost distances need a resistance surface: choose one (RESISTANCE), or "
+                         "another distance between patches (DISTANCE).")
+    return features
 
 
 def _check_dispersal(distance, probability):

@@ -20,6 +20,13 @@ PAPER = Path(__file__).parents[2] / "data" / "paper"
 UTM = spatial_reference("EPSG:32651").ExportToWkt()
 
 
+def upper_case(layer):
+    """The layer as a program that shouts would have written it."""
+    return Features(layer.name, layer.crs, layer.geometries,
+                    [{name.upper(): value for name, value in row.items()} for row in layer.attributes],
+                    [name.upper() for name in layer.field_names])
+
+
 def table3():
     with open(PAPER / "table3_sources.csv", encoding="utf-8") as stream:
         return {int(row["node"]): float(row["area_km2"]) for row in csv.DictReader(stream)}
@@ -320,3 +327,33 @@ def test_report_of_equal_gravities_has_no_natural_breaks():
     one = Features(corridors.name, corridors.crs, [corridors.geometries[i] for i in pair],
                    [corridors.attributes[i] for i in pair], corridors.field_names)
     assert "natural breaks" in g.gravity_report(g.gravity_model(one, sources, resistance), []).html()
+
+
+def test_fields_are_recognised_in_any_case():
+    polygons = {i: square(5000 * n, 0, 2000) for n, i in enumerate((4, 7, 9))}
+    corridors = corridors_layer([(4, 7, 100, False), (4, 9, 300, True), (7, 9, 200, False)], ["redundant"])
+    sources, resistance = sources_layer(polygons, area_km2=dict.fromkeys(polygons, 4.0)), grid(np.ones((40, 200)))
+    plain = g.gravity_model(corridors, sources, resistance)
+    found = g.gravity_model(upper_case(corridors), upper_case(sources), resistance)
+    np.testing.assert_array_equal(found.matrix, plain.matrix)
+    assert (found.ids, found.n_redundant, found.warnings) == (plain.ids, 1, plain.warnings)
+    assert [row["CORRIDOR_ID"] for row in found.corridors.attributes] == [1, 3]
+
+
+def test_layers_of_another_city_or_in_degrees_are_refused():
+    polygons = {1: square(0, 0, 2000), 2: square(5000, 0, 2000)}
+    corridors, sources, resistance = corridors_layer([(1, 2, 100)]), sources_layer(polygons), grid(np.ones((40, 200)))
+    g.gravity_model(corridors, sources, resistance)
+    away = Features("corridors", UTM, [ogr.CreateGeometryFromWkt("LINESTRING(20001 0,20900 900)")], corridors.attributes,
+                    corridors.field_names)
+    with pytest.raises(InputError, match="'corridors' lies wholly away from 'res': .*20001, 0 to 20900, 900.*0, 0 to 20000, 4000"):
+        g.gravity_model(away, sources, resistance)
+    away = sources_layer({1: square(0, 4001, 2000), 2: square(5000, 4001, 2000)})
+    with pytest.raises(InputError, match="'sources' lies wholly away from 'res': .*0, 4001 to 7000, 6001"):
+        g.gravity_model(corridors, away, resistance)
+    degrees = spatial_reference("EPSG:4326").ExportToWkt()
+    with pytest.raises(InputError, match="'corridors' is in degrees"):
+        g.gravity_model(Features("corridors", degrees, corridors.geometries, corridors.attributes, corridors.field_names),
+                        sources, resistance)
+    with pytest.raises(InputError, match="'corridors' has no field 'cost'"):
+        g.check_corridors(Features("corridors", UTM, corridors.geometries, [{}], ["source_a", "source_b"]))

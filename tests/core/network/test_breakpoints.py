@@ -304,6 +304,16 @@ def test_bad_input():
         breakpoints(lines, Features("roads", "", street.geometries, street.attributes, street.field_names))
 
 
+def test_fields_are_recognised_in_any_case():
+    lines = corridors([(0, 0), (0, 100)], [(10, 0), (10, 100)], ids=[41, 42], classes=["important", "general"], gravity=[3.0, 4.0])
+    shouted = Features(lines.name, UTM, lines.geometries, [{name.upper(): value for name, value in row.items()}
+                                                           for row in lines.attributes], ["CORRIDOR_ID", "GRAVITY", "CLASS"])
+    street = roads(([(-50, 50), (50, 50)], "a", "b"))
+    (found,) = breakpoints(shouted, street).attributes
+    assert found == breakpoints(lines, street).attributes[0]
+    assert (found["corridors"], found["class"], found["gravity_sum"]) == ("41,42", "important", 7)
+
+
 # against OGR ---------------------------------------------------------------------------------------
 
 def random_walk(rng, steps, cell=30):

@@ -232,6 +232,26 @@ def test_bad_input():
     with pytest.raises(InputError, match="'quarrying' is not a method of mines"):
         run(line, pit, methods=("quarrying",))
     with pytest.raises(InputError, match="resistance.*holds -1"):
-        run(line, pit, resistance(-np.ones((10, 10))))
+        run(line, pit, resistance(-np.ones((100, 100))))
     with pytest.raises(Cancelled):
         run(line, pit, progress=Progress(cancelled=lambda: True))
+
+
+def test_layers_of_another_city_are_refused_with_both_extents():
+    line, pit = corridors([(315, 1005), (2115, 1005)]), mines((PIT, "West"))
+    far = [(100315, 1005), (102115, 1005)]
+    with pytest.raises(InputError, match="'corridors' lies wholly away from .*100315, 1005 to 102115, 1005.*0, 0 to 3000, 3000"):
+        run(corridors(far), pit)
+    beside = mines(("POLYGON" + box(3100, 0, 3200, 100), "East"), ("POLYGON" + box(5000, 0, 5200, 100), "Far"))
+    with pytest.raises(InputError, match="'mines' lies wholly away from .*3100, 0 to 5200, 100"):
+        run(line, beside)
+    assert len(run(line, mines((PIT, "West"), ("POLYGON" + box(5000, 0, 5200, 100), "Far"))).pairs) == 1
+
+
+def test_fields_are_recognised_in_any_case():
+    line, pit = corridors([(315, 1005), (2115, 1005)]), mines((PIT, "West"))
+    line.attributes[0].update(corridor_id=41, source_a=7, source_b=9)
+    shouted = Features(line.name, UTM, line.geometries, [{name.upper(): value for name, value in line.attributes[0].items()}],
+                       [name.upper() for name in line.field_names])
+    (plain,), (found,) = run(line, pit).pairs, run(shouted, pit).pairs
+    assert found == plain and (found["corridor_id"], found["source_a"], found["source_b"]) == (41, 7, 9)
