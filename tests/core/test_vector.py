@@ -111,6 +111,25 @@ def test_numbers_and_fields():
         Features("mines", UTM).require_some("mine")
 
 
+def test_fields_have_names_in_any_case():
+    mines = layer("POINT(0 0)", Name=["a"], KIND=["pit"], kind=["dump"])
+    assert [mines.own_name(name) for name in ("name", "Name", "kind", "KIND", "state")] == ["Name", "Name", "kind", "KIND", ""]
+    known = mines.with_fields("name", "kind", "state")
+    assert known.field_names == ["Name", "KIND", "kind", "name"]
+    assert known.attributes == [{"Name": "a", "KIND": "pit", "kind": "dump", "name": "a"}]
+    assert mines.field_names == ["Name", "KIND", "kind"] and "name" not in mines.attributes[0]
+    assert mines.with_fields("kind", "state") is mines
+
+
+def test_near_and_away():
+    mines = layer("POLYGON EMPTY", "POLYGON((10 20,30 20,30 40,10 40,10 20))")
+    assert vector.bounds_of(mines.geometries) == (10, 20, 30, 40)
+    for bounds, gap in (((35, 25, 99, 30), 5), ((0, 47, 99, 50), 7), ((-9, -9, 3, 99), 7), ((0, 0, 99, 12), 8)):
+        assert vector.is_near(mines.geometries, bounds, gap) and not vector.is_near(mines.geometries, bounds, gap - 1)
+        with pytest.raises(InputError, match="'mines' lies wholly away from 'map'.*10, 20 to 30, 40.*correct its CRS"):
+            mines.to_crs_near(UTM, bounds, gap - 1, "map")
+
+
 def test_to_crs():
     said = []
     degrees = spatial_reference("EPSG:4326").ExportToWkt()
