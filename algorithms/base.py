@@ -25,7 +25,7 @@ from qgis.PyQt.QtGui import QIcon
 from ..core import raster, tables, vector
 from ..core.crs import require_known
 from ..core.errors import Cancelled, InputError
-from ..core.mines import read_mines
+from ..core.mines import known_words, read_mines
 from ..core.progress import Progress
 from . import compat, styling
 
@@ -143,8 +143,11 @@ class EcoNetAlgorithm(QgsProcessingAlgorithm):
             if isinstance(definition, QgsProcessingParameterFeatureSource):
                 source = job.feature_source(definition.name())
                 if source is not None:
+                    _require_one_kind(source)
                     require_known(_wkt(source.sourceCrs()), source.sourceName())
                     self._require_kind(definition, source)
+        if self.parameterDefinition("MINE_WORDS") is not None:
+            known_words(job.table("MINE_WORDS"))
         rasters, template = job.all_rasters(), job.template_source()
         if template is not None:
             cells = raster.open_template(template)
@@ -262,7 +265,9 @@ class Job:
         result = []
         for layer in self._layer_list(key):
             if hasattr(layer, "getFeatures"):
-                result.append(self._features(QgsProcessingFeatureSource(layer, self._context), layer.name()))
+                source = QgsProcessingFeatureSource(layer, self._context)
+                _require_one_kind(source)
+                result.append(self._features(source, layer.name()))
             else:
                 result.append(self._raster_source(key, layer))
         return result
@@ -294,6 +299,19 @@ class Job:
             raise InputError(f"'{label}' ({_source_text(value)}) cannot be opened as a vector layer: choose a layer "
                              f"or file that exists.")
         return source
+
+    def outline(self, key):
+        """A layer's name, CRS and fields, with its extent as the only geometry: for checks before work starts."""
+        source = self.feature_source(key)
+        if source is None:
+            return None
+        result = vector.Features(self._layer_name(key, source.sourceName()), _wkt(source.sourceCrs()),
+                                 field_names=source.fields().names())
+        extent = source.sourceExtent()
+        if source.featureCount() and not extent.isNull():
+            result.geometries.append(ogr.CreateGeometryFromWkt(extent.asWktPolygon()))
+            result.attributes.append({})
+        return result
 
     def features(self, key):
         """Features (selected ones only, if the planner asked so), or None where not given."""
@@ -335,6 +353,10 @@ class Job:
         result = []
         for field in source.fields():
             name = field.typeName().lower()
+            if name in ("binary", "blob", "bytea"):
+                self.progress.log(f"Field '{field.name()}' of layer '{source.sourceName()}' holds binary data and is "
+                                  f"not carried over.")
+                continue
             numeric = field.isNumeric()
             kind = kinds.get(name) or (bool if "bool" in name else str)
             if numeric and kind is str:
@@ -375,8 +397,8 @@ class Job:
             key = f"{attribute.upper()}_FIELD"
             if self._algorithm.parameterDefinition(key) is None:
                 continue
-            needs = attribute in needed
-            named[f"{attribute}_field"] = self.field(key) or attribute if needs else self.usual_field(key, features)
+            found = self.usual_field(key, features)
+            named[f"{attribute}_field"] = found or self.field(key) or attribute if attribute in needed else found
         return read_mines(features, crs, needed=needed, words=self.table("MINE_WORDS"),
                           progress=self.progress, **named)
 
@@ -413,7 +435,7 @@ class Job:
         chosen, usual = self.field(key), self._algorithm.parameterDefinition(key).defaultValue() or ""
         if chosen and chosen != usual:
             return chosen
-        return usual if usual in features.field_names else ""
+        return features.own_name(usual)
 
     def flag(self, key):
         return self._algorithm.parameterAsBool(self._parameters, key, self._context)
@@ -506,6 +528,14 @@ class Job:
         self.files.raster(grid, path, self.progress)
         self.results[key] = self._destinations[key] = path
 
+    def open_raster(self, key, template):
+        """A ``RasterWriter`` for a float32 output that core writes part by part; None where it is not wanted."""
+        if not self.wants(key):
+            return None
+        path = self._algorithm.parameterAsOutputLayer(self._parameters, key, self._context)
+        self.results[key] = self._destinations[key] = path
+        return self.files.raster_windows(template, path)
+
     def write_features(self, key, schema, geometry, crs, rows):
         """Take features for an output; the sink is opened when all is computed.
 
@@ -595,6 +625,14 @@ class Job:
     def attach_styles(self):
         for key, destination in self._destinations.items():
             styling.attach(self._context, destination, self._algorithm.STYLES.get(key))
+
+
+def _require_one_kind(source):
+    """Refuse geometry collections; QGIS 3.22 drops their CRS, and the refusal would be about that."""
+    if compat.is_collection(source):
+        raise InputError(
+            f"Layer '{source.sourceName()}' holds geometry collections, and points, lines or polygons are needed: take "
+            f"out the kind that you want with 'Extract by geometry type' or 'Promote to multipart', and use that.")
 
 
 def _wkt(crs):

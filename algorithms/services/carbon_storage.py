@@ -1,8 +1,8 @@
 """Toolbox step: carbon stored by each land-cover class, and its change between two maps."""
 
+from ...core.blocks import Classes
 from ...core.land_cover_products import PRODUCTS
-from ...core.raster import read_classes
-from ...core.services.carbon_storage import carbon_change, carbon_storage, default_table
+from ...core.services.carbon_storage import carbon_storage_blocks, default_table, read_carbon_table
 from ...core.services.presets import conventions_told
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
@@ -27,14 +27,15 @@ class CarbonStorage(EcoNetAlgorithm):
             p.raster_output("OUTPUT_CHANGE", "Carbon change (t/ha)", optional=True),
         ]
 
+    def validate(self, job):
+        read_carbon_table(job.table("CARBON_TABLE"))
+
     def execute(self, job):
         template = job.template()
         job.progress.log(f"Carbon storage, {conventions_told(job.choice('PRESET'), {}, {})}: all presets compute Eq 5.")
         table = job.table("CARBON_TABLE") or default_table(PRODUCTS[job.choice("LAND_COVER_PRODUCT")])
-        land_cover = read_classes(job.raster("LAND_COVER"))
-        job.write_raster("OUTPUT", carbon_storage(land_cover, table, job.progress.part(0, 0.5)))
         other = job.raster("OTHER_LAND_COVER")
-        if other is not None:
-            other = read_classes(other, template, job.progress)
-            change = carbon_change(land_cover, other, table, job.progress.part(0.5, 1))
-            job.write_raster("OUTPUT_CHANGE", change)
+        other = None if other is None else Classes(other, template)
+        carbon_storage_blocks(
+            Classes(job.raster("LAND_COVER"), template), job.open_raster("OUTPUT", template), table, other,
+            None if other is None else job.open_raster("OUTPUT_CHANGE", template), job.progress)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import tables
+from .. import blocks, tables
 from ..errors import InputError
 from ..land_cover_products import CLCD, table_for_product
 from ..progress import SILENT
 from ..raster import float_grid
-from .land_cover import CODE, class_rows, codes_of, values_by_class
+from .land_cover import CODE, class_rows, codes_of, require_codes, values_by_class
 
 POOLS = ("above", "below", "soil", "dead")
 _COLUMNS = [CODE] + [tables.Column(pool, minimum=0, aliases=(f"c_{pool}",)) for pool in POOLS]
@@ -89,3 +89,34 @@ def carbon_change(land_cover, other_land_cover, table=None, progress=SILENT):
     before = carbon_storage(land_cover, table, progress.part(0.0, 0.5))
     after = carbon_storage(other_land_cover, table, progress.part(0.5, 1.0))
     return float_grid(np.subtract(after.values, before.values), land_cover.template, "carbon change")
+
+
+def carbon_storage_blocks(land_cover, output, table=None, other=None, change=None, progress=SILENT):
+    """Carbon storage, and its change to another map, for maps of any size.
+
+    Parameters
+    ----------
+    land_cover : blocks.Classes
+    output, change : raster.RasterWriter, blocks.Array or None
+        For t/ha, and t/ha gained; None where the map is not wanted.
+    table : tables.RawTable, optional
+        As for `carbon_storage`; it serves both maps.
+    other : blocks.Classes, optional
+        The land cover of another year on the same cells.
+
+    Raises
+    ------
+    InputError
+        As `carbon_storage`; both maps are looked through before anything is written.
+    """
+    table = table or default_table()
+    parsed, codes = read_carbon_table(table)
+    covers = [land_cover] if other is None else [land_cover, other]
+    for number, cover in enumerate(covers):
+        require_codes(cover, codes, parsed.name, progress.part(0.15 * number, 0.15 * number + 0.15))
+
+    def step(_, before, after=None):
+        stored = carbon_storage(before, table).values
+        return stored, None if after is None else carbon_storage(after, table).values - stored
+
+    blocks.run(covers, step, [output, None if other is None else change], progress=progress.part(0.3, 1.0))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import tables, vector
+from .. import blocks, tables, vector
 from ..errors import InputError
 from ..land_cover_products import CLCD, known_codes, table_for_product
 from ..mines import FEATURES
@@ -74,23 +74,51 @@ def class_rows(land_cover, codes, table_name, progress=SILENT):
     -----
     2 bytes per cell.
     """
-    order = np.argsort(codes)
-    ordered = codes[order]
     found = np.full(land_cover.values.shape, -1, dtype=np.int16)
     missing = {}
     for block in row_blocks(*found.shape, progress):
-        part = land_cover.like(land_cover.values[block], land_cover.nodata)
-        valid = part.valid
-        values = np.where(valid, part.values, ordered[0])
-        place = np.minimum(np.searchsorted(ordered, values), codes.size - 1)
-        known = ordered[place] == values
-        found[block] = np.where(valid & known, order[place], -1)
-        if not known.all():
-            for code, count in zip(*np.unique(values[~known], return_counts=True)):
-                missing[code] = missing.get(code, 0) + int(count)
+        found[block] = _rows_of(land_cover.like(land_cover.values[block], land_cover.nodata), codes, missing)
     if missing:
         raise InputError(_missing_codes(missing, land_cover.name, table_name))
     return found
+
+
+def _rows_of(part, codes, missing):
+    """As `class_rows`, for a part of a map; codes that the table lacks are added to ``missing``: code to count."""
+    order = np.argsort(codes)
+    ordered = codes[order]
+    valid = part.valid
+    values = np.where(valid, part.values, ordered[0])
+    place = np.minimum(np.searchsorted(ordered, values), codes.size - 1)
+    known = ordered[place] == values
+    if not known.all():
+        for code, count in zip(*np.unique(values[~known], return_counts=True)):
+            missing[code] = missing.get(code, 0) + int(count)
+    return np.where(valid & known, order[place], -1).astype(np.int16)
+
+
+def require_codes(land_cover, codes, table_name, progress=SILENT):
+    """Look through a whole map, before anything is computed, for codes that a table lacks.
+
+    Parameters
+    ----------
+    land_cover : blocks.Classes or another input of `blocks.run`
+    codes, table_name
+        As for `class_rows`.
+
+    Raises
+    ------
+    InputError
+        As `class_rows`.
+    """
+    missing = {}
+
+    def count(_, part):
+        _rows_of(part, codes, missing)
+
+    blocks.run([land_cover], count, progress=progress)
+    if missing:
+        raise InputError(_missing_codes(missing, land_cover.name, table_name))
 
 
 def _missing_codes(missing, layer, table_name):

@@ -611,3 +611,25 @@ def test_reading_aligning_and_writing_in_threads(tif, tmp_path):
     for thread in threads:
         thread.join()
     assert wrong == [] and gdal.GetUseExceptions() == before
+
+
+def test_a_raster_that_lies_askew_is_bilinear_between_its_four_cells(tif):
+    """Against points transformed one by one: the box around a strip of an askew raster must not blur it."""
+    albers = spatial_reference("ESRI:102025").ExportToWkt()
+    place = template(300, 900, 30.0)
+    forth = transformation(UTM, albers)
+    x, y, _ = forth.TransformPoint(*place.xy(0, 0))
+    own = Template(600, 900, (x - 3000, 40, 0, y + 12000, 0, -40), albers)
+    values = np.random.default_rng(11).random((600, 900)).astype(np.float32)
+    found = raster.align(RasterSource(tif(values, own)), place).values
+    rows, cols = np.meshgrid(np.arange(0, 300, 23), np.arange(0, 900, 31), indexing="ij")
+    points = np.array(forth.TransformPoints(np.column_stack([a.ravel() for a in place.xy(rows, cols)]).tolist()))
+    col = ((points[:, 0] - own.transform[0]) / 40 - 0.5)
+    row = ((own.transform[3] - points[:, 1]) / 40 - 0.5)
+    a, b = np.floor(row).astype(int), np.floor(col).astype(int)
+    inside = (0 <= a) & (a < 599) & (0 <= b) & (b < 899)
+    assert inside.mean() > 0.6
+    a, b, u, v = (part[inside] for part in (a, b, row - a, col - b))
+    expected = ((values[a, b] * (1 - v) + values[a, b + 1] * v) * (1 - u)
+                + (values[a + 1, b] * (1 - v) + values[a + 1, b + 1] * v) * u)
+    np.testing.assert_allclose(found[rows, cols].ravel()[inside], expected, atol=0.003)

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from econet.core import tables
+from econet.core import blocks, tables
 from econet.core.errors import InputError
 from econet.core.raster import Grid, RasterSource, Template, read, read_classes
-from econet.core.services.carbon_storage import carbon_change, carbon_storage
+from econet.core.services.carbon_storage import carbon_change, carbon_storage, carbon_storage_blocks
 
 INVEST = Path(__file__).resolve().parents[2] / "data" / "invest_synth"
 TEMPLATE = Template(2, 3, (500000.0, 10.0, 0.0, 4600000.0, 0.0, -40.0), "EPSG:32651", "cover")
@@ -56,3 +56,29 @@ def test_change_needs_the_same_cells():
 def test_bad_tables(text, message):
     with pytest.raises(InputError, match=message):
         carbon_storage(cover(np.ones((2, 3))), tables.parse_csv(text, "t"))
+
+
+# in parts --------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 5000), (257, 513), (600, 2100)])
+def test_parts_make_up_the_map_bit_for_bit(size):
+    place = Template(*size, (500000.0, 30.0, 0.0, 4600000.0, 0.0, -30.0), "EPSG:32651", "cover")
+    random = np.random.default_rng(4)
+    before, after = (Grid(random.choice([1, 2, 5, 8, -9], size).astype(np.int32), place, -9, name)
+                     for name in ("before", "after"))
+    before.values.flat[0] = 1
+    stored, gained = blocks.Array(place), blocks.Array(place)
+    carbon_storage_blocks(blocks.Whole(before), stored, None, blocks.Whole(after), gained)
+    np.testing.assert_array_equal(stored.values, carbon_storage(before).values)
+    np.testing.assert_array_equal(gained.values, carbon_change(before, after).values)
+
+
+def test_codes_missing_from_the_table_are_counted_over_the_whole_map_before_anything_is_written():
+    place = Template(600, 2100, (500000.0, 30.0, 0.0, 4600000.0, 0.0, -30.0), "EPSG:32651", "cover")
+    codes = np.ones(place.shape, np.int32)
+    codes[::599, ::2099], codes[300, :] = 77, 78
+    stored = blocks.Array(place)
+    stored.values[:] = -1
+    with pytest.raises(InputError, match=r"'cover' holds code 77 \(4 pixels\), 78 \(2100 pixels\), for which"):
+        carbon_storage_blocks(blocks.Whole(Grid(codes, place, -9, "cover")), stored)
+    assert (stored.values == -1).all()
