@@ -8,9 +8,11 @@ import functools
 from pathlib import Path
 
 from qgis.core import (NULL, QgsApplication, QgsBasicNumericFormat, QgsColorRampLegendNodeSettings, QgsProcessingContext,
-                       QgsProcessingLayerPostProcessorInterface, QgsProject, QgsRasterLayer, QgsRasterBandStats,
+                       QgsProcessingLayerPostProcessorInterface, QgsProject, QgsRasterLayer,
                        QgsRasterShader, QgsRuleBasedRenderer, QgsSingleBandPseudoColorRenderer)
 from qgis.PyQt.QtCore import QTimer
+
+from . import compat
 
 STYLES = Path(__file__).resolve().parent / "styles"
 
@@ -120,8 +122,7 @@ def _stretch(layer, fixed):
     function = renderer.shader().rasterShaderFunction()
     if function.colorRampType() != type(function).Type.Interpolated or function.sourceColorRamp() is None:
         return
-    stats = layer.dataProvider().bandStatistics(
-        1, QgsRasterBandStats.Stats.Min | QgsRasterBandStats.Stats.Max, layer.extent(), 250000)
+    stats = layer.dataProvider().bandStatistics(1, compat.EXTREMES, layer.extent(), 250000)
     low, high = layer.dataProvider().cumulativeCut(1, 0.02, 0.98, layer.extent(), 250000)
     if fixed and fixed[0] <= stats.minimumValue and stats.maximumValue <= fixed[1]:
         low, high = fixed

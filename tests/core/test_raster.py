@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 import threading
+import warnings
 
 import numpy as np
 import pytest
@@ -316,8 +317,8 @@ def test_quantities_of_finer_cells_are_block_means(tif, factor_down, factor_righ
     said, progress = logged()
     grid = raster.align(RasterSource(tif(values, own, nodata=-9999)), place, QUANTITY, progress)
     blocks = np.where(values == -9999, np.nan, values).astype(float).reshape(4, factor_down, 6, factor_right)
-    with np.testing.suppress_warnings() as quiet:
-        quiet.filter(RuntimeWarning)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
         expected = np.nanmean(blocks, axis=(1, 3))
     np.testing.assert_allclose(grid.values, expected, rtol=1e-5)
     assert "(average of its finer cells)" in said[0] and np.isnan(grid.values[0, 0])
