@@ -1,9 +1,10 @@
 """Toolbox step: annual water yield and actual evapotranspiration, by cell and by watershed."""
 
+from ...core.blocks import Classes
 from ...core.land_cover_products import PRODUCTS
-from ...core.raster import QUANTITY, align, read_classes
+from ...core.raster import AlignedRaster
 from ...core.services.water_yield import (
-    BUDYKO, DEPTH_UNITS, MASKINGS, VOLUMES, default_table, read_annual, read_table, water_yield)
+    BUDYKO, DEPTH_UNITS, MASKINGS, VOLUMES, Annual, default_table, read_table, water_yield_blocks)
 from .. import fields
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
@@ -48,22 +49,19 @@ class WaterYield(EcoNetAlgorithm):
 
     def execute(self, job):
         template = job.template()
-        result = water_yield(
-            read_classes(job.raster("LAND_COVER")),
-            read_annual(job.raster("PRECIPITATION"), template, job.progress),
-            read_annual(job.raster("EVAPOTRANSPIRATION"), template, job.progress),
-            align(job.raster("SOIL_DEPTH"), template, QUANTITY, job.progress),
-            align(job.raster("PLANT_AVAILABLE_WATER"), template, QUANTITY, job.progress),
+        watersheds = water_yield_blocks(
+            Classes(job.raster("LAND_COVER"), template), Annual(job.raster("PRECIPITATION"), template),
+            Annual(job.raster("EVAPOTRANSPIRATION"), template), AlignedRaster(job.raster("SOIL_DEPTH"), template),
+            AlignedRaster(job.raster("PLANT_AVAILABLE_WATER"), template), job.open_raster("OUTPUT_YIELD", template),
+            job.open_raster("OUTPUT_EVAPOTRANSPIRATION", template),
             self._table(job), job.number("SEASONALITY"),
             [None, *BUDYKO][job.choice("BUDYKO")], job.choice("PRESET"), DEPTH_UNITS[job.choice("DEPTH_UNIT")],
             job.features("WATERSHEDS"), job.progress, [None, *MASKINGS][job.choice("MASKING")],
             [None, *VOLUMES][job.choice("VOLUMES")])
-        job.write_raster("OUTPUT_YIELD", result.water_yield)
-        job.write_raster("OUTPUT_EVAPOTRANSPIRATION", result.evapotranspiration)
         if job.given("WATERSHEDS"):
             own = fields.names(fields.WATERSHEDS)
             schema = [field for field in job.schema("WATERSHEDS") if field.name not in own]
             rows = [(watershed.geometry, {**watershed.attributes, **vars(watershed)})
-                    for watershed in result.watersheds]
+                    for watershed in watersheds]
             job.write_features("OUTPUT_WATERSHEDS", [*schema, *fields.WATERSHEDS], GEOMETRY.MultiPolygon,
                                template.crs, rows)

@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 from osgeo import gdal, ogr
 
-from .. import raster, tables, vector
+from .. import blocks, raster, tables, vector
 from ..crs import gdal_exceptions
 from ..errors import InputError
 from ..land_cover_products import CLCD, table_for_product
 from ..progress import SILENT
 from ..raster import Grid, float_grid
-from .land_cover import CODE, class_rows, codes_of, row_blocks, cells_under
+from .land_cover import CODE, class_rows, codes_of, cells_under, require_codes
 from .presets import conventions_told, settle
 
 FU, ZHANG_2001 = BUDYKO = ("Fu, as InVEST 3.x", "Zhang 2001, Eq 4")
@@ -104,24 +104,44 @@ def read_annual(source, template, progress=SILENT):
     InputError
         Another number of bands, or a raster that `raster.align` refuses.
     """
-    with gdal_exceptions():
-        try:
-            bands = gdal.Open(source.path).RasterCount
-        except RuntimeError:
-            bands = 1  # align says what is wrong
-    if bands not in (1, 12):
-        raise InputError(f"Raster '{source.name}' has {bands} bands: give the annual sum in one band, or the "
-                         f"twelve months in twelve.")
-    if bands == 1:
+    annual = Annual(source, template)
+    if annual.bands == 1:
         return raster.align(source, template, raster.QUANTITY, progress)
-    total = 0
-    for band in range(1, 13):
-        month = raster.RasterSource(source.path, source.name, source.crs, band)
-        total = total + raster.align(month, template, raster.QUANTITY,
-                                     progress if band == 1 else SILENT).floats()
-        progress.check()
-    progress.log(f"Raster '{source.name}': its twelve months were added to a year.")
-    return float_grid(total, template, source.name)
+    total = blocks.Array(template)
+    blocks.run([annual], lambda _, part: (part.values,), [total], progress=progress)
+    return float_grid(total.values, template, source.name)
+
+
+class Annual:
+    """An annual sum as an input of `blocks.run`, with the values of `read_annual`."""
+
+    def __init__(self, source, template):
+        with gdal_exceptions():
+            try:
+                self.bands = gdal.Open(source.path).RasterCount
+            except RuntimeError:
+                self.bands = 1  # align says what is wrong
+        if self.bands not in (1, 12):
+            raise InputError(f"Raster '{source.name}' has {self.bands} bands: give the annual sum in one band, or the "
+                             f"twelve months in twelve.")
+        self.name, self.template = source.name, template
+        sources = [source] if self.bands == 1 else [
+            raster.RasterSource(source.path, source.name, source.crs, band) for band in range(1, 13)]
+        self._months = [raster.AlignedRaster(month, template) for month in sources]
+
+    def read(self, window, progress=SILENT):
+        if self.bands == 1:
+            return self._months[0].read(window, progress)
+        total = 0
+        for month in self._months:
+            total = total + month.read(window, progress).floats()
+        return float_grid(total, self.template.part(window), self.name)
+
+    def finish(self, progress=SILENT):
+        for number, month in enumerate(self._months):
+            month.finish(SILENT if number else progress)
+        if self.bands == 12:
+            progress.log(f"Raster '{self.name}': its twelve months were added to a year.")
 
 
 def water_yield(land_cover, precipitation, evapotranspiration, soil_depth, plant_available_water, table=None,
@@ -167,32 +187,65 @@ def water_yield(land_cover, precipitation, evapotranspiration, soil_depth, plant
 
     Notes
     -----
-    About 14 bytes per cell beyond the inputs.
+    8 bytes per cell beyond the inputs.
+    """
+    template = land_cover.template
+    inputs = [blocks.Whole(grid) for grid in (land_cover, precipitation, evapotranspiration, soil_depth,
+                                              plant_available_water)]
+    yields, actual = blocks.Array(template), blocks.Array(template)
+    sheds = water_yield_blocks(*inputs, yields, actual, table, seasonality, budyko, preset, depth_unit, watersheds,
+                               progress, masking, volumes)
+    return WaterYield(float_grid(yields.values, template, "water yield"),
+                      float_grid(actual.values, template, "actual evapotranspiration"), sheds)
+
+
+def water_yield_blocks(land_cover, precipitation, evapotranspiration, soil_depth, plant_available_water,
+                       output_yield, output_evapotranspiration, table=None, seasonality=12.0, budyko=None, preset=0,
+                       depth_unit="mm", watersheds=None, progress=SILENT, masking=None, volumes=None):
+    """As `water_yield`, for maps of any size.
+
+    Parameters
+    ----------
+    land_cover, precipitation, evapotranspiration, soil_depth, plant_available_water
+        Inputs of `blocks.run`: `blocks.Classes`, `Annual` twice, and `raster.AlignedRaster` twice.
+    output_yield, output_evapotranspiration : raster.RasterWriter, blocks.Array or None
+        None where the map is not wanted.
+
+    Returns
+    -------
+    list of Watershed
+        Sums are taken part by part.
     """
     if not 1 <= seasonality <= 30:
         raise InputError(f"Seasonality Z = {seasonality:g} is outside 1 to 30: correct it (0.2 times the number "
                          f"of rain events a year).")
     given = {"budyko": budyko, "masking": masking, "volumes": volumes}
     chosen = settle(PRESETS, preset, given, {"budyko": BUDYKO, "masking": MASKINGS, "volumes": VOLUMES})
-    curve, held = chosen["budyko"], 0
-    template = land_cover.template
-    for grid in (precipitation, evapotranspiration, soil_depth, plant_available_water):
-        if grid.values.shape != template.shape:
-            raise InputError(f"Raster '{grid.name}' is not on the cells of '{land_cover.name}': align it first.")
-        _require(grid, grid is plant_available_water)
+    curve = chosen["budyko"]
+    inputs = [land_cover, precipitation, evapotranspiration, soil_depth, plant_available_water]
+    blocks.require_same_cells(inputs)
     parsed = read_table(table)
-    rows = class_rows(land_cover, codes_of(parsed), parsed.name, progress.part(0, 0.1))
+    codes = codes_of(parsed)
+    sheds = None if watersheds is None else _Watersheds(watersheds, land_cover.template, progress)
+    require_codes(land_cover, codes, parsed.name, progress.part(0, 0.1))
     kc = np.array([row["kc"] for row in parsed.rows])
     root_mm = np.array([row["root_depth_mm"] if row["vegetated"] else 0.0 for row in parsed.rows])
     plants = np.array([row["vegetated"] for row in parsed.rows] + [False])
+    wrong = [blocks.Wrong() for _ in inputs[1:]]
+    held = known = 0
 
-    yields, actual, potential = (np.empty(template.shape, dtype=np.float32) for _ in range(3))
-    for block in row_blocks(*template.shape, progress.part(0.1, 0.9)):
-        here = rows[block]
-        rain = _floats(precipitation, block)
-        demand = np.append(kc, np.nan)[here] * _floats(evapotranspiration, block)
-        depth_mm = np.minimum(_floats(soil_depth, block) * _MM_PER[depth_unit], np.append(root_mm, np.nan)[here])
-        water = depth_mm * _floats(plant_available_water, block)
+    def step(part, cover, *grids):
+        nonlocal held, known
+        for found, grid in zip(wrong, grids):
+            too_much = grid.values > 1 if grid is grids[-1] else False
+            found.add(part, grid.values, grid.valid & ((grid.values < 0) | too_much))
+        if any(found.count for found in wrong):
+            return None
+        here = class_rows(cover, codes, parsed.name)
+        rain, potential, soil, share_of_soil = (grid.floats(np.float64) for grid in grids)
+        demand = np.append(kc, np.nan)[here] * potential
+        depth_mm = np.minimum(soil * _MM_PER[depth_unit], np.append(root_mm, np.nan)[here])
+        water = depth_mm * share_of_soil
         wet = np.where(rain > 0, rain, 1.0)
         phi, w = demand / wet, seasonality * water / wet
         share = fu(phi, np.minimum(5.0, w + 1.25)) if curve == FU else zhang_2001(phi, w)
@@ -201,13 +254,24 @@ def water_yield(land_cover, precipitation, evapotranspiration, soil_depth, plant
         evaporated = np.where(rain > 0, evaporated, rain * demand)  # 0, or NaN where one is unknown
         if chosen["masking"] == AS_INVEST:
             evaporated[(rain == 0) | np.isnan(water)] = np.nan
-        actual[block] = evaporated
-        yields[block] = rain - evaporated
-        potential[block] = demand
-    if not np.isfinite(yields).any():
-        raise InputError(f"No cell of '{land_cover.name}' has a value in all of {precipitation.name}, "
-                         f"{evapotranspiration.name}, {soil_depth.name} and {plant_available_water.name}: choose maps "
-                         f"of one area, or correct their nodata values.")
+        yields, actual = (values.astype(np.float32) for values in (rain - evaporated, evaporated))
+        known += np.count_nonzero(np.isfinite(yields))
+        if sheds is not None:
+            sheds.add(part, (grids[0].floats(), demand.astype(np.float32), actual, yields))
+        return yields, actual
+
+    def check():
+        for found, grid in zip(wrong, inputs[1:]):
+            if found.count:
+                mend = ("and a share must be 0 to 1: divide per cent by 100, or correct its nodata value."
+                        if grid is inputs[-1] else "and cannot be negative: correct the raster or its nodata value.")
+                raise InputError(f"Raster '{grid.name}' holds {found.first:g} on {found.count} cell(s), {mend}")
+        if not known:
+            raise InputError(f"No cell of '{land_cover.name}' has a value in all of {precipitation.name}, "
+                             f"{evapotranspiration.name}, {soil_depth.name} and {plant_available_water.name}: choose "
+                             f"maps of one area, or correct their nodata values.")
+
+    blocks.run(inputs, step, [output_yield, output_evapotranspiration], check, progress.part(0.1, 1.0))
     phrases = {"budyko": f"Budyko curve {curve}", "masking": f"cells with {chosen['masking']}"}
     if watersheds is not None:
         phrases["volumes"] = f"volumes as {chosen['volumes']}"
@@ -215,51 +279,57 @@ def water_yield(land_cover, precipitation, evapotranspiration, soil_depth, plant
     if held:
         progress.log(f"On {held} cell(s) the curve gave more evapotranspiration than the demand Kc ET0: the demand "
                      f"was taken.")
-    result = WaterYield(float_grid(yields, template, "water yield"),
-                        float_grid(actual, template, "actual evapotranspiration"), [])
-    if watersheds is not None:
-        result.watersheds = _watersheds(watersheds, template, (precipitation.floats(), potential, actual, yields),
-                                        chosen["volumes"], progress.part(0.9, 1.0))
-    return result
+    return [] if sheds is None else sheds.watersheds(chosen["volumes"], progress)
 
 
-def _floats(grid, block):
-    return grid.like(grid.values[block], grid.nodata).floats(np.float64)
+class _Watersheds:
+    """Sums of maps over polygons, added part by part of the map."""
 
+    def __init__(self, features, template, progress):
+        features.require_some("watershed")
+        self._features = features.to_crs(template.crs, progress).valid_polygons(progress)
+        self._template, self._count = template, np.zeros(len(self._features.geometries), dtype=np.int64)
+        self._sums = np.zeros((self._count.size, 4))
+        places = [cells_under(geometry, template)[0] for geometry in self._features.geometries]
+        self._places = np.array([(0, 0, 0, 0) if place is None else
+                                 (place[0].start, place[0].stop, place[1].start, place[1].stop) for place in places])
 
-def _require(grid, is_share):
-    valid = grid.valid
-    wrong = valid & ((grid.values < 0) | (grid.values > 1)) if is_share else valid & (grid.values < 0)
-    if wrong.any():
-        mend = ("and a share must be 0 to 1: divide per cent by 100, or correct its nodata value." if is_share
-                else "and cannot be negative: correct the raster or its nodata value.")
-        raise InputError(f"Raster '{grid.name}' holds {grid.values[wrong].flat[0]:g} on "
-                         f"{np.count_nonzero(wrong)} cell(s), {mend}")
+    def add(self, window, maps):
+        """The last of ``maps`` says where there is a value."""
+        known = np.isfinite(maps[-1])
+        if not known.any():
+            return
+        ends = window.row + window.rows, window.col + window.cols
+        tops, bottoms, lefts, rights = self._places.T
+        meet = (tops < ends[0]) & (bottoms > window.row) & (lefts < ends[1]) & (rights > window.col)
+        for number in np.flatnonzero(meet):
+            top, bottom, left, right = self._places[number].tolist()
+            top, bottom = max(top, window.row), min(bottom, ends[0])
+            left, right = max(left, window.col), min(right, ends[1])
+            here = raster.Window(top, left, bottom - top, right - left)
+            inside = vector.rasterize([self._features.geometries[number]], self._template.part(here), dtype=np.uint8)
+            block = slice(top - window.row, bottom - window.row), slice(left - window.col, right - window.col)
+            inside = (inside > 0) & known[block]
+            self._count[number] += np.count_nonzero(inside)
+            self._sums[number] += [values[block][inside].sum(dtype=np.float64) for values in maps]
 
-
-def _watersheds(features, template, maps, volumes, progress):
-    features.require_some("watershed")
-    features = features.to_crs(template.crs, progress).valid_polygons(progress)
-    result = []
-    for number, (geometry, attributes) in enumerate(zip(features.geometries, features.attributes)):
-        block, part = cells_under(geometry, template)
-        known = np.zeros((0, 0), dtype=bool)
-        if part is not None:
-            known = (vector.rasterize([geometry], part, dtype=np.uint8) > 0) & np.isfinite(maps[-1][block])
-        count, area_m2 = np.count_nonzero(known), geometry.GetArea()
-        watershed = Watershed(ogr.ForceToMultiPolygon(geometry.Clone()), attributes, area_m2 / 1e6,
-                              count * template.cell_area_m2 / 1e6)
-        if count:
-            means = [float(values[block][known].mean(dtype=np.float64)) for values in maps]
-            watershed.precipitation_mm, watershed.pet_mm, watershed.aet_mm, watershed.yield_mm = means
-            over_m2 = area_m2 if volumes == OVER_POLYGON else count * template.cell_area_m2
-            watershed.yield_m3 = means[-1] / 1000 * over_m2
-        else:
-            progress.warn(f"Watershed {number + 1} of layer '{features.name}' holds no cell with a water yield: "
-                          f"its figures stay empty.")
-        result.append(watershed)
-        progress((number + 1) / len(features))
-    if all(watershed.yield_mm is None for watershed in result):
-        raise InputError(f"No watershed of layer '{features.name}' holds the centre of a cell with a water yield: "
-                         f"choose watersheds of this area, or correct the layer's CRS.")
-    return result
+    def watersheds(self, volumes, progress):
+        """Means and volumes; refused where no polygon holds a cell with a value."""
+        features, template, result = self._features, self._template, []
+        for number, (geometry, attributes) in enumerate(zip(features.geometries, features.attributes)):
+            count, area_m2 = int(self._count[number]), geometry.GetArea()
+            watershed = Watershed(ogr.ForceToMultiPolygon(geometry.Clone()), attributes, area_m2 / 1e6,
+                                  count * template.cell_area_m2 / 1e6)
+            if count:
+                means = (self._sums[number] / count).tolist()
+                watershed.precipitation_mm, watershed.pet_mm, watershed.aet_mm, watershed.yield_mm = means
+                over_m2 = area_m2 if volumes == OVER_POLYGON else count * template.cell_area_m2
+                watershed.yield_m3 = means[-1] / 1000 * over_m2
+            else:
+                progress.warn(f"Watershed {number + 1} of layer '{features.name}' holds no cell with a water yield: "
+                              f"its figures stay empty.")
+            result.append(watershed)
+        if all(watershed.yield_mm is None for watershed in result):
+            raise InputError(f"No watershed of layer '{features.name}' holds the centre of a cell with a water yield: "
+                             f"choose watersheds of this area, or correct the layer's CRS.")
+        return result

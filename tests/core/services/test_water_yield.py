@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from osgeo import gdal, ogr
 
-from econet.core import tables, vector
+from econet.core import blocks, raster, tables, vector
 from econet.core.crs import spatial_reference
 from econet.core.errors import Cancelled, InputError
 from econet.core.progress import Progress
@@ -286,3 +286,57 @@ def test_shipped_table_for_another_product(product, code):
         return wy.water_yield(*grids([[number]], 700, 900, 1000, 0.15), wy.default_table(of_product)).water_yield.values
 
     assert np.array_equal(of(code, product), of(2, "CLCD"))
+
+
+# in parts ----------------------------------------------------------------------------------------
+
+def test_parts_and_whole_files_give_the_same_bits(tmp_path):
+    """A map of many parts against crops of it that are one part, across the parts' borders."""
+    random = np.random.default_rng(12)
+    size = 600, 2300
+    land, *maps = grids(random.choice([1, 2, -9], size, p=[.6, .3, .1]), *(
+        np.where(random.random(size) < 0.05, -9999, low + (high - low) * random.random(size))
+        for low, high in ((0, 900), (300, 1400), (100, 3000), (0, 0.6))))
+    shed = box(500000 + 30 * 1900.2, 4600000 - 30 * 560.2, 500000 + 30 * 2200.7, 4600000 - 30 * 10.3)
+    far = box(500000, 4600000 - 30 * 599.9, 500000 + 30 * 0.9, 4600000 - 30 * 598.9)
+    sheds = Features("sheds", spatial_reference(UTM).ExportToWkt(), [shed, far], [{}, {}], [])
+    result = wy.water_yield(land, *maps, table(), watersheds=sheds)
+    for rows, cols in ((slice(200, 300), slice(2000, 2100)), (slice(500, 600), slice(2200, 2300)),
+                       (slice(256, 257), slice(0, 1)), (slice(0, 30), slice(0, 512))):
+        part = raster.Window(rows.start, cols.start, rows.stop - rows.start, cols.stop - cols.start)
+        crop = wy.water_yield(*(Grid(each.values[rows, cols], each.template.part(part), each.nodata, each.name)
+                                for each in (land, *maps)), table())
+        for whole, cut in ((result.water_yield, crop.water_yield), (result.evapotranspiration, crop.evapotranspiration)):
+            np.testing.assert_array_equal(whole.values[rows, cols], cut.values)
+    inside = result.water_yield.values[10:560, 1900:2201]
+    assert result.watersheds[0].yield_mm == pytest.approx(np.nanmean(inside, dtype=np.float64), rel=1e-12)
+    assert result.watersheds[0].covered_km2 == pytest.approx(np.isfinite(inside).sum() * 900 / 1e6)
+    assert result.watersheds[1].covered_km2 <= 900 / 1e6
+
+    # the same from files, some of them on other cells and in another CRS
+    place, sources = land.template, []
+    for number, (grid, t) in enumerate([(land, place), (maps[0], place),
+                                        *((each, Template(*size, (122.99, 0.0004, 0, 41.56, 0, -0.0004), "EPSG:4326", ""))
+                                          for each in maps[1:])]):
+        path = str(tmp_path / f"{number}.tif")
+        raster.write(Grid(grid.values, t, grid.nodata), path)
+        sources.append(RasterSource(path))
+    with raster.OutputFiles() as files:
+        outputs = [files.raster_windows(place, str(tmp_path / f"{name}.tif")) for name in ("y", "e")]
+        sums = wy.water_yield_blocks(
+            blocks.Classes(sources[0], place), *(wy.Annual(source, place) for source in sources[1:3]),
+            *(raster.AlignedRaster(source, place) for source in sources[3:]), *outputs, table(), watersheds=sheds)
+    expected = wy.water_yield(read_classes(sources[0]), *(raster.align(source, place) for source in sources[1:]),
+                              table(), watersheds=sheds)
+    np.testing.assert_array_equal(read(RasterSource(str(tmp_path / "y.tif"))).values, expected.water_yield.values)
+    np.testing.assert_array_equal(read(RasterSource(str(tmp_path / "e.tif"))).values, expected.evapotranspiration.values)
+    assert np.isfinite(expected.water_yield.values).mean() > 0.3
+    assert [shed.yield_mm for shed in sums] == [shed.yield_mm for shed in expected.watersheds]
+
+
+def test_wrong_values_are_counted_over_the_whole_map():
+    size = 300, 2300
+    land, *maps = grids(np.ones(size), *(np.full(size, value) for value in (700, 900, 1000, 0.15)))
+    maps[3].values[299, 0], maps[3].values[10, 2299], maps[3].values[10, 2298] = 3, 15, 4
+    with pytest.raises(InputError, match=r"'pawc' holds 4 on 3 cell\(s\), and a share must be 0 to 1"):
+        wy.water_yield(land, *maps, table())
