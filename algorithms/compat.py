@@ -62,6 +62,11 @@ def geometry_kind(source):
     return QgsWkbTypes.geometryDisplayString(QgsWkbTypes.geometryType(source.wkbType()))
 
 
+def is_collection(source):
+    """Whether a layer's type is a collection of several kinds of geometry."""
+    return QgsWkbTypes.flatType(source.wkbType()) == QgsWkbTypes.Type.GeometryCollection
+
+
 def is_raster_list(definition):
     return number(definition.layerType()) == number(SOURCE.TypeRaster)
 

@@ -2,8 +2,8 @@
 
 from qgis.core import QgsWkbTypes
 
-from ...core.corridors.gravity import (AREA_UNITS, FORMS, THRESHOLD_RULES, check_threshold, gravity_model,
-                                       gravity_report)
+from ...core.corridors.gravity import (AREA_UNITS, FORMS, THRESHOLD_RULES, check_corridors, check_threshold,
+                                       gravity_model, gravity_report)
 from ...core.raster import read
 from .. import fields, parameters as p
 from ..base import EcoNetAlgorithm
@@ -42,6 +42,7 @@ class GravityModel(EcoNetAlgorithm):
 
     def validate(self, job):
         check_threshold(THRESHOLD_RULES[job.choice("THRESHOLD_RULE")], job.number("THRESHOLD"))
+        check_corridors(job.outline("CORRIDORS"))
 
     def execute(self, job):
         corridors, sources, resistance = job.features("CORRIDORS"), job.features("SOURCES"), job.raster("RESISTANCE")

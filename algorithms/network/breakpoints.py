@@ -1,6 +1,6 @@
 """Toolbox step: ecological breakpoints, where corridors cross roads."""
 
-from ...core.network.breakpoints import TOLERANCE_M, breakpoints
+from ...core.network.breakpoints import TOLERANCE_M, breakpoints, check_corridors, read_measures
 from ...core.tables import split_list
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
@@ -29,6 +29,10 @@ class Breakpoints(EcoNetAlgorithm):
             p.number_output("N_BREAKPOINTS", "Number of breakpoints"),
             p.number_output("N_IMPORTANT", "Number of breakpoints on important corridors"),
         ]
+
+    def validate(self, job):
+        check_corridors(job.outline("CORRIDORS"))
+        read_measures(job.table("MEASURE_TABLE"))
 
     def execute(self, job):
         corridors, roads = job.features("CORRIDORS"), job.features("ROADS")

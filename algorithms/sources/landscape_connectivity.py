@@ -1,7 +1,8 @@
 """Toolbox step: connectivity of patches, PC, IIC, dPC and its parts."""
 
 from ...core.raster import read
-from ...core.sources.connectivity import DISTANCES, LEAST_COST, connectivity_report, landscape_connectivity
+from ...core.sources.connectivity import (DISTANCES, LEAST_COST, check_choices, connectivity_report,
+                                          landscape_connectivity)
 from ...core.sources.patches import SIZE_CLASSES
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
@@ -37,13 +38,22 @@ class LandscapeConnectivity(EcoNetAlgorithm):
             p.number_output("N_COMPONENTS", "Number of components"),
         ]
 
+    def _weight_field(self, job):
+        """Empty for the usual field, which a layer need not have."""
+        chosen = job.field("WEIGHT_FIELD")
+        return "" if chosen == AREA_KM2 else chosen
+
+    def validate(self, job):
+        check_choices(job.outline("PATCHES"), self._weight_field(job), job.number("DISPERSAL_DISTANCE"),
+                      job.number("DISPERSAL_PROBABILITY"), DISTANCES[job.choice("DISTANCE")], job.given("RESISTANCE"))
+
     def execute(self, job):
         patches, weight_field = job.features("PATCHES"), job.field("WEIGHT_FIELD")
         distance = DISTANCES[job.choice("DISTANCE")]
         resistance = read(job.raster("RESISTANCE")) if distance == LEAST_COST and job.given("RESISTANCE") else None
         size_classes = [SIZE_CLASSES[index] for index in job.choices("SIZE_CLASSES")]
         result = landscape_connectivity(
-            patches, size_classes, "" if weight_field == AREA_KM2 else weight_field,
+            patches, size_classes, self._weight_field(job),
             job.number("DISPERSAL_DISTANCE"), job.number("DISPERSAL_PROBABILITY"), distance, resistance,
             job.number("AREA_OF_LANDSCAPE"), job.progress)
         ours = {PATCH_ID, *names(CONNECTIVITY)}

@@ -517,7 +517,7 @@ def test_fields_carried_over_give_way_to_ours_of_the_same_name_in_another_case(r
     patches = make.layer("patches", [(SQUARE, {"Patch_ID": 7, "area_km2": 3.0, "DPC": 5.0, "Component": "east"})])
     result = run("landscapeconnectivity", PATCHES=patches, OUTPUT=make.out("connected.gpkg"))
     row = run.rows(result["OUTPUT"])[0]
-    assert row["dpc"] == pytest.approx(100) and row["component"] == 1 and row["patch_id"] == 1
+    assert row["dpc"] == pytest.approx(100) and row["component"] == 1 and row["patch_id"] == 7
     assert not {"Patch_ID", "DPC", "Component"} & set(row)
     assert "Field 'DPC' is left out of 'Patches with connectivity'" in run.log
 
@@ -551,3 +551,48 @@ def test_a_geopackage_layer_of_undefined_crs_has_none(run, make):
     del feature, layer, dataset
     message = run.refusal("selectsources", PATCHES=patches, EXCLUDE=make.out("undefined.gpkg"), OUTPUT=make.out("s.gpkg"))
     assert "Layer 'undefined' has no coordinate reference system" in message
+
+
+@pytest.mark.parametrize("step", ["burnmines", "resistancesurface", "mineresistance", "fracturesurfaces"])
+def test_a_wrong_table_of_mine_words_is_refused_by_the_dialog(run, make, step):
+    mines = make.layer("mines", [(SQUARE, {"mineral": "coal", "method": "open pit", "state": "producing"})])
+    corridors = make.layer("corridors", [("LINESTRING(500000 4599950,500060 4599950)", {"corridor_id": 1})])
+    cover = make.raster("cover", np.ones((10, 10), np.uint8))
+    given = dict(MINES=mines, LAND_COVER=cover, TEMPLATE=cover, RESISTANCE=cover, CORRIDORS=corridors,
+                 OUTPUT_BASE=make.out("b.tif"), OUTPUT_MINES=make.out("m.tif"),
+                 OUTPUT=make.out("x.gpkg" if step == "fracturesurfaces" else "x.tif"))
+    algorithm = QgsApplication.processingRegistry().createAlgorithmById(f"econet:{step}")
+    given = {key: value for key, value in given.items() if algorithm.parameterDefinition(key) is not None}
+    assert run.check(step, **given) == (True, "")
+    words = make.csv("words", "attribute,word,meaning\nmineral,jet,gemstone\n")
+    fine, message = run.check(step, **given, MINE_WORDS=words)
+    assert not fine and "'words.csv', row 2, column 'meaning': 'gemstone' is not a mineral" in message
+
+
+@pytest.mark.parametrize("kind", [ogr.wkbGeometryCollection, ogr.wkbGeometryCollection25D])
+def test_geometry_collections_are_refused_for_what_they_are(run, make, kind):
+    patches = make.layer("mixed", [(f"GEOMETRYCOLLECTION({SQUARE},POINT(500000 4599900))", {"patch_id": 7})], kind=kind)
+    for step, key in (("selectsources", "PATCHES"), ("breakpoints", "CORRIDORS")):
+        given = {key: patches, "OUTPUT": make.out("x.gpkg"), **({"ROADS": patches} if key == "CORRIDORS" else {})}
+        fine, message = run.check(step, **given)
+        assert not fine and "'mixed' holds geometry collections" in message and "coordinate reference" not in message
+        assert "'Extract by geometry type'" in message and "'Promote to multipart'" in message
+
+
+def test_geometry_collections_in_a_list_are_refused_too(probe, make):
+    patches = make.layer("mixed", [(f"GEOMETRYCOLLECTION({SQUARE})", {"n": 1})], kind=ogr.wkbGeometryCollection)
+    assert "'mixed' holds geometry collections" in probe(lambda job: job.layers("LAYERS"), LAYERS=[patches], refused=True)
+
+
+def test_binary_fields_are_not_carried_over(run, make):
+    path = make.layer("patches", [(SQUARE, {"patch_id": 7, "note": "n"})])
+    dataset = gdal.OpenEx(path, gdal.OF_UPDATE)
+    table = dataset.GetLayer(0)
+    table.CreateField(ogr.FieldDefn("photo", ogr.OFTBinary))
+    feature = table.GetNextFeature()
+    feature.SetFieldBinaryFromHexString("photo", "89504E47")
+    table.SetFeature(feature)
+    feature = table = dataset = None
+    row = run.rows(run("landscapeconnectivity", PATCHES=path, OUTPUT=make.out("connected.gpkg"))["OUTPUT"])[0]
+    assert row["note"] == "n" and "photo" not in row
+    assert "Field 'photo' of layer 'patches' holds binary data and is not carried over" in run.log

@@ -125,7 +125,7 @@ def test_number_worked_by_hand(run, make):
         (f"MULTIPOLYGON((({x} {south},{x + s} {south},{x + s} {south + s},{x} {south + s},{x} {south})))", {"number": i})
         for i, (x, s) in enumerate(((x, 1000 * math.sqrt(area)) for x, area in squares), 7)])
     rows = [(7, 8, 10.0), (7, 9, 50.0), (8, 9, 40.0)]
-    corridors = make.layer("c", [("MULTILINESTRING((500000 4600000,500100 4600100),(500200 4600100,500300 4600100))",
+    corridors = make.layer("c", [("MULTILINESTRING((500000 4645000,500100 4645100),(500200 4645100,500300 4645100))",
                                   {"source_a": a, "source_b": b, "cost": cost, "redundant": 0}) for a, b, cost in rows])
     result = run("gravitymodel", CORRIDORS=corridors, SOURCES=sources, ID_FIELD="number",
                  RESISTANCE=make.raster("r", values, cell=100.0, north=NORTH), OUTPUT=make.out("g.gpkg"))
@@ -141,7 +141,7 @@ def test_refusals_name_what_to_mend(run, make, paper):
     assert not fine and "'fixed' needs a threshold" in message
     fine, message = run.check("gravitymodel", **layers, OUTPUT=make.out("x.shp"))
     assert not fine and ".gpkg" in message
-    wrong = make.layer("wrong", [("LINESTRING(0 0,1 1)", {"source_a": 1, "source_b": 99, "cost": 3.0})])
+    wrong = make.layer("wrong", [("LINESTRING(500000 4600000,500100 4600100)", {"source_a": 1, "source_b": 99, "cost": 3.0})])
     message = run.refusal("gravitymodel", **{**layers, "CORRIDORS": wrong}, OUTPUT=make.out("x.gpkg"))
     assert "'wrong'" in message and "source_b" in message and "99" in message and "'sources'" in message
     no_cost = make.layer("no_cost", [("LINESTRING(0 0,1 1)", {"source_a": 1, "source_b": 2})])
@@ -161,3 +161,27 @@ def test_cancel_leaves_nothing(run, make, paper):
     message = run.refusal("gravitymodel", feedback=feedback, **layers, OUTPUT=make.out("x.gpkg"),
                           OUTPUT_REPORT=make.out("x.html"))
     assert "Cancelled" in message and {n for n in os.listdir(make.folder) if "x." in n} == set(), before
+
+
+def test_refused_by_the_dialog_before_the_work(run, make, paper):
+    layers = paper()
+    degrees = make.layer("degrees", [("LINESTRING(123 41,123.1 41)", {"source_a": 1, "source_b": 2, "cost": 3.0})], crs="EPSG:4326")
+    fine, message = run.check("gravitymodel", **{**layers, "CORRIDORS": degrees}, OUTPUT=make.out("x.gpkg"))
+    assert not fine and "'degrees' is in degrees" in message and "such as CGCS2000 / 3-degree Gauss-Kruger CM 123E" in message
+    bare = make.layer("bare", [("LINESTRING(500000 4600000,500100 4600100)", {"source_a": 1, "source_b": 2})])
+    fine, message = run.check("gravitymodel", **{**layers, "CORRIDORS": bare}, OUTPUT=make.out("x.gpkg"))
+    assert not fine and "'bare' has no field 'cost'" in message
+
+
+def test_fields_in_any_case_are_recognised_and_carried_over_as_they_are(run, make, paper):
+    layers = paper()
+    plain = run("gravitymodel", **layers, OUTPUT=make.out("plain.gpkg"))
+    rows = [{name: value for name, value in row.items() if name not in ("fid", "geometry", "gravity", "class")}
+            for row in run.rows(plain["OUTPUT"])]
+    line = "LINESTRING(500000 4600000,500100 4600100)"
+    layers["CORRIDORS"] = make.layer("shouted", [(line, {name.upper(): value for name, value in row.items()}) for row in rows])
+    found = run("gravitymodel", **layers, OUTPUT=make.out("found.gpkg"))
+    assert {key: found[key] for key in ("THRESHOLD_VALUE", "N_IMPORTANT")} == {
+        key: plain[key] for key in ("THRESHOLD_VALUE", "N_IMPORTANT")}
+    row = run.rows(found["OUTPUT"])[0]
+    assert (row["SOURCE_A"], row["NOTE"]) == (rows[0]["source_a"], rows[0]["note"]) and "source_a" not in row

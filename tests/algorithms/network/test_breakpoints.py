@@ -89,3 +89,12 @@ def test_cancel_leaves_nothing(run, make, layers):
     feedback.cancel()
     message = run.refusal("breakpoints", feedback=feedback, **layers, OUTPUT=make.out("x.gpkg"))
     assert "Cancelled" in message and not [n for n in os.listdir(make.folder) if "x.gpkg" in n]
+
+
+def test_refused_by_the_dialog_before_the_work(run, make, layers):
+    degrees = make.layer("degrees", [("LINESTRING(123 41,123.1 41)", {"corridor_id": 1})], crs="EPSG:4326")
+    fine, message = run.check("breakpoints", **{**layers, "CORRIDORS": degrees}, OUTPUT=make.out("x.gpkg"))
+    assert not fine and "'degrees' is in degrees" in message and "such as CGCS2000 / 3-degree Gauss-Kruger CM 123E" in message
+    fine, message = run.check("breakpoints", **layers, MEASURE_TABLE=make.csv("bad", "word,advice\na,b\n"), OUTPUT=make.out("x.gpkg"))
+    assert not fine and "'bad.csv' has no column 'measure'" in message
+    assert run.check("breakpoints", **layers, OUTPUT=make.out("x.gpkg")) == (True, "")

@@ -90,3 +90,12 @@ def test_cancel_leaves_nothing(run, make, layers):
     message = run.refusal("fracturesurfaces", feedback=feedback, **layers, OUTPUT=make.out("x.gpkg"),
                           OUTPUT_PAIRS=make.out("x.csv"))
     assert "Cancelled" in message and not [n for n in os.listdir(make.folder) if n.startswith((".x", "x."))]
+
+
+def test_layers_of_another_city_are_refused(run, make, layers):
+    mines = make.layer("elsewhere", [(box(90000, 0, 91000, 900), {"method": "open pit", "state": "producing"})])
+    message = run.refusal("fracturesurfaces", **{**layers, "MINES": mines, "NAME_FIELD": ""}, OUTPUT=make.out("x.gpkg"))
+    assert "'elsewhere' lies wholly away from 'resistance': its extent there is 590000, 4597000 to 591000, 4597900" in message
+    corridors = make.layer("there", [(line((0, 90000), (900, 91000)), {"corridor_id": 1})])
+    message = run.refusal("fracturesurfaces", **{**layers, "CORRIDORS": corridors}, OUTPUT=make.out("x.gpkg"))
+    assert "'there' lies wholly away from 'resistance'" in message and not os.path.exists(make.out("x.gpkg"))

@@ -92,3 +92,21 @@ def test_cancel_leaves_nothing(run, make, maps):
     before = set(os.listdir(make.folder))
     message = run.refusal("mineresistance", feedback=feedback, MINES=mines, TEMPLATE=template, OUTPUT=make.out("x.tif"))
     assert "Cancelled" in message and set(os.listdir(make.folder)) == before
+
+
+def test_mines_of_another_city_are_refused(run, make, maps):
+    template, _ = maps
+    moved = PIT.replace("4599500", "4699500").replace("4600000", "4700000")
+    mines = make.layer("elsewhere", [(moved, dict(mineral="coal", method="open pit", state="abandoned"))])
+    message = run.refusal("mineresistance", MINES=mines, TEMPLATE=template, OUTPUT=make.out("x.tif"))
+    assert "'elsewhere' lies wholly away from 'template'" in message and "4699500 to 500000, 4700000" in message
+    assert not os.path.exists(make.out("x.tif"))
+
+
+def test_mine_fields_in_upper_case_are_the_usual_ones(run, make, maps):
+    template, mines = maps
+    shouted = make.layer("shouted", [(PIT, dict(NAME="West pit", MINERAL="coal", METHOD="open pit", STATE="abandoned")),
+                                     (FAR_PIT, dict(NAME="East pit", MINERAL="metal", METHOD="underground", STATE="abandoned"))])
+    plain = run("mineresistance", MINES=mines, TEMPLATE=template, OUTPUT=make.out("a.tif"))
+    found = run("mineresistance", MINES=shouted, TEMPLATE=template, OUTPUT=make.out("b.tif"))
+    np.testing.assert_array_equal(values(found["OUTPUT"]), values(plain["OUTPUT"]))

@@ -38,6 +38,9 @@ def test_refusals_name_what_to_mend(run, make):
     bad = make.csv("bad", TABLE.replace("30", "much"))
     message = run.refusal("carbonstorage", LAND_COVER=land_cover, CARBON_TABLE=bad, OUTPUT=make.out("x.tif"))
     assert "'bad.csv', row 2, column 'soil': 'much' is not a number" in message
+    for text in (TABLE.replace("30", "much"), TABLE + TABLE.splitlines()[1]):
+        fine, message = run.check("carbonstorage", LAND_COVER=land_cover, CARBON_TABLE=make.csv("bad", text), OUTPUT=make.out("x.tif"))
+        assert not fine and "'bad.csv', row " in message
     feet = make.raster("feet", np.ones((3, 3), np.uint8), crs="EPSG:2263")
     fine, message = run.check("carbonstorage", LAND_COVER=feet, OUTPUT=make.out("x.tif"))
     assert not fine and "'feet'" in message and "metres" in message

@@ -85,3 +85,19 @@ def test_cancel_leaves_nothing(run, make, patches):
     before = set(os.listdir(make.folder))
     message = run.refusal("landscapeconnectivity", feedback=feedback, PATCHES=patches, OUTPUT=make.out("x.gpkg"))
     assert "Cancelled" in message and set(os.listdir(make.folder)) == before
+
+
+@pytest.mark.parametrize("choice, message", [
+    ({"DISPERSAL_DISTANCE": 0}, "(DISPERSAL_DISTANCE) is 0"), ({"DISPERSAL_PROBABILITY": 0}, "(DISPERSAL_PROBABILITY) is 0"),
+    ({"DISPERSAL_PROBABILITY": 1}, "(DISPERSAL_PROBABILITY) is 1"), ({"DISTANCE": 2}, "need a resistance surface"),
+    ({"WEIGHT_FIELD": "wealth"}, "'patches' has no field 'wealth' (the weight of a patch)")])
+def test_wrong_choices_are_refused_by_the_dialog(run, make, patches, choice, message):
+    fine, said = run.check("landscapeconnectivity", PATCHES=patches, **choice, OUTPUT=make.out("x.gpkg"))
+    assert not fine and message in said
+    assert run.check("landscapeconnectivity", PATCHES=patches, OUTPUT=make.out("x.gpkg")) == (True, "")
+
+
+def test_patches_in_degrees_are_refused_by_the_dialog(run, make):
+    degrees = make.layer("degrees", [("POLYGON((123 41,123.1 41,123.1 41.1,123 41))", {"n": 1})], crs="EPSG:4326")
+    fine, message = run.check("landscapeconnectivity", PATCHES=degrees, OUTPUT=make.out("x.gpkg"))
+    assert not fine and "'degrees' is in degrees" in message and "CM 123E" in message
