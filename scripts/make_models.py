@@ -1,6 +1,6 @@
 """Writes the two bundled models to algorithms/models/; run with QGIS' Python after changing a step.
 
-    QT_QPA_PLATFORM=offscreen /usr/bin/python3 scripts/make_models.py
+    QT_HASH_SEED=1 QT_QPA_PLATFORM=offscreen /usr/bin/python3 scripts/make_models.py
 
 The models are the chain: there is no second one in code. They are made by a script so that a key
 that a step no longer has is found here, and not by a planner.

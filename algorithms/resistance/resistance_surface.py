@@ -40,8 +40,8 @@ class ResistanceSurface(EcoNetAlgorithm):
             p.advanced(p.number("TRANSFORM_POWER", "Exponent of the transform 'power'", default=2.0, optional=True)),
             p.advanced(p.choices("HARD_BARRIERS", "Hard barriers", list(BARRIERS), [], optional=True)),
             p.land_cover_product(),
-            p.raster_output("OUTPUT_BASE", "Base resistance"),
-            p.raster_output("OUTPUT_MINES", "Mine resistance"),
+            p.raster_output("OUTPUT_BASE", "Base resistance", True, by_default=True),
+            p.raster_output("OUTPUT_MINES", "Mine resistance", True, by_default=True),
             p.raster_output("OUTPUT", "Resistance"),
             p.folder_output("OUTPUT_FACTORS", "Folder of single factors"),
         ]

@@ -68,6 +68,15 @@ def test_without_mines_there_is_no_surface_of_mines(run, make, maps):
     assert "No mines are given" in run.log
 
 
+def test_base_and_mine_surfaces_can_be_left_out(run, make, maps):
+    algorithm = QgsApplication.processingRegistry().createAlgorithmById("econet:resistancesurface")
+    for key in ("OUTPUT_BASE", "OUTPUT_MINES"):
+        definition = algorithm.parameterDefinition(key)
+        assert definition.createByDefault() and definition.flags() & definition.Flag.FlagOptional, "made, and can be left out"
+    result = run("resistancesurface", **maps, OUTPUT=make.out("all.tif"))
+    assert set(result) == {"OUTPUT"} and os.path.exists(result["OUTPUT"])
+
+
 def test_a_restored_mine_takes_land_cover_15(run, make, maps):
     """Burnt in as an open pit (11) and then restored, it scores 3 as our table has it."""
     cover = values(maps["LAND_COVER"])
@@ -114,6 +123,7 @@ def test_refusals_before_the_run(run, make, maps):
     assert "'far' does not overlap 'cover'" in refusal(**maps, NDVI=far)
     feet = make.raster("feet", np.ones((3, 3), np.uint8), crs="EPSG:2263")
     assert "'feet'" in refusal(LAND_COVER=feet)
+    assert "(TRANSFORM_POWER) is 500, and 5 to that power" in refusal(**maps, TRANSFORM=1, TRANSFORM_POWER=500)
 
 
 def test_refusals_of_values_leave_no_file(run, make, maps):
