@@ -1,7 +1,7 @@
 """Everything that differs between QGIS 3.22 and 4.x, in one place."""
 
 from qgis.core import (Qgis, QgsCoordinateReferenceSystem, QgsField, QgsFields, QgsProcessing,
-                       QgsProcessingFeatureSource, QgsRasterBandStats, QgsWkbTypes)
+                       QgsProcessingFeatureSource, QgsWkbTypes)
 from qgis.PyQt.QtCore import Qt
 
 SOURCE = QgsProcessing.SourceType
@@ -16,12 +16,6 @@ try:
     SKIP_GEOMETRY_CHECKS = Qgis.ProcessingFeatureSourceFlag.SkipGeometryValidityChecks
 except AttributeError:
     SKIP_GEOMETRY_CHECKS = QgsProcessingFeatureSource.Flag.FlagSkipGeometryValidityChecks
-
-try:
-    _STATISTIC = Qgis.RasterBandStatistic
-except AttributeError:
-    _STATISTIC = QgsRasterBandStats.Stats
-EXTREMES = _STATISTIC.Min | _STATISTIC.Max
 
 
 def _field_types():

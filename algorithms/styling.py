@@ -12,8 +12,6 @@ from qgis.core import (NULL, QgsApplication, QgsBasicNumericFormat, QgsColorRamp
                        QgsRasterShader, QgsRuleBasedRenderer, QgsSingleBandPseudoColorRenderer)
 from qgis.PyQt.QtCore import QTimer
 
-from . import compat
-
 STYLES = Path(__file__).resolve().parent / "styles"
 
 # What the bundled models leave, uppermost layer first; those not in SHOWN are loaded switched off.
@@ -122,7 +120,8 @@ def _stretch(layer, fixed):
     function = renderer.shader().rasterShaderFunction()
     if function.colorRampType() != type(function).Type.Interpolated or function.sourceColorRamp() is None:
         return
-    stats = layer.dataProvider().bandStatistics(1, compat.EXTREMES, layer.extent(), 250000)
+    # all statistics, because to name some is to call what QGIS 3.40 and later warn of
+    stats = layer.dataProvider().bandStatistics(1, extent=layer.extent(), sampleSize=250000)
     low, high = layer.dataProvider().cumulativeCut(1, 0.02, 0.98, layer.extent(), 250000)
     if fixed and fixed[0] <= stats.minimumValue and stats.maximumValue <= fixed[1]:
         low, high = fixed

@@ -37,6 +37,7 @@ def test_legends_of_layers_with_and_without_classes(provider, make, style, shape
 
 
 @pytest.mark.parametrize("top, decimals", [(123.456, 2), (0.05, 4)])
+@pytest.mark.filterwarnings("error::DeprecationWarning")
 def test_numbers_of_a_ramp_are_rounded(provider, make, top, decimals):
     values = np.linspace(top / 100, top, 100, dtype=np.float32).reshape(10, 10)
     layer = QgsRasterLayer(make.raster("carbon", np.repeat(np.repeat(values, 5, 0), 5, 1)), "carbon")
