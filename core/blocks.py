@@ -44,6 +44,16 @@ class Whole:
         """Nothing is to be said of a map that is there."""
 
 
+class Quiet:
+    """An input of which nothing is to be said, for others of its kind."""
+
+    def __init__(self, each):
+        self.name, self.template, self.read, self._each = each.name, each.template, each.read, each
+
+    def finish(self, progress=SILENT):
+        self._each.finish(progress.quiet())
+
+
 class Array:
     """A float32 map in memory as an output."""
 

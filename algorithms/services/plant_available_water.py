@@ -1,7 +1,7 @@
 """Toolbox step: plant-available water content from texture and organic carbon."""
 
-from ...core.raster import QUANTITY, align
-from ...core.services.climate_soil import CARBON_KINDS, UNITS, plant_available_water, soil
+from ...core.raster import AlignedRaster
+from ...core.services.climate_soil import CARBON_KINDS, UNITS, AvailableWater, soil_blocks
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 
@@ -22,12 +22,12 @@ def soil_parameters():
     ]
 
 
-def read_soil(job):
+def soil_inputs(job):
+    """The four maps on the template's cells, and their units."""
     template = job.template()
-    maps = [align(job.raster(key), template, QUANTITY, job.progress)
-            for key in ("SAND", "SILT", "CLAY", "ORGANIC_CARBON")]
-    return soil(*maps, UNITS[job.choice("TEXTURE_UNIT")], UNITS[job.choice("CARBON_UNIT")],
-                CARBON_KINDS[job.choice("CARBON_KIND")], job.progress)
+    inputs = [AlignedRaster(job.raster(key), template) for key in ("SAND", "SILT", "CLAY", "ORGANIC_CARBON")]
+    return inputs, (UNITS[job.choice("TEXTURE_UNIT")], UNITS[job.choice("CARBON_UNIT")],
+                    CARBON_KINDS[job.choice("CARBON_KIND")])
 
 
 class PlantAvailableWater(EcoNetAlgorithm):
@@ -42,4 +42,5 @@ class PlantAvailableWater(EcoNetAlgorithm):
         return [*soil_parameters(), p.raster_output("OUTPUT", "Plant-available water content (0 to 1)")]
 
     def execute(self, job):
-        job.write_raster("OUTPUT", plant_available_water(read_soil(job), job.progress))
+        inputs, units = soil_inputs(job)
+        soil_blocks(inputs, units, AvailableWater(), job.open_raster("OUTPUT", job.template()), job.progress)

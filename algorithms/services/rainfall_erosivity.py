@@ -1,6 +1,6 @@
 """Toolbox step: rainfall erosivity from monthly or annual rain."""
 
-from ...core.services.climate_soil import EROSIVITY_METHODS, rainfall_erosivity, read_rain
+from ...core.services.climate_soil import EROSIVITY_METHODS, rainfall_erosivity_blocks
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 
@@ -23,8 +23,7 @@ class RainfallErosivity(EcoNetAlgorithm):
         ]
 
     def execute(self, job):
-        method = EROSIVITY_METHODS[job.choice("METHOD")]
-        months = read_rain(job.rasters("PRECIPITATION"), job.template(), method, job.progress.part(0, 0.9))
-        erosivity, annual = rainfall_erosivity(months, method, job.progress)
-        job.write_raster("OUTPUT", erosivity)
-        job.write_raster("OUTPUT_ANNUAL", annual)
+        template = job.template()
+        rainfall_erosivity_blocks(
+            job.rasters("PRECIPITATION"), template, job.open_raster("OUTPUT", template),
+            job.open_raster("OUTPUT_ANNUAL", template), EROSIVITY_METHODS[job.choice("METHOD")], job.progress)

@@ -1,9 +1,9 @@
 """Toolbox step: soil erodibility from texture and organic carbon."""
 
-from ...core.services.climate_soil import CORRECTIONS, soil_erodibility
+from ...core.services.climate_soil import CORRECTIONS, Erodibility, soil_blocks
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
-from .plant_available_water import SOIL_TEMPLATE, read_soil, soil_parameters
+from .plant_available_water import SOIL_TEMPLATE, soil_inputs, soil_parameters
 
 
 class SoilErodibility(EcoNetAlgorithm):
@@ -22,5 +22,6 @@ class SoilErodibility(EcoNetAlgorithm):
         ]
 
     def execute(self, job):
-        soil = read_soil(job)
-        job.write_raster("OUTPUT", soil_erodibility(soil, CORRECTIONS[job.choice("CORRECTION")], job.progress))
+        inputs, units = soil_inputs(job)
+        soil_blocks(inputs, units, Erodibility(CORRECTIONS[job.choice("CORRECTION")]),
+                    job.open_raster("OUTPUT", job.template()), job.progress)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from osgeo import gdal
 
-from econet.core import raster
+from econet.core import blocks, raster
 from econet.core.errors import Cancelled, InputError
 from econet.core.progress import Progress
 from econet.core.raster import Grid, RasterSource, Template
@@ -221,3 +221,90 @@ def test_units_that_cannot_be_right_are_refused():
     heard = Heard()
     soil_of([30, 30], [50, 50], [20, 12], [1, 1], progress=heard.progress)
     assert "on 1 cell(s); they are used as they are" in heard.warnings[0]
+
+
+# in parts ----------------------------------------------------------------------------------------
+
+@pytest.fixture
+def files(tmp_path):
+    """Writes maps to files of many parts; some lie on other cells and in degrees."""
+    shape, cells = (300, 2100), Template(300, 2100, (500000.0, 90.0, 0.0, 4600000.0, 0.0, -90.0), UTM, "cells")
+    places = [cells, Template(300, 2100, (122.99, 0.0012, 0, 41.56, 0, -0.001), "EPSG:4326", "degrees")]
+
+    def write(*ranges, holes=0.02):
+        sources, random = [], np.random.default_rng(8)
+        for number, (low, high) in enumerate(ranges):
+            values = (low + (high - low) * random.random(shape)).astype(np.float32)
+            values[random.random(shape) < holes] = -9999
+            path = str(tmp_path / f"map{number}.tif")
+            raster.write(Grid(values, places[number % 2], -9999), path)
+            sources.append(RasterSource(path))
+        return sources
+
+    return cells, write
+
+
+def told(work):
+    heard = Heard()
+    result = work(heard.progress)
+    return result, sorted(heard.logs), heard.warnings
+
+
+@pytest.mark.parametrize("method", [cs.ZHANG_FU, cs.WISCHMEIER_SI])
+def test_erosivity_in_parts_has_the_bits_and_messages_of_the_whole(files, method):
+    cells, write = files
+    sources, (output, annual) = write(*[(low, low + 40) for low in MONSOON]), (blocks.Array(cells), blocks.Array(cells))
+    (erosivity, total), logs, warnings = told(lambda progress: cs.rainfall_erosivity(
+        cs.read_rain(sources, cells, method, progress), method, progress))
+    _, parts_logs, parts_warnings = told(lambda progress: cs.rainfall_erosivity_blocks(
+        sources, cells, output, annual, method, progress))
+    np.testing.assert_array_equal(output.values, erosivity.values)
+    np.testing.assert_array_equal(annual.values, total.values)
+    assert np.isfinite(output.values).mean() > 0.3
+    assert parts_warnings == warnings
+    assert [line for line in parts_logs if "warped" not in line and "no value on" not in line] == [
+        line for line in logs if "warped" not in line and "no value on" not in line]
+    assert len([line for line in parts_logs if "was warped" in line]) <= 1
+
+
+@pytest.mark.parametrize("whole, parts", [
+    (lambda soil, progress: cs.soil_erodibility(soil, cs.CHINA_SI, progress), lambda: cs.Erodibility(cs.CHINA_SI)),
+    (cs.plant_available_water, cs.AvailableWater)])
+def test_soil_in_parts_has_the_bits_and_messages_of_the_whole(files, whole, parts):
+    cells, write = files
+    sources = write((300, 950), (50, 300), (20, 200), (0, 1200))
+    units = "g/kg", "dg/kg", cs.ORGANIC_MATTER
+
+    def at_once(progress):
+        return whole(cs.soil(*(raster.align(source, cells, progress=progress) for source in sources), *units, progress),
+                     progress)
+
+    output = blocks.Array(cells)
+    expected, logs, warnings = told(at_once)
+    _, parts_logs, parts_warnings = told(lambda progress: cs.soil_blocks(
+        [raster.AlignedRaster(source, cells) for source in sources], units, parts(), output, progress))
+    np.testing.assert_array_equal(output.values, expected.values)
+    assert np.isfinite(output.values).mean() > 0.3
+    assert (parts_logs, parts_warnings) == (logs, warnings) and len(warnings) >= 1
+
+
+def test_refusals_count_over_the_whole_map(files):
+    cells, write = files
+    below = write(*[(5, 10)] * 5, (-1, -0.5), *[(5, 10)] * 6, holes=0)
+    with pytest.raises(InputError) as whole:
+        list(cs.read_rain(below, cells))
+    output = blocks.Array(cells)
+    output.values[:] = -5
+    with pytest.raises(InputError) as parts:
+        cs.rainfall_erosivity_blocks(below, cells, output, None)
+    assert str(whole.value) == str(parts.value) and "'map5'" in str(parts.value) and "negative" in str(parts.value)
+    for ranges in (((30, 40), (30, 40), (2000, 3000), (1, 2)), ((3, 4), (3, 4), (2, 3), (1, 2)),
+                   ((100, 100), (0, 0), (0, 0), (1, 2))):
+        sources, messages = write(*ranges, holes=0), []
+        for work in (lambda: cs.soil_erodibility(cs.soil(*(raster.align(source, cells) for source in sources))),
+                     lambda: cs.soil_blocks([raster.AlignedRaster(source, cells) for source in sources],
+                                            ("%", "%", cs.ORGANIC_CARBON), cs.Erodibility(), None)):
+            with pytest.raises(InputError) as refusal:
+                work()
+            messages.append(str(refusal.value))
+        assert messages[0] == messages[1]
