@@ -596,7 +596,8 @@ def _warp(grid, template, method, kind, scales, progress):
             np.full(template.shape, nodata, dtype=values.dtype), template, nodata)
         _stoppable(progress, lambda callback: gdal.Warp(
             target, near, resampleAlg=method, multithread=True, callback=callback,
-            errorThreshold=_PLACE_ERROR_CELLS, srcNodata=nodata, dstNodata=nodata, warpOptions=scales))
+            errorThreshold=_PLACE_ERROR_CELLS, srcNodata=nodata, dstNodata=nodata,
+            warpOptions=["NUM_THREADS=2", *scales]))
         return Grid(target.ReadAsArray(), template, nodata, grid.name)
 
 

@@ -22,6 +22,7 @@ _MINE_COLUMNS = [tables.Column("feature", "text", choices=(*FEATURES, RESTORED))
                  tables.Column("land_cover", "integer", aliases=("lucode", "code"))]
 _BLOCK_CELLS = 1 << 20
 _NAMED_AT_MOST = 5
+_LOOKED_UP_BELOW = 1 << 16  # codes up to here are found by their place in an array, others by a search
 
 
 def row_blocks(rows, cols, progress=SILENT):
@@ -85,16 +86,21 @@ def class_rows(land_cover, codes, table_name, progress=SILENT):
 
 def _rows_of(part, codes, missing):
     """As `class_rows`, for a part of a map; codes that the table lacks are added to ``missing``: code to count."""
-    order = np.argsort(codes)
-    ordered = codes[order]
-    valid = part.valid
-    values = np.where(valid, part.values, ordered[0])
-    place = np.minimum(np.searchsorted(ordered, values), codes.size - 1)
-    known = ordered[place] == values
-    if not known.all():
-        for code, count in zip(*np.unique(values[~known], return_counts=True)):
+    valid, values, highest = part.valid, part.values, int(codes.max())
+    if np.issubdtype(values.dtype, np.integer) and codes.min() >= 0 and highest < _LOOKED_UP_BELOW:
+        row_of = np.full(highest + 3, -1, dtype=np.int16)  # beside the codes: one place above, one (the last) below
+        row_of[codes] = np.arange(codes.size)
+        rows = row_of[np.clip(values.astype(np.intp), -1, highest + 1)]
+    else:
+        order = np.argsort(codes)
+        place = np.minimum(np.searchsorted(codes, values, sorter=order), codes.size - 1)
+        rows = np.where(codes[order[place]] == values, order[place], -1).astype(np.int16)
+    rows[~valid] = -1
+    unknown = valid & (rows < 0)
+    if unknown.any():
+        for code, count in zip(*np.unique(values[unknown], return_counts=True)):
             missing[code] = missing.get(code, 0) + int(count)
-    return np.where(valid & known, order[place], -1).astype(np.int16)
+    return rows
 
 
 def require_codes(land_cover, codes, table_name, progress=SILENT):

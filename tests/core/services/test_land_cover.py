@@ -1,6 +1,7 @@
 """Codes against a table, and mines burnt into the map by a rule that does not hang on their order."""
 
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -204,3 +205,19 @@ def test_shipped_tables_cover_all_codes_with_source_and_range():
     habitat_quality.read_sensitivity(threats)
     assert {code for threat in threats for code in threat.place} == {1, 7, 8, 11, 12, 13, 14}
     water_yield.read_table()
+
+
+@pytest.mark.parametrize("codes", [[7, 1, 3], [70000, 1, 3], [-4, 1, 3], [0, 65535, 3]])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.int64, np.float32])
+def test_rows_are_found_for_codes_of_any_size_and_type(codes, dtype):
+    values = np.array([[0, 1, 3, 7, 9], [3, 255, 1, 200, 9]], dtype=dtype)
+    if dtype != np.uint8:
+        values[0, 3:], values[1, 3] = [70000, -4], 65535
+    place = grid(values).template
+    known = np.isin(values, codes)
+    found = lc.class_rows(Grid(np.where(known, values, 255).astype(dtype), place, 255, "cover"), np.array(codes), "t")
+    assert found.tolist() == [[codes.index(value) if value in codes else -1 for value in row] for row in values.tolist()]
+    lacked, counts = np.unique(values[~known & (values != 255)], return_counts=True)
+    named = ", ".join(f"{code:g} ({count} pixels)" for code, count in zip(lacked, counts))
+    with pytest.raises(InputError, match=re.escape(f"holds code {named}")):
+        lc.class_rows(Grid(values, place, 255, "cover"), np.array(codes), "t")
