@@ -16,5 +16,5 @@ class InputError(Exception):
 class Cancelled(Exception):
     """The planner asked to stop; nothing of the unfinished work is kept."""
 
-    def __init__(self, message="Cancelled: nothing was written."):
+    def __init__(self, message="Cancelled: this step wrote nothing."):
         super().__init__(message)

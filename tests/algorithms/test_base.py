@@ -382,7 +382,7 @@ def test_a_run_that_fails_leaves_nothing_and_keeps_what_was_there(probe, make, m
     message = probe(act, refused=True, MAP=path, OUTPUT=make.out("a.tif"), FOLDER=make.out("new"),
                     LAYER=make.out("a.gpkg"), SECOND=make.out("b.gpkg"))
     monkeypatch.undo()
-    assert {"c": "Cancelled: nothing was written.", "e": "Row 1 is broken.", "l": "could not be replaced"}[how[0]] in message
+    assert {"c": "Cancelled: this step wrote nothing.", "e": "Row 1 is broken.", "l": "could not be replaced"}[how[0]] in message
     assert names(make.folder) == before
     for name, content in contents.items():
         assert open(make.out(name), "rb").read() == content, name

@@ -6,7 +6,7 @@ from econet.core.errors import Cancelled, InputError
 
 def test_messages_are_kept_as_they_are():
     assert str(InputError("Layer 'a' is empty.")) == "Layer 'a' is empty."
-    assert str(Cancelled()) == "Cancelled: nothing was written."
+    assert str(Cancelled()) == "Cancelled: this step wrote nothing."
 
 
 def test_neither_is_taken_for_the_other_or_for_a_value_error():

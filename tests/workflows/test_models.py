@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from econet.core import vector
 from econet.core.raster import RasterSource, read
-from osgeo import gdal
-from qgis.core import QgsApplication, QgsProcessingModelAlgorithm
+from osgeo import gdal, ogr
+from qgis.core import (
+    QgsApplication, QgsProcessingException, QgsProcessingFeedback, QgsProcessingModelAlgorithm)
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = ROOT / "algorithms" / "models"
@@ -164,6 +165,74 @@ def test_weights_and_kmo_come_out_as_results(network):
     assert set(weights) == {"habitat_quality", "sediment_retention", "water_yield", "carbon_storage"}
     assert sum(map(float, weights.values())) == pytest.approx(1, abs=1e-3)
     assert 0 < results["importance:kmo"] < 1
+
+
+def require_whole(path):
+    """Every value of a map, every feature of a layer and the end of a report can be read."""
+    if path.suffix == ".tif":
+        assert read(RasterSource(str(path))).valid.any()
+    elif path.suffix == ".gpkg":
+        assert len(vector.read(str(path))) > 0
+    else:
+        assert path.read_text(encoding="utf-8").rstrip().endswith("</html>")
+
+
+def files_left(folder):
+    """Results without QGIS's own notes on their statistics; each of them must be whole."""
+    left = [path for path in folder.iterdir() if path.name != "inputs" and not path.name.endswith(".aux.xml")]
+    for path in left:
+        require_whole(path)
+    return {path.stem for path in left}
+
+
+@pytest.fixture
+def from_land_cover(city, tmp_path):
+    """Parameters of the short model."""
+    return {"LAND_COVER": str(city / "land_cover.tif"), "DEM": str(city / "dem.tif"),
+            "ROADS": f"{city / 'city.gpkg'}|layername=highways", **SMALL,
+            **with_outputs("networkfromlandcover", tmp_path)}
+
+
+SERVICES = {"habitat_habitat_quality", "carbon_carbon_storage"}
+
+
+def test_a_layer_without_crs_leaves_nothing_of_the_steps_that_need_it(run, city, tmp_path, from_land_cover):
+    (tmp_path / "inputs").mkdir()
+    highways = vector.read(str(city / "city.gpkg"), "highways")
+    highways.crs = ""
+    nowhere = vector.write(highways, str(tmp_path / "inputs" / "nowhere.gpkg"), "nowhere", {}, ogr.wkbLineString)
+    with pytest.raises(QgsProcessingException):
+        run("networkfromlandcover", **{**from_land_cover, "ROADS": nowhere})
+    assert "'nowhere' has no coordinate reference system" in run.log
+    left = files_left(tmp_path)
+    assert not any(name.startswith(("resistance", "corridors", "gravity", "breakpoints")) for name in left)
+
+
+def test_a_late_refusal_leaves_what_is_finished_and_nothing_else(run, tmp_path, from_land_cover):
+    with pytest.raises(QgsProcessingException):
+        run("networkfromlandcover", **{**from_land_cover, "AREA_UNIT": 0})
+    assert "of at most 1 km2 would have ln S <= 0" in run.log
+    left = files_left(tmp_path)
+    assert SERVICES | {"importance_importance", "patches_patches", "sources_sources", "resistance_resistance"} <= left
+    assert not any(name.startswith(("gravity", "breakpoints")) for name in left)
+
+
+@pytest.mark.parametrize("said, missing", [("super-large: ", "patches"), (" corridor(s) join ", "corridors")])
+def test_a_cancel_leaves_what_is_finished_and_nothing_else(run, tmp_path, from_land_cover, said, missing):
+    class Stopper(QgsProcessingFeedback):
+        """Cancels when a step has found something and is about to write it."""
+
+        def pushInfo(self, text):
+            super().pushInfo(text)
+            if said in text:
+                self.cancel()
+
+    with pytest.raises(QgsProcessingException):
+        run("networkfromlandcover", Stopper(), **from_land_cover)
+    assert "Cancelled: this step wrote nothing." in run.log
+    left = files_left(tmp_path)
+    assert SERVICES | {"importance_importance"} <= left
+    assert not any(name.startswith((missing, "gravity", "breakpoints")) for name in left)
 
 
 def process(arguments, folder):
