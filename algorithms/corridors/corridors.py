@@ -1,10 +1,14 @@
 """Toolbox step: least-cost corridors between ecological sources."""
 
-from ...core.corridors.least_cost_paths import check_sources, corridors, source_ids
+from ...core.corridors.least_cost_paths import (ALL_PAIRS, EDGES, NEIGHBOURS, PAIRS, PATH_ENDS, POINTS, check_sources,
+                                                corridors, source_ids)
 from ...core.raster import read
 from .. import fields, parameters as p
 from ..base import EcoNetAlgorithm
 from ..compat import GEOMETRY
+
+_END_LABELS = {POINTS: "Source points", EDGES: "Source edges"}
+_PAIR_LABELS = {ALL_PAIRS: "All", NEIGHBOURS: "Neighbours"}
 
 
 class Corridors(EcoNetAlgorithm):
@@ -20,8 +24,8 @@ class Corridors(EcoNetAlgorithm):
             p.raster("RESISTANCE", "Resistance"),
             p.vector("SOURCES", "Ecological sources", p.POLYGON),
             p.field("ID_FIELD", "Sources: field of the id", "SOURCES"),
-            p.choice("PATH_ENDS", "Corridors run from", ["Source points", "Source edges"]),
-            p.choice("PAIRS", "Pairs of sources", ["All", "Neighbours"]),
+            p.choice("PATH_ENDS", "Corridors run from", [_END_LABELS[end] for end in PATH_ENDS]),
+            p.choice("PAIRS", "Pairs of sources", [_PAIR_LABELS[pairs] for pairs in PAIRS]),
             p.number("MAX_COST", "Highest accumulated cost (resistance x metre)", minimum=0, optional=True),
             p.vector_output("OUTPUT", "Corridors", p.LINE),
             p.raster_output("OUTPUT_SURFACE", "Corridor surface (cost of a detour)", optional=True),

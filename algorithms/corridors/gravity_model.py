@@ -2,14 +2,15 @@
 
 from qgis.core import QgsWkbTypes
 
-from ...core.corridors.gravity import (AREA_UNITS, FORMS, THRESHOLD_RULES, check_corridors, check_threshold,
-                                       gravity_model, gravity_report)
+from ...core.corridors.gravity import (AREA, AREA_UNITS, FORMS, LOGARITHM, THRESHOLD_RULES, check_corridors,
+                                       check_threshold, gravity_model, gravity_report)
 from ...core.raster import read
 from .. import fields, parameters as p
 from ..base import EcoNetAlgorithm
 from ..compat import GEOMETRY
 
 UNITS = list(AREA_UNITS)
+_FORM_LABELS = {LOGARITHM: "Closed form of equation 9 (ln S / P)", AREA: "Area form (S / P)"}
 
 
 class GravityModel(EcoNetAlgorithm):
@@ -25,10 +26,10 @@ class GravityModel(EcoNetAlgorithm):
             p.vector("CORRIDORS", "Corridors", p.LINE),
             p.vector("SOURCES", "Ecological sources", p.POLYGON),
             p.raster("RESISTANCE", "Resistance"),
-            p.choice("FORM", "Form of the model", ["Closed form of equation 9 (ln S / P)", "Area form (S / P)"]),
+            p.choice("FORM", "Form of the model", [_FORM_LABELS[form] for form in FORMS]),
             p.choice("AREA_UNIT", "Unit of area", UNITS),
             p.choice("THRESHOLD_RULE", "Threshold of important corridors",
-                     ["Mean", "Median", "Natural breaks", "Quantile", "Fixed"]),
+                     [rule.capitalize() for rule in THRESHOLD_RULES]),
             p.number("THRESHOLD", "Threshold: quantile (0 to 1) or fixed gravity", optional=True),
             p.flag("DROP_REDUNDANT", "Drop redundant corridors after the threshold is taken", True),
             p.advanced(p.field("ID_FIELD", "Sources: field of the id", "SOURCES")),

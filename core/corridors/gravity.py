@@ -18,12 +18,20 @@ from ..report import Report
 from .least_cost_paths import source_ids
 
 LOGARITHM, AREA = "closed form of Eq 9", "area form"
-FORMS = (LOGARITHM, AREA)
+FORMS = (LOGARITHM, AREA)  # append only: saved models hold the index
 AREA_UNITS = {"km2": 1.0, "ha": 100.0, "m2": 1e6}
 """Units in one km2."""
 
 MEAN, MEDIAN, NATURAL_BREAKS, QUANTILE, FIXED = "mean", "median", "natural breaks", "quantile", "fixed"
-THRESHOLD_RULES = (MEAN, MEDIAN, NATURAL_BREAKS, QUANTILE, FIXED)
+_THRESHOLDS = {
+    MEAN: lambda values, given, progress: np.mean(values),
+    MEDIAN: lambda values, given, progress: np.median(values),
+    NATURAL_BREAKS: lambda values, given, progress: natural_breaks(values, 2, "gravity", progress).breaks[0],
+    QUANTILE: lambda values, given, progress: np.quantile(values, given),
+    FIXED: lambda values, given, progress: given,
+}
+THRESHOLD_RULES = tuple(_THRESHOLDS)  # append only: saved models hold the index
+_NEED_THRESHOLD = (QUANTILE, FIXED)
 IMPORTANT, GENERAL = "important", "general"
 
 _RULED_BY_FEW = 0.1
@@ -130,17 +138,9 @@ def threshold_of(values, rule=MEAN, threshold=None, progress=SILENT):
         The quantile (0 to 1) or the fixed value; the other rules do not use it.
     """
     check_threshold(rule, threshold)
-    if rule in (MEAN, MEDIAN, NATURAL_BREAKS) and threshold is not None:
+    if rule not in _NEED_THRESHOLD and threshold is not None:
         progress.log(f"The threshold {threshold:g} is not used: rule '{rule}' finds its own.")
-    if rule == MEAN:
-        return float(np.mean(values))
-    if rule == MEDIAN:
-        return float(np.median(values))
-    if rule == QUANTILE:
-        return float(np.quantile(values, threshold))
-    if rule == FIXED:
-        return float(threshold)
-    return float(natural_breaks(values, 2, "gravity", progress).breaks[0])
+    return float(_THRESHOLDS[rule](values, threshold, progress))
 
 
 def _above(values, threshold):
@@ -149,9 +149,9 @@ def _above(values, threshold):
 
 def check_threshold(rule, threshold):
     """Refuse a rule that is unknown, or without the threshold that it needs."""
-    if rule not in THRESHOLD_RULES:
+    if rule not in _THRESHOLDS:
         raise InputError(f"Threshold rule '{rule}' is unknown: choose {', '.join(THRESHOLD_RULES)}.")
-    if rule in (QUANTILE, FIXED) and threshold is None:
+    if rule in _NEED_THRESHOLD and threshold is None:
         raise InputError(f"Threshold rule '{rule}' needs a threshold: give "
                          f"{'a share between 0 and 1, such as 0.75' if rule == QUANTILE else 'a gravity, such as 50'}.")
     if rule == QUANTILE and not 0 <= threshold <= 1:

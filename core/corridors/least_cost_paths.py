@@ -19,8 +19,9 @@ from ..raster import Grid, Template, float_grid
 from ..tables import number_of
 from ..vector import line_through, rasterize
 
-POINTS, EDGES = 0, 1
-ALL_PAIRS, NEIGHBOURS = 0, 1
+# append only: saved models hold the index
+POINTS, EDGES = PATH_ENDS = (0, 1)
+ALL_PAIRS, NEIGHBOURS = PAIRS = (0, 1)
 MANY_SOURCES = 30
 _IN_MEMORY_BYTES = 1 << 30
 _MOSAIC_CELLS = 16384
@@ -249,7 +250,7 @@ def corridors(resistance, sources, ids, path_ends=POINTS, pairs=ALL_PAIRS, max_c
     Raises
     ------
     InputError
-        Sources that :func:`check_sources` refuses, that lie on barriers or in the same cell; negative
+        An unknown choice; sources that :func:`check_sources` refuses, that lie on barriers or in the same cell; negative
         or no resistance.
 
     Notes
@@ -258,6 +259,9 @@ def corridors(resistance, sources, ids, path_ends=POINTS, pairs=ALL_PAIRS, max_c
     cells): about 21 bytes per cell and flood.
     """
     layer, template = sources.name, resistance.template
+    for key, value, known in (("PATH_ENDS", path_ends, PATH_ENDS), ("PAIRS", pairs, PAIRS)):
+        if value not in known:
+            raise InputError(f"{key} {value} is unknown: choose {' or '.join(map(str, known))}.")
     if max_cost is not None and not max_cost > 0:
         raise InputError(f"The highest cost of a corridor is {max_cost:g}, and has to be above 0: "
                          f"raise it, or leave it empty.")

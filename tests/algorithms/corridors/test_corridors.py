@@ -3,6 +3,7 @@
 import os
 
 import numpy as np
+from econet.core.corridors import least_cost_paths
 from econet.core.raster import RasterSource, read
 from qgis.core import QgsProcessingFeedback
 
@@ -29,8 +30,14 @@ def test_definition(provider):
         "RESISTANCE", "SOURCES", "ID_FIELD", "PATH_ENDS", "PAIRS", "MAX_COST", "OUTPUT", "OUTPUT_SURFACE"]
     assert {d.name() for d in algorithm.outputDefinitions()} == {
         "OUTPUT", "OUTPUT_SURFACE", "N_CORRIDORS", "N_UNREACHABLE"}
-    for key in ("PATH_ENDS", "PAIRS"):
-        assert algorithm.parameterDefinition(key).defaultValue() == 0
+    for key, of_core, labels in (
+            ("PATH_ENDS", {least_cost_paths.POINTS: "Source points", least_cost_paths.EDGES: "Source edges"},
+             ["Source points", "Source edges"]),
+            ("PAIRS", {least_cost_paths.ALL_PAIRS: "All", least_cost_paths.NEIGHBOURS: "Neighbours"}, ["All", "Neighbours"])):
+        definition = algorithm.parameterDefinition(key)
+        assert definition.defaultValue() == 0 and definition.options() == labels
+        assert {index: label for index, label in enumerate(labels)} == of_core
+        assert getattr(least_cost_paths, key) == tuple(of_core), "every choice of core has its label"
 
 
 def test_run(run, make):

@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 from qgis.core import QgsProcessingFeedback
 
+from econet.algorithms.corridors import gravity_model
+from econet.core.corridors import gravity
+
 PAPER = Path(__file__).parents[2] / "data" / "paper"
 WEST, NORTH, CELL = 500000.0, 4650000.0, 500.0
 
@@ -61,6 +64,17 @@ def test_definition(provider):
         "OUTPUT", "OUTPUT_MATRIX", "OUTPUT_REPORT", "THRESHOLD_VALUE", "N_IMPORTANT", "N_GENERAL"}
     for key in ("FORM", "AREA_UNIT", "THRESHOLD_RULE"):
         assert algorithm.parameterDefinition(key).defaultValue() == 0
+    assert algorithm.parameterDefinition("FORM").options() == ["Closed form of equation 9 (ln S / P)", "Area form (S / P)"]
+    assert gravity.FORMS[:2] == (gravity.LOGARITHM, gravity.AREA) and len(gravity.FORMS) == 2
+    assert algorithm.parameterDefinition("AREA_UNIT").options() == ["km2", "ha", "m2"]
+    assert algorithm.parameterDefinition("THRESHOLD_RULE").options() == [
+        "Mean", "Median", "Natural breaks", "Quantile", "Fixed"]
+
+
+def test_a_rule_that_core_adds_is_a_choice(monkeypatch):
+    monkeypatch.setattr(gravity_model, "THRESHOLD_RULES", (*gravity.THRESHOLD_RULES, "two thirds"))
+    definitions = {d.name(): d for d in gravity_model.GravityModel().definitions()}
+    assert definitions["THRESHOLD_RULE"].options()[5:] == ["Two thirds"]
 
 
 def test_table_4(run, make, paper):

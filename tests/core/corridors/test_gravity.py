@@ -212,6 +212,13 @@ def test_threshold_rules():
             g.threshold_of(values, rule, value)
 
 
+def test_a_rule_that_no_function_finds_is_refused(monkeypatch):
+    """Never another rule in its place, even where a list of names has it."""
+    monkeypatch.setattr(g, "THRESHOLD_RULES", (*g.THRESHOLD_RULES, "mode"))
+    with pytest.raises(InputError, match="'mode' is unknown"):
+        g.threshold_of(np.array([1, 2, 100.0]), "mode")
+
+
 def test_touching_sources_count_as_one_cell():
     sources, resistance = two_sources()
     polygons = {1: sources.geometries[0], 2: sources.geometries[1], 3: square(5000, 0, 2000)}

@@ -332,6 +332,9 @@ def test_sources_that_cannot_be_joined_are_refused():
     refused([good, other], "no cell with a resistance above 0", values=0 * values)
     with pytest.raises(InputError, match="has to be above 0"):
         corridors(grid, layer([good, other]), [1, 2], max_cost=0)
+    for unknown, match in (({"path_ends": 2}, "PATH_ENDS 2 is unknown: choose 0 or 1"), ({"pairs": 2}, "PAIRS 2 is unknown")):
+        with pytest.raises(InputError, match=match):
+            corridors(grid, layer([good, other]), [1, 2], **unknown)
     assert len(check_sources(layer([good, other]), [1, 2], t)) == 2
 
 
