@@ -260,18 +260,34 @@ def test_hard_barriers(city):
     assert "Hard barrier 'highways': no cell of the map holds one." in log.text
 
 
+@pytest.mark.parametrize("falling", [False, True])
 @pytest.mark.parametrize("seed", range(8))
-def test_no_diagonal_step_slips_through_a_fence(lab, seed):
+def test_no_diagonal_step_slips_through_a_fence(lab, seed, falling):
+    """Of lines through corners, those that fall to the east are the ones where GDAL's rasters leave gaps."""
     cells = lab.template(25, 25, 100)
     rng = np.random.default_rng(seed)
     offset = 0 if seed == 0 else rng.uniform(-900, 900)  # the first runs through the cells' corners
     points = [(499000, 4598600 - 1100 + offset), (501300, 4598700 + offset), (504000, 4601400 + offset)]
+    if falling:
+        west, _, east, _ = cells.bounds
+        points = [(west + east - x, y) for x, y in reversed(points)]
     line = lab.geometry("LINESTRING(" + ",".join(f"{x} {y}" for x, y in points) + ")")
     closed = s._fence([line], cells)
     parts, count = ndimage.label(~closed, structure=np.ones((3, 3)))
     x, y = cells.xy(*np.mgrid[:25, :25])
     above = y > np.interp(x, *zip(*points))
+    assert (above & ~closed).any() and (~above & ~closed).any()
     assert not set(np.unique(parts[above & ~closed])) & set(np.unique(parts[~above & ~closed]))
+
+
+@pytest.mark.parametrize("slope", [1, -1])
+def test_pieces_of_a_road_on_both_sides_of_a_corner_are_one_fence(lab, slope):
+    cells = lab.template(4, 4, 100)
+    west, south, _, _ = cells.bounds
+    x, y = west + 200, south + 200
+    pieces = [lab.geometry(f"LINESTRING({x + a} {y + slope * a},{x + b} {y + slope * b})") for a, b in ((-60, -1), (1, 60))]
+    closed = s._fence(pieces, cells)[1:3, 1:3]
+    assert closed.sum() == 3 and (closed[1, 0] and closed[0, 1] if slope == 1 else closed[0, 0] and closed[1, 1])
 
 
 def test_water_from_land_cover_codes_by_brute_force(lab):
