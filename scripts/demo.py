@@ -112,6 +112,7 @@ STUDIES = [
             "ROADS": ZION / "roads.gpkg",
             "ROAD_CLASS_FIELD": "class",
             "WATER_CODES": "11",
+            "LAND_COVER_PRODUCT": 6,  # NLCD
             "THREAT_TABLE": ZION / "tables" / "threats.csv",
             "SENSITIVITY_TABLE": ZION / "tables" / "sensitivity.csv",
             "CARBON_TABLE": ZION / "tables" / "carbon.csv",

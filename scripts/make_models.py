@@ -1,6 +1,6 @@
 """Writes the two bundled models to algorithms/models/; run with QGIS' Python after changing a step.
 
-    QT_HASH_SEED=1 QT_QPA_PLATFORM=offscreen /usr/bin/python3 scripts/make_models.py
+    QT_HASH_SEED=0 QT_QPA_PLATFORM=offscreen /usr/bin/python3 scripts/make_models.py
 
 The models are the chain: there is no second one in code. They are made by a script so that a key
 that a step no longer has is found here, and not by a planner.
@@ -238,7 +238,8 @@ def ecological_network():
         {"water_yield": ("OUTPUT_YIELD", "Water yield")})
     sources_steps(model, [step("habitat", "OUTPUT_QUALITY"), step("sediment", "OUTPUT_RETENTION"),
                           step("water", "OUTPUT_YIELD"), step("carbon")],
-                  "habitat_quality,sediment_retention,water_yield,carbon_storage", LAND_COVER=step("land_cover"))
+                  "habitat_quality,sediment_retention,water_yield,carbon_storage", LAND_COVER=step("land_cover"),
+                  **product)
     model.add_step("resistance", "econet:resistancesurface", "3 Resistance", {
         "DEM": given("DEM"), "LAND_COVER": step("land_cover"), "NDVI": given("NDVI"), "WATER": given("WATER"),
         "MOTORWAYS": given("MOTORWAYS"), "HIGHWAYS": given("HIGHWAYS"), "NIGHT_LIGHT": given("NIGHT_LIGHT"),
@@ -267,8 +268,8 @@ def network_from_land_cover():
             p.raster("LAND_COVER", "Land cover"),
             p.raster("DEM", "Elevation (DEM)"),
             p.vector("ROADS", "Roads", [p.LINE, p.POLYGON]),
-            p.field("ROAD_NAME_FIELD", "Roads: field of the name", "ROADS"),
-            p.field("ROAD_CLASS_FIELD", "Roads: field of the class", "ROADS"),
+            p.field("ROAD_NAME_FIELD", "Roads: field of the name", "ROADS", default="name"),
+            p.field("ROAD_CLASS_FIELD", "Roads: field of the class", "ROADS", default="road_class"),
             p.text("WATER_CODES", "Land-cover codes that are water", "5", True),
             p.table("THREAT_TABLE", "Habitat quality: threats"),
             p.table("SENSITIVITY_TABLE", "Habitat quality: sensitivity"),
@@ -285,7 +286,8 @@ def network_from_land_cover():
     model.add_step("carbon", "econet:carbonstorage", "1 Carbon storage", {
         "LAND_COVER": given("LAND_COVER"), "CARBON_TABLE": given("CARBON_TABLE"), "PRESET": given("PRESET"), **product},
         {"carbon_storage": ("OUTPUT", "Carbon storage")})
-    sources_steps(model, [step("habitat", "OUTPUT_QUALITY"), step("carbon")], "habitat_quality,carbon_storage")
+    sources_steps(model, [step("habitat", "OUTPUT_QUALITY"), step("carbon")], "habitat_quality,carbon_storage",
+                  LAND_COVER=given("LAND_COVER"), **product)
     model.add_step("resistance", "econet:resistancesurface", "3 Resistance", {
         "DEM": given("DEM"), "LAND_COVER": given("LAND_COVER"), "WATER_CODES": given("WATER_CODES"),
         "HIGHWAYS": given("ROADS"), "FACTOR_TABLE": given("FACTOR_TABLE"), "DATUM": given("DATUM"),

@@ -1,11 +1,13 @@
 """Registers the checkout as the package ``econet``, and gives QGIS tests a provider and small inputs."""
 
 import gc
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
 
 from load_econet import load_econet  # noqa: E402

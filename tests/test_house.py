@@ -87,7 +87,7 @@ def test_algorithm_files_compute_nothing(path):
     for module in imports(path):
         assert module.split(".")[0] not in {"numpy", "scipy", "math", "networkx", "statistics", "osgeo"}, module
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.BinOp):
+        if isinstance(node, (ast.BinOp, ast.AugAssign)):
             assert not isinstance(node.op, (ast.Sub, ast.Mult, ast.Pow, ast.FloorDiv, ast.Div, ast.MatMult)), (
                 f"arithmetic in line {node.lineno}")
 
@@ -111,6 +111,8 @@ def test_every_algorithm_has_its_chain_of_names(provider):
         assert (HELP / f"{cls.ID}.md").exists(), f"no help for {cls.ID}"
         test = ROOT / "tests" / "algorithms" / cls.__module__.split(".")[-2] / f"test_{stem}.py"
         assert test.exists(), f"no {name_of(test)}"
+        keys = {d.name() for d in provider.algorithm(cls.ID).outputDefinitions()}
+        assert set(cls.STYLES) <= keys, f"{cls.ID}: STYLES names no output {set(cls.STYLES) - keys}"
         for style in cls.STYLES.values():
             assert (STYLES / f"{style}.qml").exists(), f"{cls.ID}: no style {style}.qml"
 
@@ -133,6 +135,11 @@ def test_every_input_of_a_bundled_model_has_help(provider):
         assert inputs <= set(model.helpContent())
 
 
+def test_readme_names_every_algorithm(provider):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [a.name() for a in provider.algorithms() if f"`{a.name()}`" not in readme] == []
+
+
 def test_conventions_that_a_preset_governs_start_with_as_preset(provider):
     for cls in algorithm_classes():
         algorithm = provider.algorithm(cls.ID)
@@ -143,7 +150,8 @@ def test_conventions_that_a_preset_governs_start_with_as_preset(provider):
                 assert algorithm.parameterDefinition("PRESET") is not None
 
 
-IDS = """burnmines habitatquality carbonstorage wateryield serviceimportance naturalbreaks patches
+IDS = """burnmines habitatquality sedimentretention carbonstorage wateryield rainfallerosivity soilerodibility
+plantavailablewater waterconservation serviceimportance naturalbreaks patches
 landscapeconnectivity selectsources resistancesurface mineresistance corridors gravitymodel breakpoints
 fracturesurfaces ecologicalnetwork networkfromlandcover""".split()
 

@@ -1,10 +1,11 @@
 """Toolbox step: composite importance of services, its classes and its grid."""
 
 from ...core.errors import InputError
+from ...core.land_cover_products import PRODUCTS
 from ...core.natural_breaks import breaks_from_text
 from ...core.raster import QUANTITY, align, check_overlap, open_template, read_classes
 from ...core.sources.importance import (
-    CLASSIFY, COMPONENT_RULES, MANUAL, WEIGHTINGS, importance_report, parse_clip, parse_weights,
+    CLASSIFY, COMPONENT_RULES, MANUAL, WEIGHTINGS, ground_codes, importance_report, parse_clip, parse_weights,
     service_importance, service_names)
 from ...core.sources.patches import classes_from_text
 from .. import parameters as p
@@ -37,9 +38,9 @@ class ServiceImportance(EcoNetAlgorithm):
             p.text("BREAKS", "Upper bounds of the classes by hand (empty: natural breaks)"),
             p.advanced(p.choice("COMPONENTS", "Components that weigh", COMPONENT_RULES)),
             p.advanced(p.number("MIN_VALID", "Least valid share of a grid cell", 0.5, 0, 1)),
-            p.advanced(p.text("FOREST_CODES", "Land-cover codes of forest", "2")),
-            p.advanced(p.text("ARTIFICIAL_CODES", "Land-cover codes of artificial and mined ground",
-                              "8, 11, 12, 13, 14")),
+            p.land_cover_product(),
+            p.advanced(p.text("FOREST_CODES", "Land-cover codes of forest (empty: of the land-cover product)")),
+            p.advanced(p.text("ARTIFICIAL_CODES", "Land-cover codes of artificial and mined ground (empty: likewise)")),
             p.raster_output("OUTPUT_IMPORTANCE", "Importance (0 to 1)"),
             p.raster_output("OUTPUT_CLASSES", "Importance classes"),
             p.vector_output("OUTPUT_GRID", "Importance grid", p.POLYGON),
@@ -72,7 +73,9 @@ class ServiceImportance(EcoNetAlgorithm):
             self._codes(job)
 
     def _codes(self, job):
-        return [classes_from_text(job.text(key), key) for key in ("FOREST_CODES", "ARTIFICIAL_CODES")]
+        usual = ground_codes(PRODUCTS[job.choice("LAND_COVER_PRODUCT")])
+        return [classes_from_text(job.text(key), key) if job.text(key) else codes
+                for key, codes in zip(("FOREST_CODES", "ARTIFICIAL_CODES"), usual)]
 
     def execute(self, job):
         template, progress = self._template(job), job.progress

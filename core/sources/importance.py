@@ -16,6 +16,7 @@ import numpy as np
 from osgeo import ogr
 
 from ..errors import InputError
+from ..land_cover_products import codes_of_class
 from ..natural_breaks import breaks_from_text, classify, fixed_breaks, natural_breaks
 from ..progress import SILENT
 from ..raster import Grid, float_grid
@@ -29,8 +30,8 @@ EIGENVALUE_RULE, VARIANCE_RULE = COMPONENT_RULES = (
 RASTER_CELLS, GRID_CELLS = CLASSIFY = ("cells of the raster", "cells of the grid")
 CLASS_WORDS = {5: ("least important (very not important)", "not important", "average", "important", "very important")}
 RESERVED_FIELDS = ("fid", "geom", "cell_id", "importance", "class")
-FOREST_CODES = (2,)
-ARTIFICIAL_CODES = (8, 11, 12, 13, 14)
+FOREST_CLASSES = (2,)
+ARTIFICIAL_CLASSES = (8, 11, 12, 13, 14)
 
 KAISER = ((0.5, "unacceptable"), (0.6, "miserable"), (0.7, "mediocre"), (0.8, "middling"), (0.9, "meritorious"),
           (math.inf, "marvellous"))
@@ -200,7 +201,7 @@ class Importance:
 def service_importance(services, names=None, weighting=COMPONENT_SCORES, weights="", clip=None,
                        grid_size_m=3000.0, min_valid_share=0.5, class_count=5,
                        classify_on=RASTER_CELLS, breaks="", component_rule=EIGENVALUE_RULE,
-                       land_cover=None, forest_codes=FOREST_CODES, artificial_codes=ARTIFICIAL_CODES,
+                       land_cover=None, forest_codes=FOREST_CLASSES, artificial_codes=ARTIFICIAL_CLASSES,
                        progress=SILENT):
     """Composite importance of services, its classes, and the grid that weighed them.
 
@@ -457,11 +458,23 @@ def _spread(cells, template, valid):
     return np.where(valid, lookup[rows[:, None], cols[None, :]], 0).astype(np.uint8)
 
 
+def ground_codes(product):
+    """Codes of forest, and of artificial and mined ground, of a land-cover product, for the sign check."""
+    known = codes_of_class(product)
+    return [[code for of_class in classes for code, _ in known.get(of_class, ())]
+            for classes in (FOREST_CLASSES, ARTIFICIAL_CLASSES)]
+
+
 def _ground_check(normalised, names, land_cover, forest_codes, artificial_codes):
     known = land_cover.valid
     forest = known & np.isin(land_cover.values, list(forest_codes))
     artificial = known & np.isin(land_cover.values, list(artificial_codes))
     warnings = []
+    if not forest.any() or not artificial.any():
+        missing = "forest" if not forest.any() else "artificial or mined ground"
+        warnings.append(f"The services' signs were not checked: land cover '{land_cover.name}' has no cell of {missing} "
+                        f"(codes {', '.join(map(str, artificial_codes if forest.any() else forest_codes))}); choose "
+                        f"its land-cover product, or give the codes.")
     for values, name in zip(normalised, names):
         on_forest, on_artificial = values[forest], values[artificial]
         on_forest = on_forest[~np.isnan(on_forest)]
