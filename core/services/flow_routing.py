@@ -16,12 +16,14 @@ that a map turned around gives the same flow turned around, and keeps shares as 
 Arrays inside are flat, with a border of one cell, so that no test for the map's edge is needed.
 """
 
+import functools
 import math
 import time
 from collections import deque
 
 import numpy as np
 
+from .. import accel
 from ..errors import InputError
 from ..progress import SILENT
 
@@ -682,12 +684,14 @@ def _flats_as_invest(lattice, height, bed, flat, slope_by, direction, shares, le
     by_group = np.argsort(group_of_root, kind="stable")
     roots = np.split(roots[by_group], np.cumsum(np.bincount(group_of_root, minlength=len(groups) - 1))[:-1])
     beat = _Beat(progress, node.size)
+    search = accel.kernel(_search_loop, _search_agrees, node.size, _KERNEL_WORTH, progress)
+    search = _search_flats if search is None else functools.partial(_search_compiled, search)
     for first, end, starts in zip(groups[:-1].tolist(), groups[1:].tolist(), roots):
         group = slice(first, end)
         local = np.where(beside[group] >= 0, beside[group] - first, -1)
-        distance[group], found[group], out = _search_flats(
-            (starts - first).tolist(), local.tolist(), drained[group].tolist(),
-            (at_edge[group] & ~drained[group]).tolist(), lambda done, first=first: beat(first + done / 2))
+        distance[group], found[group], out = search(
+            starts - first, local, drained[group], at_edge[group] & ~drained[group],
+            lambda done, first=first: beat(first + done / 2))
         out = node[np.array(out, dtype=np.int64) + first]
         leaves[out] = True
         direction[out] = _off_the_map(lattice, height, out)
@@ -729,7 +733,8 @@ def _by_flat(node, beside, at_edge, roots, progress):
 
 
 def _search_flats(roots, beside, drained, at_edge, beat):
-    """Distance to the outlet in cells, direction, and the cells that leave the map; lists of Python."""
+    """Distance to the outlet in cells, direction, and the cells that leave the map; arrays, worked on as lists."""
+    roots, beside, drained, at_edge = (part.tolist() for part in (roots, beside, drained, at_edge))
     count = len(beside)
     seen, distance, direction, out = [False] * count, [math.inf] * count, [NO_DIRECTION] * count, []
     length, back = (1.0, math.sqrt(2)) * 4, (4, 5, 6, 7, 0, 1, 2, 3)
@@ -770,6 +775,116 @@ def _search_flats(roots, beside, drained, at_edge, beat):
                     direction[other] = back[k]
                     queue.append(other)
     return distance, direction, out
+
+
+def _search_compiled(search, roots, beside, drained, at_edge, beat):
+    """`_search_flats` by the compiled `_search_loop`."""
+    count = len(beside)
+    distance, direction = np.full(count, np.inf), np.full(count, NO_DIRECTION, dtype=np.uint8)
+    seen, out, inside, edge = np.zeros(count, dtype=bool), *(np.empty(count, dtype=np.int64) for _ in range(3))
+    queue, state = np.empty(count + _QUEUE_SPARE, dtype=np.int64), np.zeros(8, dtype=np.int64)
+    length = np.array((1.0, math.sqrt(2)) * 4)
+    beside = np.ascontiguousarray(beside, dtype=np.int64)
+    while True:
+        answer = search(np.asarray(roots, dtype=np.int64), beside, drained, at_edge, length, seen, distance, direction,
+                        out, inside, edge, queue, state, _SEARCH_AT_ONCE)
+        beat(min(int(state[_DONE]), 2 * count))
+        if answer == _FINISHED:
+            return distance, direction, out[:state[_N_OUT]]
+        if answer == _QUEUE_FULL:
+            head, tail = state[_HEAD], state[_TAIL]
+            waiting = queue[np.arange(head, tail) % queue.size]
+            queue = np.empty(2 * queue.size + 8, dtype=np.int64)
+            queue[:waiting.size] = waiting
+            state[_HEAD], state[_TAIL] = 0, waiting.size
+
+
+_PHASE, _ROOT, _HEAD, _TAIL, _N_INSIDE, _N_EDGE, _N_OUT, _DONE = range(8)  # places in the loop's state
+_GO_ON, _FINISHED, _QUEUE_FULL = range(3)
+_SEARCH_AT_ONCE = 1 << 20
+_QUEUE_SPARE = 1 << 10  # a cell may wait twice; the queue grows where that is not enough
+_KERNEL_WORTH = 100_000  # flat cells
+
+
+def _search_loop(roots, beside, drained, at_edge, length, seen, distance, direction, out, inside, edge, queue, state,
+                 budget):
+    """As `_search_flats`; returns when ``budget`` cells were looked at, to be called again."""
+    phase, root, head, tail, n_inside, n_edge, n_out, done = state
+    capacity = queue.size
+    answer = 0
+    while answer == 0 and budget > 0:
+        if phase == 0:  # the next flat
+            while root < roots.size and seen[roots[root]]:
+                root += 1
+            if root == roots.size:
+                answer = 1
+            else:
+                seen[roots[root]] = True
+                queue[0] = roots[root]
+                head, tail, n_inside, n_edge, phase = 0, 1, 0, 0, 1
+        elif phase == 1:  # its cells, each once
+            while head < tail and budget > 0:
+                cell = queue[head]
+                head += 1
+                budget -= 1
+                done += 1
+                for k in range(8):
+                    other = beside[cell, k]
+                    if other >= 0 and not seen[other]:
+                        seen[other] = True
+                        queue[tail] = other
+                        tail += 1
+                if drained[cell]:
+                    inside[n_inside] = cell
+                    n_inside += 1
+                elif at_edge[cell]:
+                    edge[n_edge] = cell
+                    n_edge += 1
+            if head == tail:
+                if n_inside == 0:
+                    for i in range(n_edge):
+                        out[n_out] = inside[i] = edge[i]
+                        n_out += 1
+                    n_inside = n_edge
+                for i in range(n_inside):
+                    distance[inside[i]] = 0.0
+                    queue[i] = inside[i]
+                head, tail, phase = 0, n_inside, 2
+        else:  # distances from its outlets; the queue goes round
+            while head < tail and budget > 0 and tail - head + 8 <= capacity:
+                cell = queue[head % capacity]
+                head += 1
+                budget -= 1
+                done += 1
+                here = distance[cell]
+                for k in range(8):
+                    other = beside[cell, k]
+                    if other >= 0 and distance[other] > here + length[k]:
+                        distance[other] = here + length[k]
+                        direction[other] = (k + 4) % 8
+                        queue[tail % capacity] = other
+                        tail += 1
+            if head == tail:
+                phase = 0
+            elif tail - head + 8 > capacity:
+                answer = 2
+    state[:] = (phase, root, head, tail, n_inside, n_edge, n_out, done)
+    return answer
+
+
+def _search_agrees(search):
+    """Flats of a small map, one of them at its edge, some drained within."""
+    rows, cols = 17, 23
+    lattice = _Lattice((rows, cols))
+    row, col = np.mgrid[:rows, :cols]
+    member = lattice.flat((row * 7 + col * 3) % 11 < 8, False) & ~lattice.flat(row == 8, False)
+    node = np.flatnonzero(member)
+    name = np.full(lattice.size, -1)
+    name[node] = np.arange(node.size)
+    case = (np.arange(node.size), name[_neighbours(lattice, node)], lattice.flat((row > 8) & (col * row % 13 == 5),
+                                                                                  False)[node],
+            lattice.flat((row == 0) & (col % 5 == 1), False)[node], lambda done: None)
+    return all(np.array_equal(one, other) for one, other in zip(_search_flats(*case), _search_compiled(search, *case)))
 
 
 # streams -----------------------------------------------------------------------------------------

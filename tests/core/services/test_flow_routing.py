@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from econet.core import accel
 from econet.core.crs import spatial_reference
 from econet.core.errors import Cancelled, InputError
 from econet.core.progress import Progress
@@ -416,3 +417,54 @@ def test_a_cancel_acts(after):
     with pytest.raises(Cancelled):
         fr.route(fr.fill_depressions(z, progress=Progress(cancelled=cancelled)), cells(z.shape), fr.MFD,
                  progress=Progress(cancelled=cancelled))
+
+
+# compiled ----------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("at_once, spare", [(1 << 20, 1 << 10), (7, 0), (1, 3)])
+def test_the_loop_to_compile_searches_flats_as_the_lists_do(monkeypatch, at_once, spare):
+    """Also when it is called again and again, and when its queue is full."""
+    monkeypatch.setattr(fr, "_SEARCH_AT_ONCE", at_once)
+    monkeypatch.setattr(fr, "_QUEUE_SPARE", spare)
+    random = np.random.default_rng(9)
+    for shape, share in (((1, 1), 1), ((1, 9), 0.8), ((40, 31), 0.7), ((25, 25), 1), ((30, 30), 0.4)):
+        lattice = fr._Lattice(shape)
+        node = np.flatnonzero(lattice.flat(random.random(shape) < share, False))
+        name = np.full(lattice.size, -1)
+        name[node] = np.arange(node.size)
+        drained = random.random(node.size) < 0.1
+        case = (random.permutation(node.size), name[fr._neighbours(lattice, node)], drained,
+                (random.random(node.size) < 0.1) & ~drained, lambda done: None)
+        for lists, arrays in zip(fr._search_flats(*case), fr._search_compiled(fr._search_loop, *case)):
+            np.testing.assert_array_equal(arrays, lists)
+
+
+@pytest.mark.parametrize("routing", fr.ROUTINGS)
+def test_numba_changes_nothing(routing):
+    terrain = np.round(np.random.default_rng(3).random((60, 80)) * 4)
+    place = Template(60, 80, (500000.0, 30.0, 0.0, 4600000.0, 0.0, -30.0), "EPSG:32651", "dem")
+    found = []
+    for engine in ("numpy", "numba"):
+        accel.prefer(engine)
+        try:
+            flow = fr.route(fr.fill_depressions(terrain), place, routing, terrain, convention=fr.AS_INVEST)
+        finally:
+            accel.prefer("auto")
+        found.append(flow.accumulate())
+    np.testing.assert_array_equal(*found)
+
+
+def test_a_cancel_is_heard_in_the_compiled_search():
+    flat = np.zeros((300, 300))
+    flat[0, 0] = -1
+    lattice = fr._Lattice(flat.shape)
+    node = np.flatnonzero(lattice.flat(np.ones(flat.shape, bool), False))
+    name = np.full(lattice.size, -1)
+    name[node] = np.arange(node.size)
+
+    def stop(done):
+        raise Cancelled()
+
+    with pytest.raises(Cancelled):
+        fr._search_compiled(lambda *arguments: fr._search_loop(*arguments[:-1], 5), np.arange(node.size),
+                            name[fr._neighbours(lattice, node)], node == node[0], np.zeros(node.size, bool), stop)
