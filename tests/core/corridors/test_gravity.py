@@ -229,6 +229,15 @@ def test_touching_sources_count_as_one_cell():
     assert "cost 0" in found.warnings[0] and "natural breaks" in found.warnings[0]
 
 
+@pytest.mark.parametrize("width, height", [(100.0, 50.0), (50.0, 100.0)])
+def test_one_cell_is_its_shorter_side(width, height):
+    polygons = {1: square(0, 0, 2000), 2: square(2000, 0, 2000), 3: square(4000, 0, 2000)}
+    corridors = corridors_layer([(1, 2, 0), (1, 3, 4000.0), (2, 3, 1000.0)])
+    found = g.gravity_model(corridors, sources_layer(polygons), grid(np.full((60, 120), 2.0), width, height))
+    assert found.matrix[0, 1] == pytest.approx((4000 / (50 * 2)) ** 2 * math.log(4) ** 2 / 4, rel=1e-9)
+    assert found.warnings[0].startswith("1 corridor(s)") and "count as one cell, 100:" in found.warnings[0]
+
+
 def test_what_a_planner_should_look_at_is_warned():
     corridors, sources, resistance, _ = paper_case()
     few = Features("c", UTM, corridors.geometries[:-1], corridors.attributes[:-1], corridors.field_names)

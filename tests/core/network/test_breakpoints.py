@@ -159,6 +159,27 @@ def test_unnamed_lines_that_touch_are_one_road():
     assert len(run(up, classes, class_field="", name_field="")) == 1, "without a class all touching lines are one"
 
 
+@pytest.mark.parametrize("gap_m, n_roads", [(0.08, 1), (0.12, 2)])
+def test_unnamed_roads_touch_within_a_tenth_of_a_metre(gap_m, n_roads):
+    up = corridors([(-20, -100), (-20, 100)], [(20, -100), (20, 100)])
+    lines = roads(([(-900, 0), (0, 0)], None, "primary"), ([(gap_m, 0), (900, 0)], None, "primary"))
+    assert len(run(up, lines)) == n_roads
+    west, east = (f"POLYGON(({x0} 0,{x1} 0,{x1} 30,{x0} 30,{x0} 0))" for x0, x1 in ((-900, 0), (gap_m, 900)))
+    assert len(run(up, roads((west, None, "primary"), (east, None, "primary")))) == n_roads
+
+
+@pytest.mark.parametrize("kinds, measure", [
+    (("motorway", "Motorway_link", "Expressway", "freeway", "高速公路"), "wildlife overpass or underpass with guiding fences"),
+    (("rail", "light_rail", "High-speed railway", "铁路"), "wildlife underpass or enlarged culvert below the track"),
+    (("canal", "干渠"), "green bridge and exit ramps in the banks"),
+    (("trunk", "primary", "first-class road", "First class", "highway", "一级公路"), "enlarged culvert or underpass, warning signs, speed limit"),
+    (("residential", None), "warning signs, speed limit")])
+def test_the_shipped_measure_of_a_road_class(kinds, measure):
+    for kind in kinds:
+        [(_, row)] = run(corridors([(10, -300), (10, 300)]), roads((EAST, "a", kind)))
+        assert row["measure"] == measure, kind
+
+
 def test_names_and_classes_as_layers_write_them():
     close = corridors([(0, -50), (0, 50)])
     numbers = roads((EAST, "07", 1.0), ([(-500, 20), (500, 20)], "7", 1.0))

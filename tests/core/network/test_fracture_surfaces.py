@@ -91,6 +91,14 @@ def test_the_paper_s_two_counts():
     assert apart.n_lines == 2 and apart.surfaces.attributes[0]["crossing_m"] == pytest.approx(600)
 
 
+def test_a_corridor_that_only_grazes_adds_nothing_to_the_surface():
+    found = run(corridors([(315, 1005), (2115, 1005)], [(1185, 1500), (1185, 1180)]), mines((PIT, "West")))
+    [row], [pair] = found.surfaces.attributes, found.pairs
+    assert (row["corridors"], row["n_corridors"], pair["corridor_id"]) == ("1", 1, 1)
+    assert row["crossing_m"] == pytest.approx(300), "the other's 20 m do not count"
+    assert row["cost_share"] == pair["cost_share"] == pytest.approx(300 / 1800)
+
+
 def test_no_more_than_a_cell_is_no_fracture():
     grazing = corridors([(315, 1185), (885, 1185), (915, 1215)], [(885, 300), (885, 900), (900, 930), (885, 960)])
     assert len(run(grazing, mines((PIT, "West"))).surfaces) == 0

@@ -333,6 +333,18 @@ def test_other_refusals(city):
         s.resistance_surface(layers, cells, progress=Progress(cancelled=lambda: True))
 
 
+@pytest.mark.parametrize("value, refused", [(1.5, False), (1.51, True), (-1.5, False), (-1.51, True)])
+def test_ndvi_is_refused_from_just_above_its_limit(lab, value, refused):
+    cells = lab.template(2, 2)
+    ndvi = lab.raster("index", np.array([[0.3, value], [0.5, 0.7]], np.float32), cells)
+    if refused:
+        with pytest.raises(InputError, match="'index' holds values up to 1.51 and NDVI lies between -1 and 1"):
+            s.resistance_surface(s.FactorLayers(ndvi=ndvi), cells)
+    else:
+        made = s.resistance_surface(s.FactorLayers(ndvi=ndvi), cells)
+        np.testing.assert_array_equal(made.base.values, [[4, 1 if value > 0 else 5], [3, 1]])
+
+
 def test_roads_far_away_are_warned_of(city):
     lab, cells, layers, _, _ = city
     log = lab.Log()

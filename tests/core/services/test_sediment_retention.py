@@ -422,6 +422,16 @@ def test_shipped_table_serves_the_default_codes():
     assert sr.sediment_retention(dem, cover, rain, soil, threshold=30).totals["soil_loss"] > 0
 
 
+def test_what_each_preset_sets():
+    """The literature's longest slope, 333 m; InVEST holds the L factor itself down to 122."""
+    recommended = ("MFD", "recommended", "Desmet-Govers", 333, "slope length in metres", "metres", "values everywhere")
+    names = ("routing", "flow", "ls_method", "cap", "capped", "ic_length", "masking", "unit")
+    for preset, expected in enumerate((
+            (*recommended, "t/ha"), (*recommended, "t per pixel"),
+            ("MFD", "as InVEST", "InVEST from 3.14 on", 122, "L factor", "InVEST pixels", "as InVEST", "t/ha"))):
+        assert vars(sr.conventions(preset)) == dict(zip(names, expected)), preset
+
+
 def test_presets_and_single_choices():
     assert sr.conventions(1).unit == sr.PER_PIXEL and sr.conventions(0).unit == sr.PER_HECTARE
     assert sr.conventions(2).masking == sr.AS_INVEST and sr.conventions(2, masking=sr.KEPT).masking == sr.KEPT
