@@ -19,7 +19,7 @@ from .distance import distance_classes
 
 FACTORS = ("slope", "elevation", "land_cover", "ndvi", "distance_to_water", "distance_to_motorway",
            "distance_to_highway", "night_light", "mine")
-DISTANCES = ("distance_to_water", "distance_to_motorway", "distance_to_highway")
+DISTANCES = tuple(factor for factor in FACTORS if factor.startswith("distance_to_"))
 MINE = "mine"
 
 _AS_PRINTED = {"dem": "elevation", "distance_to_water_body": "distance_to_water",

@@ -92,6 +92,10 @@ def test_a_weight_of_0_leaves_the_factor_out():
     assert scaled_weights({"ndvi": 0.0}, ["ndvi"]) == {}
 
 
+def test_the_distances_are_the_factors_that_are_scored_without_an_end():
+    assert DISTANCES == tuple(factor for factor, edges in EDGES.items() if edges[-1][0] == np.inf)
+
+
 @pytest.mark.parametrize("factor", DISTANCES)
 @pytest.mark.parametrize("dx, dy", [(90, 90), (70, 130)])
 def test_distance_factors_against_geos(lab, factor, dx, dy):
