@@ -528,13 +528,16 @@ class Job:
         self.files.raster(grid, path, self.progress)
         self.results[key] = self._destinations[key] = path
 
-    def open_raster(self, key, template):
-        """A ``RasterWriter`` for a float32 output that core writes part by part; None where it is not wanted."""
+    def open_raster(self, key, template, **kind):
+        """A ``RasterWriter`` for an output that core writes part by part; None where it is not wanted.
+
+        ``kind``: ``dtype`` and ``nodata``, by default float32 and NaN.
+        """
         if not self.wants(key):
             return None
         path = self._algorithm.parameterAsOutputLayer(self._parameters, key, self._context)
         self.results[key] = self._destinations[key] = path
-        return self.files.raster_windows(template, path)
+        return self.files.raster_windows(template, path, **kind)
 
     def write_features(self, key, schema, geometry, crs, rows):
         """Take features for an output; the sink is opened when all is computed.

@@ -1,7 +1,7 @@
 """Pixelwise work on maps of any size: read on a template's cells, compute and write a part at a time.
 
 What is held does not grow with the map: a band of 256 rows of every input, a part of it as numbers to
-compute with, and 128 MB of GDAL's own.
+compute with, and 64 MB of GDAL's own.
 
 Inputs are a `raster.AlignedRaster`, `Classes` or `Whole`; outputs a `raster.RasterWriter` or `Array`.
 """
@@ -14,14 +14,16 @@ from osgeo import gdal
 
 from .errors import InputError
 from .progress import SILENT
-from .raster import CLASSES, AlignedRaster, Grid, Window, class_codes, windows
+from .raster import _NO_CODE, CLASSES, AlignedRaster, Grid, Window, class_codes, windows
 
 _PART_COLS = 2048      # whole tiles; half a million cells with 256 rows
-_CACHE_BYTES = 128 << 20
+_CACHE_BYTES = 64 << 20
 
 
 class Classes(AlignedRaster):
-    """Class codes on a template's cells, as `raster.read_classes` gives them."""
+    """Class codes on a template's cells, as `raster.read_classes` gives them: int32 with one nodata value."""
+
+    nodata = _NO_CODE
 
     def __init__(self, source, template):
         super().__init__(source, template, CLASSES)
@@ -55,10 +57,10 @@ class Quiet:
 
 
 class Array:
-    """A float32 map in memory as an output."""
+    """A map in memory as an output."""
 
-    def __init__(self, template):
-        self.values = np.empty(template.shape, dtype=np.float32)
+    def __init__(self, template, dtype=np.float32):
+        self.values = np.empty(template.shape, dtype=dtype)
 
     def write(self, window, values):
         self.values[window.slices] = values
@@ -148,7 +150,7 @@ _usual_bytes = 0
 
 @contextlib.contextmanager
 def _small_cache():
-    """GDAL keeps at most 128 MB of blocks inside, where its default is a twentieth of the machine's memory."""
+    """GDAL keeps at most 64 MB of blocks inside, where its default is a twentieth of the machine's memory."""
     global _inside, _usual_bytes
     with _lock:
         if not _inside:

@@ -152,6 +152,17 @@ class Window:
     def slices(self):
         return slice(self.row, self.row + self.rows), slice(self.col, self.col + self.cols)
 
+    def meet(self, slices):
+        """The Window of the cells that rows and columns, two slices, have in this one; None where none."""
+        (top, bottom), (left, right) = (
+            (max(own.start, other.start), min(own.stop, other.stop)) for own, other in zip(self.slices, slices))
+        return Window(top, left, bottom - top, right - left) if top < bottom and left < right else None
+
+    def within(self, other):
+        """Two slices that cut this window out of the array of another."""
+        row, col = self.row - other.row, self.col - other.col
+        return slice(row, row + self.rows), slice(col, col + self.cols)
+
 
 _WINDOW_COLS = 64 * _TILE
 

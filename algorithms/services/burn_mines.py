@@ -1,8 +1,8 @@
 """Toolbox step: mines burnt into a land-cover map, since no land-cover product maps them."""
 
+from ...core.blocks import Classes
 from ...core.land_cover_products import PRODUCTS
-from ...core.raster import read_classes
-from ...core.services.land_cover import burn_mines, read_mine_codes
+from ...core.services.land_cover import burn_mines_blocks, read_mine_codes
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 
@@ -28,7 +28,9 @@ class BurnMines(EcoNetAlgorithm):
         read_mine_codes(job.table("MINE_CODES"))
 
     def execute(self, job):
-        land_cover = read_classes(job.raster("LAND_COVER"))
-        mines = job.mines(land_cover.template.crs, needed=("state",))
-        job.write_raster("OUTPUT", burn_mines(land_cover, mines, job.table("MINE_CODES"), job.progress,
-                                              PRODUCTS[job.choice("LAND_COVER_PRODUCT")]))
+        template = job.template()
+        land_cover = Classes(job.raster("LAND_COVER"), template)
+        burn_mines_blocks(
+            land_cover, job.mines(template.crs, needed=("state",)),
+            job.open_raster("OUTPUT", template, dtype="int32", nodata=land_cover.nodata), job.table("MINE_CODES"),
+            job.progress, PRODUCTS[job.choice("LAND_COVER_PRODUCT")])

@@ -290,25 +290,19 @@ class _Watersheds:
         self._features = features.to_crs(template.crs, progress).valid_polygons(progress)
         self._template, self._count = template, np.zeros(len(self._features.geometries), dtype=np.int64)
         self._sums = np.zeros((self._count.size, 4))
-        places = [cells_under(geometry, template)[0] for geometry in self._features.geometries]
-        self._places = np.array([(0, 0, 0, 0) if place is None else
-                                 (place[0].start, place[0].stop, place[1].start, place[1].stop) for place in places])
+        self._places = [cells_under(geometry, template)[0] for geometry in self._features.geometries]
 
     def add(self, window, maps):
         """The last of ``maps`` says where there is a value."""
         known = np.isfinite(maps[-1])
         if not known.any():
             return
-        ends = window.row + window.rows, window.col + window.cols
-        tops, bottoms, lefts, rights = self._places.T
-        meet = (tops < ends[0]) & (bottoms > window.row) & (lefts < ends[1]) & (rights > window.col)
-        for number in np.flatnonzero(meet):
-            top, bottom, left, right = self._places[number].tolist()
-            top, bottom = max(top, window.row), min(bottom, ends[0])
-            left, right = max(left, window.col), min(right, ends[1])
-            here = raster.Window(top, left, bottom - top, right - left)
+        for number, place in enumerate(self._places):
+            here = None if place is None else window.meet(place)
+            if here is None:
+                continue
             inside = vector.rasterize([self._features.geometries[number]], self._template.part(here), dtype=np.uint8)
-            block = slice(top - window.row, bottom - window.row), slice(left - window.col, right - window.col)
+            block = here.within(window)
             inside = (inside > 0) & known[block]
             self._count[number] += np.count_nonzero(inside)
             self._sums[number] += [values[block][inside].sum(dtype=np.float64) for values in maps]

@@ -175,7 +175,7 @@ def test_gdals_cache_is_small_inside_and_put_back_whoever_leaves_last():
         thread.start()
     for thread in threads:
         thread.join()
-    assert inside == [min(usual, 128 << 20)] * 3 and gdal.GetCacheMax() == usual
+    assert inside == [min(usual, 64 << 20)] * 3 and gdal.GetCacheMax() == usual
 
 
 def test_inputs_of_another_size_are_refused():

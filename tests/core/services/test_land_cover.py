@@ -221,3 +221,20 @@ def test_rows_are_found_for_codes_of_any_size_and_type(codes, dtype):
     named = ", ".join(f"{code:g} ({count} pixels)" for code, count in zip(lacked, counts))
     with pytest.raises(InputError, match=re.escape(f"holds code {named}")):
         lc.class_rows(Grid(values, place, 255, "cover"), np.array(codes), "t")
+
+
+def test_mines_burnt_in_parts_cross_the_borders_of_parts():
+    """Against the same mines burnt by hand: each is a rectangle of whole cells."""
+    values = np.random.default_rng(5).choice([1, 2, -9], (300, 4200), p=[0.6, 0.3, 0.1])
+    cover, heard = grid(values), Heard()
+    mines = [mine(cover, "dump", 200, 2000, 90, 2200, name="a"), mine(cover, "pit", 250, 2040, 20, 20, name="b"),
+             mine(cover, "pit", 299, 4199, 1, 1, name="c")]
+    expected = values.copy()
+    for code, block in ((12, np.s_[200:290, 2000:4200]), (11, np.s_[250:270, 2040:2060]), (11, np.s_[299:, 4199:])):
+        expected[block] = np.where(values[block] == -9, -9, code)
+    burnt = lc.burn_mines(cover, mines, progress=heard.progress)
+    np.testing.assert_array_equal(burnt.values, expected)
+    shared = np.count_nonzero(values[250:270, 2040:2060] != -9)
+    assert any(f"{shared} cell(s) lie under several mines" in line for line in heard.logs)
+    assert any(f"{np.count_nonzero(expected > 9)} cell(s) of 'cover' were given" in line for line in heard.logs)
+    assert burnt.values.dtype == np.int32
