@@ -33,7 +33,6 @@ BARRIERS = ("producing open pits", "all producing mines", "motorways", "highways
 
 _LOWEST, _HIGHEST = 1.0, 5.0
 _DECIMALS = 30  # of a float32's 38: costs along corridors are sums
-_DEEPEST_PRINTED_M, _PASSABLE_DEPTH_M = -326.0, -125.0
 _RESTORED_COLUMNS = [
     tables.Column("feature", "text", required=False), tables.Column("land_cover", "integer", required=False),
     tables.Column("ndvi", required=False, minimum=-1, maximum=1),
@@ -296,7 +295,7 @@ class _Makers:
     def _elevation(self, rule, progress):
         elevations, datum = self._elevations(progress), self._choices.datum_m
         if self._choices.factor_table is None:
-            _log_depths(elevations, datum, progress)
+            _log_depths(elevations, rule.intervals, datum, progress)
         self._dem = None
         return classify(elevations, rule, datum, self._layers.dem.name, progress)
 
@@ -464,14 +463,20 @@ def _log_missing(factor, values, progress):
         progress.log(f"Factor '{factor}' has no value on {count} cells ({100 * count / values.size:.2f} %).")
 
 
-def _log_depths(elevations, datum_m, progress):
-    deep = int((elevations <= datum_m + _DEEPEST_PRINTED_M).sum())
-    shallow = int(((elevations > datum_m + _PASSABLE_DEPTH_M) & (elevations < datum_m)).sum())
+def _log_depths(elevations, intervals, datum_m, progress):
+    """Say what the shipped table makes of ground below the datum: of its lowest class, and of that like the plain."""
+    plain = next(index for index, upper in enumerate(intervals.upper) if upper >= 0)
+    score = intervals.resistance[plain]
+    while plain and intervals.resistance[plain - 1] == score:
+        plain -= 1
+    deepest_m, passable_m = intervals.upper[0], intervals.lower[plain]
+    deep = int((elevations <= datum_m + deepest_m).sum())
+    shallow = int(((elevations > datum_m + passable_m) & (elevations < datum_m)).sum())
     if deep:
-        progress.log(f"{deep} cells lie {-_DEEPEST_PRINTED_M:g} m or more below the datum, where Table 1 has no class: "
-                     f"they take resistance 5 (ours).")
+        progress.log(f"{deep} cells lie {-deepest_m:g} m or more below the datum, where Table 1 has no class: "
+                     f"they take resistance {intervals.resistance[0]:g} (ours).")
     if shallow:
-        progress.log(f"{shallow} cells lie less than {-_PASSABLE_DEPTH_M:g} m below the datum and score 1 in Table 1, "
+        progress.log(f"{shallow} cells lie less than {-passable_m:g} m below the datum and score {score:g} in Table 1, "
                      f"as the plain does: a pit's depth is no obstacle there.")
 
 

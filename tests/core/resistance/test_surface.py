@@ -334,6 +334,18 @@ def test_other_refusals(city):
         s.resistance_surface(layers, cells, progress=Progress(cancelled=lambda: True))
 
 
+def test_what_is_said_of_depths_follows_the_shipped_table(lab, monkeypatch):
+    rows = ",-300,7", "-300,-150,2", "-150,-60,1", "-60,-20,1.5", "-20,200,1.5", "200,,5"
+    text = "factor,from,to,resistance\n" + "".join(f"elevation,{row}\n" for row in rows)
+    monkeypatch.setattr(s, "default_factor_table", lambda: lab.table(text, "factors.csv"))
+    dem = lab.raster("dem", np.array([[-301, -300, -299, -60, -59, -1, 0, 90]], np.float32), lab.template(1, 8, 5000))
+    log = lab.Log()
+    s.resistance_surface(s.FactorLayers(dem=dem), lab.template(1, 8, 5000), s.Choices(weights=lab.table(
+        "factor,weight\nelevation,1\nslope,0\n", "own.csv")), progress=log.progress)
+    assert "2 cells lie 300 m or more below the datum, where Table 1 has no class: they take resistance 7" in log.text
+    assert "2 cells lie less than 60 m below the datum and score 1.5" in log.text
+
+
 @pytest.mark.parametrize("value, refused", [(1.5, False), (1.51, True), (-1.5, False), (-1.51, True)])
 def test_ndvi_is_refused_from_just_above_its_limit(lab, value, refused):
     cells = lab.template(2, 2)
