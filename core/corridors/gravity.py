@@ -120,6 +120,8 @@ def gravity(cost, area_a, area_b, resistance_a, resistance_b, longest_cost, form
     -------
     float or ndarray
     """
+    if form not in FORMS:
+        raise InputError(f"Form '{form}' of the gravity model is not known: choose one of {', '.join(FORMS)}.")
     size_a, size_b = (np.log(a) if form == LOGARITHM else np.asarray(a, dtype=np.float64) for a in (area_a, area_b))
     return (longest_cost / np.asarray(cost, dtype=np.float64)) ** 2 * size_a * size_b / (
         np.asarray(resistance_a, dtype=np.float64) * resistance_b)

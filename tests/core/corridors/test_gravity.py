@@ -130,6 +130,11 @@ def two_sources(areas_km2=(4.0, 9.0), resistances=(2.0, 2.5)):
     return sources_layer(polygons), grid(values)
 
 
+def test_an_unknown_form_is_refused():
+    with pytest.raises(InputError, match="Form 'square'"):
+        g.gravity([1.0], [2.0], [2.0], [1.0], [1.0], 1.0, "square")
+
+
 def test_form_and_area_unit():
     sources, resistance = two_sources()
     corridors = corridors_layer([(1, 2, 77.0)])

@@ -170,7 +170,7 @@ def test_unnamed_roads_touch_within_a_tenth_of_a_metre(gap_m, n_roads):
 
 @pytest.mark.parametrize("kinds, measure", [
     (("motorway", "Motorway_link", "Expressway", "freeway", "高速公路"), "wildlife overpass or underpass with guiding fences"),
-    (("rail", "light_rail", "High-speed railway", "铁路"), "wildlife underpass or enlarged culvert below the track"),
+    (("rail", "light_rail", "High-speed railway", "铁路", "高速铁路"), "wildlife underpass or enlarged culvert below the track"),
     (("canal", "干渠"), "green bridge and exit ramps in the banks"),
     (("trunk", "primary", "first-class road", "First class", "highway", "一级公路"), "enlarged culvert or underpass, warning signs, speed limit"),
     (("residential", None), "warning signs, speed limit")])
