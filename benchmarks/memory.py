@@ -77,9 +77,9 @@ def one(service, folder):
         elif service == "carbonstorage":
             carbon_storage_blocks(cover, outputs[0], None, blocks.Classes(sources["land_cover"], place), outputs[1])
         else:
-            water_yield_blocks(cover, *(Annual(sources[name], place) for name in ("precipitation", "evapotranspiration")),
-                               *(AlignedRaster(sources[name], place) for name in ("soil_depth", "plant_available_water")),
-                               *outputs)
+            rain, demand = (Annual(sources[name], place) for name in ("precipitation", "evapotranspiration"))
+            soil = [AlignedRaster(sources[name], place) for name in ("soil_depth", "plant_available_water")]
+            water_yield_blocks(cover, rain, demand, *soil, *outputs)
     seconds = time.perf_counter() - began
     for number in range(2):
         path = os.path.join(folder, f"out_{number}.tif")

@@ -51,7 +51,8 @@ def add_options(parser):
 def peer_python():
     """The Python that has pygeoprocessing, or None."""
     for python in (os.environ.get("ECONET_PYGEOPROCESSING_PYTHON"), sys.executable):
-        if python and subprocess.run([python, "-c", "import pygeoprocessing.routing"], capture_output=True).returncode == 0:
+        look = [python, "-c", "import pygeoprocessing.routing"]
+        if python and subprocess.run(look, capture_output=True).returncode == 0:
             return python
     return None
 
@@ -114,7 +115,8 @@ def compare(python, dem, folder, method, rounds, engines):
         ours(str(MAKE_CITY.parent / "dem.tif"), folder, method, flow_routing.AS_INVEST, "numba")
     seconds, results = in_turns(ways, rounds)
     shape = next(result[0].shape for name, result in results.items() if name.startswith("EcoNet"))
-    print(f"\n{method}, {shape[0]} x {shape[1]} cells, median of {rounds} round(s), files read and written; steps of the last round:")
+    print(f"\n{method}, {shape[0]} x {shape[1]} cells, median of {rounds} round(s), files read and written; steps of the "
+          f"last round:")
     base = seconds.get("pygeoprocessing")
     rows = []
     for name, taken in seconds.items():
