@@ -17,7 +17,7 @@ from econet.core.crs import spatial_reference
 from econet.core.errors import InputError
 from econet.core.natural_breaks import natural_breaks
 from econet.core.raster import Grid, Template
-from econet.core.sources.connectivity import connectivity
+from econet.core.sources.indices import connectivity
 from econet.core.vector import Features
 from osgeo import ogr
 

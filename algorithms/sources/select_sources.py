@@ -1,6 +1,7 @@
 """Toolbox step: ecological sources out of patches."""
 
-from ...core.sources.patches import SIZE_CLASSES, select_sources
+from ...core.sources.patches import SIZE_CLASSES
+from ...core.sources.selection import select_sources
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 from ..compat import GEOMETRY
@@ -11,7 +12,7 @@ class SelectSources(EcoNetAlgorithm):
     ID = "selectsources"
     NAME = "Select sources"
     GROUP = "sources"
-    CORE = "sources.patches"
+    CORE = "sources.selection"
     STYLES = {"OUTPUT": "sources"}
 
     def definitions(self):

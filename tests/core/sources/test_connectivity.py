@@ -13,9 +13,10 @@ from osgeo import ogr
 from econet.core.errors import Cancelled, InputError
 from econet.core.progress import Progress
 from econet.core.raster import Grid, Template
+from econet.core.polygon_distance import edge_distances
 from econet.core.sources.connectivity import (
-    CENTROID, LEAST_COST, centroid_distances, connectivity, connectivity_report, cost_distances,
-    edge_distances, landscape_connectivity)
+    CENTROID, LEAST_COST, centroid_distances, connectivity_report, cost_distances, landscape_connectivity)
+from econet.core.sources.indices import connectivity
 from econet.core.sources.patches import find_patches
 from econet.core.vector import Features
 
