@@ -69,14 +69,14 @@ class EcoNetAlgorithm(QgsProcessingAlgorithm):
 
     def definitions(self):
         """Parameters and outputs, in the dialog's order."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} defines no parameters.")
 
     def validate(self, job):
         """Refuse what can be known to be wrong before the work starts, by raising InputError."""
 
     def execute(self, job):
         """Read from the job, call core, write to the job."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} does no work.")
 
     # what QGIS asks ------------------------------------------------------------------------------
 

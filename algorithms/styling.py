@@ -21,7 +21,8 @@ ORDER = ("breakpoints fracture_surfaces fracture_pairs corridors all_corridors g
 SHOWN = {"breakpoints", "fracture_surfaces", "corridors", "sources", "resistance"}
 
 # Ranges that keep their meaning from map to map, as long as the map stays inside.
-FIXED_RANGES = {"resistance": (1.0, 5.0), "habitat_quality": (0.0, 1.0), "sediment_delivery": (0.0, 1.0)}
+FIXED_RANGES = {"resistance": (1.0, 5.0), "habitat_quality": (0.0, 1.0), "sediment_delivery": (0.0, 1.0),
+                "frequency": (0.0, 1.0)}
 
 # QGIS calls a post-processor only while Python keeps it alive.
 _ALIVE = []

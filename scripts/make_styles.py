@@ -24,6 +24,13 @@ LAND_COVER = {1: ("#efe08a", "cropland"), 2: ("#2e7d46", "forest"), 3: ("#8aa866
               7: ("#c9b49a", "barren"), 8: ("#c0504d", "impervious"), 9: ("#6fb8b0", "wetland"),
               11: ("#4d4d4d", "open pit"), 12: ("#7d6b5d", "mine dump"), 13: ("#a08a78", "mine subsidence"),
               14: ("#8b5a8c", "mine plant"), 15: ("#9bc27e", "restored mine")}
+DOMINANT = {0: ("#f2f2ec", "none above the lowest score"), 1: ("#b08d57", "slope"), 2: ("#7d6b9c", "elevation"),
+            3: ("#8fbf6a", "land cover"), 4: ("#d9d06a", "NDVI"), 5: ("#5b9bd0", "distance to water"),
+            6: ("#c4322b", "motorways"), 7: ("#ee9a4d", "highways"), 8: ("#f3d34a", "night light"),
+            9: ("#4a2c5e", "mines"), 10: ("#6fb8b0", "1st added factor"), 11: ("#3e8f86", "2nd added factor"),
+            12: ("#1f5f58", "3rd added factor")}
+FIRM = ((0.0, 0.5, "#c4322b", "weak"), (0.5, 0.7, "#ee9a4d", "shaky"), (0.7, 0.9, "#a8cf78", "fairly firm"),
+        (0.9, 1.0, "#0b6e3b", "firm"))
 RAMPS = {
     "carbon_storage": ("#fbf3e4", "#c9b26b", "#5f7f3a", "#1d4a2c"),
     "carbon_change": ("#9c3d2e", "#f7f3ee", "#2f7d4f"),
@@ -42,6 +49,7 @@ RAMPS = {
     "importance": ("#d8a577", "#f0e0a0", "#c5dd8d", "#58a65c", "#0b6e3b"),
     "resistance": ("#2f7d4f", "#a8cf78", "#fbeea4", "#ef9a4f", "#a8232f"),
     "accumulated_cost": ("#fcf6e0", "#f2b56b", "#b8516a", "#3d1e5c"),
+    "frequency": ("#f7f6ef", "#cfe3c2", "#5fa96a", "#0b5134"),
     "corridor_surface": ("#1b4f63", "#5fa9a0", "#cfe3c2", "#f7f6ef"),
 }
 
@@ -143,6 +151,30 @@ def links(layer):
     layer.setRenderer(QgsSingleSymbolRenderer(line("#5a86a8", 0.25)))
 
 
+def firmness(layer):
+    layer.setRenderer(QgsGraduatedSymbolRenderer("stability", [
+        QgsRendererRange(low, high, fill(colour, "#3f3f3f", "0.15"), f"{word} ({low:g} to {high:g})")
+        for low, high, colour, word in FIRM]))
+    labels(layer, "source_id", 10)
+
+
+def mine_rings(layer):
+    colours = ("#2f7d4f", "#a8cf78", "#fbeea4", "#ef9a4f", "#a8232f")
+    layer.setRenderer(QgsGraduatedSymbolRenderer("resistance", [
+        QgsRendererRange(score - 0.5, score + 0.5, fill(colour, "#5f5f5f", "0.1"), f"resistance {score}")
+        for score, colour in enumerate(colours, 1)]))
+
+
+def candidate_patches(layer):
+    layer.setRenderer(QgsSingleSymbolRenderer(fill("#e8c14a", "#8a6a10", "0.4", style="f_diagonal")))
+    labels(layer, "rank", 10, "#6b4f00")
+
+
+def candidate_links(layer):
+    layer.setRenderer(QgsSingleSymbolRenderer(line("#b8860b", 0.6, "dash")))
+    labels(layer, "rank", 9, "#6b4f00")
+
+
 def importance_grid(layer):
     layer.setRenderer(QgsGraduatedSymbolRenderer("class", [
         QgsRendererRange(code - 0.5, code + 0.5, fill(colour, "#8a8a80", "0.1"), label)
@@ -190,6 +222,10 @@ def main():
     vector("breakpoints", "Point", breakpoints)
     vector("fracture_surfaces", "MultiPolygon", fracture_surfaces)
     vector("links", "LineString", links)
+    vector("firmness", "MultiPolygon", firmness)
+    vector("mine_rings", "MultiPolygon", mine_rings)
+    vector("candidate_patches", "MultiPolygon", candidate_patches)
+    vector("candidate_links", "LineString", candidate_links)
     vector("importance_grid", "Polygon", importance_grid)
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
@@ -199,6 +235,7 @@ def main():
         dataset = None
         raster("importance_classes", paletted(IMPORTANCE), folder)
         raster("land_cover", paletted(LAND_COVER), folder)
+        raster("dominant_factor", paletted(DOMINANT), folder)
         for name, colours in RAMPS.items():
             raster(name, continuous(colours), folder)
     application.exitQgis()
