@@ -29,8 +29,9 @@ DOMINANT = {0: ("#f2f2ec", "none above the lowest score"), 1: ("#b08d57", "slope
             6: ("#c4322b", "motorways"), 7: ("#ee9a4d", "highways"), 8: ("#f3d34a", "night light"),
             9: ("#4a2c5e", "mines"), 10: ("#6fb8b0", "1st added factor"), 11: ("#3e8f86", "2nd added factor"),
             12: ("#1f5f58", "3rd added factor")}
-FIRM = ((0.0, 0.5, "#c4322b", "weak"), (0.5, 0.7, "#ee9a4d", "shaky"), (0.7, 0.9, "#a8cf78", "fairly firm"),
-        (0.9, 1.0, "#0b6e3b", "firm"))
+# The first range that holds a value counts: a bound belongs to the better word.
+FIRM = ((0.9, 1.0, "#0b6e3b", "firm"), (0.7, 0.9, "#a8cf78", "fairly firm"), (0.5, 0.7, "#ee9a4d", "shaky"),
+        (0.0, 0.5, "#c4322b", "weak"))
 RAMPS = {
     "carbon_storage": ("#fbf3e4", "#c9b26b", "#5f7f3a", "#1d4a2c"),
     "carbon_change": ("#9c3d2e", "#f7f3ee", "#2f7d4f"),
