@@ -33,7 +33,7 @@ from qgis.PyQt.QtGui import QColor, QFont  # noqa: E402
 from econet.algorithms import styling  # noqa: E402
 from econet.algorithms.base import GROUPS  # noqa: E402
 from econet.algorithms.provider import algorithm_classes  # noqa: E402
-from econet.core.sources.importance import KAISER  # noqa: E402
+from econet.core.sources.components import KAISER  # noqa: E402
 from econet.plugin import EcoNetPlugin  # noqa: E402
 
 OUTPUT = ROOT / "demo-output"
@@ -44,8 +44,20 @@ MILLIMETRES = QgsUnitTypes.LayoutUnit.LayoutMillimeters
 # what is run -------------------------------------------------------------------------------------
 
 @dataclass
+class Step:
+    """A toolbox step run on what the model left: ``outputs`` are key to title.
+
+    A value ``@name`` is the layer of that file name, a list is given value by value.
+    """
+
+    algorithm: str
+    parameters: dict
+    outputs: dict
+
+
+@dataclass
 class Study:
-    """One landscape: a bundled model and its maps.
+    """One landscape: a bundled model, its maps, and steps that question what it left.
 
     ``parameters`` are those of the model; ``context`` are input layers for the project, of which
     vector layers also lie under the last map: title to (source, colour or name of a style).
@@ -58,6 +70,7 @@ class Study:
     parameters: dict
     relief: Path
     context: dict = field(default_factory=dict)
+    steps: tuple = ()
 
     @property
     def folder(self):
@@ -200,7 +213,7 @@ def register_plugin():
 
 @dataclass
 class Output:
-    """A layer or report that a model leaves."""
+    """A layer or report that a model or a step leaves."""
 
     key: str
     title: str
@@ -238,9 +251,24 @@ def model_outputs(study):
     return outputs
 
 
+def step_outputs(study, step):
+    """The outputs of a step, named after their titles."""
+    algorithm = QgsApplication.processingRegistry().createAlgorithmById(f"econet:{step.algorithm}")
+    if algorithm is None:
+        sys.exit(f"The plugin has no step econet:{step.algorithm}.")
+    item = {item.ID: item for item in algorithm_classes()}[step.algorithm]
+    outputs = []
+    for key, title in step.outputs.items():
+        extension = EXTENSIONS[algorithm.parameterDefinition(key).type()]
+        slug = re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")
+        outputs.append(Output(key, title, study.folder / f"{slug}.{extension}", item.ID, key, item.GROUP,
+                              item.STYLES.get(key)))
+    return outputs
+
+
 @dataclass
 class Run:
-    """What a run of a model told: numbers and texts by key, seconds by step and in all."""
+    """What a run of a model or step told: numbers and texts by key, seconds by step and in all."""
 
     results: dict
     steps: list
@@ -248,18 +276,36 @@ class Run:
 
 
 def run_model(study, outputs):
-    """Run a model with qgis_process; its log goes to log.txt and its steps to the terminal."""
+    """Run a model, its steps told to the terminal."""
     study.folder.mkdir(parents=True)
+    return run(study, study.model, study.parameters, outputs)
+
+
+def run_step(study, step, outputs, present):
+    """Run a step on the layers ``present``; its seconds stand under its own name."""
+    paths = {output.path.stem: output.path for output in present}
+
+    def value_of(value):
+        return paths[value[1:]] if str(value).startswith("@") else value
+
+    parameters = {key: [value_of(item) for item in value] if isinstance(value, list) else value_of(value)
+                  for key, value in step.parameters.items()}
+    return run(study, step.algorithm, parameters, outputs)
+
+
+def run(study, algorithm, parameters, outputs):
+    """Run an algorithm with qgis_process; its log is added to log.txt."""
     arguments = []
-    for key, value in study.parameters.items():
-        if str(value).startswith(str(ROOT)) and not file_of(value).exists():
-            sys.exit(f"{file_of(value)} is missing: the checkout is not complete.")
-        arguments.append(f"{key}={value}")
+    for key, given in parameters.items():
+        for value in given if isinstance(given, list) else [given]:
+            if str(value).startswith(str(ROOT)) and not file_of(value).exists():
+                sys.exit(f"{file_of(value)} is missing: the checkout is not complete.")
+            arguments.append(f"{key}={value}")
     arguments += [f"{output.key}={output.path}" for output in outputs]
     command = ["stdbuf", "-oL", os.environ["QGIS_PROCESS"], "--verbose", "run",
-               f"econet:{study.model}", "--", *arguments]
+               f"econet:{algorithm}", "--", *arguments]
     started, lines = time.monotonic(), []
-    with open(study.folder / "log.txt", "w", encoding="utf-8") as log, subprocess.Popen(
+    with open(study.folder / "log.txt", "a", encoding="utf-8") as log, subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8",
             errors="replace") as process:
         for line in process.stdout:
@@ -270,7 +316,7 @@ def run_model(study, outputs):
                 print(f"  {step.group(2):>2}/{step.group(3)} {step.group(1)}", flush=True)
     if process.returncode:
         print("\n".join(lines[-30:]), file=sys.stderr)
-        sys.exit(f"econet:{study.model} failed; the whole log is {study.folder / 'log.txt'}")
+        sys.exit(f"econet:{algorithm} failed; the whole log is {study.folder / 'log.txt'}")
     return Run(results_of(lines), steps_of(lines), time.monotonic() - started)
 
 
@@ -638,6 +684,13 @@ def main(names):
         run = run_model(study, outputs)
         project.clear()
         project.setTitle(f"EcoNet: {study.title}")
+        for step in study.steps:
+            made = step_outputs(study, step)
+            told_by = run_step(study, step, made, outputs)
+            print(f"  then  {step.algorithm}", flush=True)
+            run.steps.append((step.algorithm, told_by.seconds))
+            run.results.update(told_by.results)
+            outputs += made
         layers = add_study(project, study, outputs)
         open_on(project, layers["resistancesurface", "OUTPUT"])
         for stage in STAGES:

@@ -4,9 +4,9 @@ from ...core.errors import InputError
 from ...core.land_cover_products import PRODUCTS
 from ...core.natural_breaks import breaks_from_text
 from ...core.raster import QUANTITY, align, check_overlap, open_template, read_classes
+from ...core.sources.components import COMPONENT_RULES, MANUAL, WEIGHTINGS
 from ...core.sources.importance import (
-    CLASSIFY, COMPONENT_RULES, MANUAL, WEIGHTINGS, ground_codes, importance_report, parse_clip, parse_weights,
-    service_importance, service_names)
+    CLASSIFY, ground_codes, importance_report, parse_clip, parse_weights, service_importance, service_names)
 from ...core.sources.patches import classes_from_text
 from .. import parameters as p
 from ..base import EcoNetAlgorithm

@@ -1,11 +1,7 @@
 """Composite importance of ecosystem services, its weights and its classes.
 
 Section 2.4 of Feng, Bai & Wang (2024): services normalised by range, averaged over 3 km x 3 km grid
-cells, weighted by principal components of the grid cells, classed by natural breaks. The paper does
-not print the rule that leads from components to weights; the default, usual in this literature, is
-the absolute score coefficient |loading| / sqrt(eigenvalue), averaged over the components kept by
-their explained variance. KMO and MSA after Kaiser (1974), Psychometrika 39: 31; test of sphericity
-after Bartlett (1951), Biometrika 38: 337.
+cells, weighted by principal components of the grid cells (``components.py``), classed by natural breaks.
 """
 
 import math
@@ -22,97 +18,15 @@ from ..progress import SILENT
 from ..raster import Grid, float_grid
 from ..report import Report, number, p_value
 from ..tables import number_of, split_list
+from .components import COMMUNALITIES, COMPONENT_SCORES, EIGENVALUE_RULE, MANUAL, Components, weigh
 
-COMPONENT_SCORES, COMMUNALITIES, EQUAL, ENTROPY, MANUAL = WEIGHTINGS = (
-    "component scores", "communalities", "equal", "entropy", "manual")
-EIGENVALUE_RULE, VARIANCE_RULE = COMPONENT_RULES = (
-    "eigenvalue above 1", "explained variance of 85 %")
 RASTER_CELLS, GRID_CELLS = CLASSIFY = ("cells of the raster", "cells of the grid")
 CLASS_WORDS = {5: ("least important (very not important)", "not important", "average", "important", "very important")}
 RESERVED_FIELDS = ("fid", "geom", "cell_id", "importance", "class")
 FOREST_CLASSES = (2,)
 ARTIFICIAL_CLASSES = (8, 11, 12, 13, 14)
 
-KAISER = ((0.5, "unacceptable"), (0.6, "miserable"), (0.7, "mediocre"), (0.8, "middling"), (0.9, "meritorious"),
-          (math.inf, "marvellous"))
-"""Kaiser's (1974) words for a KMO below each bound."""
-
-_SINGULAR = 1e-10
-_TWINS = 0.9  # services that correlate above it say nearly the same
 _BLOCK = 512
-
-
-@dataclass
-class Components:
-    """Principal components of a correlation matrix; ``nan`` where a statistic is not defined.
-
-    Parameters
-    ----------
-    names : list of str
-        p variables.
-    n : int
-        Observations.
-    correlation, vectors, loadings : ndarray, shape (p, p)
-        A component per column, largest eigenvalue first; loadings are vectors x sqrt(eigenvalue),
-        signed so that each column's sum is not negative.
-    eigenvalues, explained : ndarray, shape (p,)
-        Explained variance as shares of 1.
-    kept : int
-        Components that weigh.
-    kmo : float
-    msa : ndarray, shape (p,)
-    bartlett_chi2, bartlett_p : float
-    bartlett_df : int
-    notes : list of str
-        What is unusual about this matrix.
-    rule : str
-        Which components were kept; one of ``COMPONENT_RULES``.
-    """
-
-    names: list
-    n: int
-    correlation: np.ndarray
-    vectors: np.ndarray
-    loadings: np.ndarray
-    eigenvalues: np.ndarray
-    explained: np.ndarray
-    kept: int
-    kmo: float
-    msa: np.ndarray
-    bartlett_chi2: float
-    bartlett_df: int
-    bartlett_p: float
-    notes: list = field(default_factory=list)
-    rule: str = EIGENVALUE_RULE
-
-    @property
-    def dropped_share(self):
-        """Share (0 to 1) of the variance that lies in the components that were not kept."""
-        return float(self.explained[self.kept:].sum())
-
-    def kmo_text(self):
-        """A sentence on what this KMO means for the weights."""
-        if len(self.names) == 2:
-            return "KMO: not applicable (always 0.5 with two services)."
-        if math.isnan(self.kmo):
-            return "KMO: not defined for these services."
-        word = next(word for bound, word in KAISER if self.kmo < bound)
-        weak = ("the services share little, so weights from components rest on weak ground: compare them with equal "
-                "weights" if self.kmo < 0.6 else "the services share enough for weights from components")
-        apart = [f"{name} {value:.3f}" for name, value in zip(self.names, self.msa) if value < 0.5]
-        if apart:
-            weak += f". MSA is below 0.5 for {', '.join(apart)}, which shares little with the rest"
-        return (f"KMO {self.kmo:.3f} is {word} in Kaiser's (1974) words (below 0.5 unacceptable, then miserable, from "
-                f"0.6 mediocre, 0.7 middling, 0.8 meritorious, 0.9 marvellous): {weak}.")
-
-    def kept_text(self):
-        """A sentence on the components that were kept and dropped."""
-        dropped = len(self.names) - self.kept
-        if not dropped:
-            return f"All {self.kept} components were kept ({self.rule})."
-        return (f"{self.kept} of {len(self.names)} components {'was' if self.kept == 1 else 'were'} kept "
-                f"({self.rule}); the {dropped} dropped hold{'s' if dropped == 1 else ''} {100 * self.dropped_share:.1f} % of the "
-                f"variance, which weights from components do not see.")
 
 
 @dataclass
@@ -212,7 +126,7 @@ def service_importance(services, names=None, weighting=COMPONENT_SCORES, weights
     names : list of str, optional
         One per service; default the grids' names; made unique.
     weighting : str
-        One of ``WEIGHTINGS``. With two services components cannot weigh: equal weights.
+        One of ``components.WEIGHTINGS``. With two services components cannot weigh: equal weights.
     weights : str
         For ``manual``: ``name=value`` of every service, scaled to add to 1.
     clip : (float, float), optional
@@ -228,7 +142,7 @@ def service_importance(services, names=None, weighting=COMPONENT_SCORES, weights
     breaks : str
         Upper bounds by hand instead of natural breaks.
     component_rule : str
-        One of ``COMPONENT_RULES``; where none passes, the first component alone.
+        One of ``components.COMPONENT_RULES``; where none passes, the first component alone.
     land_cover : Grid of class codes, optional
         For the sign check: a service higher on artificial ground than in forest is named.
 
@@ -260,7 +174,7 @@ def service_importance(services, names=None, weighting=COMPONENT_SCORES, weights
     valid = np.ones(template.shape, dtype=bool)
     for index, (service, name) in enumerate(zip(services, names)):
         progress(0.3 * index / len(services))
-        values, limits = _normalise(service, name, clip, progress)
+        values, limits = normalise(service, name, clip, progress)
         valid &= ~np.isnan(values)
         normalised.append(values)
         ranges.append(limits)
@@ -269,11 +183,11 @@ def service_importance(services, names=None, weighting=COMPONENT_SCORES, weights
                          f"{', '.join(names)}: choose maps that cover one area.")
     if land_cover is not None:
         warnings += _ground_check(normalised, names, land_cover, forest_codes, artificial_codes)
-    cells = _grid_means(normalised, valid, template, grid_size_m, min_valid_share, progress.part(0.3, 0.5))
+    cells = grid_means(normalised, valid, template, grid_size_m, min_valid_share, progress.part(0.3, 0.5))
     left_out = int(cells.used.size - cells.used.sum())
     progress.log(f"{int(cells.used.sum())} grid cells of {grid_size_m:g} m enter the statistics; {left_out} "
                  f"with less than {100 * min_valid_share:g} % valid ground are left out of them.")
-    weight, components, notes, weighting = _weigh(
+    weight, components, notes, weighting = weigh(
         cells.means[cells.used], names, weighting, manual, component_rule)
     warnings += notes
     if components is not None and len(names) > 2:
@@ -284,7 +198,7 @@ def service_importance(services, names=None, weighting=COMPONENT_SCORES, weights
     for text in warnings:
         progress.warn(text)
 
-    importance = _weighted_sum(normalised, weight, valid, progress.part(0.5, 0.6))
+    importance = weighted_sum(normalised, weight, valid, progress.part(0.5, 0.6))
     del normalised
     cells.importance = cells.means @ weight
     sample = importance[valid] if classify_on == RASTER_CELLS else cells.importance[cells.used]
@@ -380,8 +294,25 @@ def parse_clip(text):
 
 # maps -------------------------------------------------------------------------------------------------
 
-def _normalise(service, name, clip, progress):
-    """(x - min) / (max - min) as float32, and (min, max, values limited by clipping)."""
+def normalise(service, name, clip=None, progress=SILENT):
+    """A service by its range, (x - min) / (max - min).
+
+    Parameters
+    ----------
+    service : Grid
+    clip : (float, float) or None
+        Percentiles 0 to 100 that values are limited to first.
+
+    Returns
+    -------
+    (float32 array, (float, float, int))
+        0 to 1 with NaN where there is no value; minimum, maximum, and how many values were limited.
+
+    Raises
+    ------
+    InputError
+        No value at all, or one value everywhere.
+    """
     values = service.floats()
     known = values[~np.isnan(values)]
     if known.size == 0:
@@ -403,7 +334,23 @@ def _normalise(service, name, clip, progress):
     return values, (low, high, limited)
 
 
-def _grid_means(normalised, valid, template, size_m, min_share, progress):
+def grid_means(normalised, valid, template, size_m, min_share, progress=SILENT):
+    """Means of services over square grid cells.
+
+    Parameters
+    ----------
+    normalised : list of arrays, shape (rows, cols)
+    valid : boolean array, shape (rows, cols)
+        Raster cells that have all services; a raster cell belongs to the grid cell of its centre.
+    size_m : float
+        At least the side of a raster cell.
+    min_share : float
+        Above 0 to 1: the valid part from which a grid cell is ``used``.
+
+    Returns
+    -------
+    GridCells
+    """
     if size_m < max(template.cell_width, template.cell_height):
         raise InputError(f"The grid size (GRID_SIZE) is {size_m:g} m and the raster's cells are "
                          f"{template.cell_width:g} x {template.cell_height:g} m: give a larger grid size.")
@@ -437,7 +384,8 @@ def _index(count, cell_m, size_m):
     return np.floor((np.arange(count) + 0.5) * cell_m / size_m + 1e-9).astype(np.int64)
 
 
-def _weighted_sum(normalised, weights, valid, progress):
+def weighted_sum(normalised, weights, valid, progress=SILENT):
+    """Sum of weight x service as float32, NaN where not ``valid``; 4 bytes per cell."""
     importance = np.full(valid.shape, np.nan, dtype=np.float32)
     for start in range(0, valid.shape[0], _BLOCK):
         part = slice(start, start + _BLOCK)
@@ -486,143 +434,6 @@ def _ground_check(normalised, names, land_cover, forest_codes, artificial_codes)
                                 f"its range) than in forest ({f:.3f}): its weight would reward such ground; "
                                 f"turn it round or choose another measure of the service.")
     return warnings
-
-
-# weights ----------------------------------------------------------------------------------------------
-
-def _weigh(observations, names, weighting, manual, rule):
-    """Weights, components (or None), warnings, and the weighting that was used."""
-    n, p = observations.shape
-    warnings = []
-    wants_components = weighting in (COMPONENT_SCORES, COMMUNALITIES) and p > 2
-    spread = np.ptp(observations, axis=0) if n else np.zeros(p)
-    flat = [name for name, s in zip(names, spread) if not s > 1e-9]
-    components = None
-    if n >= 3 and not flat and p > 1:
-        components = principal_components(observations, names, rule)
-        warnings += components.notes
-    elif wants_components or (weighting == ENTROPY and p > 1):
-        if n < 3:
-            raise InputError(f"Only {n} grid cell(s) hold enough valid ground, too few to weigh the services "
-                             f"by: make the grid size (GRID_SIZE) smaller, or choose equal or manual weights.")
-        raise InputError(f"Service '{flat[0]}' has the same mean in all {n} grid cells, so its weight cannot "
-                         f"be found: make the grid size (GRID_SIZE) smaller, leave it out, or choose equal or manual "
-                         f"weights.")
-    if weighting == MANUAL:
-        weights = manual
-    elif weighting == ENTROPY and p > 1:
-        weights = entropy_weights(observations)
-    elif wants_components:
-        weights = (component_score_weights if weighting == COMPONENT_SCORES else communality_weights)(components)
-    else:
-        weights = np.full(p, 1.0 / p)
-        asked, weighting = weighting, EQUAL
-        if p == 2 and asked != EQUAL:
-            warnings.append("With two services principal components cannot weigh (KMO is always 0.5 and the "
-                            "weights are always equal): equal weights were used.")
-    if components is not None and p > 2:
-        if components.kmo < 0.5:
-            warnings.append(f"KMO is {components.kmo:.3f}, below 0.5: the services share too little for "
-                            f"principal components to weigh them well.")
-        for name, loading in zip(names, components.loadings[:, 0]):
-            if loading < -1e-9:
-                warnings.append(f"Service '{name}' opposes the rest (loading {loading:.3f} on the first "
-                                f"component): where the others are high it is low, and weights take no "
-                                f"account of the sign.")
-    if components is not None:
-        for i, j in zip(*np.triu_indices(p, 1)):
-            if _TWINS < components.correlation[i, j] <= 1 - _SINGULAR:
-                warnings.append(f"Services '{names[i]}' and '{names[j]}' correlate at "
-                                f"{components.correlation[i, j]:.3f}: they say nearly the same, which counts twice; leave one out, or give manual weights.")
-    return weights, components, warnings, weighting
-
-
-def principal_components(observations, names, rule=EIGENVALUE_RULE):
-    """Principal components of the correlation matrix, KMO, MSA and Bartlett's test.
-
-    Parameters
-    ----------
-    observations : ndarray, shape (n, p)
-        n >= 3 rows, p >= 2 columns that each vary.
-    rule : str
-        Which components are kept; one of ``COMPONENT_RULES``.
-
-    Returns
-    -------
-    Components
-        KMO, MSA and Bartlett are NaN for a singular matrix, and a note says which services are at fault.
-    """
-    observations = np.asarray(observations, dtype=np.float64)
-    n, p = observations.shape
-    correlation = np.corrcoef(observations, rowvar=False)
-    eigenvalues, vectors = np.linalg.eigh(correlation)
-    eigenvalues, vectors = eigenvalues[::-1].copy(), vectors[:, ::-1].copy()
-    vectors *= np.where(vectors.sum(axis=0) < 0, -1.0, 1.0)
-    explained = eigenvalues / p
-    if rule == EIGENVALUE_RULE:
-        kept = int(np.count_nonzero(eigenvalues > 1 + 1e-9))
-    else:
-        kept = int(np.searchsorted(np.cumsum(explained), 0.85 - 1e-12)) + 1
-    kept = min(p, max(1, kept))
-    notes = []
-    kmo, msa, chi2, bartlett_p = math.nan, np.full(p, np.nan), math.nan, math.nan
-    df = p * (p - 1) // 2
-    if eigenvalues[-1] <= _SINGULAR:
-        notes.append(_why_singular(correlation, names, n) + " KMO, MSA and Bartlett's test are not defined; "
-                     "the weights are.")
-    else:
-        kmo, msa = _kaiser_meyer_olkin(correlation)
-        chi2 = -float(np.log(eigenvalues).sum()) * (n - 1 - (2 * p + 5) / 6)
-        from scipy.special import chdtrc
-        bartlett_p = float(chdtrc(df, chi2)) if chi2 > 0 else 1.0
-    loadings = vectors * np.sqrt(np.maximum(eigenvalues, 0))
-    return Components(list(names), n, correlation, vectors, loadings, eigenvalues, explained, kept, kmo, msa,
-                      chi2, df, bartlett_p, notes, rule)
-
-
-def _kaiser_meyer_olkin(correlation):
-    inverse = np.linalg.inv(correlation)
-    scale = np.sqrt(np.diag(inverse))
-    partial = (inverse / np.outer(scale, scale)) ** 2
-    plain = correlation ** 2
-    np.fill_diagonal(partial, 0)
-    np.fill_diagonal(plain, 0)
-    total = plain.sum() + partial.sum()
-    by_variable = plain.sum(axis=0) + partial.sum(axis=0)
-    with np.errstate(invalid="ignore"):  # services without any correlation: 0 / 0, not defined
-        return float(plain.sum() / total) if total else math.nan, plain.sum(axis=0) / by_variable
-
-
-def _why_singular(correlation, names, n):
-    p = len(names)
-    twins = [f"'{names[i]}' and '{names[j]}'" for i in range(p) for j in range(i + 1, p)
-             if abs(correlation[i, j]) > 1 - _SINGULAR]
-    if twins:
-        return f"The correlation matrix is singular: {', '.join(twins)} are perfectly correlated."
-    if n <= p:
-        return (f"The correlation matrix is singular: {n} grid cells cannot tell {p} services apart "
-                f"(make the grid size smaller).")
-    return "The correlation matrix is singular: one service is a linear combination of the others."
-
-
-def component_score_weights(components):
-    """|loading| / sqrt(eigenvalue), averaged over the components kept by explained variance; sum 1."""
-    raw = np.abs(components.vectors[:, :components.kept]) @ components.explained[:components.kept]
-    return raw / raw.sum()
-
-
-def communality_weights(components):
-    """Communality over the components kept, scaled to add to 1."""
-    raw = (components.loadings[:, :components.kept] ** 2).sum(axis=1)
-    return raw / raw.sum()
-
-
-def entropy_weights(observations):
-    """Entropy weights of non-negative observations, shape (n, p): even services weigh little; sum 1."""
-    share = observations / observations.sum(axis=0)
-    logs = np.log(np.where(share > 0, share, 1.0))
-    difference = 1 + (share * logs).sum(axis=0) / math.log(observations.shape[0])
-    return difference / difference.sum()
 
 
 # report -----------------------------------------------------------------------------------------------
