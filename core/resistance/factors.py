@@ -79,7 +79,13 @@ def default_factor_table():
     return tables.read_csv(Path(__file__).parent / "defaults" / "factors.csv", "factors.csv")
 
 
-def read_factor_table(raw=None):
+def factor_name(text):
+    """A factor as tables are read: in lower case, blanks and hyphens as ``_``, Table 1's own words as ours."""
+    written = re.sub(r"[\s_-]+", "_", text.strip().lower())
+    return _AS_PRINTED.get(written, written)
+
+
+def read_factor_table(raw=None, extra=()):
     """The rules of a factor table.
 
     Parameters
@@ -87,10 +93,13 @@ def read_factor_table(raw=None):
     raw : tables.RawTable, optional
         ``factor, weight, from, to, codes, resistance``; default Table 1. A factor's weight
         stands in one of its rows or in all of them.
+    extra : sequence of str
+        Names of factors that the planner adds to the nine, scored by intervals or by codes.
 
     Returns
     -------
     dict of str to Rule
+        By names as `factor_name` gives them: the nine in the order of Table 1, then ``extra``.
 
     Raises
     ------
@@ -99,14 +108,20 @@ def read_factor_table(raw=None):
         overlap of intervals, a code scored twice: with table, row or factor, and interval.
     """
     table = tables.parse(default_factor_table() if raw is None else raw, _COLUMNS)
-    indices = {}
+    names, indices = _names(extra), {}
     for index in range(len(table)):
-        indices.setdefault(_factor_name(table, index), []).append(index)
-    return {factor: _rule(table, factor, indices[factor]) for factor in FACTORS if factor in indices}
+        indices.setdefault(_factor_name(table, index, names), []).append(index)
+    return {factor: _rule(table, factor, indices[factor]) for factor in names if factor in indices}
 
 
-def read_weights(raw):
+def read_weights(raw, extra=()):
     """Weights by factor from a table ``factor, weight``, such as ``ahpweights`` writes.
+
+    Parameters
+    ----------
+    raw : tables.RawTable
+    extra : sequence of str
+        As for `read_factor_table`.
 
     Raises
     ------
@@ -114,9 +129,9 @@ def read_weights(raw):
         Unknown factor, a factor named twice, or a negative weight.
     """
     table = tables.parse(raw, _WEIGHT_COLUMNS)
-    weights = {}
+    names, weights = _names(extra), {}
     for index, row in enumerate(table.rows):
-        factor = _factor_name(table, index)
+        factor = _factor_name(table, index, names)
         if factor in weights:
             raise table.error(index, "factor", "has a weight in an earlier row; keep one of them.")
         weights[factor] = _weight(table, index)
@@ -308,11 +323,15 @@ def classify_distance(geometries, rule, template, progress=SILENT):
     return np.array(intervals.resistance, dtype=np.float32)[classes]
 
 
-def _factor_name(table, index):
-    written = re.sub(r"[\s_-]+", "_", table.rows[index]["factor"].strip().lower())
-    factor = _AS_PRINTED.get(written, written)
-    if factor not in FACTORS:
-        raise table.error(index, "factor", f"is not a factor; use one of {', '.join(FACTORS)}.")
+def _names(extra):
+    """The nine and those that a planner adds, each once."""
+    return tuple(dict.fromkeys([*FACTORS, *map(factor_name, extra)]))
+
+
+def _factor_name(table, index, names):
+    factor = factor_name(table.rows[index]["factor"])
+    if factor not in names:
+        raise table.error(index, "factor", f"is not a factor; use one of {', '.join(names)}.")
     return factor
 
 
@@ -339,14 +358,15 @@ def _rule(table, factor, indices):
                 raise table.error(index, "factor", "is scored by the table of rings; leave from, to, codes and "
                                                    "resistance empty here.")
         return rule
-    if factor == "land_cover":
-        rule.codes = _codes(table, indices)
+    if factor == "land_cover" or (factor not in FACTORS and any(table.rows[i]["codes"] for i in indices)):
+        rule.codes = _codes(table, factor, indices)
         return rule
     for index in indices:
         if table.rows[index]["codes"] is not None:
             raise table.error(index, "codes", f"stands under factor '{factor}', which is a quantity; "
                                               f"use from and to.")
-    rule.intervals = intervals_of(table, indices, "from", "to", f"factor '{factor}'", factor in _NEVER_NEGATIVE)
+    rule.intervals = intervals_of(table, indices, "from", "to", f"factor '{factor}'",
+                                  factor in _NEVER_NEGATIVE or factor.startswith("distance_"))
     if factor in DISTANCES:
         first, last = rule.intervals.lower[0], rule.intervals.upper[-1]
         if first > 0 or last < math.inf:
@@ -356,13 +376,14 @@ def _rule(table, factor, indices):
     return rule
 
 
-def _codes(table, indices):
+def _codes(table, factor, indices):
     codes = {}
     for index in indices:
         row = table.rows[index]
         if row["from"] is not None or row["to"] is not None or not row["codes"]:
-            raise table.error(index, "codes", "has to name land-cover codes, and from and to have to be empty, "
-                                              "for factor 'land_cover'; correct the row.")
+            what = "land-cover codes" if factor == "land_cover" else "class codes, as its other rows do"
+            raise table.error(index, "codes", f"has to name {what}, and from and to have to be empty, for factor "
+                                              f"'{factor}'; correct the row.")
         resistance = positive_resistance(table, index)
         for code in row["codes"]:
             if code in codes:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from econet.core.errors import InputError
 from econet.core.resistance.factors import (DISTANCES, FACTORS, classify, classify_codes, classify_distance,
-                                            read_factor_table, read_weights, scaled_weights)
+                                            factor_name, read_factor_table, read_weights, scaled_weights)
 from econet.core.tables import parse_csv
 
 PRINTED_WEIGHTS = dict(zip(FACTORS, (0.11, 0.06, 0.25, 0.08, 0.11, 0.16, 0.08, 0.05, 0.10)))
@@ -180,3 +180,19 @@ def test_many_missing_codes_are_cut_and_ways_out_are_named():
     with pytest.raises(InputError, match=r"'own.csv'.* 41 \(2 cells\), 42 \(1 cells\), .* 45 \(1 cells\) and 1 more of "
                                          r"layer 'cover'; .*\(FACTOR_TABLE\).*\(LAND_COVER_PRODUCT\)"):
         classify_codes(values, values > 0, rule, "cover")
+
+
+def test_factors_that_a_planner_adds(lab):
+    table = lab.table(HEAD + "Fire risk,0.2,,10,,1\nfire-risk,,10,,,4\n土壤,0.1,,,1;2,3\nslope,0.7,,,,1\n")
+    rules = read_factor_table(table, extra=("FIRE RISK", "土壤"))
+    assert list(rules) == ["slope", factor_name("FIRE RISK"), "土壤"] and factor_name("Fire risk") == "fire_risk"
+    np.testing.assert_array_equal(classify(np.array([10, 10.5], np.float32), rules["fire_risk"]), [1, 4])
+    assert rules["土壤"].codes == {1: 3, 2: 3} and rules["fire_risk"].weight == 0.2
+    assert read_weights(lab.table("factor,weight\nfire risk,0.4\nslope,0.6\n"), ["fire_risk"]) == {
+        "fire_risk": 0.4, "slope": 0.6}
+    with pytest.raises(InputError, match="row 2, column 'factor': 'Fire risk' is not a factor; use .*mine, noise"):
+        read_factor_table(table, extra=("noise",))
+    with pytest.raises(InputError, match="row 3, column 'codes': '' has to name class codes, as its other rows do"):
+        read_factor_table(lab.table(HEAD + "fire,1,,,1,2\nfire,,3,4,,2\n"), ["fire"])
+    with pytest.raises(InputError, match=r"factor 'fire': no row covers \(2, 3\]"):
+        read_factor_table(lab.table(HEAD + "fire,1,,2,,2\nfire,,3,4,,2\n"), ["fire"])
