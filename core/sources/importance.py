@@ -201,23 +201,44 @@ def service_importance(services, names=None, weighting=COMPONENT_SCORES, weights
     importance = weighted_sum(normalised, weight, valid, progress.part(0.5, 0.6))
     del normalised
     cells.importance = cells.means @ weight
-    sample = importance[valid] if classify_on == RASTER_CELLS else cells.importance[cells.used]
-    what = "importance of the " + ("raster" if classify_on == RASTER_CELLS else "grid") + " cells"
-    if by_hand is None:
-        found = natural_breaks(sample, class_count, what, progress.part(0.6, 0.95))
-    else:
-        found = fixed_breaks(sample, by_hand, what)
-    cells.class_number = classify(cells.importance, found.breaks)
-    if classify_on == RASTER_CELLS:
-        classes = classify(importance, found.breaks)
-    else:
-        classes = _spread(cells, template, valid)
+    classes, found = importance_classes(importance, cells, valid, template, class_count, classify_on, by_hand,
+                                        progress.part(0.6, 0.95))
     progress.log(f"Upper bounds of the {class_count} classes: {', '.join(f'{b:.4f}' for b in found.breaks)}; "
                  f"goodness of variance fit {found.gvf:.4f}.")
     progress(1.0)
     return Importance(names, weight, weighting, float_grid(importance, template, "importance"),
                       Grid(classes, template, 0, "importance classes"), cells, components, found,
                       classify_on, ranges, warnings)
+
+
+def importance_classes(importance, cells, valid, template, class_count, classify_on=RASTER_CELLS, by_hand=None,
+                       progress=SILENT):
+    """Classes of an importance map; the grid cells get theirs in place.
+
+    Parameters
+    ----------
+    importance : float32 array, shape (rows, cols)
+    cells : GridCells
+        With their importance.
+    valid : boolean array, shape (rows, cols)
+    by_hand : list of float or None
+        Upper bounds by hand instead of natural breaks.
+
+    Returns
+    -------
+    (uint8 array, NaturalBreaks)
+        1 to ``class_count``, 0 where not ``valid``.
+    """
+    sample = importance[valid] if classify_on == RASTER_CELLS else cells.importance[cells.used]
+    what = "importance of the " + ("raster" if classify_on == RASTER_CELLS else "grid") + " cells"
+    if by_hand is None:
+        found = natural_breaks(sample, class_count, what, progress)
+    else:
+        found = fixed_breaks(sample, by_hand, what)
+    cells.class_number = classify(cells.importance, found.breaks)
+    if classify_on == RASTER_CELLS:
+        return classify(importance, found.breaks), found
+    return _spread(cells, template, valid), found
 
 
 def service_names(text, layer_names):
