@@ -1,7 +1,8 @@
 """Toolbox step: patches of important ground and their size classes."""
 
 from ...core.raster import QUANTITY, align, read_classes
-from ...core.sources.patches import bands_from_text, classes_from_text, find_patches
+from ...core.sources.patches import (
+    bands_from_text, check_options, classes_from_text, delineate, patches_report)
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 from ..compat import GEOMETRY
@@ -24,20 +25,37 @@ class Patches(EcoNetAlgorithm):
             p.text("PATCH_CLASSES", "Classes that make patches", "4, 5", False),
             p.text("AREA_BANDS", "Limits of small, medium and large patches (km2)", "1, 4, 7", False),
             p.flag("DIAGONALS", "Cells that meet at a corner are one patch", True),
+            p.number("MIN_AREA", "Least area of a patch (km2; empty: all are kept)", minimum=0, optional=True),
+            p.number("HOLES", "Fill holes in patches up to this area (km2; empty: none)", minimum=0, optional=True),
+            p.integer("SLIVERS", "Cut off parts narrower than so many cells (empty: none)", minimum=0, optional=True),
             p.vector_output("OUTPUT", "Patches", p.POLYGON),
+            p.report_output("OUTPUT_REPORT", "Patches report"),
             p.number_output("N_PATCHES", "Number of patches"),
+            p.number_output("TOTAL_AREA", "Area of all patches (km2)"),
         ]
+
+    def _options(self, job):
+        return job.number("MIN_AREA"), job.number("HOLES"), job.integer("SLIVERS")
 
     def validate(self, job):
         classes_from_text(job.text("PATCH_CLASSES"))
         bands_from_text(job.text("AREA_BANDS"))
+        check_options(*self._options(job))
 
     def execute(self, job):
-        template, importance = job.template(), job.raster("IMPORTANCE")
-        found = find_patches(
-            read_classes(job.raster("CLASSES")), classes_from_text(job.text("PATCH_CLASSES")),
+        template, importance, source = job.template(), job.raster("IMPORTANCE"), job.raster("CLASSES")
+        found = delineate(
+            read_classes(source), classes_from_text(job.text("PATCH_CLASSES")),
             None if importance is None else align(importance, template, QUANTITY, job.progress),
-            bands_from_text(job.text("AREA_BANDS")), job.flag("DIAGONALS"), job.progress)
+            bands_from_text(job.text("AREA_BANDS")), job.flag("DIAGONALS"), *self._options(job), job.progress)
         job.write_features("OUTPUT", PATCHES, GEOMETRY.MultiPolygon, template.crs,
-                           [(patch.geometry, patch) for patch in found])
-        job.result("N_PATCHES", len(found))
+                           [(patch.geometry, patch) for patch in found.patches])
+        job.write_report("OUTPUT_REPORT", patches_report(found, [
+            ("importance classes", source.name), ("importance", "" if importance is None else importance.name),
+            ("classes that make patches", job.text("PATCH_CLASSES")),
+            ("limits of small, medium and large patches (km2)", job.text("AREA_BANDS")),
+            ("cells that meet at a corner are one patch", "yes" if job.flag("DIAGONALS") else "no"),
+            *zip(("least area (km2)", "holes filled up to (km2)", "parts cut off narrower than (cells)"),
+                 ("none" if value is None else value for value in self._options(job)))]))
+        job.result("N_PATCHES", len(found.patches))
+        job.result("TOTAL_AREA", found.total_km2)

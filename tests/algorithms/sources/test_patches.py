@@ -37,6 +37,32 @@ def test_four_neighbours_and_other_bands(run, make, classes):
     assert [r["size_class"] for r in run.rows(result["OUTPUT"])] == ["large", "medium", "small"]
 
 
+def test_options_and_report(run, make):
+    values = np.ones((12, 12), np.uint8)
+    values[1:6, 1:6] = 5
+    values[3, 3] = 2
+    values[3, 6:10] = 5
+    values[9:11, 9:11] = 4
+    classes = make.raster("classes", values, cell=1000.0, nodata=0)
+    report = make.out("patches.html")
+    result = run("patches", CLASSES=classes, MIN_AREA=5, HOLES=1, SLIVERS=2, OUTPUT=make.out("p.gpkg"),
+                 OUTPUT_REPORT=report)
+    rows = run.rows(result["OUTPUT"])
+    assert [(r["area_km2"], r["geometry"].area()) for r in rows] == [(25.0, 25e6)]
+    assert (result["N_PATCHES"], result["TOTAL_AREA"]) == (1, 25.0)
+    assert "1 hole(s) of at most 1 km2 were filled, 1.000 km2" in run.log
+    assert "narrower than 2 cells were cut off, 4.000 km2" in run.log
+    assert "1 of 2 patches are smaller than 5 km2 and were dropped, 4.000 km2" in run.log
+    text = open(report, encoding="utf-8").read()
+    assert "1 below the least area were dropped" in text and "Fushun" in text and "<img" in text
+    assert "(MIN_AREA): lower it" in run.refusal(
+        "patches", CLASSES=classes, MIN_AREA=99, OUTPUT=make.out("x.gpkg"), OUTPUT_REPORT=make.out("x.html"))
+    assert not os.path.exists(make.out("x.html"))
+    degrees = make.raster("degrees", values, cell=0.01, crs="EPSG:4326", west=123.0, north=42.0)
+    fine, message = run.check("patches", CLASSES=degrees, OUTPUT=make.out("x.gpkg"))
+    assert not fine and "'degrees' is in degrees" in message
+
+
 def test_refusals(run, make, classes):
     for parameters, message in (({"AREA_BANDS": "7, 4, 1"}, "Limits of small, medium and large patches (AREA_BANDS): '7, 4, 1'"),
                                 ({"PATCH_CLASSES": "best"}, "(PATCH_CLASSES): 'best'"),

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from econet.core.errors import Cancelled, InputError
 from econet.core.progress import Progress
 from econet.core.raster import Grid, Template
 from econet.core.sources.patches import (
-    bands_from_text, classes_from_text, find_patches, size_class, size_summary)
+    bands_from_text, classes_from_text, delineate, find_patches, patches_report, size_class, size_summary)
 from econet.core.vector import rasterize
 
 UTM = "EPSG:32651"
@@ -105,3 +106,157 @@ def test_patches_refuse():
         find_patches(grid([[1, 2], [2, 0]]))
     with pytest.raises(Cancelled):
         find_patches(grid([[5]]), progress=Progress(cancelled=lambda: True))
+
+
+# holes, slivers, least area ----------------------------------------------------------------------------
+
+def cells_of(patches, template):
+    """Mask of the cells of some patches, by burning their polygons."""
+    return rasterize([p.geometry for p in patches], template).astype(bool)
+
+
+@pytest.mark.parametrize("diagonals", [True, False])
+@pytest.mark.parametrize("share", [0.3, 0.55, 0.75])
+def test_filling_all_holes_is_that_of_scipy(diagonals, share):
+    mask = np.random.default_rng(11).random((40, 57)) < share
+    g = grid(np.where(mask, 5, 1))
+    found = delineate(g, diagonals=diagonals, fill_holes_km2=1e9)
+    expected = ndimage.binary_fill_holes(mask, None if diagonals else np.ones((3, 3)))
+    assert np.array_equal(cells_of(found.patches, g.template), expected)
+    assert found.total_km2 == pytest.approx(expected.sum() * 0.01)
+    assert found.filled[1] == pytest.approx((expected.sum() - mask.sum()) * 0.01)
+    again = delineate(grid(np.where(expected, 5, 1)), diagonals=diagonals, fill_holes_km2=1e9)
+    assert again.filled == (0, 0.0, 0)
+
+
+@pytest.mark.parametrize("diagonals", [True, False])
+def test_holes_up_to_an_area_are_those_of_a_flood_fill(diagonals):
+    mask = np.random.default_rng(12).random((30, 41)) < 0.62
+    g = grid(np.where(mask, 5, 1), dx=50.0, dy=200.0)
+    for limit in (1, 2, 4, 9):
+        expected, holes = mask.copy(), 0
+        for hole in flood(~mask, not diagonals):
+            rows, cols = np.array(sorted(hole)).T
+            inside = rows.min() > 0 and cols.min() > 0 and rows.max() < 29 and cols.max() < 40
+            if inside and len(hole) <= limit:
+                expected[rows, cols] = True
+                holes += 1
+        found = delineate(g, diagonals=diagonals, fill_holes_km2=limit * 0.01)
+        assert holes and found.filled[0] == holes
+        assert np.array_equal(cells_of(found.patches, g.template), expected)
+        assert all(p.geometry.IsValid() for p in found.patches)
+
+
+def test_holes_by_hand():
+    ring = np.full((7, 7), 5)
+    ring[2:5, 2:5] = 2           # 9 cells, with an island of one
+    ring[3, 3] = 5
+    found = delineate(grid(ring))
+    assert [round(p.area_km2 * 100) for p in found.patches] == [40, 1]
+    assert found.patches[0].geometry.GetGeometryRef(0).GetGeometryCount() == 2
+    assert len(find_patches(grid(ring), fill_holes_km2=0.07)) == 2
+    whole, = find_patches(grid(ring), fill_holes_km2=0.08)  # the island is no part of the hole
+    assert whole.area_km2 == pytest.approx(0.49) and whole.geometry.GetGeometryRef(0).GetGeometryCount() == 1
+    ring[2, 2] = 0               # nodata
+    said = []
+    found = delineate(grid(ring), fill_holes_km2=1, progress=Progress(log=said.append))
+    assert found.filled == (0, 0.0, 1) and any("1 such hole(s) hold cells without a value" in text for text in said)
+    corner = np.array([[5, 5, 5, 1], [5, 1, 5, 1], [5, 5, 1, 1]])
+    assert delineate(grid(corner), fill_holes_km2=1).filled[0] == 1
+    assert delineate(grid(corner), fill_holes_km2=1, diagonals=False).filled[0] == 0
+    edge = np.array([[5, 1, 5], [5, 5, 5]])
+    assert delineate(grid(edge), fill_holes_km2=1).filled[0] == 0
+
+
+def test_the_mean_of_filled_ground_counts_what_is_known():
+    values = np.full((3, 3), 5)
+    values[1, 1] = 1
+    g = grid(values)
+    importance = np.full((3, 3), 0.5, np.float32)
+    importance[1, 1] = 0.05
+    importance[0] = np.nan
+    whole, = find_patches(g, importance=Grid(importance, g.template, math.nan), fill_holes_km2=1)
+    assert whole.importance_mean == pytest.approx((5 * 0.5 + 0.05) / 6)
+
+
+def opened_by_hand(mask, width):
+    """Union of all squares inside the mask."""
+    result = np.zeros_like(mask)
+    for i in range(mask.shape[0] - width + 1):
+        for j in range(mask.shape[1] - width + 1):
+            if mask[i:i + width, j:j + width].all():
+                result[i:i + width, j:j + width] = True
+    return result
+
+
+@pytest.mark.parametrize("width", [2, 3, 4, 5])
+@pytest.mark.parametrize("diagonals", [True, False])
+def test_slivers_leave_the_union_of_squares(width, diagonals):
+    field = ndimage.gaussian_filter(np.random.default_rng(width).random((45, 38)), 1.3)
+    mask = field > 0.48
+    expected = opened_by_hand(mask, width)
+    g = grid(np.where(mask, 4, 2))
+    found = delineate(g, diagonals=diagonals, sliver_cells=width)
+    assert np.array_equal(cells_of(found.patches, g.template), expected)
+    before = flood(mask, diagonals)
+    pieces = [sum(piece <= patch for piece in flood(expected, diagonals)) for patch in before]
+    assert len(found.patches) == sum(pieces)
+    assert found.cut == (pytest.approx((mask.sum() - expected.sum()) * 0.01), pieces.count(0),
+                         sum(count > 1 for count in pieces))
+    again = delineate(grid(np.where(expected, 4, 2)), diagonals=diagonals, sliver_cells=width)
+    assert again.cut == (0.0, 0, 0)
+
+
+def test_a_bridge_splits_and_a_strip_goes():
+    values = np.ones((9, 15), int)
+    values[1:5, 1:5] = values[1:5, 9:13] = 5
+    values[2, 5:9] = 5           # a bridge one cell wide
+    values[7, :] = 4             # a strip
+    found = delineate(grid(values), sliver_cells=2)
+    assert [round(p.area_km2 * 100) for p in found.patches] == [16, 16]
+    assert found.cut == (pytest.approx(0.19), 1, 1)
+    assert [round(p.area_km2 * 100) for p in find_patches(grid(values), sliver_cells=1)] == [36, 15]
+
+
+def test_least_area_drops_and_counts():
+    runs = [[5] * cells + [1] for cells in (701, 700, 400, 100, 99)]
+    g = grid([sum(runs, [])])
+    found = delineate(g, min_area_km2=1)
+    assert [p.patch_id for p in found.patches] == [1, 2, 3, 4] and found.dropped == (1, pytest.approx(0.99))
+    assert found.total_km2 == pytest.approx(19.01)
+    assert len(cells_of(found.patches, g.template).nonzero()[0]) == 1901
+    with pytest.raises(InputError, match=r"largest of the 5 patches of 'classes' has 7.01 km2, less than the least "
+                                         r"area of 9 km2 \(MIN_AREA\)"):
+        delineate(g, min_area_km2=9)
+    with pytest.raises(InputError, match=r"'classes' is 2 cells wide: lower the least width \(SLIVERS\)"):
+        delineate(g, sliver_cells=2)
+    for options, key in (({"min_area_km2": -1}, "MIN_AREA"), ({"fill_holes_km2": math.nan}, "HOLES"),
+                         ({"sliver_cells": -2}, "SLIVERS")):
+        with pytest.raises(InputError, match=key):
+            delineate(g, **options)
+
+
+def test_options_that_are_off_change_nothing():
+    g = grid(np.random.default_rng(3).integers(0, 6, (20, 20)))
+    plain, off = find_patches(g), delineate(g, min_area_km2=0, fill_holes_km2=0, sliver_cells=0)
+    assert [p.geometry.ExportToWkb() for p in plain] == [p.geometry.ExportToWkb() for p in off.patches]
+    assert (off.filled, off.cut, off.dropped) == (None, None, None)
+
+
+@pytest.mark.parametrize("change", [lambda v: v[::-1], lambda v: v.T, lambda v: np.rot90(v)])
+def test_turning_the_map_changes_no_area(change):
+    values = np.random.default_rng(8).integers(1, 6, (33, 47))
+    options = {"fill_holes_km2": 0.02, "sliver_cells": 2, "min_area_km2": 0.03}
+    a, b = (delineate(grid(v), (3, 4, 5), **options) for v in (values, change(values)))
+    assert [p.area_km2 for p in a.patches] == [p.area_km2 for p in b.patches]
+    assert (a.filled, a.cut, a.dropped) == (b.filled, b.cut, b.dropped)
+
+
+def test_report_tells_shares_and_changes():
+    runs = [[5] * cells + [1] for cells in (701, 700, 400, 100, 99)]
+    text = patches_report(delineate(grid([sum(runs, [])]), min_area_km2=1), [("classes", "4, 5")]).html()
+    assert "1 below the least area were dropped, 0.99 km2" in text
+    assert "4 patches cover 19.01 km2, 94.81 % of the 20.05 km2 of" in text
+    assert ('<td>large</td><td>4 to 7</td><td class="n">2</td><td class="n">11</td><td class="n">57.86</td>') in text
+    none = patches_report(delineate(grid([[5, 1]]))).html()
+    assert "No patch is super-large (above 7 km2)" in none and "not known" in none
