@@ -10,7 +10,7 @@ from .crs import (crs_name, gdal_exceptions, gdal_says, gdal_silent, is_same_crs
                   spatial_reference, transformation)
 from .errors import InputError
 from .progress import SILENT
-from .raster import _extent_text, _memory_dataset, require_writable
+from .raster import Window, _extent_text, _memory_dataset, require_writable
 
 
 @dataclass
@@ -316,6 +316,19 @@ def rasterize(geometries, template, values=None, all_touched=False, dtype=np.int
         options = ["ATTRIBUTE=value"] + (["ALL_TOUCHED=TRUE"] if all_touched else [])
         gdal.RasterizeLayer(raster, [1], table, options=options)
         return raster.ReadAsArray().astype(dtype, copy=False)
+
+
+def cells_of(geometry, template, all_touched=False):
+    """Rows and columns of a geometry's cells, as ``rasterize`` takes them; the work is that of its bounding box."""
+    left, right, low, high = geometry.GetEnvelope()
+    (first_row, last_row), (first_col, last_col) = template.row_col([left, right], [high, low])
+    first_row, first_col = max(0, int(first_row)), max(0, int(first_col))
+    last_row, last_col = min(template.rows - 1, int(last_row)), min(template.cols - 1, int(last_col))
+    if first_row > last_row or first_col > last_col:
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    window = template.part(Window(first_row, first_col, last_row - first_row + 1, last_col - first_col + 1))
+    rows, cols = np.nonzero(rasterize([geometry], window, all_touched=all_touched, dtype=np.uint8))
+    return rows + first_row, cols + first_col
 
 
 def polygonize(labels, template, progress=SILENT):

@@ -14,10 +14,10 @@ import numpy as np
 from ..cost_distance import CostGrid, allocation, floods, trace
 from ..crs import gdal_exceptions
 from ..errors import InputError
+from ..ids import source_ids
 from ..progress import SILENT
-from ..raster import Grid, Template, float_grid
-from ..tables import number_of
-from ..vector import line_through, rasterize
+from ..raster import Grid, float_grid
+from ..vector import cells_of, line_through
 
 # append only: saved models hold the index
 POINTS, EDGES = PATH_ENDS = (0, 1)
@@ -25,7 +25,6 @@ ALL_PAIRS, NEIGHBOURS = PAIRS = (0, 1)
 MANY_SOURCES = 30
 _IN_MEMORY_BYTES = 1 << 30
 _MOSAIC_CELLS = 16384
-_LOWEST_ID, _HIGHEST_ID = -(1 << 63), (1 << 63) - 1
 
 
 @dataclass
@@ -87,45 +86,6 @@ class _Source:
 
 # sources -----------------------------------------------------------------------------------------
 
-def source_ids(sources, id_field="", progress=SILENT):
-    """The sources' numbers: of ``id_field``, else of ``source_id``, else by area, largest first.
-
-    Raises
-    ------
-    InputError
-        A field that is missing, an id that is empty or no whole number of 64 bits, or one used twice.
-    """
-    sources.require_some("source polygon")
-    sources = sources.with_fields("source_id")
-    if not id_field and "source_id" not in sources.field_names:
-        areas = [-abs(geometry.GetArea()) for geometry in sources.geometries]
-        ids = np.empty(len(sources), dtype=np.int64)
-        ids[np.argsort(areas, kind="stable")] = np.arange(1, len(sources) + 1)
-        progress.log(f"Layer '{sources.name}' has no field 'source_id': its sources were numbered by "
-                     f"area, 1 the largest.")
-        return ids.tolist()
-    name = id_field or "source_id"
-    sources.require_field(name, "the sources' ids")
-    ids, seen = [], {}
-    for index, value in enumerate(sources.values(name), start=1):
-        number = None if value is None else number_of(value)
-        if number is None or number != math.floor(number):
-            raise InputError(f"Layer '{sources.name}', field '{name}', feature {index}: "
-                             f"'{'NULL' if value is None else value}' is not a whole number; number the "
-                             f"sources, or choose another field.")
-        number = int(value) if isinstance(value, int) else int(number)
-        if not _LOWEST_ID <= number <= _HIGHEST_ID:
-            raise InputError(f"Layer '{sources.name}', field '{name}', feature {index}: '{value}' is beyond the whole "
-                             f"numbers that a field holds (64 bits); number the sources anew, or choose another field.")
-        if number in seen:
-            raise InputError(f"Layer '{sources.name}', field '{name}': features {seen[number]} and {index} "
-                             f"both have the id {number}; dissolve them by '{name}', or give "
-                             f"each source its own.")
-        seen[number] = index
-        ids.append(number)
-    return ids
-
-
 def check_sources(sources, ids, template, progress=SILENT):
     """Refuse sources that cannot be joined on a template's cells; returns them in its CRS.
 
@@ -157,27 +117,12 @@ def check_sources(sources, ids, template, progress=SILENT):
     return sources
 
 
-def _window_cells(geometry, template, all_touched):
-    """Rows and columns of a geometry's cells; the work is that of its bounding box."""
-    left, right, low, high = geometry.GetEnvelope()
-    (first_row, last_row), (first_col, last_col) = template.row_col([left, right], [high, low])
-    first_row, first_col = max(0, int(first_row)), max(0, int(first_col))
-    last_row, last_col = min(template.rows - 1, int(last_row)), min(template.cols - 1, int(last_col))
-    if first_row > last_row or first_col > last_col:
-        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-    x, dx, _, y, _, dy = template.transform
-    window = Template(last_row - first_row + 1, last_col - first_col + 1,
-                      (x + first_col * dx, dx, 0.0, y + first_row * dy, 0.0, dy), template.crs)
-    rows, cols = np.nonzero(rasterize([geometry], window, all_touched=all_touched, dtype=np.uint8))
-    return rows + first_row, cols + first_col
-
-
 def _source_of(cost_grid, identifier, geometry, path_ends, layer, moved):
     """A source's cells and ends; its id joins ``moved`` where the end is not the centre's cell."""
     template = cost_grid.template
-    rows, cols = _window_cells(geometry, template, False)
+    rows, cols = cells_of(geometry, template, False)
     if not rows.size:  # a thin source between cell centres is all the cells that it touches
-        rows, cols = _window_cells(geometry, template, True)
+        rows, cols = cells_of(geometry, template, True)
     cells = cost_grid.index(rows, cols)
     passable = cost_grid.passable(cells)
     if not passable.any():
