@@ -161,13 +161,13 @@ def delineate(classes, patch_classes=(4, 5), importance=None, bands=AREA_BANDS_K
         result.cut = cells * km2, gone, split
         progress.log(f"Parts narrower than {sliver_cells} cells were cut off, {cells * km2:.3f} km2 in all: {gone} "
                      f"patch(es) are gone wholly, {split} fell into pieces, each a patch of its own.")
-    count = _label(chosen, neighbours, labels, progress)
+    _, cells = label_patches(chosen, diagonals, labels, progress)
+    count = cells.size
     if not count:
         raise InputError(f"No part of the patches of '{classes.name}' is {sliver_cells} cells wide: lower the least "
                          f"width (SLIVERS) or leave it empty.")
     del chosen
     progress(0.3)
-    cells = _counts(labels, count, progress)
     order = np.argsort(-cells, kind="stable")
     if min_area_km2:
         kept = int(np.count_nonzero(cells * km2 >= min_area_km2 * (1 - _ROUNDING)))
@@ -194,6 +194,25 @@ def delineate(classes, patch_classes=(4, 5), importance=None, bands=AREA_BANDS_K
         progress.log("{}: {} patch(es), {:.3f} km2, {:.1f} % of the patches' area.".format(*row))
     progress(1.0)
     return result
+
+
+def label_patches(chosen, diagonals=True, labels=None, progress=SILENT):
+    """Connected cells of a mask, numbered from 1 from the top left.
+
+    Parameters
+    ----------
+    chosen : boolean array, shape (rows, cols)
+    labels : int32 array of that shape, optional
+        Written to.
+
+    Returns
+    -------
+    (int32 array, int64 array)
+        Labels, 0 elsewhere, and the number of cells of each.
+    """
+    labels = np.empty(chosen.shape, dtype=np.int32) if labels is None else labels
+    count = _label(chosen, np.ones((3, 3)) if diagonals else None, labels, progress)
+    return labels, _counts(labels, count, progress)
 
 
 def _blocks(array):
