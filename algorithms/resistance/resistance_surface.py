@@ -1,9 +1,11 @@
 """Toolbox step: base, mines' and integrated resistance surface from up to nine factors."""
 
 from ...core.land_cover_products import PRODUCTS
+from ...core.resistance.barriers import BARRIERS
+from ...core.resistance.factor_maps import FactorLayers, read_water_codes
 from ...core.resistance.mines import OVERLAPS
-from ...core.resistance.surface import (
-    BARRIERS, TRANSFORMS, Choices, FactorLayers, read_scheme, read_water_codes, resistance_surface)
+from ...core.resistance.surface import Choices, read_scheme, resistance_surface
+from ...core.resistance.transforms import TRANSFORMS
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 

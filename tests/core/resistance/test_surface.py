@@ -8,7 +8,9 @@ import pytest
 from econet.core.errors import Cancelled, InputError
 from econet.core.progress import Progress
 from econet.core.raster import RasterSource
+from econet.core.resistance import barriers as b
 from econet.core.resistance import surface as s
+from econet.core.resistance import transforms as t
 from econet.core.resistance.factors import FACTORS
 from scipy import ndimage
 
@@ -224,21 +226,21 @@ def test_a_wrong_restored_table_is_refused_by_name(city, text, message):
 def test_transforms(city):
     lab, cells, layers, expected, _ = city
     plain = weighted(expected, FACTORS)
-    made = s.resistance_surface(layers, cells, s.Choices(transform=s.POWER, exponent=3))
+    made = s.resistance_surface(layers, cells, s.Choices(transform=t.POWER, exponent=3))
     np.testing.assert_allclose(made.integrated.values, plain ** 3, rtol=1e-6)
     np.testing.assert_array_equal(made.mines.values, expected["mine"])
-    made = s.resistance_surface(layers, cells, s.Choices(transform=s.ONE_TO_100))
+    made = s.resistance_surface(layers, cells, s.Choices(transform=t.ONE_TO_100))
     np.testing.assert_allclose(made.integrated.values, np.interp(plain, [1, 5], [1, 100]), rtol=1e-6)
     np.testing.assert_allclose(made.base.values, np.interp(weighted(expected, NATURE), [1, 5], [1, 100]), rtol=1e-6)
     for exponent, message in ((0, "is 0: choose one above 0"), (None, "is not given: choose one above 0"),
                               (43, "is 43, and 5 to that power is .* up to 42.9"), (1e300, "is .* up to 42.9")):
         with pytest.raises(InputError, match=rf"\(TRANSFORM_POWER\) {message}"):
-            s.resistance_surface(layers, cells, s.Choices(transform=s.POWER, exponent=exponent))
-    made = s.resistance_surface(layers, cells, s.Choices(transform=s.POWER, exponent=42))
+            s.resistance_surface(layers, cells, s.Choices(transform=t.POWER, exponent=exponent))
+    made = s.resistance_surface(layers, cells, s.Choices(transform=t.POWER, exponent=42))
     assert np.isfinite(made.integrated.values).all() and (made.integrated.values > 0).all()
     rings = lab.table("mineral,method,state,from_m,to_m,resistance\ncoal,open pit,abandoned,0,,7\n", "rings.csv")
     with pytest.raises(InputError, match="'rings.csv', factor 'mine': resistance 7 lies outside 1 to 5"):
-        s.resistance_surface(layers, cells, s.Choices(transform=s.ONE_TO_100, ring_table=rings))
+        s.resistance_surface(layers, cells, s.Choices(transform=t.ONE_TO_100, ring_table=rings))
 
 
 def test_hard_barriers(city):
@@ -246,14 +248,14 @@ def test_hard_barriers(city):
     layers.mines[0].state = "producing"
     plain = s.resistance_surface(layers, cells)
     pit, shaft = (lab.distance_by_ogr([mine.geometry], cells) == 0 for mine in layers.mines)
-    for barriers, closed in (((s.BARRIER_OPEN_PITS,), pit), ((s.BARRIER_PRODUCING,), pit | shaft)):
+    for barriers, closed in (((b.BARRIER_OPEN_PITS,), pit), ((b.BARRIER_PRODUCING,), pit | shaft)):
         made = s.resistance_surface(layers, cells, s.Choices(barriers=barriers))
         np.testing.assert_array_equal(made.integrated.values, np.where(closed, np.nan, plain.integrated.values))
         np.testing.assert_array_equal(made.base.values, plain.base.values)
         np.testing.assert_array_equal(made.mines.values, plain.mines.values)
     log = lab.Log()
     layers.highways = None
-    made = s.resistance_surface(layers, cells, s.Choices(barriers=(s.BARRIER_MOTORWAYS, s.BARRIER_HIGHWAYS)),
+    made = s.resistance_surface(layers, cells, s.Choices(barriers=(b.BARRIER_MOTORWAYS, b.BARRIER_HIGHWAYS)),
                                 progress=log.progress)
     for grid in (made.base, made.integrated):
         parts, count = ndimage.label(np.isfinite(grid.values), structure=np.ones((3, 3)))
@@ -273,7 +275,7 @@ def test_no_diagonal_step_slips_through_a_fence(lab, seed, falling):
         west, _, east, _ = cells.bounds
         points = [(west + east - x, y) for x, y in reversed(points)]
     line = lab.geometry("LINESTRING(" + ",".join(f"{x} {y}" for x, y in points) + ")")
-    closed = s._fence([line], cells)
+    closed = b.fence([line], cells)
     parts, count = ndimage.label(~closed, structure=np.ones((3, 3)))
     x, y = cells.xy(*np.mgrid[:25, :25])
     above = y > np.interp(x, *zip(*points))
@@ -287,7 +289,7 @@ def test_pieces_of_a_road_on_both_sides_of_a_corner_are_one_fence(lab, slope):
     west, south, _, _ = cells.bounds
     x, y = west + 200, south + 200
     pieces = [lab.geometry(f"LINESTRING({x + a} {y + slope * a},{x + b} {y + slope * b})") for a, b in ((-60, -1), (1, 60))]
-    closed = s._fence(pieces, cells)[1:3, 1:3]
+    closed = b.fence(pieces, cells)[1:3, 1:3]
     assert closed.sum() == 3 and (closed[1, 0] and closed[0, 1] if slope == 1 else closed[0, 0] and closed[1, 1])
 
 
@@ -403,7 +405,7 @@ def test_an_exponent_that_makes_resistance_nothing_is_refused(lab):
     table = lab.table("factor,weight,codes,resistance\nland_cover,1,1,0.001\nland_cover,1,2,5\n", "own.csv")
     layers = s.FactorLayers(land_cover=lab.raster("cover", np.ones((2, 2), np.uint8), cells))
     with pytest.raises(InputError, match="0.001 to that power is a number that maps cannot hold: choose one up to 10"):
-        s.resistance_surface(layers, cells, s.Choices(table, transform=s.POWER, exponent=15))
+        s.resistance_surface(layers, cells, s.Choices(table, transform=t.POWER, exponent=15))
 
 
 def test_mines_of_another_city_are_refused_before_any_map_is_read(city):

@@ -1,0 +1,49 @@
+"""Hard barriers: what no corridor may cross becomes nodata in a resistance surface."""
+
+import numpy as np
+
+from .. import vector
+from .distance import cells_of
+
+# the order is that of the choice HARD_BARRIERS
+BARRIER_OPEN_PITS, BARRIER_PRODUCING, BARRIER_MOTORWAYS, BARRIER_HIGHWAYS = range(4)
+BARRIERS = ("producing open pits", "all producing mines", "motorways", "highways")
+
+
+def close(base, integrated, layers, template, choices, progress):
+    """Hard barriers become NaN; those of mines in the integrated surface alone."""
+    for barrier in choices.barriers:
+        if barrier in (BARRIER_MOTORWAYS, BARRIER_HIGHWAYS):
+            roads = layers.motorways if barrier == BARRIER_MOTORWAYS else layers.highways
+            closed = None if roads is None else fence(_shapes(roads, template, progress), template)
+        else:
+            closed = np.zeros(template.shape, dtype=bool)
+            for mine in layers.mines or ():
+                progress.check()
+                if mine.state == "producing" and (barrier == BARRIER_PRODUCING or mine.method == "open pit"):
+                    closed |= cells_of(mine.geometry, template)
+        if closed is None or not closed.any():
+            progress.warn(f"Hard barrier '{BARRIERS[barrier]}': no cell of the map holds one.")
+            continue
+        integrated[closed] = np.nan
+        if barrier in (BARRIER_MOTORWAYS, BARRIER_HIGHWAYS):
+            base[closed] = np.nan
+        progress.log(f"Hard barrier '{BARRIERS[barrier]}': {closed.sum()} cells have no resistance and no corridor "
+                     f"crosses them.")
+
+
+def fence(geometries, template):
+    """The cells that roads touch, without gaps at corners through which a diagonal step would slip."""
+    closed = vector.rasterize(geometries, template, all_touched=True, dtype=np.uint8) > 0
+    north_west, north_east = closed[:-1, :-1], closed[:-1, 1:]
+    south_west, south_east = closed[1:, :-1], closed[1:, 1:]
+    falling = north_west & south_east & ~north_east & ~south_west
+    rising = north_east & south_west & ~north_west & ~south_east
+    closed[:-1, 1:] |= falling
+    closed[:-1, :-1] |= rising
+    return closed
+
+
+def _shapes(features, template, progress):
+    features.require_some()
+    return features.to_crs(template.crs, progress).valid_polygons(progress).geometries
