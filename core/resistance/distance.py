@@ -4,7 +4,12 @@ A ring of Table 1 or 2 starts at the feature's edge. Measured between cells, as 
 it would be off by up to half a cell's diagonal and would depend on the cell size. Here the
 distance is exact. The work is that of the classes' borders, not of the whole map: distance
 changes by at most one metre per metre, so one query settles a block of cells that no border meets.
+In the other blocks four queries at the corners settle most cells. With d(x) the distance of a place x,
+d(x)^2 - |x|^2 is the least of functions that are linear in x, one per point of the features, and so
+concave: it lies above what is interpolated between corners, and below the function of any one point.
 """
+
+import math
 
 import numpy as np
 from osgeo import ogr
@@ -13,7 +18,9 @@ from .. import vector
 from ..progress import SILENT
 
 _LARGEST_BLOCK = 64
+_LARGEST_CORNERS = 16
 _CHUNK = 1 << 16
+_CHUNK_CELLS = 1 << 18
 _SLACK_M = 1e-3
 _MOST_SAMPLES_PER_METRE = 4.0
 
@@ -73,8 +80,17 @@ class Edges:
             return nowhere, nowhere
         # the nearest sample may lie a little beyond the reach of an edge that lies within
         farthest = np.sqrt(reach_m ** 2 + self._half_gap_squared) + _SLACK_M
-        upper = self._tree.query(points, distance_upper_bound=farthest)[0]
+        upper = self._tree.query(points, distance_upper_bound=farthest, workers=-1)[0]
         return np.sqrt(np.maximum(0, upper ** 2 - self._half_gap_squared)), upper
+
+    @property
+    def is_empty(self):
+        return self._tree is None
+
+    def nearest_sample(self, points):
+        """A place on an edge that is about nearest to each point, and a lower bound of the point's distance."""
+        upper, which = self._tree.query(points, workers=-1)
+        return self._tree.data[which], np.sqrt(np.maximum(0, upper ** 2 - self._half_gap_squared))
 
     def exact_m(self, points):
         """The distance of each point in metres, float64; infinite where there is no edge."""
@@ -120,35 +136,119 @@ def distance_classes(geometries, breaks_m, template, progress=SILENT):
     spacing = max(float(positive[0]) / 8 if len(positive) else 0.0,
                   min(template.cell_width, template.cell_height) / 4)
     edges = Edges(geometries, template, reach, spacing)
-    size = _LARGEST_BLOCK
-    while size > 1 and size >= 2 * max(template.shape):
-        size //= 2
-    classes = np.full(_blocks(template, size), -1, dtype=np.int8)
-    while True:
-        radius = (size - 1) / 2 * np.hypot(template.cell_width, template.cell_height)
-        open_rows, open_cols = np.nonzero(classes < 0)
-        for start in range(0, len(open_rows), _CHUNK):
-            progress(start / len(open_rows))
-            rows, cols = open_rows[start:start + _CHUNK], open_cols[start:start + _CHUNK]
-            points = edges.local(*template.xy(rows * size + (size - 1) / 2, cols * size + (size - 1) / 2))
-            lower, upper = edges.bounds_m(points, reach + radius + _SLACK_M)
-            if size > 1:
-                lower, upper = lower - radius - _SLACK_M, upper + radius + _SLACK_M
-            least, most = _below(breaks, lower), _below(breaks, upper)
-            unclear = least != most
-            if size == 1 and unclear.any():
-                most[unclear] = _below(breaks, edges.exact_m(points[unclear]))
-            elif size > 1:
-                most[unclear] = -1
-            classes[rows, cols] = most
-        if size == 1:
-            break
-        size //= 2
-        high, wide = _blocks(template, size)
-        classes = classes.repeat(2, axis=0).repeat(2, axis=1)[:high, :wide]
+    classes = _classes_of_edges(edges, breaks, template, progress)
     polygons = [polygon for geometry in geometries for polygon in _polygons(geometry)]
     classes[vector.rasterize(polygons, template, dtype=np.uint8) > 0] = 0
     return classes
+
+
+def _classes_of_edges(edges, breaks, template, progress):
+    """How many breaks lie below each cell's distance to the nearest edge."""
+    corners = _corner_spacing(breaks, template)
+    size = _LARGEST_BLOCK
+    while size > corners and size >= 2 * max(template.shape):
+        size //= 2
+    classes = np.full(_blocks(template, size), -1, dtype=np.int8)
+    reach = float(breaks[-1])
+    while size > corners:
+        radius = (size - 1) / 2 * math.hypot(template.cell_width, template.cell_height) + _SLACK_M
+        for rows, cols in _chunks(classes < 0, _CHUNK, progress):
+            points = edges.local(*template.xy(rows * size + (size - 1) / 2, cols * size + (size - 1) / 2))
+            lower, upper = edges.bounds_m(points, reach + radius)
+            least, most = _below(breaks, lower - radius), _below(breaks, upper + radius)
+            classes[rows, cols] = np.where(least == most, most, -1)
+        size //= 2
+        high, wide = _blocks(template, size)
+        classes = classes.repeat(2, axis=0).repeat(2, axis=1)[:high, :wide]
+    open_blocks = classes < 0
+    classes = classes.repeat(size, axis=0).repeat(size, axis=1)[:template.rows, :template.cols]
+    if size > 1:
+        _settle_by_corners(edges, breaks, template, size, open_blocks, classes, progress)
+    for rows, cols in _chunks(classes < 0, _CHUNK, progress):
+        points = edges.local(*template.xy(rows, cols))
+        lower, upper = edges.bounds_m(points, reach + _SLACK_M)
+        least, most = _below(breaks, lower), _below(breaks, upper)
+        unclear = least != most
+        if unclear.any():
+            most[unclear] = _below(breaks, edges.exact_m(points[unclear]))
+        classes[rows, cols] = most
+    return classes
+
+
+def _corner_spacing(breaks, template):
+    """Cells between corners, a power of 2, by which few cells remain at the first break.
+
+    Beside a straight line s^2 / 8d is left open at the distance d between corners s apart.
+    """
+    cell = math.sqrt(template.cell_area_m2)
+    positive = breaks[breaks > 0]
+    first = float(positive[0]) if len(positive) else 0.0
+    size = _LARGEST_CORNERS
+    while size > 2 and (size * cell) ** 2 > 8 * first * cell or size > 1 and size >= 2 * max(template.shape):
+        size //= 2
+    return size
+
+
+def _settle_by_corners(edges, breaks, template, size, open_blocks, classes, progress):
+    """Fill in the cells of open blocks whose class the distances at the blocks' corners prove."""
+    if edges.is_empty or not open_blocks.any():
+        return
+    # corners are the centres of cells, the first of each block, and may lie beyond the map
+    asked = np.zeros((open_blocks.shape[0] + 1, open_blocks.shape[1] + 1), dtype=bool)
+    for down in (slice(None, -1), slice(1, None)):
+        for right in (slice(None, -1), slice(1, None)):
+            asked[down, right] |= open_blocks
+    number = np.zeros(asked.shape, dtype=np.int32)
+    number[asked] = np.arange(np.count_nonzero(asked))
+    place = np.empty((np.count_nonzero(asked), 2))
+    nearest, lower = np.empty_like(place), np.empty(len(place))
+    start = 0
+    for rows, cols in _chunks(asked, _CHUNK, progress):
+        here = slice(start, start + len(rows))
+        place[here] = edges.local(*template.xy(rows * size, cols * size))
+        nearest[here], lower[here] = edges.nearest_sample(place[here])
+        start = here.stop
+    x, y = np.arange(size) * template.cell_width, np.arange(size) * -template.cell_height
+    square = (x ** 2 + (y ** 2)[:, None]).astype(np.float32)
+    share = np.arange(size, dtype=np.float32) / size
+    # room for the rounding of float32
+    rounding = 1e-6 * ((size * template.cell_width) ** 2 + (size * template.cell_height) ** 2)
+    above = ((breaks + _SLACK_M).astype(np.float64) ** 2 * (1 + 4e-6) + rounding).astype(np.float32)
+    below = (np.maximum(breaks - _SLACK_M, 0).astype(np.float64) ** 2 * (1 - 4e-6) - rounding).astype(np.float32)
+    block_rows, block_cols = np.indices((size, size))
+    padded = np.full((open_blocks.shape[0] * size, open_blocks.shape[1] * size), -1, dtype=np.int8)
+    for rows, cols in _chunks(open_blocks, max(1, _CHUNK_CELLS // size ** 2), progress):
+        first = place[number[rows, cols]]
+        upper, left_right = None, []
+        for right in (0, 1):
+            edge = []
+            for down in (0, 1):
+                corner = number[rows + down, cols + right]
+                dx, dy = (nearest[corner] - first).T
+                across = ((x - dx[:, None]) ** 2).astype(np.float32)[:, None, :]
+                along = ((y - dy[:, None]) ** 2).astype(np.float32)[:, :, None]
+                upper = across + along if upper is None else np.minimum(upper, across + along, out=upper)
+                off = (right * size * template.cell_width) ** 2 + (down * size * template.cell_height) ** 2
+                edge.append((lower[corner] ** 2 - off).astype(np.float32)[:, None])
+            left_right.append((edge[0] + share * (edge[1] - edge[0]))[:, :, None])
+        least_squared = left_right[0] + share * (left_right[1] - left_right[0])
+        least_squared += square
+        least, most = (np.zeros(upper.shape, dtype=np.int8) for _ in range(2))
+        for low, high in zip(below, above):
+            least += least_squared > high
+            most += upper >= low
+        least[least != most] = -1
+        padded[rows[:, None, None] * size + block_rows, cols[:, None, None] * size + block_cols] = least
+    still = classes < 0
+    classes[still] = padded[:classes.shape[0], :classes.shape[1]][still]
+
+
+def _chunks(mask, count, progress):
+    """The rows and columns where a mask is True, so many at a time."""
+    rows, cols = np.nonzero(mask)
+    for start in range(0, len(rows), count):
+        progress(start / len(rows))
+        yield rows[start:start + count], cols[start:start + count]
 
 
 def cells_of(geometry, template):
