@@ -9,65 +9,14 @@ from osgeo import ogr
 
 from econet.core.errors import InputError
 from econet.core.raster import Grid, Template
-from econet.core.polygon_distance import edge_distances
 from econet.core.sources.connectivity import (
     CENTROID, LEAST_COST, centroid_distances, connectivity_report, cost_distances, landscape_connectivity)
-from econet.core.sources.patches import find_patches
 from econet.core.vector import Features
 
 UTM = "EPSG:32651"
 
 
 # distances ----------------------------------------------------------------------------------------------
-
-def blob(generator, x, y, size, holes=False):
-    angle = np.sort(generator.random(generator.integers(3, 40))) * 2 * math.pi
-    radius = size * (0.3 + generator.random(angle.size))
-
-    def ring(factor):
-        points = [f"{x + factor * r * math.cos(a)} {y + factor * r * math.sin(a)}" for a, r in zip(angle, radius)]
-        return "(" + ",".join([*points, points[0]]) + ")"
-
-    shape = ogr.CreateGeometryFromWkt(f"POLYGON({ring(1)}{',' + ring(0.5) if holes else ''})")
-    return shape if shape.IsValid() else shape.MakeValid()
-
-
-def test_edges_equal_ogr():
-    generator = np.random.default_rng(8)
-    shapes = [blob(generator, *(generator.random(2) * 9000 + (5e5, 46e5)), 100 + 900 * generator.random(), k % 3 == 0)
-              for k in range(40)]
-    parts = ogr.Geometry(ogr.wkbMultiPolygon)
-    for k in range(3):
-        parts.AddGeometry(blob(generator, 5e5 + 4000 * k, 4599000, 200))
-    ring = ogr.CreateGeometryFromWkt("POINT (520000 4600000)").Buffer(3000)
-    inner = ogr.CreateGeometryFromWkt("POINT (520000 4600000)").Buffer(500)
-    shapes += [parts, ring.Difference(ogr.CreateGeometryFromWkt("POINT (520000 4600000)").Buffer(2000)), inner,
-               ogr.CreateGeometryFromWkt("POINT (520050 4600000)").Buffer(50)]
-    found = edge_distances(shapes)
-    assert np.array_equal(found, found.T) and (np.diag(found) == 0).all()
-    zero = 0
-    for i, j in itertools.combinations(range(len(shapes)), 2):
-        expected = shapes[i].Distance(shapes[j])
-        zero += expected == 0
-        assert found[i, j] == pytest.approx(expected, rel=1e-9, abs=1e-6), (i, j)
-    assert zero > 20
-
-
-def test_edges_of_cells_are_whole_cells():
-    values = (np.random.default_rng(2).random((60, 70)) > 0.75).astype(np.int32) * 5
-    grid = Grid(values, Template(60, 70, (5e5, 30, 0, 46e5, 0, -40), UTM, "c"), 0, "c")
-    patches = find_patches(grid)[:40]
-    found = edge_distances([p.geometry for p in patches])
-    cells = [np.argwhere(np.isin(np.arange(4200).reshape(60, 70), sorted(own(p, grid)))) for p in patches]
-    for i, j in itertools.combinations(range(len(patches)), 2):
-        apart = np.maximum(np.abs(cells[i][:, None] - cells[j][None]) - 1, 0) * (40, 30)
-        assert found[i, j] == pytest.approx(np.hypot(*apart.transpose(2, 0, 1)).min(), abs=1e-6)
-
-
-def own(patch, grid):
-    from econet.core.vector import rasterize
-    return np.flatnonzero(rasterize([patch.geometry], grid.template)).tolist()
-
 
 def square(x, y, side=1000.0):
     x, y = 5e5 + x, 46e5 + y
