@@ -25,7 +25,7 @@ from qgis.PyQt.QtGui import QIcon
 from ..core import raster, tables, vector
 from ..core.crs import require_known
 from ..core.errors import Cancelled, InputError
-from ..core.mines import known_words, read_mines
+from ..core.mines import check_layer, known_words, read_mines
 from ..core.progress import Progress
 from . import compat, styling
 
@@ -392,6 +392,16 @@ class Job:
         features = self.features("MINES")
         if features is None:
             return None
+        return read_mines(features, crs, needed=needed, words=self.table("MINE_WORDS"),
+                          progress=self.progress, **self._mine_fields(features, needed))
+
+    def check_mines(self, needed=("mineral", "method", "state")):
+        """Refuse, before the work, a layer of mines that is empty or lacks a field."""
+        features = self.outline("MINES")
+        if features is not None:
+            check_layer(features, needed, **self._mine_fields(features, needed))
+
+    def _mine_fields(self, features, needed):
         named = {}
         for attribute in ("name", "mineral", "method", "state", "feature"):
             key = f"{attribute.upper()}_FIELD"
@@ -399,8 +409,7 @@ class Job:
                 continue
             found = self.usual_field(key, features)
             named[f"{attribute}_field"] = found or self.field(key) or attribute if attribute in needed else found
-        return read_mines(features, crs, needed=needed, words=self.table("MINE_WORDS"),
-                          progress=self.progress, **named)
+        return named
 
     def number(self, key):
         """A float, or None where an optional number is empty."""

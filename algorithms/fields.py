@@ -27,6 +27,8 @@ LINKS = _fields(int, "patch_a patch_b") + _fields(float, "distance_m probability
 SOURCES = (Field(SOURCE_ID, int), Field(PATCH_ID, int), Field(AREA_KM2, float),
            Field("importance_mean", float)) + _fields(float, "dpc dpc_intra dpc_flux dpc_connector")
 
+MERGED = (Field("merged", str),)  # of sources, where patches may be merged
+
 CORRIDORS = _fields(int, "corridor_id source_a source_b") + _fields(
     float, "cost length_m euclidean_m mean_resistance") + (Field("redundant", bool), Field("via", str))
 
@@ -50,6 +52,12 @@ FRACTURE_SURFACES = (
 FRACTURE_PAIRS = (
     Field("fracture_id", int), Field("mine", str), Field("corridor_id", int), Field("source_a", int),
     Field("source_b", int), Field("class", str), Field("crossing_m", float), Field("cost_share", float))
+
+MINE_RINGS = _fields(str, "mine mineral method state feature") + _fields(float, "from_m to_m resistance area_km2")
+
+RESISTANCE_SUMMARY = _fields(str, "zone_kind zone") + _fields(
+    float, "area_km2 base_mean mine_mean resistance_mean mine_effect") + (
+    Field("main_factor", str), Field("main_share", float))
 
 THREAT_COSTS = (Field("threat", str),) + _fields(
     float, "weight_share degradation_share quality_lost_km2 loss_share")

@@ -6,6 +6,7 @@ a city's own layer says; ``defaults/mine_words.csv`` holds common English and Ch
 """
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ STATES = ("producing", "abandoned", "restored")
 FEATURES = ("pit", "dump", "subsidence", "plant")
 
 _WORDS = {"mineral": MINERALS, "method": METHODS, "state": STATES, "feature": FEATURES}
+_NAMED_AT_MOST = 10
 _COLUMNS = [tables.Column("attribute", "text", choices=tuple(_WORDS)),
             tables.Column("word", "text"), tables.Column("meaning", "text")]
 
@@ -60,8 +62,8 @@ def known_words(raw=None):
 
 
 def plain_word(word):
-    """A word without case, underscores and double spaces, as ``known_words`` holds it."""
-    return re.sub(r"[\s_-]+", " ", str(word).strip().lower())
+    """A word without case, underscores, double spaces and wide forms, as ``known_words`` holds it."""
+    return re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFKC", str(word)).strip().lower())
 
 
 def read_mines(features, crs, name_field="", mineral_field="", method_field="", state_field="",
@@ -90,20 +92,13 @@ def read_mines(features, crs, name_field="", mineral_field="", method_field="", 
     InputError
         Empty layer, missing field, or an unknown word, with layer, field and value.
     """
-    features.require_some("mine")
     known = known_words(words)
     field_of = {"mineral": mineral_field, "method": method_field, "state": state_field,
                 "feature": feature_field}
-    for attribute in needed:
-        if attribute != "feature" and not field_of[attribute]:
-            raise InputError(f"Mine layer '{features.name}': the field that holds the {attribute} "
-                             f"({', '.join(_WORDS[attribute])}) is not given; choose it.")
-    for attribute, field_name in (*field_of.items(), ("name", name_field)):
-        if field_name:
-            features.require_field(field_name, f"the mine's {attribute}")
+    check_layer(features, needed, name_field=name_field, **{f"{key}_field": field for key, field in field_of.items()})
     layer_crs = features.crs
     features = features.to_crs(crs, progress).valid_polygons(progress)
-    mines = []
+    mines, unknown = [], {}
     for index, (geometry, attributes) in enumerate(zip(features.geometries, features.attributes)):
         found = {}
         for attribute, field_name in field_of.items():
@@ -111,20 +106,53 @@ def read_mines(features, crs, name_field="", mineral_field="", method_field="", 
             if (value is None or not str(value).strip()) and (attribute not in needed or attribute == "feature"):
                 found[attribute] = "pit" if attribute == "feature" else ""
                 continue
-            meaning = known[attribute].get(plain_word("" if value is None else value))
-            if meaning is None:
-                raise InputError(
-                    f"Mine layer '{features.name}', field '{field_name}', feature {index + 1}: "
-                    f"'{'NULL' if value is None else value}' is not a {attribute} that is known "
-                    f"({', '.join(_WORDS[attribute])}); correct it, or say what it means in a table of words "
-                    f"(MINE_WORDS: attribute, word, meaning); the words that are known stand in "
-                    f"core/defaults/mine_words.csv of the plugin.")
-            found[attribute] = meaning
+            found[attribute] = known[attribute].get(plain_word("" if value is None else value))
+            if found[attribute] is None:
+                unknown.setdefault((attribute, "NULL" if value is None else str(value)), index)
         name = attributes.get(name_field) if name_field else None
         name = "" if name is None else str(name).strip()
         mines.append(Mine(name or f"mine {index + 1}",
                           geometry=geometry, number=index + 1, layer=features.name, layer_crs=layer_crs, **found))
+    if unknown:
+        raise InputError(_unknown_words(unknown, features.name, field_of))
     return mines
+
+
+def check_layer(features, needed=("mineral", "method", "state"), name_field="", **fields):
+    """Refuse a layer of mines that is empty or lacks a field; its values are not looked at.
+
+    Parameters
+    ----------
+    features : vector.Features
+        Of which only the number and ``field_names`` count.
+    needed, name_field, **fields
+        As for `read_mines`.
+
+    Raises
+    ------
+    InputError
+    """
+    features.require_some("mine")
+    for attribute in needed:
+        if attribute != "feature" and not fields.get(f"{attribute}_field"):
+            raise InputError(f"Mine layer '{features.name}': the field that holds the {attribute} "
+                             f"({', '.join(_WORDS[attribute])}) is not given; choose it.")
+    for attribute in (*_WORDS, "name"):
+        field_name = name_field if attribute == "name" else fields.get(f"{attribute}_field")
+        if field_name:
+            features.require_field(field_name, f"the mine's {attribute}")
+
+
+def _unknown_words(unknown, layer, field_of):
+    """The refusal of words by (attribute, word) to the first feature that has it."""
+    (attribute, word), index = next(iter(unknown.items()))
+    others = [f"'{other}' ({kind})" for kind, other in unknown if (kind, other) != (attribute, word)]
+    also = f" Not known either: {', '.join(others[:_NAMED_AT_MOST])}" if others else ""
+    more = f" and {len(others) - _NAMED_AT_MOST} more" if len(others) > _NAMED_AT_MOST else ""
+    return (f"Mine layer '{layer}', field '{field_of[attribute]}', feature {index + 1}: '{word}' is not a {attribute} "
+            f"that is known ({', '.join(_WORDS[attribute])}); correct it, or say what it means in a table of words "
+            f"(MINE_WORDS: attribute, word, meaning); the words that are known stand in "
+            f"core/defaults/mine_words.csv of the plugin.{also}{more}{'.' if also else ''}")
 
 
 def require_near(mines, template, reach_m, map_name=""):

@@ -1,9 +1,12 @@
-"""Toolbox step: rings of resistance around mines."""
+"""Toolbox step: rings of resistance around mines, as a raster and as polygons."""
 
 from ...core.raster import open_template
 from ...core.resistance.mines import OVERLAPS, mine_resistance, read_rings
+from ...core.resistance.ring_polygons import ring_polygons
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
+from ..compat import GEOMETRY
+from ..fields import MINE_RINGS
 
 
 class MineResistance(EcoNetAlgorithm):
@@ -13,7 +16,7 @@ class MineResistance(EcoNetAlgorithm):
     CORE = "resistance.mines"
     REQUIRES = ("scipy",)
     TEMPLATE = ("TEMPLATE",)
-    STYLES = {"OUTPUT": "resistance"}
+    STYLES = {"OUTPUT": "resistance", "OUTPUT_RINGS": "mine_rings"}
 
     def definitions(self):
         return [
@@ -22,13 +25,18 @@ class MineResistance(EcoNetAlgorithm):
             p.table("RING_TABLE", "Ring table (mineral, method, state, from_m, to_m, resistance)"),
             p.choice("OVERLAP", "Where the rings of several mines meet", list(OVERLAPS)),
             p.raster_output("OUTPUT", "Mine resistance"),
+            p.vector_output("OUTPUT_RINGS", "Rings of each mine", p.POLYGON, optional=True),
         ]
 
     def validate(self, job):
         read_rings(job.table("RING_TABLE"))
+        job.check_mines()
 
     def execute(self, job):
         template = open_template(job.raster("TEMPLATE"))
         rings = read_rings(job.table("RING_TABLE"))
         mines = job.mines(template.crs)
         job.write_raster("OUTPUT", mine_resistance(mines, rings, template, job.choice("OVERLAP"), job.progress))
+        if job.wants("OUTPUT_RINGS"):
+            job.write_features("OUTPUT_RINGS", MINE_RINGS, GEOMETRY.MultiPolygon, template.crs,
+                               [(ring.geometry, ring) for ring in ring_polygons(mines, rings, job.progress)])

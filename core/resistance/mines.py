@@ -161,10 +161,15 @@ def check_mines(mines, rings, template, progress=SILENT):
     west, south, east, north = template.bounds
     # a county's mines may all lie beside a map of a part of it, and those of another city do not
     require_near(mines, template, max(widest_m, east - west, north - south))
+    beyond = [mine for mine, rings in zip(mines, kinds) if not mine.geometry.IsEmpty()
+              and not vector.is_near([mine.geometry], template.bounds, reach_m(rings))]
     if not any(vector.is_near([mine.geometry], template.bounds, widest_m) for mine in mines
                if not mine.geometry.IsEmpty()):
         progress.warn(f"No mine of layer '{mines[0].layer}' lies on '{template.name}' or within {widest_m:g} m of it, the "
                       f"reach of the widest ring: the resistance of mines is that of the last ring everywhere.")
+    elif beyond:
+        progress.log(f"{len(beyond)} of {len(mines)} mines of layer '{mines[0].layer}' lie further from '{template.name}' "
+                     f"than their rings reach, and change no cell ('{beyond[0].name}' is one).")
     return kinds
 
 

@@ -1,26 +1,35 @@
 """Table 2 at the edges of every ring, mines that overlap, and every way a ring table can be wrong."""
 
+import csv
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from econet.core.errors import Cancelled, InputError
 from econet.core.progress import Progress
 from econet.core.resistance.mines import CAPPED_SUM, MAXIMUM, NEAREST, mine_resistance, read_rings
 
-# Table 2 as printed: outer bound and resistance of the first two rings; beyond the second it is 1
-TABLE_2 = {
-    ("metal", "underground", "producing"): ((1000, 5), (1500, 3)),
-    ("metal", "underground", "abandoned"): ((500, 5), (1000, 3)),
-    ("metal", "open pit", "producing"): ((3000, 5), (4000, 3)),
-    ("metal", "open pit", "abandoned"): ((1000, 5), (2000, 3)),
-    ("coal", "underground", "producing"): ((1000, 5), (1500, 3)),
-    ("coal", "underground", "abandoned"): ((500, 5), (1000, 3)),
-    ("coal", "open pit", "producing"): ((2500, 5), (3500, 3)),
-    ("coal", "open pit", "abandoned"): ((1000, 5), (2000, 3)),
-    ("building material", "underground", "producing"): ((1000, 5), (2000, 3)),
-    ("building material", "underground", "abandoned"): ((500, 5), (1000, 3)),
-    ("building material", "open pit", "producing"): ((2000, 5), (3000, 3)),
-    ("building material", "open pit", "abandoned"): ((800, 3), (1500, 3)),
-}
+PAPER = Path(__file__).parents[2] / "data" / "paper"
+
+
+def table_2():
+    """Table 2 as printed: by kind the outer bound and resistance of the first two rings; beyond the second it is 1."""
+    with open(PAPER / "table2_as_printed.csv", encoding="utf-8-sig", newline="") as stream:
+        _, states, *rows = csv.reader(stream)
+    rings = {}
+    for start in range(0, len(rows), 3):
+        mineral = rows[start][0].replace(" mines", "").lower()
+        for column in range(1, 5):
+            near, middle, far = (row[column].strip("() ").replace(")", "").split("=") for row in rows[start:start + 3])
+            bounds = [[int(bound) for bound in re.findall(r"\d+", text)] for text, _ in (near, middle, far)]
+            assert bounds[0][0] == 0 and bounds[0][1] == bounds[1][0] and bounds[1][1] == bounds[2][0] and int(far[1]) == 1
+            rings[mineral, "underground" if column < 3 else "open pit", states[column].split()[0].lower()] = (
+                (bounds[0][1], int(near[1])), (bounds[1][1], int(middle[1])))
+    return rings
+
+
+TABLE_2 = table_2()
 HEAD = "mineral,method,state,from_m,to_m,resistance\n"
 
 
@@ -28,11 +37,17 @@ def rings(lab, rows):
     return read_rings(lab.table(HEAD + rows))
 
 
+def test_the_paper_has_twelve_kinds_of_mine():
+    assert len(TABLE_2) == 12 and TABLE_2["building material", "open pit", "abandoned"] == ((800, 3), (1500, 3))
+    assert TABLE_2["metal", "underground", "abandoned"] == ((500, 5), (1000, 3))
+
+
 @pytest.mark.parametrize("kind", TABLE_2, ids=lambda kind: " ".join(kind))
 def test_table_2_at_the_edge_of_every_ring(lab, kind):
     """Cells of 1 m in one row; centres lie at 0.5, 1.5, ... m from the mine's edge, then at 0, 1, ... m."""
     (first, inner), (second, outer) = TABLE_2[kind]
     cells = lab.template(1, 4300, 1)
+    assert {int(bound) for bound in read_rings().by_kind[kind].breaks} == {first, second}
     for shift, on_edge in ((0, 0), (0.5, 1)):
         pit = lab.box(lab.template(1, 1, 1, west=500000 - 50 + shift, north=4600000 + 100), 0, 0, 300, 50)
         values = mine_resistance([lab.mine(pit, *kind)], read_rings(), cells).values[0]
@@ -184,7 +199,10 @@ def test_mines_too_far_to_count_are_warned_of_and_those_of_another_city_refused(
     far = lab.mine(lab.box(cells, 5, cells.cols + 36))
     assert (mine_resistance([far], read_rings(), cells, progress=progress).values == 1).all()
     assert len(warned) == 1 and "No mine of layer 'mines' lies on 'template' or within 3500 m of it" in warned[0]
-    mine_resistance([far, near], read_rings(), cells, progress=progress)
+    log = lab.Log()
+    mine_resistance([far, near], read_rings(), cells, progress=log.progress)
+    assert "1 of 2 mines of layer 'mines' lie further from 'template' than their rings reach" in log.text
+    mine_resistance([near], read_rings(), cells, progress=progress)
     assert len(warned) == 1
     away = lab.mine(lab.box(cells, 5, cells.cols + 61))
     with pytest.raises(InputError, match="'mines' lies wholly away from 'template', further than 6000 m"):
