@@ -16,11 +16,13 @@ from osgeo import ogr
 
 from .. import vector
 from ..progress import SILENT
+from ..raster import windows
 
 _LARGEST_BLOCK = 64
 _LARGEST_CORNERS = 16
 _CHUNK = 1 << 16
 _CHUNK_CELLS = 1 << 18
+_SAMPLES_ASKED = 4
 _SLACK_M = 1e-3
 _MOST_SAMPLES_PER_METRE = 4.0
 
@@ -42,8 +44,19 @@ class Edges:
     """
 
     def __init__(self, geometries, template, reach_m=np.inf, spacing_m=None):
+        if spacing_m is None:
+            spacing_m = min(template.cell_width, template.cell_height)
+        self._take(*_segments(geometries), template, reach_m, max(spacing_m, 1 / _MOST_SAMPLES_PER_METRE))
+
+    @classmethod
+    def of_points(cls, points, template, reach_m=np.inf):
+        """The same for single points, a float64 array of x and y, shape (n, 2)."""
+        self = cls.__new__(cls)
+        self._take(points, points, template, reach_m, 0.0)
+        return self
+
+    def _take(self, starts, ends, template, reach_m, spacing_m):
         self._west, self._north = template.transform[0], template.transform[3]
-        starts, ends = _segments(geometries)
         origin = np.array([self._west, self._north])
         starts, ends = starts - origin, ends - origin
         south, east = -template.rows * template.cell_height, template.cols * template.cell_width
@@ -51,9 +64,6 @@ class Edges:
         near = ((high[:, 0] >= -reach_m) & (low[:, 0] <= east + reach_m)
                 & (high[:, 1] >= south - reach_m) & (low[:, 1] <= reach_m))
         self._starts, self._ends = starts[near], ends[near]
-        if spacing_m is None:
-            spacing_m = min(template.cell_width, template.cell_height)
-        spacing_m = max(spacing_m, 1 / _MOST_SAMPLES_PER_METRE)
         self._half_gap_squared = (spacing_m / 2) ** 2
         self._tree, self._segment = self._sample(spacing_m)
 
@@ -61,6 +71,8 @@ class Edges:
         from scipy.spatial import cKDTree
         if not len(self._starts):
             return None, None
+        if not spacing_m:
+            return cKDTree(self._starts), np.arange(len(self._starts))
         lengths = np.hypot(*(self._ends - self._starts).T)
         counts = np.ceil(lengths / spacing_m).astype(np.int64) + 1
         segment = np.repeat(np.arange(len(counts)), counts)
@@ -94,17 +106,85 @@ class Edges:
 
     def exact_m(self, points):
         """The distance of each point in metres, float64; infinite where there is no edge."""
-        upper = self.bounds_m(points)[1]
         if self._tree is None or not len(points):
-            return upper
+            return np.full(len(points), np.inf)
+        count = min(_SAMPLES_ASKED, self._tree.n)
+        apart, near = (found.reshape(len(points), count) for found in self._tree.query(points, count, workers=-1))
+        if not self._half_gap_squared:
+            return apart[:, 0]
         # the nearest edge has a sample no further than this, whichever edge it is
-        radius = np.sqrt(upper ** 2 + self._half_gap_squared) * (1 + 1e-9) + 1e-9
-        near = self._tree.query_ball_point(points, radius)
-        counts = np.fromiter((len(n) for n in near), dtype=np.int64, count=len(near))
-        segment = self._segment[np.concatenate(near).astype(np.int64)]
-        squared = _squared_distance(np.repeat(points, counts, axis=0), self._starts[segment],
-                                    self._ends[segment])
-        return np.sqrt(np.minimum.reduceat(squared, np.cumsum(counts) - counts))
+        radius = np.sqrt(apart[:, 0] ** 2 + self._half_gap_squared) * (1 + 1e-9) + 1e-9
+        squared = np.full(len(points), np.inf)
+        for which in near.T:
+            segment = self._segment[which]
+            np.minimum(squared, _squared_distance(points, self._starts[segment], self._ends[segment]), out=squared)
+        more = np.flatnonzero(apart[:, -1] <= radius) if count < self._tree.n else ()
+        if len(more):
+            near = self._tree.query_ball_point(points[more], radius[more])
+            counts = np.fromiter((len(n) for n in near), dtype=np.int64, count=len(near))
+            segment = self._segment[np.concatenate(near).astype(np.int64)]
+            all_near = _squared_distance(np.repeat(points[more], counts, axis=0), self._starts[segment],
+                                         self._ends[segment])
+            squared[more] = np.minimum.reduceat(all_near, np.cumsum(counts) - counts)
+        return np.sqrt(squared)
+
+
+class Distances:
+    """Distance from the cells of a map to features, in parts of the map of any size.
+
+    Parameters
+    ----------
+    edges : Edges
+    covered : callable
+        Takes the template of a part; gives True on the cells there whose distance is 0 m, or None.
+    """
+
+    def __init__(self, edges, covered):
+        self._edges, self._covered = edges, covered
+
+    @classmethod
+    def to_geometries(cls, geometries, template, breaks_m=None):
+        """To points, lines and polygons in the template's CRS.
+
+        ``breaks_m``: classes by these are all that will be asked for; what is out of reach is left out.
+        """
+        if breaks_m is None:
+            edges = Edges(geometries, template)
+        else:
+            positive = [each for each in breaks_m if each > 0]
+            spacing = max(float(positive[0]) / 8 if positive else 0.0,
+                          min(template.cell_width, template.cell_height) / 4)
+            edges = Edges(geometries, template, float(breaks_m[-1]), spacing)
+        polygons = [polygon for geometry in geometries for polygon in _polygons(geometry)]
+        boxes = np.array([polygon.GetEnvelope() for polygon in polygons]).reshape(-1, 4)
+
+        def covered(part):
+            west, south, east, north = part.bounds
+            here = np.flatnonzero((boxes[:, 0] < east) & (boxes[:, 1] > west)
+                                  & (boxes[:, 2] < north) & (boxes[:, 3] > south))
+            return vector.rasterize([polygons[k] for k in here], part, dtype=np.uint8) > 0 if len(here) else None
+
+        return cls(edges, covered)
+
+    def classes(self, part, breaks_m, progress=SILENT):
+        """How many breaks lie below each cell's distance, int8; see `distance_classes`."""
+        breaks = np.asarray(breaks_m, dtype=np.float32)
+        if not len(breaks):
+            return np.zeros(part.shape, dtype=np.int8)
+        classes = _classes_of_edges(self._edges, breaks, part, progress)
+        inside = self._covered(part)
+        if inside is not None:
+            classes[inside] = 0
+        return classes
+
+    def metres(self, part, progress=SILENT):
+        """Each cell's distance, float32."""
+        inside = self._covered(part)
+        distance = np.zeros(part.shape, dtype=np.float32)
+        asked = np.ones(part.shape, dtype=bool) if inside is None else ~inside
+        for rows, cols in _chunks(asked, _CHUNK, progress):
+            distance[rows, cols] = self._edges.exact_m(self._edges.local(*part.xy(rows, cols)))
+        return distance
 
 
 def distance_classes(geometries, breaks_m, template, progress=SILENT):
@@ -126,20 +206,30 @@ def distance_classes(geometries, breaks_m, template, progress=SILENT):
 
     Notes
     -----
-    About 3 bytes per cell, and 40 bytes per sample of the edges in reach.
+    1 byte per cell, 40 bytes per sample of the edges in reach, and a part of the map at work.
     """
-    breaks = np.asarray(breaks_m, dtype=np.float32)
-    if not len(breaks):
-        return np.zeros(template.shape, dtype=np.int8)
-    reach = float(breaks[-1])
-    positive = breaks[breaks > 0]
-    spacing = max(float(positive[0]) / 8 if len(positive) else 0.0,
-                  min(template.cell_width, template.cell_height) / 4)
-    edges = Edges(geometries, template, reach, spacing)
-    classes = _classes_of_edges(edges, breaks, template, progress)
-    polygons = [polygon for geometry in geometries for polygon in _polygons(geometry)]
-    classes[vector.rasterize(polygons, template, dtype=np.uint8) > 0] = 0
+    classes = np.zeros(template.shape, dtype=np.int8)
+    if len(breaks_m):
+        distances = Distances.to_geometries(geometries, template, breaks_m)
+        cells = template.rows * template.cols
+        for window in windows(template):
+            done = (window.row * template.cols + window.col * window.rows) / cells
+            part = progress.part(done, done + window.rows * window.cols / cells)
+            classes[window.slices] = distances.classes(template.part(window), breaks_m, part)
     return classes
+
+
+def cells_of(geometry, template):
+    """The cells whose centre a polygon holds; where it holds none, those that it touches.
+
+    Returns
+    -------
+    bool ndarray, shape ``template.shape``
+    """
+    inside = vector.rasterize([geometry], template, dtype=np.uint8) > 0
+    if not inside.any():
+        inside = vector.rasterize([geometry], template, all_touched=True, dtype=np.uint8) > 0
+    return inside
 
 
 def _classes_of_edges(edges, breaks, template, progress):
@@ -184,7 +274,7 @@ def _corner_spacing(breaks, template):
     positive = breaks[breaks > 0]
     first = float(positive[0]) if len(positive) else 0.0
     size = _LARGEST_CORNERS
-    while size > 2 and (size * cell) ** 2 > 8 * first * cell or size > 1 and size >= 2 * max(template.shape):
+    while size > 2 and (size * cell) ** 2 > 12 * first * cell or size > 1 and size >= 2 * max(template.shape):
         size //= 2
     return size
 
@@ -249,19 +339,6 @@ def _chunks(mask, count, progress):
     for start in range(0, len(rows), count):
         progress(start / len(rows))
         yield rows[start:start + count], cols[start:start + count]
-
-
-def cells_of(geometry, template):
-    """The cells whose centre a polygon holds; where it holds none, those that it touches.
-
-    Returns
-    -------
-    bool ndarray, shape ``template.shape``
-    """
-    inside = vector.rasterize([geometry], template, dtype=np.uint8) > 0
-    if not inside.any():
-        inside = vector.rasterize([geometry], template, all_touched=True, dtype=np.uint8) > 0
-    return inside
 
 
 def _blocks(template, size):
