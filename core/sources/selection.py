@@ -1,18 +1,26 @@
 """Which patches become ecological sources.
 
 Section 2.4 of Feng, Bai & Wang (2024): by size and by importance for connectivity; polygons that must
-be sources (reserves) or must not be are the planner's.
+be sources (reserves) or must not be are the planner's. Merging patches that lie close follows the
+paper's optimisation: small patches in the broken land near its site 21, integrated, make a new source.
 """
 
 import math
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
+import numpy as np
 from osgeo import ogr
 
-from ..crs import gdal_exceptions, require_metres
+from ..crs import crs_name, gdal_exceptions, require_metres
 from ..errors import InputError
-from ..progress import SILENT
-from .patches import of_size
+from ..ids import as_id, id_list
+from ..polygon_distance import edge_links, overlaps
+from ..progress import SILENT, Progress
+from ..report import Report, number
+from ..vector import bounds_of, is_near
+from .indices import Links, check_dispersal, connectivity, kept_share
+from .patches import AREA_BANDS_KM2, SIZE_CLASSES, of_size, size_class
 
 DPC_FIELDS = ("dpc", "dpc_intra", "dpc_flux", "dpc_connector")
 
@@ -21,7 +29,10 @@ _ROUNDING = 1e-9  # of areas that come from overlays
 
 @dataclass
 class Source:
-    """One source; what is not known of it is NaN, its ``patch_id`` None."""
+    """One source; what is not known of it is NaN, its ``patch_id`` None.
+
+    ``merged`` holds the ids of the patches that were merged into it, as ``3,7``; empty where none were.
+    """
 
     source_id: int
     patch_id: object
@@ -32,14 +43,79 @@ class Source:
     dpc_intra: float = math.nan
     dpc_flux: float = math.nan
     dpc_connector: float = math.nan
+    merged: str = ""
+    size_class: str = ""
+    members: list = field(default_factory=list)     # positions of its patches in the layer
+    origin: str = "patch"
+
+
+@dataclass
+class Selection:
+    """Sources, and why each patch is or is not among them.
+
+    ``decisions``: a list of texts per feature of the layer, in the order of the steps. ``curve``: share of EC
+    (0 to 1) of the first k patches by dPC, where a share was asked for; ``ec_kept`` that of the chosen.
+    """
+
+    features: object
+    sources: list
+    decisions: list
+    areas_km2: list
+    warnings: list
+    curve: object = None
+    ec_kept: float = math.nan
+
+    def tell(self, source, text):
+        """Add what became of the patches of a source."""
+        for index in source.members:
+            self.decisions[index].append(text)
+
+
+def check_choices(features=None, min_dpc=None, min_ec_share=None, merge_distance_m=None, merge_area_km2=None,
+                  dispersal_distance=2500.0, dispersal_probability=0.5):
+    """Refuse what is known to be wrong before the work: numbers out of range, an unfit layer.
+
+    Raises
+    ------
+    InputError
+    """
+    if min_ec_share is not None and not 0 <= min_ec_share <= 100:
+        raise InputError(f"The least share of connectivity (MIN_EC_SHARE) is {min_ec_share:g}: give a share from 0 to "
+                         f"100 %, or leave it empty.")
+    if merge_distance_m is not None and not 0 <= merge_distance_m < math.inf:
+        raise InputError(f"The distance within which patches are merged (MERGE_DISTANCE) is {merge_distance_m:g}: give "
+                         f"0 m or more, or leave it empty.")
+    if merge_area_km2 is not None and not merge_area_km2 >= 0:
+        raise InputError(f"The area below which patches are merged (MERGE_AREA) is {merge_area_km2:g}: give 0 km2 or "
+                         f"more, or leave it empty.")
+    if merge_area_km2 and merge_distance_m is None:
+        raise InputError("An area below which patches are merged (MERGE_AREA) is given without a distance: give one "
+                         "(MERGE_DISTANCE), or leave the area empty.")
+    check_dispersal(dispersal_distance, dispersal_probability)
+    if features is None:
+        return
+    features.require_some("patch")
+    west, south, _, _ = bounds_of(features.geometries)
+    require_metres(features.crs, features.name, (west, south))
+    if min_dpc is not None and not features.own_name("dpc"):
+        features.require_field("dpc", "the least dPC needs it; run 'Landscape connectivity' on the patches first")
 
 
 def select_sources(features, size_classes=("super-large",), min_area_km2=None, min_dpc=None, top=None,
-                   include=None, exclude=None, progress=SILENT):
+                   include=None, exclude=None, progress=SILENT, **options):
+    """The sources of :func:`choose_sources`, as a list of Source."""
+    return choose_sources(features, size_classes, min_area_km2, min_dpc, top, include, exclude, progress=progress,
+                          **options).sources
+
+
+def choose_sources(features, size_classes=("super-large",), min_area_km2=None, min_dpc=None, top=None,
+                   include=None, exclude=None, min_ec_share=None, merge_distance_m=None, merge_area_km2=None,
+                   bands=AREA_BANDS_KM2, dispersal_distance=2500.0, dispersal_probability=0.5, progress=SILENT):
     """Sources out of patches.
 
-    Ground under ``exclude`` is cut out of the patches first; what is left must meet the size class,
-    ``min_area_km2`` and ``min_dpc``; the ``top`` ones by dPC (by area where dPC is not known) stay.
+    In this order: ground under ``exclude`` is cut out of the patches; patches close to each other are
+    merged; what is left must meet the size class, ``min_area_km2`` and ``min_dpc``; of these the first by
+    dPC stay that keep ``min_ec_share``; of these the ``top`` ones by dPC (by area where dPC is not known).
     Each polygon of ``include`` is a source whatever its size; one that overlaps a chosen patch joins it.
 
     Parameters
@@ -53,71 +129,181 @@ def select_sources(features, size_classes=("super-large",), min_area_km2=None, m
         None or 0: all.
     include, exclude : vector.Features, optional
         Polygons in any known CRS.
+    min_ec_share : float, optional
+        %; EC(PC) of the chosen, alone, is at least this share of EC(PC) of all patches that meet the
+        conditions before. Weight is the area, distances are between edges. dPC is the layer's where all
+        have one and none is merged, else computed.
+    merge_distance_m : float, optional
+        Single linkage: patches no further apart than this, edge to edge, become one source; the class of
+        its size follows ``bands``. 0: those that touch or overlap; None: none.
+    merge_area_km2 : float, optional
+        Only patches below it are merged, with each other or into a larger one, the nearest pairs first; two
+        patches not below it never come into one source. None or 0: all patches are merged.
+    bands : three ascending floats
+        km2; for merged patches.
+    dispersal_distance, dispersal_probability : float
+        Of dPC and EC where they are computed.
 
     Returns
     -------
-    list of Source
-        Largest first, ``source_id`` from 1 in that order.
+    Selection
+        Sources largest first, ``source_id`` from 1 in that order. A merged one has the ``patch_id`` of its
+        largest patch, the area of the union, the mean importance weighted by area, and no dPC unless it
+        was computed.
 
     Raises
     ------
     InputError
-        An empty layer, a missing field, or no patch that meets the conditions.
+        An empty layer, a missing field, a number out of range, or no patch that meets the conditions.
     """
-    features.require_some("patch")
-    envelope = features.geometries[0].GetEnvelope()
-    require_metres(features.crs, features.name, (envelope[0], envelope[2]))
-    candidates = _candidates(features, of_size(features, size_classes, progress), progress)
-    conditions = [f"size class {', '.join(size_classes)}" if "size_class" in features.field_names else ""]
+    check_choices(features, min_dpc, min_ec_share, merge_distance_m, merge_area_km2, dispersal_distance,
+                  dispersal_probability)
+    if not size_classes:
+        raise InputError(f"No size class (SIZE_CLASSES) is chosen: choose at least one of {', '.join(SIZE_CLASSES)}.")
+    features = features.with_fields("patch_id", "size_class", "importance_mean", *DPC_FIELDS)
+    result = Selection(features, [], [[] for _ in features.geometries], [], [])
+    progress = _recording(progress, result.warnings)
+    merging, sized = merge_distance_m is not None, "size_class" in features.field_names
+    chosen = list(range(len(features))) if merging else of_size(features, size_classes, progress)
+    for index in set(range(len(features))) - set(chosen):
+        result.decisions[index].append(f"not a source: its size class is {features.values('size_class')[index]}")
+    candidates = _candidates(features, chosen, result, progress)
+    conditions = [f"size class {', '.join(size_classes)}" if sized else ""]
+
+    def keep(fits, reason, condition):
+        conditions.append(condition)
+        for source in candidates:
+            if not fits(source):
+                result.tell(source, f"not a source: {reason(source)}")
+        return [source for source in candidates if fits(source)]
+
     if exclude is not None and len(exclude):
-        candidates = _cut(candidates, exclude.to_crs(features.crs, progress).valid_polygons(progress), progress)
+        candidates = _cut(candidates, exclude.to_crs(features.crs, progress).valid_polygons(progress), result,
+                          progress.part(0, 0.2))
         conditions.append("outside the polygons that may not be sources")
+    any_merged = False
+    if merging:
+        count = len(candidates)
+        candidates = _merge(candidates, merge_distance_m, merge_area_km2, bands, sized, result,
+                            progress.part(0.2, 0.4))
+        any_merged = len(candidates) < count
+        if sized:
+            candidates = keep(lambda s: s.size_class in size_classes,
+                              lambda s: f"{_its(s)} size class is {s.size_class or 'not known'}", "")
     if min_area_km2:
-        candidates = [s for s in candidates if s.area_km2 >= min_area_km2 * (1 - _ROUNDING)]
-        conditions.append(f"area of at least {min_area_km2:g} km2")
+        candidates = keep(lambda s: s.area_km2 >= min_area_km2 * (1 - _ROUNDING),
+                          lambda s: f"{_its(s)} {number(s.area_km2)} km2 are less than {min_area_km2:g} km2",
+                          f"area of at least {min_area_km2:g} km2")
+    links = None
+
+    def computed():
+        nonlocal links
+        if links is None:
+            links = Links(len(candidates), *edge_links([s.geometry for s in candidates],
+                                                       progress=progress.part(0.4, 0.5)))
+        return links
+
+    def has_dpc():
+        return bool(candidates) and not any(math.isnan(s.dpc) for s in candidates)
+
+    wants_dpc = min_dpc is not None or min_ec_share or top
+    if candidates and wants_dpc and (any_merged and "dpc" in features.field_names
+                                     or min_ec_share and not has_dpc()):
+        _compute_dpc(candidates, computed(), dispersal_distance, dispersal_probability, progress.part(0.5, 0.7))
+        progress.log(f"dPC of the {len(candidates)} patches in question was computed anew, of their areas and the distances "
+                 f"of their edges, with a probability of {dispersal_probability:g} at {dispersal_distance:g} m"
+                 + (", since the merged ones had none." if any_merged else "."))
     if min_dpc is not None:
-        features.require_field("dpc", "the least dPC needs it; run 'Landscape connectivity' on the patches first")
         unknown = sum(math.isnan(s.dpc) for s in candidates)
         if unknown:
             raise InputError(f"Layer '{features.name}', field 'dpc': {unknown} of the {len(candidates)} patches in "
                              f"question have no value, and the least dPC (MIN_DPC) needs it: run 'Landscape "
                              f"connectivity' on them first, or leave the least dPC empty.")
-        candidates = [s for s in candidates if s.dpc >= min_dpc]
-        conditions.append(f"dPC of at least {min_dpc:g}")
+        before = len(candidates)
+        candidates = keep(lambda s: s.dpc >= min_dpc,
+                          lambda s: f"{_its(s)} dPC of {number(s.dpc)} % is less than {min_dpc:g} %",
+                          f"dPC of at least {min_dpc:g}")
+        links = links if len(candidates) == before else None
+    if min_ec_share and candidates:
+        candidates = _keep_share(candidates, computed(), min_ec_share, dispersal_distance, dispersal_probability,
+                                 result, progress.part(0.7, 0.8))
     if top:
-        ranked_by_dpc = bool(candidates) and all(not math.isnan(s.dpc) for s in candidates)
-        candidates.sort(key=lambda s: (-s.dpc if ranked_by_dpc else -s.area_km2, -s.area_km2))
+        ranked = has_dpc()
+        candidates.sort(key=lambda s: (-s.dpc if ranked else -s.area_km2, -s.area_km2))
+        if len(candidates) < top:
+            progress.log(f"Only {len(candidates)} patches meet the conditions, fewer than the {top} that were to be kept "
+                     f"(TOP): all of them are.")
+        for place, source in enumerate(candidates[int(top):], int(top) + 1):
+            result.tell(source, f"not a source: place {place} by {'dPC' if ranked else 'area'}, and the first "
+                                f"{top} were kept")
         candidates = candidates[:int(top)]
-        progress.log(f"The {len(candidates)} first patches by {'dPC' if ranked_by_dpc else 'area'} were kept.")
+        progress.log(f"The {len(candidates)} first patches by {'dPC' if ranked else 'area'} were kept.")
+        if result.curve is not None and len(candidates) and result.curve[len(candidates) - 1] < min_ec_share / 100:
+            result.ec_kept = float(result.curve[len(candidates) - 1])
+            progress.warn(f"The first {top} patches (TOP) keep {100 * result.ec_kept:.2f} % of the connectivity, less than "
+                      f"the {min_ec_share:g} % asked for (MIN_EC_SHARE): raise TOP or leave it empty.")
+    _say_overlaps(candidates, features.name, progress)
     if include is not None and len(include):
-        candidates = _join(candidates, include.to_crs(features.crs, progress).valid_polygons(progress), progress)
+        moved = include.to_crs(features.crs, progress).valid_polygons(progress)
+        _say_far(moved, include, features, progress)
+        candidates = _join(candidates, moved, result, progress.part(0.8, 1))
     if not candidates:
         raise InputError(f"No patch of '{features.name}' meets all conditions "
                          f"({'; '.join(c for c in conditions if c)}): lower the least area (MIN_AREA) or dPC "
                          f"(MIN_DPC), choose more size classes (SIZE_CLASSES), or give polygons that must be "
                          f"sources (INCLUDE).")
-    candidates.sort(key=lambda s: (-s.area_km2, math.inf if s.patch_id is None else s.patch_id))
-    for number, source in enumerate(candidates, 1):
-        source.source_id, source.geometry = number, ogr.ForceToMultiPolygon(source.geometry)
+    candidates.sort(key=lambda s: (-s.area_km2, s.patch_id is None, isinstance(as_id(s.patch_id), str),
+                                   as_id(s.patch_id), s.geometry.GetEnvelope()))
+    for place, source in enumerate(candidates, 1):
+        source.source_id, source.geometry = place, ogr.ForceToMultiPolygon(source.geometry)
+        result.tell(source, f"source {place}")
+    if any(s.merged and math.isnan(s.dpc) for s in candidates):
+        progress.log("dPC of merged sources is not known and left empty: run 'Landscape connectivity' on the sources.")
     progress.log(f"{len(candidates)} sources of {sum(s.area_km2 for s in candidates):.3f} km2 in all.")
-    return candidates
-
-
-def _candidates(features, chosen, progress):
-    features = features.valid_polygons(progress)
-    result = []
-    for index in chosen:
-        attributes, geometry = features.attributes[index], features.geometries[index]
-        if not geometry.GetArea() > 0:
-            continue
-        patch_id = attributes.get("patch_id")
-        result.append(Source(0, index + 1 if patch_id is None else patch_id, geometry.GetArea() / 1e6,
-                             _number(attributes.get("importance_mean")), geometry,
-                             *(_number(attributes.get(name)) for name in DPC_FIELDS)))
+    result.sources = candidates
     return result
 
 
-def _number(value):
+def _recording(progress, warnings):
+    """The same progress, which keeps warnings for the report too."""
+    def warn(text):
+        warnings.append(text)
+        progress.warn(text)
+
+    return Progress(progress, progress.check, progress.log, warn)
+
+
+def _its(source):
+    return "after merging its" if source.merged else "its"
+
+
+def _candidates(features, chosen, result, progress):
+    features = features.valid_polygons(progress)
+    result.areas_km2 = [geometry.GetArea() / 1e6 for geometry in features.geometries]
+    sources, empty = [], []
+    for index in chosen:
+        attributes, geometry = features.attributes[index], features.geometries[index]
+        if not geometry.GetArea() > 0:
+            empty.append(index + 1)
+            result.decisions[index].append("not a source: it encloses no area")
+            continue
+        patch_id = attributes.get("patch_id")
+        sources.append(Source(0, index + 1 if patch_id is None else patch_id, geometry.GetArea() / 1e6,
+                              _float(attributes.get("importance_mean")), _polygons_only(geometry),
+                              *(_float(attributes.get(name)) for name in DPC_FIELDS),
+                              size_class=str(attributes.get("size_class") or ""), members=[index]))
+    if empty:
+        progress.warn(f"Layer '{features.name}': feature(s) {', '.join(map(str, empty[:20]))} enclose no area and cannot be "
+                  f"sources.")
+    twice = [i for i, count in Counter(as_id(s.patch_id) for s in sources).items() if count > 1]
+    if twice:
+        progress.warn(f"Layer '{features.name}', field 'patch_id': {', '.join(map(str, twice[:20]))} is used by more than "
+                  f"one patch, so that it does not tell which patch became a source: number the patches anew, or go by "
+                  f"the features' order in the report.")
+    return sources
+
+
+def _float(value):
     try:
         return math.nan if value is None else float(value)
     except (TypeError, ValueError):
@@ -140,53 +326,238 @@ def _polygons_only(geometry):
     return result
 
 
-def _cut(candidates, exclude, progress):
+def _union(geometries):
+    every = ogr.Geometry(ogr.wkbMultiPolygon)
+    for geometry in geometries:
+        for part in range(geometry.GetGeometryCount()):
+            every.AddGeometry(geometry.GetGeometryRef(part))
+    return _polygons_only(every.UnionCascaded())
+
+
+def _cut(candidates, exclude, result, progress):
     left, cut, gone = [], 0, 0
     with gdal_exceptions():
         for count, source in enumerate(candidates):
-            progress(0.5 * count / len(candidates))
+            progress(count / len(candidates))
             before = source.area_km2
             for geometry in exclude.geometries:
+                progress.check()
                 if source.geometry.Intersects(geometry):
                     source.geometry = _polygons_only(source.geometry.Difference(geometry))
             source.area_km2 = source.geometry.GetArea() / 1e6
-            if source.area_km2 < before * (1 - _ROUNDING):
-                cut += 1
             if source.area_km2 > 0:
                 left.append(source)
-            else:
-                gone += 1
+            if source.area_km2 < before * (1 - _ROUNDING):
+                cut += 1
+                gone += not source.area_km2 > 0
+                result.tell(source, f"{number(before - source.area_km2)} of {number(before)} km2 cut at '{exclude.name}'"
+                            if source.area_km2 > 0 else f"not a source: wholly inside '{exclude.name}'")
     if cut:
         progress.log(f"{cut} patch(es) were cut at the polygons of '{exclude.name}', {gone} of them wholly; dPC and "
                      f"importance are those of the whole patch.")
     return left
 
 
-def _join(candidates, include, progress):
+# merging ------------------------------------------------------------------------------------------------
+
+def clusters(areas_km2, links, merge_area_km2=None):
+    """Label from 0 of the cluster of each patch: single linkage, shortest links first.
+
+    With ``merge_area_km2`` a link joins only where one of the two patches is below it, and two patches
+    not below it never come into one cluster. Among equally long links that of the larger patches goes first.
+    """
+    parent = list(range(len(areas_km2)))
+    large = [not merge_area_km2 or area >= merge_area_km2 * (1 - _ROUNDING) for area in areas_km2]
+
+    def root(i):
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        return i
+
+    a, b, distance = links
+    areas = np.asarray(areas_km2)
+    order = np.lexsort((-np.minimum(areas[a], areas[b]), -np.maximum(areas[a], areas[b]), distance))
+    for i, j in zip(a[order].tolist(), b[order].tolist()):
+        i, j = root(i), root(j)
+        if i != j and not (merge_area_km2 and large[i] and large[j]):
+            parent[j] = i
+            large[i] = large[i] or large[j]
+    roots = {}
+    return [roots.setdefault(root(i), len(roots)) for i in range(len(areas_km2))]
+
+
+def _merge(candidates, distance_m, area_km2, bands, sized, result, progress):
+    if not candidates:
+        return candidates
+    candidates = sorted(candidates, key=lambda s: (-s.area_km2, s.geometry.GetEnvelope()))  # ties, whatever the order
+    links = edge_links([s.geometry for s in candidates], distance_m, progress=progress.part(0, 0.8))
+    groups = {}
+    for source, label in zip(candidates, clusters([s.area_km2 for s in candidates], links, area_km2)):
+        groups.setdefault(label, []).append(source)
+    merged, count = [], 0
+    with gdal_exceptions():
+        for done, group in enumerate(groups.values()):
+            progress(0.8 + 0.2 * done / len(groups))
+            if len(group) == 1:
+                merged += group
+                continue
+            count += len(group)
+            known = [s for s in group if not math.isnan(s.importance_mean)]
+            area = sum(s.area_km2 for s in known)
+            geometry = _union([s.geometry for s in group])
+            ids = id_list(as_id(s.patch_id) for s in group)
+            source = Source(0, group[0].patch_id, geometry.GetArea() / 1e6,
+                            sum(s.importance_mean * s.area_km2 for s in known) / area if known else math.nan, geometry,
+                            merged=ids, members=[i for s in group for i in s.members], origin="merged patches")
+            source.size_class = size_class(source.area_km2, bands) if sized else ""
+            result.tell(source, f"merged with each other: patches {ids}, {number(source.area_km2)} km2"
+                        + (f", {source.size_class}" if sized else ""))
+            merged.append(source)
+    clusters_made = sum(bool(s.merged) for s in merged)
+    progress.log(f"{count} patches within {distance_m:g} m of each other were merged into {clusters_made}"
+                 + (f"; of two patches of {area_km2:g} km2 or more none was merged with the other." if area_km2 else
+                    "."))
+    return merged
+
+
+# connectivity -------------------------------------------------------------------------------------------
+
+def _compute_dpc(candidates, links, distance, probability, progress):
+    found = connectivity(np.array([s.area_km2 for s in candidates]), links, distance, probability, progress=progress)
+    for position, source in enumerate(candidates):
+        for name in DPC_FIELDS:
+            setattr(source, name, float(getattr(found, name)[position]))
+
+
+def _keep_share(candidates, links, share, distance, probability, result, progress):
+    """The first candidates by dPC whose EC is that share (%) of the EC of all."""
+    order = sorted(range(len(candidates)), key=lambda i: (-candidates[i].dpc, -candidates[i].area_km2))
+    result.curve = kept_share(np.array([s.area_km2 for s in candidates]), links, order, distance, probability, progress)
+    kept = 1 + int(np.argmax(result.curve >= share / 100 * (1 - 1e-12)))
+    result.ec_kept = float(result.curve[kept - 1])
+    chosen = [candidates[i] for i in order]
+    progress.log(f"{kept} of {len(chosen)} patches by dPC keep {100 * result.ec_kept:.2f} % of the equivalent connectivity of "
+             f"all, at least {share:g} %: "
+             + ", ".join(f"{s.patch_id} ({100 * part:.1f} %)" for s, part in zip(chosen[:kept], result.curve)) + ".")
+    for place, source in enumerate(chosen[kept:], kept + 1):
+        result.tell(source, f"not a source: place {place} by dPC, and the first {kept} keep "
+                            f"{100 * result.ec_kept:.2f} % of the connectivity")
+    return chosen[:kept]
+
+
+# what is said -------------------------------------------------------------------------------------------
+
+def _say_overlaps(candidates, name, progress):
+    found = overlaps([s.geometry for s in candidates], progress=progress.quiet().part(0.8, 0.8))
+    if found:
+        a, b, area = max(found, key=lambda row: row[2])
+        progress.warn(f"Layer '{name}': {len(found)} pair(s) of patches overlap, {candidates[a].patch_id} and "
+                  f"{candidates[b].patch_id} the most ({number(area / 1e6)} km2): their common ground counts twice. Merge "
+                  f"them (MERGE_DISTANCE 0) or correct the layer.")
+
+
+def _say_far(moved, include, features, progress):
+    west, south, east, north = bounds_of(features.geometries)
+    reach = max(east - west, north - south)
+    far = [i for i, geometry in enumerate(moved.geometries, 1)
+           if not geometry.IsEmpty() and not is_near([geometry], (west, south, east, north), reach)]
+    if far:
+        progress.warn(f"Layer '{include.name}': {len(far)} polygon(s) that must be sources lie further than "
+                  f"{reach / 1000:.1f} km from the patches (feature {', '.join(map(str, far[:20]))}): check that they "
+                  f"belong to this area and that the layer's CRS, {crs_name(include.crs)}, is right.")
+
+
+def _join(candidates, include, result, progress):
     """Every polygon of ``include`` as a source, joined with the chosen patches that it overlaps."""
-    joined = 0
+    joined, new, inside = 0, 0, 0
     with gdal_exceptions():
         for count, geometry in enumerate(include.geometries):
-            progress(0.5 + 0.5 * count / len(include))
+            progress(count / len(include))
             geometry = _polygons_only(geometry)
             area = geometry.GetArea()
             if not area > 0:
                 continue
             touched, rest, covered = [], [], False
             for source in candidates:
+                progress.check()
                 overlap = 0.0
                 if source.geometry.Intersects(geometry):
                     overlap = _polygons_only(source.geometry.Intersection(geometry)).GetArea()
                 covered = covered or overlap >= area * (1 - _ROUNDING)
-                (touched if overlap > 0 else rest).append(source)
+                (touched if overlap > _ROUNDING * min(area, source.geometry.GetArea()) else rest).append(source)
             if covered:  # the polygon lies in a source already
+                inside += 1
                 continue
-            for source in touched:
-                geometry = _polygons_only(geometry.Union(source.geometry))
-            patch_id = max(touched, key=lambda s: s.area_km2).patch_id if touched else None
-            joined += bool(touched)
-            candidates = rest + [Source(0, patch_id, geometry.GetArea() / 1e6, math.nan, geometry)]
+            geometry = _union([geometry, *(s.geometry for s in touched)])
+            patches = [s for s in touched if s.members]
+            patch_id = max(patches, key=lambda s: s.area_km2).patch_id if patches else None
+            joined, new = joined + bool(patches), new + (not touched)
+            source = Source(0, patch_id, geometry.GetArea() / 1e6, math.nan, geometry,
+                            merged=id_list(as_id(i) for s in patches for i in (s.merged or str(s.patch_id)).split(","))
+                            if len(patches) > 1 or any(s.merged for s in patches) else "",
+                            members=[i for s in patches for i in s.members],
+                            origin=f"'{include.name}' with patches" if patches else f"'{include.name}'")
+            result.tell(source, f"joined with a polygon of '{include.name}'")
+            candidates = rest + [source]
     if joined:
         progress.log(f"{joined} polygon(s) of '{include.name}' overlap chosen patches and were joined with them; the "
                      f"importance and dPC of what came out are not known and left empty.")
+    progress.log(f"Of the {len(include)} polygon(s) of '{include.name}' that must be sources {new} are sources of their "
+                 f"own, {inside} lie in a source already.")
     return candidates
+
+
+# report -------------------------------------------------------------------------------------------------
+
+def selection_report(found, parameters=()):
+    """The report of a :class:`Selection`: the sources, and what became of every patch, and why."""
+    report = Report("Ecological sources")
+    for text in found.warnings:
+        report.warning(text)
+    if len(found.sources) == 1:
+        report.warning("There is one source only: corridors need at least two.")
+    report.parameters(parameters)
+    total = sum(s.area_km2 for s in found.sources)
+    report.heading("Sources")
+    report.text(f"{len(found.sources)} sources of {number(total)} km2 in all were chosen out of "
+                f"{len(found.decisions)} patches. Steps, in this order: ground that may not be a source is cut out; "
+                f"patches close to each other are merged; size class, least area and least dPC are asked for; of what "
+                f"is left the first by dPC stay, by share of connectivity and by number; polygons that must be sources "
+                f"are added, and joined with the sources that they overlap.")
+    if found.curve is not None:
+        report.text(f"The chosen patches alone keep {number(100 * found.ec_kept)} % of the equivalent connectivity "
+                    f"(EC) of the {len(found.curve)} patches in question. EC is the size of one patch alone in which "
+                    f"animals could move as freely as in all of them together.")
+    report.table(("source_id", "patch_id", "area (km2)", "share of all sources (%)", "mean importance", "dPC (%)",
+                  "merged patches", "made of"),
+                 [(s.source_id, s.patch_id, s.area_km2, 100 * s.area_km2 / total, _known(s.importance_mean),
+                   _known(s.dpc), s.merged, s.origin) for s in found.sources])
+
+    def draw(axes):
+        shown = found.sources[:40]
+        axes.bar([str(s.source_id) for s in shown], [s.area_km2 for s in shown], color="#2f7d4f")
+        axes.tick_params(axis="x", labelsize=7)
+        axes.set_xlabel("source")
+        axes.set_ylabel("area (km2)")
+
+    report.figure(draw, "Areas of the sources", height=3.2)
+    if found.curve is not None:
+        def draw_curve(axes):
+            axes.plot(range(1, len(found.curve) + 1), 100 * found.curve, color="#2f7d4f", marker=".")
+            axes.set_xlabel("patches kept, the most important first")
+            axes.set_ylabel("EC kept (%)")
+            axes.set_ylim(0, 105)
+
+        report.figure(draw_curve, "Share of connectivity kept by the first patches by dPC", height=3.2)
+    report.heading("Every patch, and why it is or is not a source")
+    attributes = found.features.attributes
+    report.table(("feature", "patch_id", "area (km2)", "size class", "dPC (%)", "what became of it"),
+                 [(index + 1, row.get("patch_id"), found.areas_km2[index], row.get("size_class"),
+                   _known(_float(row.get("dpc"))), "; ".join(found.decisions[index]))
+                  for index, row in enumerate(attributes)])
+    return report
+
+
+def _known(value):
+    return "not known" if math.isnan(value) else value

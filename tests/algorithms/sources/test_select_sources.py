@@ -40,6 +40,39 @@ def test_conditions(run, make, patches):
     assert rows[2]["patch_id"] is None or not rows[2]["patch_id"]
 
 
+def test_merging_share_and_report(run, make):
+    patches = make.layer("patches", [
+        (square(x, 0, side), {"patch_id": i + 1, "size_class": size, "importance_mean": 0.25 * (i + 1)})
+        for i, (x, side, size) in enumerate([(0, 2, "large"), (2.3, 2, "large"), (20, 3, "super-large"),
+                                             (30, 0.5, "small")])])
+    report = make.out("sources.html")
+    result = run("selectsources", PATCHES=patches, MERGE_DISTANCE=300, MIN_EC_SHARE=100, OUTPUT=make.out("s.gpkg"),
+                 OUTPUT_REPORT=report)
+    rows = run.rows(result["OUTPUT"])
+    assert [name for name in rows[0] if name not in ("fid", "geometry")][-1] == "merged"
+    assert [(r["source_id"], r["patch_id"], r["area_km2"], r["merged"] or "") for r in rows] == [
+        (1, 3, 9, ""), (2, 1, pytest.approx(8), "1,2")]
+    assert rows[1]["importance_mean"] == pytest.approx(0.375) and rows[1]["geometry"].area() == pytest.approx(8e6)
+    assert sum(r["dpc"] for r in rows) > 100
+    text = open(report, encoding="utf-8").read()
+    assert "merged with each other: patches 1,2" in text and "its size class is small" in text
+    assert "keep 100 % of the equivalent connectivity" in text
+    assert "2 of 2 patches by dPC keep 100.00 %" in run.log
+    only = run("selectsources", PATCHES=patches, MERGE_DISTANCE=300, MERGE_AREA=1, OUTPUT=make.out("t.gpkg"))
+    assert only["N_SOURCES"] == 1
+
+
+def test_new_numbers_out_of_range_are_refused_by_the_dialog(run, make, patches):
+    for given, key in (({"MIN_EC_SHARE": 120}, "(MIN_EC_SHARE) is 120"), ({"MERGE_AREA": 2}, "(MERGE_DISTANCE)"),
+                       ({"DISPERSAL_DISTANCE": 0}, "(DISPERSAL_DISTANCE) is 0"), ({"AREA_BANDS": "3, 2, 1"}, "AREA_BANDS")):
+        fine, message = run.check("selectsources", PATCHES=patches, OUTPUT=make.out("x.gpkg"), **given)
+        assert not fine and key in message
+    degrees = make.layer("degrees", [("POLYGON((123 42,123.1 42,123.1 42.1,123 42.1,123 42))", {"patch_id": 1})],
+                         crs="EPSG:4326")
+    fine, message = run.check("selectsources", PATCHES=degrees, OUTPUT=make.out("x.gpkg"))
+    assert not fine and "'degrees' is in degrees" in message
+
+
 def test_refusals(run, make, patches):
     message = run.refusal("selectsources", PATCHES=patches, MIN_AREA=99, OUTPUT=make.out("x.gpkg"))
     assert "No patch of 'patches' meets all conditions" in message and "lower the least area (MIN_AREA)" in message

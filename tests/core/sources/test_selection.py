@@ -2,12 +2,14 @@
 
 import math
 
+import numpy as np
 import pytest
 from osgeo import ogr
 
-from econet.core.errors import InputError
+from econet.core.errors import Cancelled, InputError
+from econet.core.progress import Progress
 from econet.core.sources.patches import size_class
-from econet.core.sources.selection import select_sources
+from econet.core.sources.selection import choose_sources, select_sources, selection_report
 from econet.core.vector import Features
 
 UTM = "EPSG:32651"
@@ -92,3 +94,240 @@ def test_sources_refuse(patches):
     patches.attributes[0]["dpc"] = None
     with pytest.raises(InputError, match="field 'dpc': 1 of the 3 patches"):
         select_sources(patches, min_dpc=1)
+
+
+# merging ------------------------------------------------------------------------------------------------
+
+EVERY = ("super-large", "large", "medium", "small")
+
+
+def gap_of(a, b):
+    return a.Distance(b)
+
+
+def linked(shapes, limit, small=None):
+    """Clusters by the definition: join the two nearest groups that may be joined, until none is left."""
+    groups = [{i} for i in range(len(shapes))]
+    big = [small is None or shape.GetArea() / 1e6 >= small for shape in shapes]
+    while True:
+        best = None
+        for x, one in enumerate(groups):
+            for y in range(x):
+                other = groups[y]
+                if small is not None and any(big[i] for i in one) and any(big[i] for i in other):
+                    continue
+                gap = min(gap_of(shapes[i], shapes[j]) for i in one for j in other)
+                if gap <= limit and (best is None or gap < best[0]):
+                    best = gap, x, y
+        if best is None:
+            return {frozenset(group) for group in groups}
+        groups[best[2]] |= groups.pop(best[1])
+
+
+def scattered(seed, n=14):
+    rng = np.random.default_rng(seed)
+    return [square(*(rng.random(2) * 30), 0.3 + 2.5 * rng.random() ** 2) for _ in range(n)]
+
+
+def ids_of(sources):
+    return {frozenset(int(i) for i in (s.merged or str(s.patch_id)).split(",")) for s in sources}
+
+
+@pytest.mark.parametrize("small", [None, 1.0, 3.0])
+@pytest.mark.parametrize("seed", range(6))
+def test_merging_is_single_linkage(seed, small):
+    shapes = scattered(seed)
+    found = select_sources(layer(shapes, [{"patch_id": i} for i in range(14)]), merge_distance_m=2500,
+                           merge_area_km2=small)
+    assert ids_of(found) == linked(shapes, 2500, small)
+    everything = shapes[0]
+    for shape in shapes:
+        everything = everything.Union(shape)
+    for source in found:
+        union = None
+        for i in ids_of([source]).pop():
+            union = shapes[i] if union is None else union.Union(shapes[i])
+        assert source.area_km2 == pytest.approx(union.GetArea() / 1e6, rel=1e-9)
+        assert source.geometry.GetGeometryType() == ogr.wkbMultiPolygon and source.geometry.IsValid()
+    assert sum(s.area_km2 for s in select_sources(layer(shapes), merge_distance_m=1e6)) == pytest.approx(
+        everything.GetArea() / 1e6, rel=1e-9)
+    order = np.random.default_rng(seed).permutation(14)
+    again = select_sources(layer([shapes[i] for i in order], [{"patch_id": int(i)} for i in order]),
+                           merge_distance_m=2500, merge_area_km2=small)
+    assert [(s.source_id, s.merged, s.patch_id) for s in again] == [(s.source_id, s.merged, s.patch_id) for s in found]
+    once_more = select_sources(layer([s.geometry for s in found]), merge_distance_m=2500, merge_area_km2=small)
+    assert small is not None or [s.area_km2 for s in once_more] == pytest.approx([s.area_km2 for s in found])
+
+
+def rows(*shapes, **fields):
+    return layer(list(shapes), [{"patch_id": i + 1, "size_class": size_class(shape.GetArea() / 1e6),
+                                 **{name: values[i] for name, values in fields.items()}}
+                                for i, shape in enumerate(shapes)])
+
+
+def test_small_patches_reach_another_class_together():
+    patches = rows(square(0, 0, 2), square(2.5, 0, 2), square(20, 0, 3), importance_mean=[0.2, 0.6, 0.9])
+    assert [s.patch_id for s in select_sources(patches)] == [3]
+    sources = select_sources(patches, merge_distance_m=500)
+    assert [(s.patch_id, s.merged, round(s.area_km2, 9)) for s in sources] == [(3, "", 9), (1, "1,2", 8)]
+    assert sources[1].importance_mean == pytest.approx(0.4) and math.isnan(sources[1].dpc)
+    assert [s.patch_id for s in select_sources(patches, merge_distance_m=499)] == [3]
+    assert [s.patch_id for s in select_sources(patches, merge_distance_m=500, bands=(1, 4, 8.5))] == [3]
+    weighted = rows(square(0, 0, 1), square(1.2, 0, 3), importance_mean=[1.0, 0.5])
+    assert select_sources(weighted, merge_distance_m=500)[0].importance_mean == pytest.approx((1 + 4.5) / 10)
+    unknown = rows(square(0, 0, 1), square(1.2, 0, 3), importance_mean=[None, 0.5])
+    assert select_sources(unknown, merge_distance_m=500)[0].importance_mean == pytest.approx(0.5)
+
+
+def test_two_large_patches_do_not_meet_over_a_small_one():
+    patches = rows(square(0, 0, 3), square(3.3, 0, 0.5), square(4, 0, 3))
+    assert ids_of(select_sources(patches, merge_distance_m=400)) == {frozenset({1, 2, 3})}
+    assert ids_of(select_sources(patches, merge_distance_m=400, merge_area_km2=1)) == {
+        frozenset({1}), frozenset({2, 3})}  # the nearer one
+    assert ids_of(select_sources(rows(square(0, 0, 3), square(3.1, 0, 3)), merge_distance_m=400,
+                                 merge_area_km2=1)) == {frozenset({1}), frozenset({2})}
+
+
+def test_cutting_comes_before_merging_and_merging_before_conditions():
+    patches = rows(square(0, 0, 2), square(2, 0, 2), square(4, 0, 2))
+    plan = layer([square(1.9, -0.1, 2.2)], name="plan")  # takes the middle one and 0.1 km of both others
+    found = select_sources(patches, EVERY, exclude=plan, merge_distance_m=1000)
+    assert ids_of(found) == {frozenset({1}), frozenset({3})}
+    assert [s.area_km2 for s in found] == pytest.approx([3.8, 3.8])
+    assert len(select_sources(patches, EVERY, min_area_km2=12, merge_distance_m=0)) == 1
+
+
+def test_overlapping_patches_are_told_and_merged_once():
+    patches, said = rows(square(0, 0, 4), square(2, 0, 4)), []
+    found = choose_sources(patches, progress=Progress(warn=said.append))
+    assert [s.area_km2 for s in found.sources] == pytest.approx([16, 16])
+    assert said == found.warnings and "1 pair(s) of patches overlap, 1 and 2 the most (8 km2)" in said[0]
+    merged = choose_sources(patches, merge_distance_m=0)
+    assert merged.sources[0].area_km2 == pytest.approx(24) and not merged.warnings
+    assert len(select_sources(rows(square(0, 0, 4), square(4, 0, 4)))) == 2  # touching is no overlap
+    assert len(select_sources(rows(square(0, 0, 4), square(4, 0, 4)), merge_distance_m=0)) == 1
+
+
+# share of connectivity ------------------------------------------------------------------------------------
+
+def equivalent(shapes, k):
+    """EC by the textbook: P* by Floyd-Warshall on plain lists."""
+    n = len(shapes)
+    d = [[shapes[i].Distance(shapes[j]) for j in range(n)] for i in range(n)]
+    for v in range(n):
+        for i in range(n):
+            for j in range(n):
+                d[i][j] = min(d[i][j], d[i][v] + d[v][j])
+    area = [shape.GetArea() / 1e6 for shape in shapes]
+    return math.sqrt(sum(area[i] * area[j] * math.exp(-k * d[i][j]) for i in range(n) for j in range(n)))
+
+
+@pytest.mark.parametrize("share", [10, 50, 90, 99.9, 100])
+def test_the_fewest_by_dpc_that_keep_the_share(share):
+    shapes, k = scattered(3, 11), -math.log(0.3) / 1800
+    whole = equivalent(shapes, k)
+    dpc = [100 * (1 - (equivalent(shapes[:i] + shapes[i + 1:], k) / whole) ** 2) for i in range(11)]
+    order = sorted(range(11), key=lambda i: -dpc[i])
+    kept = next(n for n in range(1, 12) if equivalent([shapes[i] for i in order[:n]], k) >= whole * share / 100 - 1e-9)
+    found = choose_sources(layer(shapes, [{"patch_id": i} for i in range(11)]), min_ec_share=share,
+                           dispersal_distance=1800, dispersal_probability=0.3)
+    assert {s.patch_id for s in found.sources} == set(order[:kept])
+    assert {s.patch_id: s.dpc for s in found.sources} == pytest.approx({i: dpc[i] for i in order[:kept]}, rel=1e-6)
+    assert found.ec_kept == pytest.approx(equivalent([shapes[i] for i in order[:kept]], k) / whole, rel=1e-9)
+
+
+def test_the_order_is_that_of_the_field_where_all_have_dpc(patches):
+    found = choose_sources(patches, EVERY, min_ec_share=20)
+    # 9 with 4 km2 keeps some 12 % of about 33 km2, 9 and 7 some 30 %
+    assert {s.patch_id: s.dpc for s in found.sources} == {9: 50.0, 7: 30.0}
+    said = []
+    both = choose_sources(patches, EVERY, min_ec_share=100, top=2, progress=Progress(log=said.append, warn=said.append))
+    assert {s.patch_id for s in both.sources} == {9, 7}
+    assert any("less than the 100 % asked for (MIN_EC_SHARE)" in text for text in said) and both.ec_kept < 1
+
+
+def test_dpc_is_computed_anew_where_merging_leaves_it_unknown():
+    patches = rows(square(0, 0, 2), square(2.5, 0, 2), square(9, 0, 3), dpc=[5.0, 5.0, 60.0])
+    said = []
+    found = select_sources(patches, EVERY, merge_distance_m=600, min_dpc=1, progress=Progress(log=said.append))
+    assert any("was computed anew" in text for text in said)
+    k = -math.log(0.5) / 2500
+    shapes = [patches.geometries[0].Union(patches.geometries[1]), patches.geometries[2]]
+    assert [s.dpc for s in found] == pytest.approx(
+        [100 * (1 - (equivalent([other], k) / equivalent(shapes, k)) ** 2) for other in shapes], rel=1e-6)
+    left = select_sources(patches, EVERY, merge_distance_m=600, progress=Progress(log=said.append))
+    assert math.isnan(left[1].dpc) and left[0].dpc == 60 and "dPC of merged sources is not known" in said[-2]
+
+
+# what is told ---------------------------------------------------------------------------------------------
+
+def test_every_patch_is_explained(patches):
+    plan = layer([square(19, -1, 9)], name="plan")
+    found = choose_sources(patches, ("super-large", "large", "medium"), min_area_km2=9, top=2, exclude=plan,
+                           include=layer([square(0, 0, 1), square(12, 2, 4), square(70, 0, 1)], name="reserves"))
+    assert len(found.decisions) == 5 and all(found.decisions)
+    told = {patch: "; ".join(texts) for patch, texts in zip((7, 8, 9, 10, 11), found.decisions)}
+    assert told[7] == "source 2"
+    assert told[8].startswith("joined with a polygon of 'reserves'; source 1")
+    assert told[9] == "not a source: wholly inside 'plan'"
+    assert told[10] == "not a source: place 3 by dPC, and the first 2 were kept"
+    assert told[11] == "not a source: its 1 km2 are less than 9 km2"
+    assert sum(any(t.startswith("source ") for t in texts) for texts in found.decisions) == 2
+    text = selection_report(found, [("least area (km2)", 9)]).html()
+    for message in told.values():
+        assert message.replace("'", "&#x27;") in text
+    few = choose_sources(patches, ("large", "super-large"))
+    assert few.decisions[4] == ["not a source: its size class is medium"]
+
+
+def test_merged_patches_are_explained():
+    patches = rows(square(0, 0, 1), square(1.2, 0, 1), square(9, 0, 3))
+    found = choose_sources(patches, merge_distance_m=300, min_ec_share=50)
+    assert found.decisions[0] == ["merged with each other: patches 1,2, 2 km2, medium",
+                                  "not a source: after merging its size class is medium"] == found.decisions[1]
+    assert "There is one source only" in selection_report(found).html()
+
+
+def test_far_unlike_and_broken_input_is_told(patches):
+    said = []
+    progress = Progress(log=said.append, warn=said.append)
+    select_sources(patches, include=layer([square(0, 0, 1), square(700, 0, 1)], name="reserves"), progress=progress)
+    assert any("'reserves': 1 polygon(s) that must be sources lie further than 41.0 km from the patches (feature 2)"
+               in text for text in said)
+    assert select_sources(patches, top=9, progress=progress) and any(
+        "Only 3 patches meet the conditions, fewer than the 9" in text for text in said)
+    patches.attributes[1]["patch_id"] = 7
+    select_sources(patches, progress=progress)
+    assert any("field 'patch_id': 7 is used by more than one patch" in text for text in said)
+    bow = ogr.CreateGeometryFromWkt("POLYGON((500000 4600000,504000 4604000,504000 4600000,500000 4604000,500000 4600000))")
+    flat = ogr.CreateGeometryFromWkt("POLYGON((500000 4600000,504000 4600000,500000 4600000,500000 4600000))")
+    found = choose_sources(layer([bow, flat]), progress=progress)
+    assert [s.area_km2 for s in found.sources] == pytest.approx([8])
+    assert found.decisions[1] == ["not a source: it encloses no area"]
+    assert any("1 polygon(s) were mended" in t or "were mended for this run" in t for t in found.warnings)
+    assert any("feature(s) 2 enclose no area and cannot be sources" in text for text in found.warnings)
+
+
+def test_include_that_is_a_patch_or_overlaps_another(patches):
+    same = select_sources(patches, include=layer([square(10, 0, 4)], name="reserves"))
+    assert [s.dpc for s in same] == [1.0, 5.0, 30.0]
+    pair = [square(60, 0, 2), square(61, 0, 2), square(61.5, 0.5, 1)]
+    for shapes in (pair, pair[::-1]):
+        two = select_sources(patches, include=layer(shapes, name="reserves"))
+        assert [round(s.area_km2, 6) for s in two] == [25, 16, 9, 6] and two[3].patch_id is None
+
+
+@pytest.mark.parametrize("options, key", [
+    ({"min_ec_share": 101}, "MIN_EC_SHARE"), ({"min_ec_share": -1}, "MIN_EC_SHARE"),
+    ({"min_ec_share": math.nan}, "MIN_EC_SHARE"), ({"merge_distance_m": -1}, "MERGE_DISTANCE"),
+    ({"merge_distance_m": math.inf}, "MERGE_DISTANCE"), ({"merge_area_km2": 2}, "MERGE_DISTANCE"),
+    ({"merge_distance_m": 5, "merge_area_km2": -2}, "MERGE_AREA"), ({"dispersal_distance": 0}, "DISPERSAL_DISTANCE"),
+    ({"dispersal_probability": 1}, "DISPERSAL_PROBABILITY")])
+def test_numbers_out_of_range_are_refused(patches, options, key):
+    with pytest.raises(InputError, match=key):
+        select_sources(patches, **options)
+
+
+def test_cancel(patches):
+    with pytest.raises(Cancelled):
+        select_sources(patches, merge_distance_m=10, progress=Progress(cancelled=lambda: True))
