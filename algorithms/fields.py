@@ -29,6 +29,15 @@ SOURCES = (Field(SOURCE_ID, int), Field(PATCH_ID, int), Field(AREA_KM2, float),
 
 MERGED = (Field("merged", str),)  # of sources, where patches may be merged
 
+SOURCE_FIRMNESS = (Field(SOURCE_ID, int), Field(AREA_KM2, float)) + _fields(
+    float, "stability stability_grid stability_classes stability_area stability_weights stability_dispersal") + _fields(
+    int, "rank_min rank_max") + (Field("verdict", str), Field("base_share", float), Field("lost_with", str))
+
+FIRMNESS_VARIANTS = (
+    Field("kind", str), Field("variant", str), Field("n_sources", int), Field(AREA_KM2, float), Field("jaccard", float),
+    Field("kept", int), Field("lost", int), Field("new", int), Field("lost_km2", float), Field("new_km2", float),
+    Field("kmo", float), Field("weights", str))
+
 CORRIDORS = _fields(int, "corridor_id source_a source_b") + _fields(
     float, "cost length_m euclidean_m mean_resistance") + (Field("redundant", bool), Field("via", str))
 
