@@ -1,0 +1,460 @@
+"""Weights of resistance factors by the analytic hierarchy process (AHP).
+
+Feng, Bai & Wang (2024) print the weights of Table 1 and not the judgements behind them; this is how
+a planner makes such weights. Saaty (1980), The Analytic Hierarchy Process; several experts: Aczel &
+Saaty (1983), Journal of Mathematical Psychology 27: 93-102, and Forman & Peniwati (1998), European
+Journal of Operational Research 108: 165-169.
+"""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..errors import InputError
+from ..progress import SILENT
+from .ahp_matrix import (
+    ACCEPTED, EIGENVECTOR, RANDOM_INDICES, TOP_OF_SCALE, as_text, at_position, components, consistency_of, judged_pairs,
+    position, put, random_index, repair, suspects, weights_of)
+from .ahp_tables import GOAL
+
+AGGREGATIONS = ("Judgements, geometric mean (AIJ)", "Weights, geometric mean (AIP)", "Weights, arithmetic mean (AIP)")
+OF_JUDGEMENTS, OF_WEIGHTS, OF_WEIGHTS_ARITHMETIC = range(3)
+ALL_EXPERTS = "all experts"
+
+
+@dataclass
+class Judged:
+    """One matrix that weights come from: a comparison, and whose judgements it holds.
+
+    Parameters
+    ----------
+    comparison : ahp_tables.Comparison
+    voice : str
+        An expert, or ``ALL_EXPERTS`` for their joint matrix.
+    matrix : float64 ndarray
+        As it was used, after a repair.
+    weights : float64 ndarray
+        Local weights, adding to 1.
+    before, consistency : Consistency
+        Before and after a repair.
+    suspects : list of Suspect
+        Of the matrix before a repair.
+    changes : list of Change
+    """
+
+    comparison: object
+    voice: str
+    matrix: object
+    weights: object
+    before: object
+    consistency: object
+    suspects: list
+    changes: list
+
+    @property
+    def title(self):
+        return self.comparison.title if self.voice == ALL_EXPERTS else f"{self.comparison.title}, {self.voice}"
+
+    def pair(self, row, column):
+        return f"{self.comparison.members[row]} against {self.comparison.members[column]}"
+
+
+@dataclass
+class Weight:
+    """A factor's weight; ``weight_low`` and ``weight_high`` are its range under a step of any one judgement."""
+
+    factor: str
+    weight: float
+    group: str
+    group_weight: float
+    local_weight: float
+    weight_low: float
+    weight_high: float
+
+
+@dataclass
+class Influence:
+    """What one step of one judgement does: the share of weight that moves, and the ranks that swap."""
+
+    judged: object
+    row: int
+    column: int
+    value: float
+    moved: float
+    factor: str
+    swaps: list
+
+
+@dataclass
+class Spread:
+    """How far experts differ on one pair: geometric mean, geometric standard deviation, extremes."""
+
+    comparison: object
+    row: int
+    column: int
+    count: int
+    mean: float
+    deviation: float
+    lowest: float
+    lowest_by: str
+    highest: float
+    highest_by: str
+
+
+@dataclass
+class Experts:
+    """Agreement of experts.
+
+    Parameters
+    ----------
+    say : dict of str to float
+    weights : dict of str to ndarray
+        Each expert's own weights of all factors; experts who judged only a part are left out.
+    ratios : dict of str to float
+        Each one's own consistency ratio.
+    spreads : list of Spread
+        Pairs that more than one judged, the most contested first.
+    concordance : float
+        Kendall's W of the ranks, 0 to 1; None where fewer than two experts or factors can be ranked.
+    compatibility : ndarray
+        Saaty's (1994) index between pairs in the order of ``weights``: 1 is the same weights.
+    apart : str
+        Who is least compatible with the others; empty for fewer than three.
+    """
+
+    say: dict
+    weights: dict
+    ratios: dict
+    spreads: list
+    concordance: float
+    compatibility: object
+    apart: str
+
+
+@dataclass
+class Result:
+    """All that the report says; ``weights`` is the table for ``resistancesurface``."""
+
+    hierarchy: object
+    aggregation: int
+    method: int
+    random_index: str
+    weights: list
+    judged: list
+    consistency_ratio: float
+    lowest_level_ratio: float
+    least_consistent: str
+    lambda_max: float
+    influences: list
+    experts: Experts
+    warnings: list = field(default_factory=list)
+
+
+def check_hierarchy(hierarchy, aggregation, table):
+    """Refuse judgements that give no weights, before the work starts.
+
+    Raises
+    ------
+    InputError
+        Factors that no judgement joins to the others, more of them than the table of random
+        indices knows, or an expert who judged only a part where weights are to be averaged.
+    """
+    for comparison in hierarchy.comparisons:
+        random_index(table, len(comparison.members))
+        for voice, matrix in _voices(comparison, hierarchy, aggregation, None).items():
+            parts = components(matrix)
+            if len(parts) == 1:
+                continue
+            named = [", ".join(f"'{comparison.members[row]}'" for row in part) for part in parts]
+            who = "" if voice == ALL_EXPERTS or len(hierarchy.experts) == 1 else f" of {voice}"
+            advice = (" or combine the experts' judgements (AIJ), which does not need all of each"
+                      if who and aggregation != OF_JUDGEMENTS else "")
+            raise InputError(f"In {comparison.title} no judgement{who} joins {named[0]} to {'; '.join(named[1:])}: judge "
+                             f"at least one pair between them{advice}.")
+
+
+def ahp_weights(hierarchy, aggregation=OF_JUDGEMENTS, method=EIGENVECTOR, table=RANDOM_INDICES[0], say=None,
+                mend=False, progress=SILENT):
+    """Weights of all factors, and how far they can be trusted.
+
+    Parameters
+    ----------
+    hierarchy : ahp_tables.Hierarchy
+    aggregation : int
+        Index into ``AGGREGATIONS``: experts' judgements are combined by their geometric mean, pair
+        by pair over those who judged it, or the weights that each expert ends with are averaged.
+    method : int
+        Index into ``ahp_matrix.METHODS``.
+    table : str
+        One of ``RANDOM_INDICES``.
+    say : dict of str to float, optional
+        Each expert's share, adding to 1; default all alike.
+    mend : bool
+        Change as little as makes every matrix reach a consistency ratio below 0.1.
+
+    Returns
+    -------
+    Result
+        ``consistency_ratio`` of a hierarchy is Saaty's: the consistency indices of all matrices,
+        weighted by the weight of what they are under, over their random indices weighted likewise.
+        Where weights are averaged it is that of the least consistent expert, as is ``lambda_max``
+        of the goal's matrix.
+
+    Raises
+    ------
+    InputError
+        As :func:`check_hierarchy`; a repair that finds no way.
+    """
+    check_hierarchy(hierarchy, aggregation, table)
+    say = say or {expert: 1.0 / len(hierarchy.experts) for expert in hierarchy.experts}
+    judged = []
+    for number, comparison in enumerate(hierarchy.comparisons):
+        progress(0.4 * number / len(hierarchy.comparisons))
+        for voice, matrix in _voices(comparison, hierarchy, aggregation, say).items():
+            judged.append(_judge(comparison, voice, matrix, method, table, mend, progress))
+    combine = _Combination(hierarchy, aggregation, say, judged)
+    weights, nodes = combine.weights()
+    influences, low, high = _influences(combine, judged, weights, method, progress.part(0.4, 0.9))
+    ratios = {voice: combine.ratios(voice) for voice in combine.voices}
+    least = max(ratios, key=lambda voice: ratios[voice][0])
+    top = next(one for one in judged if one.comparison.name == GOAL and one.voice == least)
+    rows = [_row(hierarchy, factor, nodes, lowest, highest)
+            for factor, lowest, highest in zip(hierarchy.factors, low, high)]
+    result = Result(hierarchy, aggregation, method, table, rows, judged, *ratios[least], least,
+                    top.consistency.lambda_max, influences, _experts(hierarchy, say, method, table, progress))
+    result.warnings = _warnings(result)
+    for text in hierarchy.notes:
+        progress.log(text)
+    for text in result.warnings:
+        progress.warn(text)
+    return result
+
+
+def _row(hierarchy, factor, nodes, low, high):
+    group = hierarchy.parent[factor]
+    above = nodes[group] if group else 1.0
+    return Weight(factor, nodes[factor], group, above, nodes[factor] / above, low, high)
+
+
+def _voices(comparison, hierarchy, aggregation, say):
+    """Matrices to take weights from, by whose they are; without ``say`` only which pairs are judged matters."""
+    n = len(comparison.members)
+    blank = np.full((n, n), np.nan)
+    np.fill_diagonal(blank, 1.0)
+    if aggregation == OF_JUDGEMENTS and len(hierarchy.experts) > 1:
+        return {ALL_EXPERTS: joint_judgements(comparison.matrices, say or dict.fromkeys(hierarchy.experts, 1.0), blank)}
+    return {expert: comparison.matrices.get(expert, blank) for expert in hierarchy.experts}
+
+
+def joint_judgements(matrices, say, blank):
+    """Geometric mean of judgements (AIJ), weighted; a pair counts those who judged it.
+
+    Experts whose say is 0 do not count.
+    """
+    total, share = np.zeros_like(blank), np.zeros_like(blank)
+    for expert, matrix in matrices.items():
+        judged = ~np.isnan(matrix)
+        total[judged] += say[expert] * np.log(matrix[judged])
+        share[judged] += say[expert]
+    heard = share > 0
+    joint = np.where(heard, np.exp(total / np.where(heard, share, 1.0)), np.nan)
+    np.fill_diagonal(joint, 1.0)
+    return joint
+
+
+def _judge(comparison, voice, matrix, method, table, mend, progress):
+    before = consistency_of(matrix, table)
+    used, changes = matrix, []
+    if mend and before.cr >= ACCEPTED:
+        used, changes = repair(matrix, table, progress)
+    return Judged(comparison, voice, used, weights_of(used, method), before,
+                  consistency_of(used, table) if changes else before, suspects(matrix, table), changes)
+
+
+class _Combination:
+    """From local weights of all matrices to weights of the factors."""
+
+    def __init__(self, hierarchy, aggregation, say, judged):
+        self.hierarchy, self.aggregation = hierarchy, aggregation
+        self.voices = {}
+        for one in judged:
+            self.voices.setdefault(one.voice, {})[one.comparison.name] = one
+        self.say = {voice: say.get(voice, 1.0) for voice in self.voices}
+
+    def local(self, changed=None, weights=None):
+        return {voice: {name: weights if one is changed else one.weights for name, one in matrices.items()}
+                for voice, matrices in self.voices.items()}
+
+    def weights(self, changed=None, weights=None):
+        """Weights of the factors as an array, and of factors and groups as a dict."""
+        local = self.local(changed, weights)
+        single = {voice: node_weights(self.hierarchy, local[voice]) for voice in local}
+        if len(single) == 1:
+            nodes = next(iter(single.values()))
+            return np.array([nodes[factor] for factor in self.hierarchy.factors]), nodes
+        factors = self.hierarchy.factors
+        table = np.array([[single[voice][factor] for factor in factors] for voice in single])
+        share = np.array([self.say[voice] for voice in single])[:, None]
+        if self.aggregation == OF_WEIGHTS_ARITHMETIC:
+            final = (share * table).sum(axis=0)
+        else:
+            final = np.exp((share * np.log(table)).sum(axis=0))
+        final = final / final.sum()
+        nodes = dict(zip(factors, final.tolist()))
+        for comparison in reversed(self.hierarchy.comparisons):  # a group weighs what its members do
+            if comparison.name:
+                nodes[comparison.name] = math.fsum(nodes[member] for member in comparison.members)
+        return final, nodes
+
+    def ratios(self, voice):
+        """Overall consistency ratio, and that of the comparisons of factors alone."""
+        nodes = node_weights(self.hierarchy, {name: one.weights for name, one in self.voices[voice].items()})
+        nodes[GOAL] = 1.0
+        matrices = [(nodes[name], one) for name, one in self.voices[voice].items()]
+        groups = {above for above in self.hierarchy.parent.values() if above}
+        lowest = [(share, one) for share, one in matrices if not set(one.comparison.members) <= groups]
+        return _overall(matrices), _overall(lowest)
+
+
+def _overall(matrices):
+    random = math.fsum(share * one.consistency.ri for share, one in matrices)
+    return math.fsum(share * one.consistency.ci for share, one in matrices) / random if random > 1e-12 else 0.0
+
+
+def node_weights(hierarchy, local):
+    """Weights of factors and groups: local weights times the weight of the group, down from the goal.
+
+    Parameters
+    ----------
+    hierarchy : ahp_tables.Hierarchy
+    local : dict of str to ndarray
+        Local weights by the comparison's name.
+    """
+    nodes = {}
+    for comparison in hierarchy.comparisons:
+        above = nodes[comparison.name] if comparison.name else 1.0
+        for member, weight in zip(comparison.members, local[comparison.name]):
+            nodes[member] = above * float(weight)
+    return nodes
+
+
+# sensitivity ------------------------------------------------------------------------------------------
+
+def _influences(combine, judged, base, method, progress):
+    """What one step of Saaty's scale, up and down, in each single judgement does to the weights."""
+    low, high, found = base.copy(), base.copy(), []
+    factors = combine.hierarchy.factors
+    for number, one in enumerate(judged):
+        progress(number / len(judged))
+        for row, column in judged_pairs(one.matrix):
+            progress.check()
+            moved, factor, swaps = 0.0, "", []
+            for step in (1.0, -1.0):
+                place = position(one.matrix[row, column]) + step
+                if abs(place) > TOP_OF_SCALE - 1:
+                    continue
+                trial = weights_of(put(one.matrix, row, column, at_position(place)), method)
+                weights, _ = combine.weights(one, trial)
+                low, high = np.minimum(low, weights), np.maximum(high, weights)
+                shift = np.abs(weights - base)
+                if 0.5 * shift.sum() > moved:
+                    moved, factor = 0.5 * float(shift.sum()), factors[int(shift.argmax())]
+                swaps += [pair for pair in _swaps(base, weights) if pair not in swaps]
+            found.append(Influence(one, row, column, float(one.matrix[row, column]), moved, factor,
+                                   [(factors[a], factors[b]) for a, b in swaps]))
+    return sorted(found, key=lambda influence: -influence.moved), low, high
+
+
+def _swaps(base, weights):
+    """Pairs (a, b) of which a weighed more than b and now weighs less."""
+    before, after = base[:, None] - base[None, :], weights[:, None] - weights[None, :]
+    return [(int(a), int(b)) for a, b in zip(*np.nonzero((before > 1e-9) & (after < -1e-9)))]
+
+
+# experts ----------------------------------------------------------------------------------------------
+
+def _experts(hierarchy, say, method, table, progress):
+    weights, ratios = {}, {}
+    for expert in hierarchy.experts:
+        progress.check()
+        matrices = {c.name: c.matrices.get(expert) for c in hierarchy.comparisons}
+        if any(len(c.members) == 1 for c in hierarchy.comparisons):
+            matrices.update({c.name: np.ones((1, 1)) for c in hierarchy.comparisons if len(c.members) == 1})
+        if any(matrix is None or len(components(matrix)) > 1 for matrix in matrices.values()):
+            continue
+        judged = [_judge(c, expert, matrices[c.name], method, table, False, progress) for c in hierarchy.comparisons]
+        combination = _Combination(hierarchy, OF_WEIGHTS, {expert: 1.0}, judged)
+        weights[expert], _ = combination.weights()
+        ratios[expert] = combination.ratios(expert)[0]
+    compatibility = np.array([[compatibility_index(one, other) for other in weights.values()]
+                              for one in weights.values()])
+    apart = ""
+    if len(weights) > 2:
+        means = (compatibility.sum(axis=1) - 1.0) / (len(weights) - 1)
+        apart = list(weights)[int(means.argmax())]
+    return Experts(say, weights, ratios, _spreads(hierarchy), concordance(list(weights.values())), compatibility, apart)
+
+
+def compatibility_index(one, other):
+    """Saaty's (1994) compatibility of two sets of weights: the mean of ``(w_i / w_j)(v_j / v_i)``, 1 if they agree."""
+    ratio = one / other
+    return float((ratio[:, None] / ratio[None, :]).mean())
+
+
+def concordance(weights):
+    """Kendall's W of the ranks that experts give, corrected for ties; None where nothing can be ranked."""
+    m = len(weights)
+    if m < 2 or len(weights[0]) < 2:
+        return None
+    n = len(weights[0])
+    ranks, ties = np.zeros((m, n)), 0.0
+    for row, values in enumerate(weights):
+        # weights that differ by rounding alone share their mean rank
+        _, place, counts = np.unique(np.round(values, 9), return_inverse=True, return_counts=True)
+        ends = np.cumsum(counts)
+        ranks[row] = (ends - (counts - 1) / 2.0)[place]
+        ties += float((counts ** 3 - counts).sum())
+    sums = ranks.sum(axis=0)
+    most = m ** 2 * (n ** 3 - n) - m * ties
+    return float(12.0 * ((sums - sums.mean()) ** 2).sum() / most) if most > 0 else None
+
+
+def _spreads(hierarchy):
+    found = []
+    for comparison in hierarchy.comparisons:
+        n = len(comparison.members)
+        for row, column in ((i, j) for i in range(n) for j in range(i + 1, n)):
+            given = [(float(matrix[row, column]), expert) for expert, matrix in comparison.matrices.items()
+                     if not np.isnan(matrix[row, column])]
+            if len(given) < 2:
+                continue
+            logarithms = np.log([value for value, _ in given])
+            (lowest, low_by), (highest, high_by) = min(given), max(given)
+            found.append(Spread(comparison, row, column, len(given), float(np.exp(logarithms.mean())),
+                                float(np.exp(logarithms.std(ddof=1))), lowest, low_by, highest, high_by))
+    return sorted(found, key=lambda spread: -spread.deviation)
+
+
+# what to look at --------------------------------------------------------------------------------------
+
+def _warnings(result):
+    found = []
+    for one in result.judged:
+        if one.changes:
+            told = "; ".join(f"{one.pair(c.row, c.column)} from {as_text(c.old)} to {as_text(c.new)}" for c in one.changes)
+            found.append(f"The judgements in {one.title} contradicted each other (consistency ratio "
+                         f"{one.before.cr:.3g}). The repair changed {told}; the ratio is now {one.consistency.cr:.3g}.")
+        elif one.consistency.cr >= ACCEPTED:
+            told = ""
+            if one.suspects:
+                worst = one.suspects[0]
+                told = (f" The one that fits worst is {one.pair(worst.row, worst.column)}, {as_text(worst.given)}; all "
+                        f"others say {as_text(worst.on_scale)}, with which the ratio would be {worst.cr_on_scale:.3g}.")
+            found.append(f"The judgements in {one.title} contradict each other: consistency ratio "
+                         f"{one.consistency.cr:.3g}, and it should be below {ACCEPTED:g}.{told}")
+        n, missing = one.consistency.n, one.consistency.missing
+        if n > 2 and 2 * missing == (n - 1) * (n - 2):
+            found.append(f"In {one.title} there are just enough judgements for weights, so none checks another: the "
+                         f"consistency ratio of 0 says nothing.")
+    return found
