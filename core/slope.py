@@ -1,8 +1,12 @@
 """Slope after Horn (1981), Proc. IEEE 69(1): 14-47: weighted differences over 3 x 3 cells."""
 
+import math
+
 import numpy as np
 
+from .errors import InputError
 from .progress import SILENT
+from .raster import AlignedRaster, Grid, Window
 
 STRAIGHT, AS_INVEST = EDGES = ("straight", "as InVEST")
 _BLOCK_CELLS = 1 << 16
@@ -34,6 +38,26 @@ def slope_degrees(elevation_m, template, progress=SILENT):
     for rows, east_rise, south_rise in rises(elevation_m, template, progress=progress):
         slope[rows] = np.degrees(np.arctan(np.sqrt(east_rise ** 2 + south_rise ** 2)))
     return slope
+
+
+class SlopeDegrees(AlignedRaster):
+    """The slope of an elevation raster on its own cells, window by window, with the values of `slope_degrees`."""
+
+    def __init__(self, source, template):
+        super().__init__(source, template)
+        if not self.same_cells:
+            raise InputError(f"Raster '{source.name}' is not on the cells of '{template.name}': slope is computed on "
+                             f"the elevation's own cells.")
+
+    def read(self, window, progress=SILENT):
+        # one more cell on every side that the map has
+        top, left = max(0, window.row - 1), max(0, window.col - 1)
+        bottom = min(self.template.rows, window.row + window.rows + 1)
+        right = min(self.template.cols, window.col + window.cols + 1)
+        around = Window(top, left, bottom - top, right - left)
+        grid = super().read(around, progress)
+        slope = slope_degrees(grid.floats(np.float64), grid.template)
+        return Grid(slope[window.within(around)], self.template.part(window), math.nan, self.name)
 
 
 def rises(elevation_m, template, edges=STRAIGHT, progress=SILENT):

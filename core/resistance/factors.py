@@ -12,9 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import tables
+from .. import blocks, tables
 from ..errors import InputError
 from ..progress import SILENT
+from ..raster import QUANTITY, AlignedRaster
+from ..slope import SlopeDegrees
 from .distance import distance_classes
 
 FACTORS = ("slope", "elevation", "land_cover", "ndvi", "distance_to_water", "distance_to_motorway",
@@ -24,15 +26,18 @@ MINE = "mine"
 
 _AS_PRINTED = {"dem": "elevation", "distance_to_water_body": "distance_to_water",
                "nighttime_light_index": "night_light", "nighttime_light": "night_light"}
+_NO_DISTANCE = tuple(factor for factor in FACTORS if factor not in DISTANCES)
 _NEVER_NEGATIVE = (*DISTANCES, "slope", "night_light")
 _BLOCK_CELLS = 1 << 18
 _NAMED_AT_MOST = 5
 _MOST_DIRECT = 1 << 20
 
 _COLUMNS = [tables.Column("factor", "text"), tables.Column("weight", required=False),
-            tables.Column("from", required=False), tables.Column("to", required=False),
-            tables.Column("codes", "integers", required=False),
+            tables.Column("from", required=False, aliases=("from_m",)),
+            tables.Column("to", required=False, aliases=("to_m",)),
+            tables.Column("codes", "integers", required=False, aliases=("code",)),
             tables.Column("resistance", required=False)]
+_ANY_FACTOR = tables.Column("factor", "text", required=False)
 _WEIGHT_COLUMNS = [tables.Column("factor", "text"), tables.Column("weight")]
 
 
@@ -113,6 +118,62 @@ def read_factor_table(raw=None, extra=()):
     for index in range(len(table)):
         indices.setdefault(_factor_name(table, index, names), []).append(index)
     return {factor: _rule(table, factor, indices[factor]) for factor in names if factor in indices}
+
+
+def read_rule(raw=None, factor="", distance=False, table_key="BREAKS_TABLE"):
+    """The rule of one factor, whatever its name, from a factor table or a table of this factor alone.
+
+    Parameters
+    ----------
+    raw : tables.RawTable, optional
+        As for `read_factor_table`, or without ``factor``: ``from, to, resistance`` or ``codes,
+        resistance``. Default Table 1.
+    factor : str
+        As `factor_name` understands it; may be empty where only one factor of the table can be meant.
+    distance : bool
+        The rule is to score distances: intervals in metres from 0 without an end.
+    table_key : str
+        The parameter that the table was given by, for messages.
+
+    Returns
+    -------
+    Rule
+
+    Raises
+    ------
+    InputError
+        As `read_factor_table`, of this factor's rows alone; a factor that the table lacks.
+    """
+    table = tables.parse(default_factor_table() if raw is None else raw, [_ANY_FACTOR, *_COLUMNS[1:]])
+    if not {"from", "to", "codes", "from_m", "to_m", "code"} & set(map(factor_name, table.header)):
+        raise InputError(f"Table '{table.name}' ({table_key}) has none of the columns from, to and codes: give it the "
+                         f"columns from, to, resistance, or codes, resistance.")
+    wanted, indices = factor_name(factor), {}
+    if all(row["factor"] is None for row in table.rows):
+        indices[wanted or "factor"] = range(len(table))
+    else:
+        for index, row in enumerate(table.rows):
+            if row["factor"] is None:
+                raise table.error(index, "factor", "is empty, and other rows name theirs; fill it in.")
+            indices.setdefault(factor_name(row["factor"]), []).append(index)
+    usable = [name for name in indices if name != MINE and not (distance and name in _NO_DISTANCE)]
+    if not wanted and len(usable) == 1:
+        wanted = usable[0]
+    offer = f"choose one of {', '.join(usable)}" if usable else "add its rows"
+    if not wanted:
+        raise InputError(f"Table '{table.name}' ({table_key}) holds several factors, and FACTOR is empty: {offer}.")
+    if wanted == MINE:
+        raise InputError(f"Factor '{MINE}' (FACTOR) is scored by the table of rings: use 'Mine resistance' for it, or "
+                         f"{offer}.")
+    if wanted not in indices:
+        raise InputError(f"Table '{table.name}' ({table_key}) has no rows for factor '{wanted}' (FACTOR): {offer}.")
+    if distance and wanted in _NO_DISTANCE:
+        raise InputError(f"Factor '{wanted}' (FACTOR) is no distance: {offer}, or use 'Factor resistance' for it.")
+    rule = _rule(table, wanted, indices[wanted], distance)
+    if distance and rule.codes:
+        raise InputError(f"Table '{table.name}' ({table_key}), factor '{wanted}': its rows name codes, and distances "
+                         f"need intervals in metres; use the columns from and to.")
+    return rule
 
 
 def read_weights(raw, extra=()):
@@ -394,6 +455,78 @@ class _Lookup:
         return np.where(self._sorted[found] == wide, self._order[found], len(self._codes))
 
 
+def factor_resistance(source, template, rule, output, offset=0.0, slope=False, progress=SILENT):
+    """Resistance of a raster, for maps of any size; the log says each resistance's share of the area.
+
+    Parameters
+    ----------
+    source : raster.RasterSource
+    template : raster.Template
+        Cells of the result.
+    rule : Rule
+        With intervals or codes.
+    output : raster.RasterWriter or blocks.Array
+    offset : float
+        As for `classify`.
+    slope : bool
+        The raster is an elevation in metres, and its slope in degrees is scored.
+
+    Returns
+    -------
+    dict of float to int
+        Cells by resistance.
+
+    Raises
+    ------
+    InputError
+        A value or code that no row scores; NDVI that is not between -1 and 1.
+    """
+    if slope:
+        layer = SlopeDegrees(source, template)
+    elif rule.codes:
+        layer = blocks.Classes(source, template)
+    else:
+        layer = AlignedRaster(source, template, QUANTITY)
+    scoring, extremes = Scoring(rule, offset, source.name, "BREAKS_TABLE"), []
+
+    def step(_, grid):
+        values, valid = grid.values, grid.valid
+        if valid.any():
+            held = values[valid]
+            extremes.append((float(held.min()), float(held.max())))
+        return (scoring.score(values, valid),)
+
+    def check():
+        low, high = min(low for low, _ in extremes), max(high for _, high in extremes)
+        _check_range(rule, source.name, low, high, slope, progress)
+        scoring.check()
+
+    blocks.run([layer], step, [output], check, progress)
+    log_shares(scoring.cells, template.rows * template.cols, source.name, progress)
+    return scoring.cells
+
+
+def log_shares(cells, total, name, progress):
+    """Say each resistance's share of the map, and that of the cells without one."""
+    shares = [f"{resistance:g}: {100 * count / total:.2f} %" for resistance, count in cells.items()]
+    without = total - sum(cells.values())
+    if without:
+        shares.append(f"none (no value in '{name}'): {100 * without / total:.2f} %")
+    progress.log(f"Resistance and its share of the map's area: {'; '.join(shares)}.")
+
+
+def _check_range(rule, name, low, high, slope, progress):
+    """Values in a unit that the factor's bounds are not in."""
+    bounds = rule.intervals.bounds if rule.intervals else ()
+    highest = max(abs(low), abs(high))
+    if rule.factor == "ndvi" and bounds and highest > 1.5 and all(abs(bound) <= 1 for bound in bounds):
+        raise InputError(f"Layer '{name}' holds values up to {highest:g} and NDVI lies between -1 and 1: divide it by "
+                         f"its scale factor (often 10000) with the raster calculator.")
+    if rule.factor == "slope" and not slope and bounds and (high > 90 or low < 0):
+        progress.warn(f"Layer '{name}' holds values from {low:g} to {high:g}, and slopes in degrees lie between 0 and "
+                      f"90: if it is an elevation, tick 'The raster is an elevation: compute its slope'.")
+
+
 def classify_distance(geometries, rule, template, progress=SILENT):
     """Resistance by distance to lines or polygons; those beyond the map's edge count.
 
@@ -433,7 +566,8 @@ def _weight(table, index):
     return weight
 
 
-def _rule(table, factor, indices):
+def _rule(table, factor, indices, distance=False):
+    distance = distance or factor in DISTANCES
     rule = Rule(factor, table.name)
     for index in indices:
         if table.rows[index]["weight"] is None:
@@ -457,8 +591,13 @@ def _rule(table, factor, indices):
             raise table.error(index, "codes", f"stands under factor '{factor}', which is a quantity; "
                                               f"use from and to.")
     rule.intervals = intervals_of(table, indices, "from", "to", f"factor '{factor}'",
-                                  factor in _NEVER_NEGATIVE or factor.startswith("distance_"))
-    if factor in DISTANCES:
+                                  distance or factor in _NEVER_NEGATIVE or factor.startswith("distance_"))
+    if distance:
+        for index in indices:
+            for column in ("from", "to"):
+                if (table.rows[index][column] or 0) < 0:
+                    raise table.error(index, column, f"is negative, and distances run from 0 (factor '{factor}'); "
+                                                     f"correct it.")
         first, last = rule.intervals.lower[0], rule.intervals.upper[-1]
         if first > 0 or last < math.inf:
             gap = f"[0, {first:g}]" if first > 0 else f"({last:g}, unbounded)"

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from econet.core.crs import spatial_reference
-from econet.core.raster import Template
-from econet.core.slope import slope_degrees
+from econet.core.raster import Grid, RasterSource, Template, windows, write
+from econet.core.slope import SlopeDegrees, slope_degrees
 from osgeo import gdal
 
 WKT = spatial_reference("EPSG:32651").ExportToWkt()
@@ -71,3 +71,17 @@ def test_blocks_of_rows_join(monkeypatch):
     whole = slope_degrees(elevation, cells)
     monkeypatch.setattr("econet.core.slope._BLOCK_CELLS", 27)
     np.testing.assert_array_equal(slope_degrees(elevation, cells), whole)
+
+
+@pytest.mark.parametrize("rows, cols", [(300, 40), (1, 5), (600, 3), (3, 17000)])
+def test_slope_window_by_window_is_that_of_the_whole_map(tmp_path, rows, cols):
+    cells = template(rows, cols, 30.0, 20.0)
+    elevation = np.random.default_rng(rows).normal(100, 30, cells.shape).astype(np.float32)
+    elevation[rows // 2, cols // 2] = np.nan
+    path = str(tmp_path / "dem.tif")
+    write(Grid(elevation, cells, np.nan, "dem"), path)
+    layer = SlopeDegrees(RasterSource(path), cells)
+    found = np.empty(cells.shape, np.float32)
+    for window in windows(cells):
+        found[window.slices] = layer.read(window).values
+    np.testing.assert_array_equal(found, slope_degrees(elevation, cells))

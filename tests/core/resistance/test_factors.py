@@ -1,10 +1,18 @@
 """Table 1 at the edges of every interval, and every way a factor table can be wrong."""
 
+import csv
+import math
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
+from econet.core.blocks import Array
 from econet.core.errors import InputError
-from econet.core.resistance.factors import (DISTANCES, FACTORS, classify, classify_codes, classify_distance,
-                                            factor_name, read_factor_table, read_weights, scaled_weights)
+from econet.core.resistance.factors import (DISTANCES, FACTORS, Scoring, classify, classify_codes, classify_distance,
+                                            factor_name, factor_resistance, read_factor_table, read_rule,
+                                            read_weights, scaled_weights)
+from econet.core.slope import slope_degrees
 from econet.core.tables import parse_csv
 
 PRINTED_WEIGHTS = dict(zip(FACTORS, (0.11, 0.06, 0.25, 0.08, 0.11, 0.16, 0.08, 0.05, 0.10)))
@@ -196,3 +204,165 @@ def test_factors_that_a_planner_adds(lab):
         read_factor_table(lab.table(HEAD + "fire,1,,,1,2\nfire,,3,4,,2\n"), ["fire"])
     with pytest.raises(InputError, match=r"factor 'fire': no row covers \(2, 3\]"):
         read_factor_table(lab.table(HEAD + "fire,1,,2,,2\nfire,,3,4,,2\n"), ["fire"])
+
+
+# Table 1 as the paper prints it -------------------------------------------------------------------
+
+AS_PRINTED = Path(__file__).resolve().parents[2] / "data" / "paper" / "table1_as_printed.csv"
+WORDS = {"Forest": [2], "Water body": [5], "Grassland": [4], "Cropland": [1],
+         "Artificial surfaces, mines, bare land": [8, 11, 12, 13, 14, 7]}
+
+
+def printed():
+    """(factor as printed, weight, score, text of the class) of the paper's own table."""
+    with open(AS_PRINTED, encoding="utf-8") as stream:
+        for row in list(csv.reader(stream))[2:]:
+            for score, text in enumerate(row[3:8], 1):
+                yield row[1], float(row[2]), score, text
+
+
+def printed_intervals():
+    """(factor, lower, upper, score) of every interval, in the paper's own words."""
+    for factor, _, score, text in printed():
+        if factor in ("Land cover", "Mine"):
+            continue
+        for part in text.split(";"):
+            first, *rest = re.findall(r"-?\d+(?:\.\d+)?", part)
+            if "≤" in part:
+                yield factor, -math.inf, float(first), score
+            elif ">" in part:
+                yield factor, float(first), math.inf, score
+            else:
+                yield factor, float(first), float(rest[0]), score
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.int16, np.int32])
+def test_every_interval_that_the_paper_prints_at_both_of_its_edges(kind):
+    rows, whole = list(printed_intervals()), np.issubdtype(kind, np.integer)
+    assert len(rows) == 6 * 5 + 8
+    for factor, lower, upper, score in rows:
+        inside = []
+        for bound, inner in ((lower, np.inf), (upper, None)):
+            if not math.isfinite(bound) or (whole and bound != int(bound)):
+                continue
+            if inner is None:
+                inside.append(kind(bound))
+            else:
+                inside.append(kind(bound + 1) if whole else np.nextafter(kind(bound), kind(inner), dtype=kind))
+        if not inside:
+            continue
+        scored = classify(np.array(inside, dtype=kind), read_rule(None, factor))
+        np.testing.assert_array_equal(scored, score, f"{factor} ({lower}, {upper}]: {inside}")
+
+
+def test_land_cover_and_weights_that_the_paper_prints():
+    rules = read_factor_table()
+    for factor, weight, score, text in printed():
+        assert rules[factor_name(factor)].weight == weight
+        if factor == "Land cover":
+            assert [rules["land_cover"].codes[code] for code in WORDS[text]] == [score] * len(WORDS[text])
+
+
+# one factor of a table ------------------------------------------------------------------------------
+
+def test_a_table_of_one_factor_needs_no_name(lab):
+    for text, factor in [("from,to,resistance\n,10,1\n10,,4\n", ""), ("from;to;resistance\n;10;1\n10;;4\n", "noise"),
+                         ("from_m,to_m,resistance\n,10,1\n10,,4\n", ""),
+                         (HEAD + "Noise,,,10,,1\nnoise,,10,,,4\n", ""), (HEAD + "noise,,,10,,1\nnoise,,10,,,4\n", "NOISE"),
+                         (HEAD + ",,,10,,1\n,,10,,,4\n", "noise")]:
+        np.testing.assert_array_equal(classify(np.array([10, 10.01]), read_rule(lab.table(text), factor)), [1, 4])
+    assert read_rule(lab.table("codes,resistance\n1;2,3\n7,1\n")).codes == {1: 3, 2: 3, 7: 1}
+    assert read_rule(None, "DEM").factor == "elevation"
+    table = lab.table("from,to,resistance\n0,300,5\n300,,1\n")
+    np.testing.assert_array_equal(classify(np.array([0.0, 300, 301]), read_rule(table, "", distance=True)), [5, 5, 1])
+
+
+@pytest.mark.parametrize("text, factor, distance, message", [
+    (None, "", False, r"'factors.csv' \(BREAKS_TABLE\) holds several factors, and FACTOR is empty: choose one of slope, elev"),
+    (None, "", True, r"FACTOR is empty: choose one of distance_to_water, distance_to_motorway, distance_to_highway\."),
+    (None, "noise", False, r"no rows for factor 'noise' \(FACTOR\): choose one of slope,"),
+    (None, "mine", False, "Factor 'mine' .* table of rings: use 'Mine resistance'"),
+    (None, "slope", True, "'slope' .* is no distance: choose one of distance_to_water"),
+    ("codes,resistance\n1,2\n", "", True, "its rows name codes, and distances need intervals"),
+    ("from,to,resistance\n,10,1\n20,,4\n", "", False, r"no row covers \(10, 20\], a gap between rows 2 and 3"),
+    ("from,to,resistance\n,10,1\n5,,4\n", "", True, r"rows 2 and 3 overlap in \(5, 10\]"),
+    ("from,to,resistance\n500,0,1\n500,,4\n", "", True, "row 2, column 'to': '0.0' is not above from, 500"),
+    ("from,to,resistance\n-100,500,1\n500,,4\n", "", True, "row 2, column 'from': '-100.0' is negative"),
+    ("from,to,resistance\n0,500,1\n500,900,4\n", "", True, r"no row covers \(900, unbounded\)"),
+    ("from,to,codes,resistance\n0,500,3,1\n", "", False, "row 2, column 'codes'.*has to name class codes"),
+    ("from,to,resistance\n,10,1\n10,,\n", "", False, "row 3, column 'resistance': '' is empty"),
+    ("name,resistance\nx,1\n", "", False, r"'mine.csv' \(BREAKS_TABLE\) has none of the columns from, to"),
+    ("factor,from,to\nx,1,2\n", "", False, "row 2, column 'resistance': '' is empty"),
+    (HEAD + "noise,,,10,,1\n,,10,,,4\n", "noise", False, "row 3, column 'factor': '' is empty"),
+])
+def test_a_wrong_table_of_one_factor_is_refused(lab, text, factor, distance, message):
+    with pytest.raises(InputError, match=message):
+        read_rule(None if text is None else lab.table(text), factor, distance)
+
+
+def test_other_factors_rows_do_not_matter(lab):
+    table = lab.table(HEAD + "noise,,,10,,1\nnoise,,10,,,4\nslope,,,10,,1\nslope,,20,,,4\n")
+    assert read_rule(table, "noise").intervals.breaks == (10,)
+
+
+# maps of any size -----------------------------------------------------------------------------------
+
+def scored_map(source, cells, *args, **options):
+    output = Array(cells)
+    return factor_resistance(source, cells, *args, output=output, **options), output.values
+
+
+@pytest.mark.parametrize("kind, nodata", [(np.float32, np.nan), (np.float32, -9999), (np.int16, -9999), (np.int32, None)])
+def test_a_map_in_parts_is_scored_as_a_whole(lab, kind, nodata):
+    cells = lab.template(600, 90, 30, 20)
+    values = np.random.default_rng(3).integers(-400, 700, cells.shape).astype(kind)
+    if nodata is not None:
+        values[5:9, 40] = nodata
+    rule, log = read_rule(None, "elevation"), lab.Log()
+    found, scored = scored_map(lab.raster("dem", values, cells, nodata), cells, rule, offset=12.5, progress=log.progress)
+    missing = np.zeros(cells.shape, bool) if nodata is None else ~(values > -9000)
+    expected = np.where(missing, np.nan, classify(values.astype(np.float64), rule, 12.5))
+    np.testing.assert_array_equal(scored, expected)
+    assert found == {score: int((expected == score).sum()) for score in (1, 2, 3, 4, 5)}
+    assert f"1: {100 * (expected == 1).mean():.2f} %" in log.text and ("none (no value" in log.text) == (nodata is not None)
+
+
+def test_codes_in_parts_and_what_the_whole_map_lacks(lab):
+    cells = lab.template(300, 40)
+    values = np.random.default_rng(4).choice([1, 2, 5, 8], cells.shape).astype(np.uint8)
+    rule = read_rule(None, "land_cover")
+    _, scored = scored_map(lab.raster("cover", values, cells, 0), cells, rule)
+    np.testing.assert_array_equal(scored, np.select([values == code for code in (1, 2, 5)], [4, 1, 2], 5))
+    values[3, 3] = values[280, 7] = 77
+    with pytest.raises(InputError, match=r"code\(s\) 77 \(2 cells\) of layer 'strange'.*\(BREAKS_TABLE\)"):
+        scored_map(lab.raster("strange", values, cells, 0), cells, rule)
+
+
+def test_slope_of_an_elevation(lab):
+    cells = lab.template(280, 30, 30, 20)
+    dem = np.random.default_rng(5).normal(0, 12, cells.shape).astype(np.float32)
+    rule = read_rule(None, "slope")
+    _, scored = scored_map(lab.raster("dem", dem, cells), cells, rule, slope=True)
+    np.testing.assert_array_equal(scored, classify(slope_degrees(dem, cells), rule))
+    assert set(np.unique(scored)) == {1, 2, 3, 4, 5}
+
+
+def test_values_in_another_unit(lab):
+    cells = lab.template(4, 5)
+    with pytest.raises(InputError, match="'ndvi' holds values up to 8000 and NDVI lies between -1 and 1"):
+        scored_map(lab.raster("ndvi", np.full(cells.shape, 8000, np.int16), cells), cells, read_rule(None, "ndvi"))
+    log = lab.Log()
+    scored_map(lab.raster("dem", np.full(cells.shape, 800.0), cells), cells, read_rule(None, "slope"), progress=log.progress)
+    assert "'dem' holds values from 800 to 800, and slopes in degrees" in log.text
+
+
+@pytest.mark.parametrize("codes", [{3: 1.0, -7: 2.0, 12: 4.0}, {1: 1.0, 2147483647: 2.0}, {5_000_000: 3.0, 1: 1.0}])
+def test_codes_far_apart(codes):
+    rule = read_rule(parse_csv("codes,resistance\n" + "".join(f"{c},{r}\n" for c, r in codes.items()), "own.csv"))
+    values = np.array([[*codes, *codes]], dtype=np.int64)
+    np.testing.assert_array_equal(classify_codes(values, values < 10 ** 10, rule), [[*codes.values(), *codes.values()]])
+    for stranger in (-8, 4, 13, 2147483646):
+        scoring = Scoring(rule, name="m")
+        scoring.score(np.array([stranger]), np.array([True]))
+        with pytest.raises(InputError, match=rf"{stranger} \(1 cells\)"):
+            scoring.check()
