@@ -43,6 +43,11 @@ def table(key, text, optional=True):
     return QgsProcessingParameterVectorLayer(key, text, [TABLE], optional=optional)
 
 
+def tables(key, text, optional=False):
+    """Several tables: CSV files or table layers."""
+    return QgsProcessingParameterMultipleLayers(key, text, TABLE, optional=optional)
+
+
 def field(key, text, parent, optional=True, default=None):
     return QgsProcessingParameterField(key, text, default, parent, optional=optional)
 
@@ -64,8 +69,8 @@ def _number(kind, key, text, default, minimum, maximum, optional):
     return parameter
 
 
-def choice(key, text, options, default=0):
-    return QgsProcessingParameterEnum(key, text, options, defaultValue=default)
+def choice(key, text, options, default=0, optional=False):
+    return QgsProcessingParameterEnum(key, text, options, defaultValue=default, optional=optional)
 
 
 def choices(key, text, options, default, optional=False):

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .crs import require_metres
 from .errors import InputError
 from .progress import SILENT
 from .raster import Grid
+from .report import Report, number
 from .tables import number_of, split_list
 
 _DIRECT = 30_000
@@ -80,7 +82,7 @@ def natural_breaks(values, class_count, name="values", progress=SILENT):
     Memory: about 60 bytes per distinct value. Where several divisions are equally good, which one
     comes out is not defined; their sums of squares agree.
     """
-    _check_count(class_count)
+    check_class_count(class_count)
     distinct, counts = _distinct(values, name, progress.part(0, 0.3))
     n = distinct.size
     if n < class_count:
@@ -126,11 +128,11 @@ def breaks_from_text(text, class_count, name="Upper bounds of the classes by han
     """
     breaks = []
     for part in split_list(text, decimals=True):
-        number = number_of(part)
-        if number is None:
+        value = number_of(part)
+        if value is None:
             raise InputError(f"{name}: '{part}' is not a number; write upper bounds such as "
                              f"0.2, 0.4, 0.6, 0.8.")
-        breaks.append(number)
+        breaks.append(value)
     if len(breaks) not in (class_count - 1, class_count):
         raise InputError(f"{name}: {len(breaks)} upper bound(s) for {class_count} classes; give "
                          f"{class_count - 1} (the last class has no upper end).")
@@ -174,7 +176,68 @@ def classify_raster(grid, class_count, progress=SILENT):
     return Grid(classes, grid.template, 0, f"classes of {grid.name}"), found
 
 
-def _check_count(class_count):
+def breaks_report(grid, found, parameters=()):
+    """The report of :func:`classify_raster`: bounds, cells, areas and shares of the classes, and their histogram."""
+    report = Report("Natural breaks")
+    report.parameters(parameters)
+    report.heading("Classes")
+    report.text(f"Goodness of variance fit {number(found.gvf)}: the classes explain {100 * found.gvf:.1f} % of the "
+                f"variance of '{grid.name}', and no other division into {len(found.breaks)} classes explains more.")
+    try:
+        require_metres(grid.template.crs, grid.name)
+        area_km2 = grid.template.cell_area_m2 / 1e6
+    except InputError:  # degrees or feet: cells are counted
+        area_km2 = None
+    report_classes(report, found, grid.values[grid.valid], f"value of {grid.name}", found.counts, area_km2)
+    return report
+
+
+def report_classes(report, found, values, quantity, counts, cell_area_km2=None, words=None):
+    """A table of classes, the highest first, and a histogram of the values with the breaks.
+
+    Parameters
+    ----------
+    report : Report
+    found : NaturalBreaks
+    values : array of numbers
+        What the histogram shows; NaN and infinite ones are left out.
+    quantity : str
+        What the values are, with their unit.
+    counts : list of int
+        Map cells in each class.
+    cell_area_km2 : float, optional
+        Without it areas are left out.
+    words : list of str, optional
+        What each class means.
+    """
+    lower, total = [found.minimum, *found.breaks[:-1]], max(1, int(sum(counts)))
+    header = ["class", *(["meaning"] if words else []), f"{quantity}: above", "up to", "cells",
+              *(["area (km2)"] if cell_area_km2 else []), "share (%)"]
+    report.table(header, [
+        [k + 1, *([words[k]] if words else []), float(lower[k]), float(found.breaks[k]), int(counts[k]),
+         *([float(counts[k] * cell_area_km2)] if cell_area_km2 else []), float(100 * counts[k] / total)]
+        for k in reversed(range(len(found.breaks)))])
+    if not found.minimum < found.breaks[-1]:
+        return
+    edges = np.linspace(found.minimum, found.breaks[-1], 61)
+    heights, flat = np.zeros(60), np.asarray(values).reshape(-1)
+    for start in range(0, flat.size, _CHUNK):
+        part = flat[start:start + _CHUNK].astype(np.float64)
+        heights += np.histogram(part[np.isfinite(part)], edges)[0]
+
+    def histogram(axes):
+        axes.bar(edges[:-1], heights * (cell_area_km2 or 1), np.diff(edges), align="edge", color="#8fb8a0")
+        for index, bound in enumerate(found.breaks[:-1]):
+            axes.axvline(bound, color="#b5462f", linewidth=1, label="" if index else "upper bounds of the classes")
+        axes.set_xlabel(quantity)
+        axes.set_ylabel("area (km2)" if cell_area_km2 else "cells")
+        axes.legend(fontsize="small")
+
+    report.figure(histogram, f"Histogram of {quantity} with the breaks between the classes", height=3.4)
+
+
+def check_class_count(class_count):
+    """Refuse a number of classes outside 2 to 255."""
     if not 2 <= class_count <= 255:
         raise InputError(f"{class_count} classes were asked for: ask for 2 to 255.")
 

@@ -1,6 +1,6 @@
 """Toolbox step: classes of a raster by natural breaks."""
 
-from ...core.natural_breaks import classify_raster
+from ...core.natural_breaks import breaks_report, classify_raster
 from ...core.raster import read
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
@@ -18,12 +18,17 @@ class NaturalBreaks(EcoNetAlgorithm):
             p.raster("INPUT", "Raster"),
             p.integer("CLASS_COUNT", "Number of classes", 5, 2, 255),
             p.raster_output("OUTPUT", "Classes"),
+            p.report_output("OUTPUT_REPORT", "Natural breaks report", by_default=False),
             p.text_output("BREAKS", "Upper bounds of the classes"),
             p.number_output("GVF", "Goodness of variance fit"),
         ]
 
     def execute(self, job):
-        classes, found = classify_raster(read(job.raster("INPUT")), job.integer("CLASS_COUNT"), job.progress)
+        grid = read(job.raster("INPUT"))
+        classes, found = classify_raster(grid, job.integer("CLASS_COUNT"), job.progress)
         job.write_raster("OUTPUT", classes)
+        if job.wants("OUTPUT_REPORT"):
+            job.write_report("OUTPUT_REPORT", breaks_report(grid, found, [
+                ("raster", grid.name), ("classes", job.integer("CLASS_COUNT"))]))
         job.result("BREAKS", found.text())
         job.result("GVF", found.gvf)

@@ -1,12 +1,12 @@
 """Toolbox step: composite importance of services, its classes and its grid."""
 
-from ...core.errors import InputError
 from ...core.land_cover_products import PRODUCTS
 from ...core.natural_breaks import breaks_from_text
 from ...core.raster import QUANTITY, align, check_overlap, open_template, read_classes
-from ...core.sources.components import COMPONENT_RULES, MANUAL, WEIGHTINGS
+from ...core.sources.components import COMPONENT_RULES, MANUAL, MATRICES, WEIGHTINGS
 from ...core.sources.importance import (
-    CLASSIFY, ground_codes, importance_report, parse_clip, parse_weights, service_importance, service_names)
+    CLASSIFY, check_grid_size, ground_codes, importance_report, parse_clip, parse_weights, require_two,
+    service_importance, service_names)
 from ...core.sources.patches import classes_from_text
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
@@ -37,6 +37,7 @@ class ServiceImportance(EcoNetAlgorithm):
             p.choice("CLASSIFY", "Classify", CLASSIFY),
             p.text("BREAKS", "Upper bounds of the classes by hand (empty: natural breaks)"),
             p.advanced(p.choice("COMPONENTS", "Components that weigh", COMPONENT_RULES)),
+            p.advanced(p.choice("MATRIX", "Matrix that the components are taken of", MATRICES, optional=True)),
             p.advanced(p.number("MIN_VALID", "Least valid share of a grid cell", 0.5, 0, 1)),
             p.land_cover_product(),
             p.advanced(p.text("FOREST_CODES", "Land-cover codes of forest (empty: of the land-cover product)")),
@@ -56,14 +57,14 @@ class ServiceImportance(EcoNetAlgorithm):
 
     def _template(self, job):
         services = job.rasters("SERVICES")
-        if not services:
-            raise InputError("'Services' is empty: choose at least one raster of an ecosystem service.")
+        require_two(services)
         return open_template(job.template_source() or services[0])
 
     def validate(self, job):
         template, names = self._template(job), self._names(job)
         for source in job.rasters("SERVICES"):
             check_overlap(source, template)
+        check_grid_size(job.number("GRID_SIZE"), template)
         parse_clip(job.text("CLIP"))
         if job.text("BREAKS"):
             breaks_from_text(job.text("BREAKS"), job.integer("CLASS_COUNT"))
@@ -88,7 +89,7 @@ class ServiceImportance(EcoNetAlgorithm):
             services, self._names(job), WEIGHTINGS[job.choice("WEIGHTING")], job.text("WEIGHTS"),
             parse_clip(job.text("CLIP")), job.number("GRID_SIZE"), job.number("MIN_VALID"),
             job.integer("CLASS_COUNT"), CLASSIFY[job.choice("CLASSIFY")], job.text("BREAKS"),
-            COMPONENT_RULES[job.choice("COMPONENTS")], land_cover, progress=progress, **codes)
+            COMPONENT_RULES[job.choice("COMPONENTS")], MATRICES[job.choice("MATRIX")], land_cover, progress=progress, **codes)
         job.write_raster("OUTPUT_IMPORTANCE", result.importance)
         job.write_raster("OUTPUT_CLASSES", result.classes)
         job.write_features("OUTPUT_GRID", importance_grid(result.names), GEOMETRY.Polygon, template.crs,
@@ -108,4 +109,5 @@ class ServiceImportance(EcoNetAlgorithm):
                 ("least valid share", job.number("MIN_VALID")), ("classes", job.integer("CLASS_COUNT")),
                 ("classified", CLASSIFY[job.choice("CLASSIFY")]),
                 ("breaks", job.text("BREAKS") or "natural breaks"),
-                ("components that weigh", COMPONENT_RULES[job.choice("COMPONENTS")])]
+                ("components that weigh", COMPONENT_RULES[job.choice("COMPONENTS")]),
+                ("matrix of the components", MATRICES[job.choice("MATRIX")])]

@@ -13,12 +13,13 @@ from osgeo import ogr
 
 from ..errors import InputError
 from ..land_cover_products import codes_of_class
-from ..natural_breaks import breaks_from_text, classify, fixed_breaks, natural_breaks
+from ..natural_breaks import breaks_from_text, classify, fixed_breaks, natural_breaks, report_classes
 from ..progress import SILENT
 from ..raster import Grid, float_grid
-from ..report import Report, number, p_value
+from ..report import Report, number
 from ..tables import number_of, split_list
-from .components import COMMUNALITIES, COMPONENT_SCORES, EIGENVALUE_RULE, MANUAL, Components, weigh
+from .components import (
+    COMPONENT_SCORES, CORRELATION, EIGENVALUE_RULE, MANUAL, Components, report_components, weigh, weights_by_rule)
 
 RASTER_CELLS, GRID_CELLS = CLASSIFY = ("cells of the raster", "cells of the grid")
 CLASS_WORDS = {5: ("least important (very not important)", "not important", "average", "important", "very important")}
@@ -77,7 +78,7 @@ class GridCells:
 class Importance:
     """What :func:`service_importance` finds.
 
-    ``weighting`` is the rule that was used (with one service or two: equal instead of components),
+    ``weighting`` is the rule that was used (with two services: equal instead of components),
     ``importance`` is a float32 Grid 0 to 1, ``classes`` a uint8 Grid (the highest number is the most
     important, nodata 0), ``components`` None where they could not be computed.
     """
@@ -99,8 +100,8 @@ class Importance:
         return math.nan if self.components is None else self.components.kmo
 
     def weights_text(self):
-        """The weights as the manual weights are written."""
-        return ", ".join(f"{name}={weight:.6g}" for name, weight in zip(self.names, self.weights.tolist()))
+        """The weights as the manual weights are written, with all their digits."""
+        return ", ".join(f"{name}={weight!r}" for name, weight in zip(self.names, self.weights.tolist()))
 
     def rows(self):
         """One mapping per grid cell, with the fields of the importance grid."""
@@ -114,7 +115,7 @@ class Importance:
 
 def service_importance(services, names=None, weighting=COMPONENT_SCORES, weights="", clip=None,
                        grid_size_m=3000.0, min_valid_share=0.5, class_count=5,
-                       classify_on=RASTER_CELLS, breaks="", component_rule=EIGENVALUE_RULE,
+                       classify_on=RASTER_CELLS, breaks="", component_rule=EIGENVALUE_RULE, matrix=CORRELATION,
                        land_cover=None, forest_codes=FOREST_CLASSES, artificial_codes=ARTIFICIAL_CLASSES,
                        progress=SILENT):
     """Composite importance of services, its classes, and the grid that weighed them.
@@ -122,7 +123,7 @@ def service_importance(services, names=None, weighting=COMPONENT_SCORES, weights
     Parameters
     ----------
     services : list of Grid
-        On the same cells; a cell without any one of them has no importance.
+        Two or more on the same cells; a cell without any one of them has no importance.
     names : list of str, optional
         One per service; default the grids' names; made unique.
     weighting : str
@@ -143,6 +144,8 @@ def service_importance(services, names=None, weighting=COMPONENT_SCORES, weights
         Upper bounds by hand instead of natural breaks.
     component_rule : str
         One of ``components.COMPONENT_RULES``; where none passes, the first component alone.
+    matrix : str
+        One of ``components.MATRICES``: what the components are taken of.
     land_cover : Grid of class codes, optional
         For the sign check: a service higher on artificial ground than in forest is named.
 
@@ -153,22 +156,26 @@ def service_importance(services, names=None, weighting=COMPONENT_SCORES, weights
     Raises
     ------
     InputError
-        No service, a constant one, no common cell, too few grid cells to weigh by, unfit texts.
+        Fewer than two services, a constant one, no common cell, a grid cell larger than the map, too few
+        grid cells to weigh by, fewer distinct importances than classes, unfit texts.
 
     Notes
     -----
     Memory per cell: 4 bytes for each service, 4 for the importance, about 60 per distinct
     importance while natural breaks are sought.
     """
-    if not services:
-        raise InputError("No service is given: choose at least one service raster.")
+    require_two(services)
     names = unique_names([s.name for s in services] if names is None else names)
     if not 0 < min_valid_share <= 1:
         raise InputError(f"The valid share of a grid cell is {min_valid_share:g}: give one above 0, up to 1.")
     manual = parse_weights(weights, names) if weighting == MANUAL else None
     by_hand = breaks_from_text(breaks, class_count) if breaks.strip() else None
     template = services[0].template
+    check_grid_size(grid_size_m, template)
     warnings = []
+    if weights.strip() and weighting != MANUAL:
+        warnings.append(f"Manual weights (WEIGHTS) are given and were not used, since the weighting is {weighting}; "
+                        f"choose the weighting manual to use them.")
 
     normalised, ranges = [], []
     valid = np.ones(template.shape, dtype=bool)
@@ -188,7 +195,7 @@ def service_importance(services, names=None, weighting=COMPONENT_SCORES, weights
     progress.log(f"{int(cells.used.sum())} grid cells of {grid_size_m:g} m enter the statistics; {left_out} "
                  f"with less than {100 * min_valid_share:g} % valid ground are left out of them.")
     weight, components, notes, weighting = weigh(
-        cells.means[cells.used], names, weighting, manual, component_rule)
+        cells.means[cells.used], names, weighting, manual, component_rule, matrix)
     warnings += notes
     if components is not None and len(names) > 2:
         progress.log(components.kmo_text())
@@ -241,13 +248,32 @@ def importance_classes(importance, cells, valid, template, class_count, classify
     return _spread(cells, template, valid), found
 
 
+def require_two(services):
+    """Refuse fewer than two services: there is nothing to weigh."""
+    if len(services) < 2:
+        given = f"One service is given, '{services[0].name}'" if services else "'Services' is empty"
+        raise InputError(f"{given}: choose at least two rasters of ecosystem services (SERVICES).")
+
+
+def check_grid_size(size_m, template):
+    """Refuse grid cells smaller than a raster cell, or larger than the whole map."""
+    if size_m < max(template.cell_width, template.cell_height):
+        raise InputError(f"The grid size (GRID_SIZE) is {size_m:g} m and the raster's cells are "
+                         f"{template.cell_width:g} x {template.cell_height:g} m: give a larger grid size.")
+    west, south, east, north = template.bounds
+    if size_m > max(east - west, north - south):
+        raise InputError(f"The grid size (GRID_SIZE) is {size_m:g} m and '{template.name or 'the map'}' measures only "
+                         f"{east - west:g} x {north - south:g} m, which is less than one grid cell: give a smaller "
+                         f"grid size.")
+
+
 def service_names(text, layer_names):
     """Unique names of services: from ``habitat, carbon``, or the layers' own where the text is empty.
 
     Raises
     ------
     InputError
-        Another number of names than of layers.
+        Another number of names than of layers, or a name that stands twice.
     """
     if not text.strip():
         return unique_names(layer_names)
@@ -255,7 +281,16 @@ def service_names(text, layer_names):
     if len(names) != len(layer_names):
         raise InputError(f"Names of the services (SERVICE_NAMES): {len(names)} name(s) for {len(layer_names)} "
                          f"services; give one name for each, in the order of the layers.")
+    for index, name in enumerate(names):
+        if _plain(name) in map(_plain, names[:index]):
+            raise InputError(f"Names of the services (SERVICE_NAMES): '{name}' stands twice; give each service a name "
+                             f"of its own.")
     return unique_names(names)
+
+
+def _plain(name):
+    """A name as it is compared: without case and marks."""
+    return re.sub(r"\W+", "_", name).strip("_").lower()
 
 
 def unique_names(names):
@@ -278,13 +313,14 @@ def parse_weights(text, names):
     Raises
     ------
     InputError
-        An unknown or missing name, a weight that is no number or negative, all weights zero.
+        An unknown or missing name, one that stands twice, a weight that is no number or negative, all
+        weights zero.
     """
     known = {name.lower(): index for index, name in enumerate(names)}
     values = np.full(len(names), np.nan)
     for part in split_list(text, words=True, decimals=True):
         name, equals, value = (piece.strip() for piece in part.rpartition("="))
-        index = known.get(re.sub(r"\W+", "_", name).strip("_").lower())
+        index = known.get(_plain(name))
         if not equals or index is None:
             raise InputError(f"Manual weights (WEIGHTS): '{part}' names no service; write name=value with the names "
                              f"{', '.join(names)}.")
@@ -292,6 +328,8 @@ def parse_weights(text, names):
         if number is None or number < 0:
             raise InputError(f"Manual weights (WEIGHTS): '{value}' of {names[index]} is not a number of at least 0; "
                              f"write one such as 0.25.")
+        if not math.isnan(values[index]):
+            raise InputError(f"Manual weights (WEIGHTS): {names[index]} stands twice; give each service one weight.")
         values[index] = number
     missing = [name for name, value in zip(names, values) if math.isnan(value)]
     if missing:
@@ -299,7 +337,8 @@ def parse_weights(text, names):
                          f"every service.")
     if values.sum() <= 0:
         raise InputError("Manual weights (WEIGHTS): all weights are 0; give at least one above 0.")
-    return values / values.sum()
+    unchanged = abs(values.sum() - 1) < 1e-12  # so that the weights of another run are the same here
+    return values if unchanged else values / values.sum()
 
 
 def parse_clip(text):
@@ -372,9 +411,7 @@ def grid_means(normalised, valid, template, size_m, min_share, progress=SILENT):
     -------
     GridCells
     """
-    if size_m < max(template.cell_width, template.cell_height):
-        raise InputError(f"The grid size (GRID_SIZE) is {size_m:g} m and the raster's cells are "
-                         f"{template.cell_width:g} x {template.cell_height:g} m: give a larger grid size.")
+    check_grid_size(size_m, template)
     rows = _index(template.rows, template.cell_height, size_m)
     cols = _index(template.cols, template.cell_width, size_m)
     shape = rows[-1] + 1, cols[-1] + 1
@@ -465,66 +502,49 @@ def importance_report(result, parameters=()):
     for text in result.warnings:
         report.warning(text)
     report.parameters(parameters)
+    _report_weights(report, result)
+    report_components(report, result.components, result.cells.size_m, result.weighting)
+    report.heading("Classes")
+    template = result.classes.template
+    counts = np.bincount(result.classes.values.reshape(-1), minlength=len(result.breaks.breaks) + 1)[1:]
+    report_classes(report, result.breaks, result.importance.values, "importance (0 to 1)", counts,
+                   template.cell_area_m2 / 1e6, CLASS_WORDS.get(len(counts)))
+    report.text(f"Breaks taken from the {result.classify_on}; goodness of variance fit {number(result.breaks.gvf)} (1 "
+                f"would be a perfect fit). The lowest value belongs to class 1.")
+    report.text("To compare years, give the upper bounds of one year (BREAKS_USED) and its weights (WEIGHTS_USED) to "
+                "the other. Each service is still normalised by its own minimum and maximum of the year: where these "
+                "differ between the years (table of weights), the same importance does not mean the same service.")
+    return report
+
+
+def _report_weights(report, result):
     report.heading("Weights")
     report.text(f"Weighting used: {result.weighting}. A weight is a service's share of the importance; all add to 1. "
                 f"Minimum and maximum are in the service's own unit and became 0 and 1.")
     report.table(("service", "weight (share of 1)", "minimum", "maximum", "cells limited to the percentiles"),
                  [(n, float(w), *r) for n, w, r in zip(result.names, result.weights, result.ranges)])
-    report.figure(lambda axes: (axes.bar(result.names, result.weights, color="#2f7d4f"),
-                                axes.set_ylabel("weight (share of 1)")), "Weights of the services", height=3.0)
-    _report_components(report, result)
-    report.heading("Classes")
-    breaks, words = result.breaks, CLASS_WORDS.get(len(result.breaks.breaks))
-    area = result.classes.template.cell_area_m2 / 1e6
-    cells = np.bincount(result.classes.values.reshape(-1), minlength=len(breaks.breaks) + 1)[1:]
-    lower = [breaks.minimum, *breaks.breaks[:-1]]
-    report.table(("class", "meaning", "importance above (0 to 1)", "up to (0 to 1)", "area (km2)", "share (%)"), [
-        (k + 1, words[k] if words else "", lower[k], breaks.breaks[k], float(cells[k] * area),
-         float(100 * cells[k] / cells.sum())) for k in reversed(range(len(breaks.breaks)))])
-    report.text(f"Breaks taken from the {result.classify_on}; goodness of variance fit {number(breaks.gvf)} (1 would "
-                f"be a perfect fit). The lowest value belongs to class 1.")
-    return report
+    by_rule = weights_by_rule(result.cells.means[result.cells.used], result.components)
+    by_rule[result.weighting] = result.weights
+    if len(by_rule) > 1:
+        report.text("What the other ways of weighing would give. Where the columns differ much, the weights rest on the "
+                    "choice of the rule, and the importance with them.")
+        report.table(("service", *(f"{rule} (used)" if rule == result.weighting else rule for rule in by_rule)), [
+            (name, *(float(weights[k]) for weights in by_rule.values())) for k, name in enumerate(result.names)])
+        even = np.full(len(result.names), 1 / len(result.names))
+        apart = {rule: float(np.abs(weights - even).max()) for rule, weights in by_rule.items()}
+        widest = max(apart, key=apart.get)
+        report.text(f"Farthest from equal weights: {widest}, by up to {number(apart[widest])} for one service.")
 
-
-def _report_components(report, result):
-    c = result.components
-    report.heading("Principal components of the grid cells")
-    if c is None:
-        report.text("Not computed: they need at least two services that vary over at least three grid cells.")
-        return
-    if result.weighting not in (COMPONENT_SCORES, COMMUNALITIES):
-        report.text(f"For comparison only: the weights are {result.weighting} ones.")
-    report.text(f"{c.n} grid cells of {number(result.cells.size_m)} m.")
-    report.text(c.kmo_text())
-    two = len(c.names) == 2
-    report.table(("correlation (-1 to 1)", *c.names),
-                 [(name, *map(float, row)) for name, row in zip(c.names, c.correlation)])
-    report.table(("test", "value"), [
-        ("KMO overall (0 to 1)", "not applicable (always 0.5 with two services)" if two else _defined(c.kmo)),
-        *((f"MSA {name} (0 to 1)", _defined(value)) for name, value in zip(c.names, c.msa) if not two),
-        ("Bartlett chi2", _defined(c.bartlett_chi2)), ("Bartlett degrees of freedom", c.bartlett_df),
-        ("Bartlett p", "not defined" if math.isnan(c.bartlett_p) else p_value(c.bartlett_p))])
-    report.text("KMO and MSA: how much of what services share is shared by all, not by pairs alone. Bartlett: whether "
-                "services correlate at all; its p assumes independent observations, and neighbouring grid cells "
-                "are correlated in space, so it is smaller than it should be.")
-    if not two:
-        report.text(c.kept_text())
-    parts = [f"component {i + 1}" for i in range(len(c.names))]
-    report.table(("", *parts), [
-        ("eigenvalue", *map(float, c.eigenvalues)), ("explained variance (%)", *map(float, 100 * c.explained)),
-        ("kept", *(i < c.kept for i in range(len(parts)))),
-        *((f"loading of {name} (-1 to 1)", *map(float, row)) for name, row in zip(c.names, c.loadings))])
-
-    def scree(axes):
-        places = np.arange(1, len(parts) + 1)
-        axes.plot(places, c.eigenvalues, "o-", color="#2f7d4f")
-        axes.axhline(1, color="#b5462f", linewidth=1)
+    def bars(axes):
+        width, places = 0.8 / len(by_rule), np.arange(len(result.names))
+        others = iter(("#8fb8a0", "#b7c4bb", "#d99a00", "#7a8fb0", "#b5462f"))
+        for index, (rule, weights) in enumerate(by_rule.items()):
+            used = rule == result.weighting
+            axes.bar(places + (index - (len(by_rule) - 1) / 2) * width, weights, width,
+                     color="#2f7d4f" if used else next(others), label=f"{rule} (used)" if used else rule)
         axes.set_xticks(places)
-        axes.set_xlabel("component")
-        axes.set_ylabel("eigenvalue")
+        axes.set_xticklabels(result.names)
+        axes.set_ylabel("weight (share of 1)")
+        axes.legend(fontsize="small")
 
-    report.figure(scree, "Scree plot: eigenvalues of the components, and the line at 1", height=3.0)
-
-
-def _defined(value):
-    return "not defined" if math.isnan(value) else float(value)
+    report.figure(bars, "Weights of the services by every rule", height=3.4)

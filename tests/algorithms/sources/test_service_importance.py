@@ -75,7 +75,7 @@ def test_refusals(run, make, services):
     fine, message = run.check("serviceimportance", SERVICES=[*services, far], GRID_SIZE=300, **outputs(make))
     assert not fine and "'far' does not overlap 'habitat'" in message
     degrees = make.raster("degrees", np.ones((3, 3), np.float32), crs="EPSG:4326", cell=0.01, west=120.0, north=42.0)
-    fine, message = run.check("serviceimportance", SERVICES=[degrees], **outputs(make))
+    fine, message = run.check("serviceimportance", SERVICES=[degrees, degrees], **outputs(make))
     assert not fine and "'degrees' is in degrees" in message
     assert not any(os.path.exists(path) for path in outputs(make).values())
 
@@ -90,7 +90,43 @@ def test_cancel_leaves_nothing(run, make, services):
 
 def test_no_service_at_all_is_refused_before_the_run(run, make):
     fine, message = run.check("serviceimportance", SERVICES=[], **outputs(make))
-    assert not fine and message == "'Services' is empty: choose at least one raster of an ecosystem service."
+    assert not fine and message == "'Services' is empty: choose at least two rasters of ecosystem services (SERVICES)."
+
+
+def test_what_is_known_to_be_wrong_is_refused_before_the_run(run, make, services):
+    for given, parameters, message in (
+            (services[:1], {}, "One service is given, 'habitat': choose at least two"),
+            (services, {"GRID_SIZE": 9000}, "measures only 2400 x 1800 m, which is less than one grid cell"),
+            (services, {"GRID_SIZE": 10}, "give a larger grid size"),
+            (services, {"SERVICE_NAMES": "a, b, a"}, "'a' stands twice"),
+            (services, {"WEIGHTING": 4, "WEIGHTS": "habitat=1, water=1, soil=1"}, "'soil=1' names no service")):
+        parameters = {"GRID_SIZE": 300, **parameters}
+        fine, found = run.check("serviceimportance", SERVICES=given, **parameters, **outputs(make))
+        assert not fine and message in found
+
+
+def test_covariance_matrix(run, make, services):
+    plain = run("serviceimportance", SERVICES=services, GRID_SIZE=300, **outputs(make))
+    again = run("serviceimportance", SERVICES=services, GRID_SIZE=300, MATRIX=1, **{
+        **outputs(make), "OUTPUT_GRID": make.out("second.gpkg")})
+    means = np.array([[row[name] for name in ("habitat", "water", "carbon")] for row in run.rows(again["OUTPUT_GRID"])])
+    values, vectors = np.linalg.eigh(np.cov(means.T))
+    kept = values > values.mean()
+    raw = np.abs(vectors[:, kept]) @ values[kept]
+    weights = [float(part.split("=")[1]) for part in again["WEIGHTS_USED"].split(", ")]
+    assert weights == pytest.approx(raw / raw.sum(), rel=1e-6)
+    assert again["WEIGHTS_USED"] != plain["WEIGHTS_USED"] and again["KMO"] == pytest.approx(plain["KMO"])
+
+
+def test_kmo_below_a_half_is_said_at_the_top_and_in_the_log(run, make):
+    generator = np.random.default_rng(0)
+    a, b = generator.random((2, 60, 80)).astype(np.float32)
+    rasters = [make.raster(name, values) for name, values in (("a", a), ("b", b), ("c", a + b))]
+    noise = make.raster("d", (a + b + generator.random((60, 80)).astype(np.float32) * 0.05))
+    result = run("serviceimportance", SERVICES=[*rasters[:2], noise], GRID_SIZE=60, **outputs(make))
+    assert result["KMO"] < 0.5 and run.log.count("below 0.5: the services share too little") == 1
+    with open(result["OUTPUT_REPORT"], encoding="utf-8") as stream:
+        assert "choose equal or manual weights (WEIGHTING)" in stream.read().split("<h2>")[0]
 
 
 @pytest.mark.parametrize("step", ["serviceimportance", "landscapeconnectivity", "gravitymodel"])

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from econet.core.sources.components import (
-    VARIANCE_RULE, communality_weights, component_score_weights, principal_components)
+    COMMUNALITIES, COMPONENT_SCORES, CORRELATION, COVARIANCE, ENTROPY, EQUAL, EIGENVALUE_RULE, MANUAL, VARIANCE_RULE,
+    communality_weights, component_score_weights, entropy_weights, principal_components, weigh, weights_by_rule)
 
 DATA = Path(__file__).parents[2] / "data" / "pca"
 
@@ -76,7 +77,8 @@ def test_kmo_in_the_words_of_kaiser_1974(kmo, word):
     components = principal_components(np.random.default_rng(1).random((50, 3)), list("abc"))
     components.kmo = kmo
     assert f"is {word} in Kaiser's (1974) words" in components.kmo_text()
-    assert ("weak ground" in components.kmo_text()) == (kmo < 0.6)
+    assert ("weak ground" in components.kmo_text()) == (0.5 <= kmo < 0.6)
+    assert ("too little" in components.kmo_text()) == (kmo < 0.5)
     components.msa = np.array([0.7, 0.1931, 0.5])
     assert "MSA is below 0.5 for b 0.193, which" in components.kmo_text()
 
@@ -87,3 +89,86 @@ def test_what_dropped_components_hold_is_said():
     assert 0 < components.kept < 4 and f"{share:.1f} % of the variance" in components.kept_text()
     every = principal_components(np.random.default_rng(1).random((50, 2)) @ np.eye(2), list("ab"), VARIANCE_RULE)
     assert every.kept == 2 and every.kept_text().startswith("All 2 components were kept")
+
+
+# covariance -------------------------------------------------------------------------------------------
+
+def test_covariance_gives_what_prcomp_prints_for_usarrests(arrests):
+    """James et al., Introduction to Statistical Learning, and R's own example: sdev and first loadings, unscaled."""
+    names, values = arrests
+    c = principal_components(values, names, matrix=COVARIANCE)
+    assert np.sqrt(c.eigenvalues) == pytest.approx([83.732400, 14.212402, 6.489426, 2.482790], abs=5e-7)
+    assert c.kept == 1 and "eigenvalue above the mean of all, 1815" in c.kept_text()
+    same = principal_components(values, names)
+    assert (c.kmo, c.bartlett_chi2) == (pytest.approx(same.kmo), pytest.approx(same.bartlett_chi2))
+    assert c.msa == pytest.approx(same.msa)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("matrix", [CORRELATION, COVARIANCE])
+def test_equals_the_singular_values_of_the_data(matrix, seed):
+    generator = np.random.default_rng(seed)
+    n, p = 40, 5
+    values = generator.random((n, p)) @ generator.random((p, p)) * generator.random(p) ** 2
+    c = principal_components(values, list("abcde"), matrix=matrix)
+    centred = values - values.mean(axis=0)
+    if matrix == CORRELATION:
+        centred /= values.std(axis=0, ddof=1)
+    scores, singular, coefficients = np.linalg.svd(centred, full_matrices=False)
+    assert c.eigenvalues == pytest.approx(singular ** 2 / (n - 1), rel=1e-9)
+    assert c.explained == pytest.approx(singular ** 2 / (singular ** 2).sum(), rel=1e-9)
+    assert np.abs(c.vectors) == pytest.approx(np.abs(coefficients.T), rel=1e-7, abs=1e-9)
+    assert c.kept == max(1, (singular ** 2 > (singular ** 2).mean()).sum())
+    together = np.corrcoef(np.hstack([values, scores]), rowvar=False)[:p, p:]
+    assert np.abs(c.rescaled_loadings) == pytest.approx(np.abs(together), rel=1e-7, abs=1e-9)
+    signs = np.sign(c.rescaled_loadings[0] * together[0])
+    assert c.rescaled_loadings == pytest.approx(together * signs, rel=1e-7, abs=1e-9)
+    # a communality is the R2 of the service on the scores of the components kept
+    kept = np.column_stack([np.ones(n), scores[:, :c.kept]])
+    fitted = kept @ np.linalg.lstsq(kept, values, rcond=None)[0]
+    assert c.communalities == pytest.approx(fitted.var(axis=0) / values.var(axis=0), rel=1e-8)
+    raw = np.abs(coefficients[:c.kept]).T @ singular[:c.kept] ** 2
+    assert component_score_weights(c) == pytest.approx(raw / raw.sum(), rel=1e-7)
+    assert communality_weights(c) == pytest.approx(c.communalities / c.communalities.sum())
+    assert c.covariance == pytest.approx(np.cov(values.T))
+
+
+def test_covariance_of_standardised_values_is_their_correlation(arrests):
+    names, values = arrests
+    standard = (values - values.mean(axis=0)) / values.std(axis=0, ddof=1)
+    for rule in (EIGENVALUE_RULE, VARIANCE_RULE):
+        one, other = principal_components(values, names, rule), principal_components(standard, names, rule, COVARIANCE)
+        assert other.loadings == pytest.approx(one.loadings) and other.kept == one.kept
+        assert component_score_weights(other) == pytest.approx(component_score_weights(one))
+
+
+def test_a_covariance_of_services_that_vary_alike_keeps_the_first_alone():
+    base = np.array([[1, 1, 1, 1, -1, -1, -1, -1], [1, 1, -1, -1, 1, 1, -1, -1], [1, -1, 1, -1, 1, -1, 1, -1.0]]).T
+    assert principal_components(3 * base, list("abc"), matrix=COVARIANCE).kept == 1
+
+
+# weights ----------------------------------------------------------------------------------------------
+
+def test_weights_by_rule_stand_side_by_side():
+    observations = np.random.default_rng(4).random((30, 3))
+    weights, components, _, used = weigh(observations, list("abc"), COMMUNALITIES)
+    found = weights_by_rule(observations, components)
+    assert list(found) == [COMPONENT_SCORES, COMMUNALITIES, EQUAL, ENTROPY] and used == COMMUNALITIES
+    assert np.array_equal(found[COMMUNALITIES], weights)
+    assert np.array_equal(found[ENTROPY], entropy_weights(observations))
+    assert all(w.sum() == pytest.approx(1) for w in found.values())
+    assert list(weights_by_rule(observations[:, :2], principal_components(observations[:, :2], list("ab")))) == [
+        EQUAL, ENTROPY]
+    assert list(weights_by_rule(observations, None)) == [EQUAL]
+
+
+def test_kmo_below_a_half_says_what_to_do():
+    generator = np.random.default_rng(0)
+    a, b = generator.random((2, 200))
+    values = np.column_stack([a, b, a + b + 0.05 * generator.random(200)])
+    _, components, warnings, _ = weigh(values, list("abc"), COMPONENT_SCORES)
+    assert components.kmo < 0.5
+    said = [text for text in warnings if "below 0.5" in text]
+    assert len(said) == 1 and "choose equal or manual weights (WEIGHTING), or leave out '" in said[0]
+    _, _, warnings, _ = weigh(values, list("abc"), MANUAL, np.array([0.2, 0.3, 0.5]))
+    assert any("below 0.5" in text and "manual weights used here do not come from" in text for text in warnings)

@@ -8,9 +8,10 @@ import pytest
 from econet.core.errors import Cancelled, InputError
 from econet.core.progress import Progress
 from econet.core.raster import Grid, Template
-from econet.core.sources.components import COMMUNALITIES, ENTROPY, EQUAL, MANUAL, entropy_weights, principal_components
+from econet.core.sources.components import (
+    COMMUNALITIES, COVARIANCE, ENTROPY, EQUAL, MANUAL, entropy_weights, principal_components)
 from econet.core.sources.importance import (
-    GRID_CELLS, grid_means, importance_report, parse_clip, parse_weights, service_importance, service_names,
+    CLASSIFY, GRID_CELLS, grid_means, importance_report, parse_clip, parse_weights, service_importance, service_names,
     unique_names)
 
 UTM = "EPSG:32651"
@@ -129,7 +130,7 @@ def test_breaks_by_hand_and_clip():
             parse_clip(text)
 
 
-def test_two_services_and_one():
+def test_two_services():
     logged = []
     progress = Progress(log=logged.append)
     result = service_importance(surfaces(count=2), grid_size_m=500, progress=progress)
@@ -138,9 +139,6 @@ def test_two_services_and_one():
     page = importance_report(result).html()
     assert "Weighting used: equal" in page and "not applicable (always 0.5 with two services)" in page
     assert "component scores" not in page and "MSA" not in page.split("Bartlett chi2")[0]
-    result = service_importance(surfaces(count=1), grid_size_m=500)
-    assert result.weights.tolist() == [1] and math.isnan(result.kmo)
-    importance_report(result).html()
 
 
 def test_singular_matrices_say_what_happened():
@@ -190,7 +188,8 @@ def test_texts_of_weights():
     assert parse_weights("a=1; b=3", ["a", "b"]).tolist() == [0.25, 0.75]
     assert parse_weights("A=0,5; b=0,5", ["a", "b"]).tolist() == [0.5, 0.5]
     for text, message in (("a=1", "no weight for b"), ("a=1, x=2", "'x=2' names no service"),
-                          ("a=1, b=-1", "'-1' of b"), ("a=0, b=0", "all weights are 0"), ("a, b", "names no service")):
+                          ("a=1, b=-1", "'-1' of b"), ("a=0, b=0", "all weights are 0"), ("a, b", "names no service"),
+                          ("a=1, b=1, A=2", "a stands twice")):
         with pytest.raises(InputError, match=message):
             parse_weights(text, ["a", "b"])
 
@@ -202,6 +201,8 @@ def test_names_are_unique_and_leave_the_fields_of_the_grid_alone():
     assert service_names("", ["a", "a"]) == ["a", "a_2"] and service_names("x; y", ["a", "b"]) == ["x", "y"]
     with pytest.raises(InputError, match=r"1 name\(s\) for 2 services"):
         service_names("x", ["a", "b"])
+    with pytest.raises(InputError, match="'soil loss' stands twice"):
+        service_names("Soil_loss, carbon, soil loss", ["a", "b", "c"])
 
 
 def test_bad_input():
@@ -213,7 +214,9 @@ def test_bad_input():
     other[:, 40:] = np.nan
     checker = grid(np.indices((60, 80)).sum(axis=0) % 2, "checker")
     for services, options, message in (
-            ([], {}, "No service is given"),
+            ([], {}, "'Services' is empty: choose at least two"),
+            ([a], {}, "One service is given, 'service 1': choose at least two"),
+            ([a, b, c], {"grid_size_m": 8001}, r"measures only 8000 x 6000 m, which is less than one grid cell"),
             ([a, b, flat], {}, "'carbon' is 7 everywhere"),
             ([grid(half, "l"), grid(other, "r")], {}, "No cell of 'l' has a value of all of l, r"),
             ([a, b, c], {"grid_size_m": 50}, r"grid size \(GRID_SIZE\) is 50 m"),
@@ -243,3 +246,47 @@ def test_services_that_say_the_same_are_named():
     said = f"'service_1' and 'echo' correlate at {r[0, 3]:.3f}"
     assert r[0, 3] > 0.9 and any(said in text for text in named)
     assert len(named) == (r[np.triu_indices(4, 1)] > 0.9).sum()
+
+
+def test_weights_and_breaks_of_one_run_give_the_same_map_in_another():
+    services = surfaces()
+    for classify_on in CLASSIFY:
+        first = service_importance(services, grid_size_m=500, classify_on=classify_on)
+        again = service_importance(services, grid_size_m=500, weighting=MANUAL, weights=first.weights_text(),
+                                   breaks=first.breaks.text(), classify_on=classify_on)
+        assert np.array_equal(first.weights, again.weights)
+        assert np.array_equal(first.classes.values, again.classes.values)
+        assert np.array_equal(first.cells.class_number, again.cells.class_number)
+        assert again.breaks.gvf == pytest.approx(first.breaks.gvf, rel=1e-12)
+
+
+def test_covariance_matrix_in_the_run_and_its_report():
+    services = surfaces()
+    services[0] = grid(np.where(np.indices((60, 80)).sum(axis=0) == 0, 99, services[0].values), "flattened")
+    result = service_importance(services, grid_size_m=500, matrix=COVARIANCE)
+    means = result.cells.means[result.cells.used]
+    eigenvalues, vectors = np.linalg.eigh(np.cov(means.T))
+    kept = eigenvalues > eigenvalues.mean()
+    raw = np.abs(vectors[:, kept]) @ eigenvalues[kept]
+    assert result.weights == pytest.approx(raw / raw.sum())
+    assert result.weights[0] < service_importance(services, grid_size_m=500).weights[0] / 2
+    page = importance_report(result).html()
+    for words in ("The components are of the covariance matrix", "raw loading of flattened", "above the mean of all",
+                  "communality (0 to 1)", "component scores (used)", "entropy", "mean eigenvalue"):
+        assert words in page
+    assert page.count("<img") >= 3
+    assert "raw loading" not in importance_report(service_importance(services, grid_size_m=500)).html()
+
+
+def test_weights_by_hand_that_are_not_used_are_named():
+    result = service_importance(surfaces(), grid_size_m=500, weights="service_1=1")
+    assert any("(WEIGHTS) are given and were not used" in text for text in result.warnings)
+
+
+def test_areas_in_the_report_are_the_maps():
+    result = service_importance(surfaces(), grid_size_m=500, breaks="0.3, 0.4, 0.5, 0.6")
+    values = result.importance.values
+    page = importance_report(result).html()
+    for low, high in ((0.3, 0.4), (0.5, 0.6)):
+        cells = int(((values > np.float32(low)) & (values <= high)).sum())
+        assert f'<td class="n">{cells}</td><td class="n">{cells * 0.01:.4g}</td>' in page
