@@ -29,9 +29,9 @@ from ..raster import float_grid
 from ..report import Report, number
 from ..tables import number_of, split_list
 from ..vector import cells_of, polygonize
-from .components import COMMUNALITIES, COMPONENT_SCORES, EIGENVALUE_RULE, ENTROPY, EQUAL, MANUAL, weigh
-from .importance import (GRID_CELLS, RASTER_CELLS, grid_means, importance_classes, normalise, parse_weights,
-                         unique_names, weighted_sum)
+from .components import (COMPONENT_SCORES, CORRELATION, EIGENVALUE_RULE, EQUAL, MANUAL, weigh, weights_by_rule)
+from .importance import (GRID_CELLS, RASTER_CELLS, check_grid_size, grid_means, importance_classes, normalise,
+                         parse_weights, unique_names, weighted_sum)
 from .indices import check_dispersal, connectivity
 from .patches import label_patches
 
@@ -80,6 +80,7 @@ class Settings:
     dispersal_probability: float = 0.5
     top: int = 0
     component_rule: str = EIGENVALUE_RULE
+    matrix: str = CORRELATION
     min_valid_share: float = 0.5
 
     def check(self):
@@ -126,6 +127,8 @@ class Variant:
         One of ``KINDS``, or ``base``.
     variant : str
         What was changed.
+    words : (str, str, str)
+        The same with what changed in the middle, so that several read ``1000, 2000 m``.
     share : ndarray, shape (sources,)
         Part of each scored source's ground that is source here, 0 to 1.
     n_sources : int
@@ -144,6 +147,7 @@ class Variant:
 
     kind: str
     variant: str
+    words: tuple
     share: np.ndarray
     n_sources: int
     area_km2: float
@@ -314,13 +318,13 @@ class _Maker:
         self._labels = None
 
     def grid(self, size_m, progress):
+        check_grid_size(size_m, self.template)
         return grid_means(self.normalised, self.valid, self.template, size_m, self.settings.min_valid_share, progress)
 
-    def weigh(self, cells, weighting):
-        """(weights, KMO, warnings, weighting that was used)."""
-        weights, components, notes, used = weigh(cells.means[cells.used], self.names, weighting, self.manual,
-                                                 self.settings.component_rule)
-        return weights, math.nan if components is None else components.kmo, notes, used
+    def weigh(self, cells):
+        """As :func:`~.components.weigh`, by the settings."""
+        s = self.settings
+        return weigh(cells.means[cells.used], self.names, s.weighting, self.manual, s.component_rule, s.matrix)
 
     def importance(self, cells, weights, progress):
         cells.importance = cells.means @ weights
@@ -392,7 +396,7 @@ class _Scored:
         return np.diff(inside) / self.cells
 
 
-def _compare(kind, label, made, scored, cell_km2, weights, kmo, names):
+def _compare(kind, label, words, made, scored, cell_km2, weights, kmo, names):
     """A Variant and the mask of its sources."""
     mask = made.keep[made.labels]
     share = scored.share(mask)
@@ -403,7 +407,7 @@ def _compare(kind, label, made, scored, cell_km2, weights, kmo, names):
     known = share[~np.isnan(share)]
     kept = int(np.count_nonzero(known >= LOST_BELOW - _ROUNDING))
     either = here + there - both
-    return Variant(kind, label, share, int(made.keep.sum()), here * cell_km2, both / either if either else 1.0, kept,
+    return Variant(kind, label, words, share, int(made.keep.sum()), here * cell_km2, both / either if either else 1.0, kept,
                    known.size - kept, int((made.keep & ~met).sum()), (there - both) * cell_km2,
                    (here - both) * cell_km2, kmo,
                    ", ".join(f"{n}={w:.4g}" for n, w in zip(names, weights.tolist()))), mask
@@ -420,7 +424,7 @@ def source_firmness(services, names, settings=Settings(), alternatives=Alternati
     services : iterable of raster.Grid
         On the same cells.
     names : list of str
-        One per service.
+        One per service, two or more.
     settings : Settings
         The base.
     alternatives : Alternatives
@@ -449,15 +453,15 @@ def source_firmness(services, names, settings=Settings(), alternatives=Alternati
     """
     names = unique_names(names)
     settings.check()
-    if not names:
-        raise InputError("No service is given: choose at least one service raster.")
     maker = _Maker(services, names, settings, progress.part(0, 0.06))
     quiet = progress.quiet()
     warnings, skipped = [], []
     cells = maker.grid(settings.grid_size_m, quiet.part(0.06, 0.08))
-    weights, kmo, notes, used = maker.weigh(cells, settings.weighting)
+    weights, components, notes, used = maker.weigh(cells)
+    kmo = _kmo(components)
     warnings += notes
-    left_out = _cannot_change(settings, alternatives, used, len(names))
+    left_out = _cannot_change(settings, alternatives, used)
+    schemes = {rule: found for rule, found in weights_by_rule(cells.means[cells.used], components).items() if rule != used}
     importance = maker.importance(cells, weights, quiet.part(0.08, 0.1))
     labels, sizes = maker.patches(importance, cells, settings.class_count, quiet.part(0.1, 0.14))
     chosen = maker.larger(sizes, settings.min_area_km2)
@@ -478,7 +482,7 @@ def source_firmness(services, names, settings=Settings(), alternatives=Alternati
     else:
         rows, scored, warned = _given_sources(sources, id_field, maker, progress)
     warnings += warned
-    variant, mask = _compare("base", "base", base, scored, maker.cell_km2, weights, kmo, names)
+    variant, mask = _compare("base", "base", ("", "base", ""), base, scored, maker.cell_km2, weights, kmo, names)
     variants = [variant]
     for row, share in zip(rows, variant.share):
         row.base_share = float(share)
@@ -486,11 +490,11 @@ def source_firmness(services, names, settings=Settings(), alternatives=Alternati
         warnings += _base_differs(rows, base)
 
     frequency, counts = np.zeros(maker.template.shape, dtype=np.float32), np.zeros(maker.template.shape, np.uint16)
-    planned = _plan(settings, alternatives, left_out, maker, cells, weights, used, skipped)
+    planned = _plan(settings, alternatives, left_out, names, weights, schemes)
     total, done = max(1, sum(map(len, planned.values()))), 0
     for kind in (AREA, DISPERSAL, CLASSES, GRID, WEIGHTS):  # the base's labels serve the first two
         counted = 0
-        for label, change in planned.get(kind, ()):
+        for label, words, change in planned.get(kind, ()):
             part = quiet.part(0.22 + 0.68 * done / total, 0.22 + 0.68 * (done + 1) / total)
             done += 1
             try:
@@ -505,7 +509,8 @@ def source_firmness(services, names, settings=Settings(), alternatives=Alternati
                         count = change
                     elif kind == GRID:
                         grid = maker.grid(change, part.part(0, 0.1))
-                        new_weights, new_kmo = maker.weigh(grid, settings.weighting)[:2]
+                        new_weights, new_components = maker.weigh(grid)[:2]
+                        new_kmo = _kmo(new_components)
                     else:
                         new_weights = change
                     if kind != CLASSES:
@@ -515,7 +520,7 @@ def source_firmness(services, names, settings=Settings(), alternatives=Alternati
             except InputError as error:
                 skipped.append(f"{kind.capitalize()}, {label}: left out. {error}")
                 continue
-            variant, mask = _compare(kind, label, made, scored, maker.cell_km2, new_weights, new_kmo, names)
+            variant, mask = _compare(kind, label, words, made, scored, maker.cell_km2, new_weights, new_kmo, names)
             variants.append(variant)
             counts += mask
             counted += 1
@@ -573,15 +578,17 @@ def source_firmness(services, names, settings=Settings(), alternatives=Alternati
     return result
 
 
-def _cannot_change(settings, alternatives, used, n_services):
+def _kmo(components):
+    return math.nan if components is None else components.kmo
+
+
+def _cannot_change(settings, alternatives, used):
     """Kinds of choice that cannot change the list, and why."""
     left_out = {}
     fixed = used in (EQUAL, MANUAL)
     if fixed and settings.classify_on != GRID_CELLS:
         left_out[GRID] = (f"with {used} weights and classes from the cells of the raster the grid has no say in the "
                           f"list")
-    if n_services == 1:
-        left_out[WEIGHTS] = "there is one service only, which weighs all"
     if not settings.top:
         left_out[DISPERSAL] = ("all patches above the area threshold are sources, however animals move; see the ranks "
                                "by dPC instead, or say how many sources are kept by dPC (TOP)")
@@ -592,36 +599,30 @@ def _cannot_change(settings, alternatives, used, n_services):
     return left_out
 
 
-def _plan(settings, alternatives, left_out, maker, cells, weights, used, skipped):
-    """(label, changed setting) of each alternative, by kind."""
+def _plan(settings, alternatives, left_out, names, weights, schemes):
+    """(label, words, changed setting) of each alternative, by kind."""
+    def of(options, base, before, after):
+        return [(f"{before}{value:g}{after}", (before, f"{value:g}", after), value) for value in options if value != base]
+
+    changes = [*(-c for c in reversed(alternatives.weight_changes)), *alternatives.weight_changes]
+    options = [(f"{name} {percent:+g} %", (f"{name} ", f"{percent:+g}", " %"), changed_weights(weights, index, percent))
+               for index, name in enumerate(names) for percent in changes if weights[index] * percent > -100]
+    for rule, found in schemes.items():
+        label = f"{rule} weights" if rule == EQUAL else f"weights by {rule}"
+        options.append((label, ("", label, ""), found))
     planned = {
-        GRID: [(f"{size:g} m", size) for size in alternatives.grid_sizes_m if size != settings.grid_size_m],
-        CLASSES: [(_class_label(count, settings), count) for count in alternatives.class_counts
+        GRID: of(alternatives.grid_sizes_m, settings.grid_size_m, "", " m"),
+        CLASSES: [(_class_label(count, settings), ("", str(count), ""), count) for count in alternatives.class_counts
                   if count != settings.class_count],
-        AREA: [(f"above {area:g} km2", area) for area in alternatives.min_areas_km2 if area != settings.min_area_km2],
-        DISPERSAL: [(f"{d:g} m", d) for d in alternatives.dispersal_distances if d != settings.dispersal_distance]}
-    options = [(f"{name} {'+' if percent > 0 else '-'}{abs(percent):g} %", changed_weights(weights, index, percent))
-               for index, name in enumerate(maker.names) for change in alternatives.weight_changes
-               for percent in (-change, change) if weights[index] * percent > -100]
-    schemes = []
-    for weighting in (COMPONENT_SCORES, COMMUNALITIES, EQUAL, ENTROPY):
-        if weighting == used or WEIGHTS in left_out:
-            continue
-        try:
-            found, _, _, got = maker.weigh(cells, weighting)
-        except InputError as error:
-            skipped.append(f"Weights by {weighting}: left out. {error}")
-            continue
-        if got == weighting and not any(np.allclose(found, other) for _, other in schemes):
-            schemes.append((f"{weighting} weights" if weighting in (EQUAL, ENTROPY) else f"by {weighting}", found))
-    planned[WEIGHTS] = [(label, found) for label, found in [*options, *schemes]
-                        if not np.allclose(found, weights, rtol=0, atol=1e-12)]
+        AREA: of(alternatives.min_areas_km2, settings.min_area_km2, "above ", " km2"),
+        WEIGHTS: [option for option in options if not np.allclose(option[2], weights, rtol=0, atol=1e-12)],
+        DISPERSAL: of(alternatives.dispersal_distances, settings.dispersal_distance, "", " m")}
     return {kind: options for kind, options in planned.items() if kind not in left_out}
 
 
 def _class_label(count, settings):
     chosen = patch_classes_of(count, settings.class_count, settings.patch_classes)
-    return f"{count} classes, patches from {', '.join(map(str, chosen))}"
+    return f"{count} (patches from {', '.join(map(str, chosen))})"
 
 
 # the sources that are scored ----------------------------------------------------------------------------
@@ -727,11 +728,15 @@ def _lost_with(index, variants, used_kinds):
     """The alternatives that take more than half of a source's ground, by kind."""
     parts = []
     for kind in used_kinds:
-        labels = [v.variant for v in variants if v.kind == kind and v.share[index] < LOST_BELOW - _ROUNDING]
-        if labels:
-            parts.append(f"{kind}: {'; '.join(labels[:6])}" + (f" and {len(labels) - 6} more" if len(labels) > 6
-                                                               else ""))
-    return ". ".join(parts)
+        groups = {}
+        for v in variants:
+            if v.kind == kind and v.share[index] < LOST_BELOW - _ROUNDING:
+                before, value, after = v.words
+                groups.setdefault((before, after), []).append(value)
+        if groups:
+            parts.append(f"{kind} " + ", ".join(f"{before}{', '.join(values)}{after}"
+                                                for (before, after), values in groups.items()))
+    return "; ".join(parts)
 
 
 def _ranks(areas, matrix, distances, maker, progress):
@@ -789,7 +794,7 @@ def conclusions(result):
         rows = [row for row in known if row.verdict == word]
         if rows:
             area = sum(row.area_km2 for row in rows)
-            counts.append(f"{len(rows)} {word} ({100 * area / total:.0f} % of their area)")
+            counts.append(f"{len(rows)} {'' if counts else 'is ' if len(rows) == 1 else 'are '}{word} ({100 * area / total:.0f} % of their area)")
     texts.append(f"Of the {len(known)} sources {_and(counts)}.")
     weak = sorted((row for row in known if row.stability < VERDICTS[0][0] - _ROUNDING), key=lambda row: row.stability)
     if weak:
@@ -806,7 +811,7 @@ def conclusions(result):
     else:
         worst = min(result.of_kind(most), key=lambda v: v.jaccard)
         texts.append(f"The list depends most on the {most}: the lists that it gives share {100 * overlap[most]:.0f} % of "
-                     f"their ground with this one on average, {100 * worst.jaccard:.0f} % with {worst.variant}.")
+                     f"their ground with this one on average, and {100 * worst.jaccard:.0f} % with {worst.variant}.")
         least = max(overlap, key=overlap.get)
         if least != most:
             texts.append(f"It depends least on the {least} ({100 * overlap[least]:.0f} %).")
