@@ -7,6 +7,7 @@ be projected, in metres; its cells need not be square.
 """
 
 import contextlib
+import html
 import math
 import os
 import shutil
@@ -190,12 +191,15 @@ class Grid:
         The value that means "no value"; NaN always means it too.
     name : str
         For messages.
+    categories : tuple of str
+        What the values 0, 1, ... of a map of classes mean; written beside its file.
     """
 
     values: np.ndarray
     template: Template
     nodata: float = None
     name: str = ""
+    categories: tuple = ()
 
     @property
     def valid(self):
@@ -283,6 +287,19 @@ def open_template(source):
     west, south, east, north = template.bounds
     require_metres(template.crs, source.name, ((west + east) / 2, (south + north) / 2))
     return template
+
+
+def open_cells(source):
+    """The georeferencing of a raster in any known CRS; no values are read.
+
+    Raises
+    ------
+    InputError
+        When it cannot be opened, has no CRS, or is rotated.
+    """
+    own = _template_of(_open(source), source)
+    require_known(own.crs, source.name)
+    return own
 
 
 def check_overlap(source, template):
@@ -780,6 +797,8 @@ class OutputFiles:
             progress.check()
             writer.write(window, grid.values[window.slices])
         writer.finish(progress)
+        if grid.categories:
+            self.text(_category_names(grid.categories), path + ".aux.xml")
         return path
 
     def raster_windows(self, template, path, dtype=np.float32, nodata=math.nan):
@@ -896,6 +915,13 @@ class RasterWriter:
 
 _SIDE_CARS = (".aux.xml", ".ovr", ".msk")
 _DATABASE_PARTS = ("", "-wal", "-shm", "-journal")
+
+
+def _category_names(categories):
+    """The names of a band's categories as GDAL keeps them beside a GeoTIFF, which has no place for them."""
+    names = "".join(f"<Category>{html.escape(name)}</Category>" for name in categories)
+    return (f'<PAMDataset><PAMRasterBand band="1"><CategoryNames>{names}</CategoryNames></PAMRasterBand>'
+            f'</PAMDataset>\n')
 
 
 def _aside(path):

@@ -1,0 +1,217 @@
+"""Resistance by distance to the features of a layer or to the cells of a raster, for maps of any size."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from .. import tables
+from ..crs import gdal_exceptions, is_same_crs, transformation
+from ..errors import InputError
+from ..progress import SILENT
+from ..raster import CLASSES, AlignedRaster, Window, bounds_in, open_cells
+from ..vector import require_near
+from .distance import Distances, each_window
+from .edges import Edges
+from .factors import log_shares
+
+_NAMED_AT_MOST = 8
+
+
+def read_mask_codes(text):
+    """Codes from a text such as ``5, 9``; empty where there is none.
+
+    Raises
+    ------
+    InputError
+        A code that is not a whole number.
+    """
+    codes = []
+    for part in tables.split_list(text):
+        value = tables.number_of(part)
+        if value is None or value != math.floor(value):
+            raise InputError(f"Codes of the mask (MASK_CODES): '{part}' in '{text}' is not a whole number; write codes "
+                             f"such as 5 or 5,9.")
+        codes.append(int(value))
+    return tuple(codes)
+
+
+def distances_to_features(features, template, breaks_m, exact=False, progress=SILENT):
+    """Distances to the points, lines and polygons of a layer, brought to the template's CRS.
+
+    Parameters
+    ----------
+    features : vector.Features
+    template : raster.Template
+    breaks_m : sequence of floats
+    exact : bool
+        Metres will be asked for, not classes by the breaks alone.
+
+    Raises
+    ------
+    InputError
+        An empty layer, one in which nothing has a place or area, or that lies in another region.
+    """
+    features.require_some()
+    features = _mended(features.to_crs(template.crs, progress), progress)
+    _require_near(features.geometries, features, template, breaks_m)
+    return Distances.to_geometries(features.geometries, template, None if exact else breaks_m)
+
+
+def _mended(features, progress):
+    """Self-crossing polygons are mended, and features without any place left out."""
+    geometries = list(features.geometries)
+    areas = [index for index, geometry in enumerate(geometries) if geometry.GetDimension() == 2]
+    polygons = replace(features, geometries=[geometries[index] for index in areas],
+                       attributes=[features.attributes[index] for index in areas]).valid_polygons(progress)
+    for index, geometry in zip(areas, polygons.geometries):
+        geometries[index] = geometry
+    kept = [geometry for geometry in geometries if not geometry.IsEmpty()]
+    if not kept:
+        raise InputError(f"Layer '{features.name}' has no feature with a place on the map: its polygons enclose no "
+                         f"area; correct them or choose another layer.")
+    return replace(features, geometries=kept, attributes=[{} for _ in kept])
+
+
+def _require_near(geometries, layer, template, breaks_m):
+    """Refuse what lies further off than the map is wide or high: it belongs to another region."""
+    west, south, east, north = template.bounds
+    reach = max(east - west, north - south, *breaks_m, 0.0)
+    require_near(geometries, layer.name, layer.crs, template.bounds, reach, template.name)
+
+
+def distances_to_mask(source, codes, template, breaks_m, exact=False, progress=SILENT):
+    """Distances to the cells of a raster: from cell centre to cell centre, 0 m in a cell of the mask.
+
+    Parameters
+    ----------
+    source : raster.RasterSource
+        In any known CRS, on cells of any size, also larger than the template: cells beyond the
+        template's edge count.
+    codes : sequence of int
+        Which cells make up the mask; empty: all that have a value other than 0.
+    template, breaks_m, exact
+        As for `distances_to_features`.
+
+    Raises
+    ------
+    InputError
+        No cell holds one of the codes, or the raster lies in another region.
+
+    Notes
+    -----
+    About 60 bytes per cell on the mask's border that is in reach.
+    """
+    own = open_cells(source)
+    layer, codes = AlignedRaster(source, own, CLASSES), np.array(codes)
+
+    def masked(grid):
+        chosen = np.isin(grid.values, codes) if len(codes) else grid.values != 0
+        return chosen & grid.valid
+
+    reach = math.inf if exact else max((*breaks_m, 0.0))
+    box = _box_within(own, template, reach)
+    found, held, total = [], set(), 0
+    for window, part in each_window(own, progress.part(0, 0.5)):
+        part(0.0)
+        top, left = max(0, window.row - 1), max(0, window.col - 1)
+        around = Window(top, left, min(own.rows, window.row + window.rows + 1) - top,
+                        min(own.cols, window.col + window.cols + 1) - left)
+        grid = layer.read(around, part)
+        mask = np.pad(masked(grid), 1)
+        total += int(np.count_nonzero(mask))
+        if not total and len(held) <= _NAMED_AT_MOST:
+            held |= set(np.unique(grid.values[grid.valid])[:_NAMED_AT_MOST + 1].tolist())
+        # from outside the nearest cell has a neighbour that is none
+        inner = mask[:-2, 1:-1] & mask[2:, 1:-1] & mask[1:-1, :-2] & mask[1:-1, 2:]
+        border = (mask[1:-1, 1:-1] & ~inner)[window.within(around)]
+        rows, cols = np.nonzero(border)
+        rows, cols = rows + window.row, cols + window.col
+        near = (rows >= box[0]) & (rows < box[1]) & (cols >= box[2]) & (cols < box[3])
+        found.append(np.column_stack(own.xy(rows[near], cols[near])))
+    if not total:
+        some = ", ".join(f"{code:g}" for code in sorted(held)[:_NAMED_AT_MOST]) or "none"
+        what = f"one of the codes {', '.join(map(str, codes))} (MASK_CODES)" if len(codes) else "a value other than 0"
+        raise InputError(f"No cell of raster '{source.name}' holds {what}; it holds {some}: correct the codes, or "
+                         f"choose another raster.")
+    points = np.concatenate(found)
+    if not is_same_crs(own.crs, template.crs) and len(points):
+        with gdal_exceptions():
+            moved = transformation(own.crs, template.crs, source.name).TransformPoints(points)
+        points = np.array(moved)[:, :2]
+        points = points[np.isfinite(points).all(axis=1)]
+    return Distances(Edges.of_points(points, template, reach), _covered(source, own, template, masked), template)
+
+
+def _box_within(own, template, reach_m):
+    """First and last rows and columns of a raster that lie within a reach of a template."""
+    if not math.isfinite(reach_m):
+        return 0, own.rows, 0, own.cols
+    west, south, east, north = bounds_in(template.padded(reach_m), own.crs)
+    if not all(map(math.isfinite, (west, south, east, north))):
+        return 0, own.rows, 0, own.cols
+    first_row, first_col = own.row_col(west, north)
+    last_row, last_col = own.row_col(east, south)
+    # edges are bent in another CRS
+    more_rows, more_cols = 2 + (last_row - first_row) // 50, 2 + (last_col - first_col) // 50
+    return first_row - more_rows, last_row + more_rows, first_col - more_cols, last_col + more_cols
+
+
+def _covered(source, own, template, masked):
+    """Which cells of a window have their centre in a cell of the mask."""
+    west, south, east, north = bounds_in(own, template.crs)
+    if not (west < template.bounds[2] and east > template.bounds[0]
+            and south < template.bounds[3] and north > template.bounds[1]):
+        return lambda window: None
+    there = AlignedRaster(source, template, CLASSES)
+    return lambda window: masked(there.read(window))
+
+
+def distance_resistance(distances, rule, template, name, output=None, output_distance=None, progress=SILENT):
+    """Resistance by distance, and the distance itself, for maps of any size.
+
+    Parameters
+    ----------
+    distances : distance.Distances
+        Made with ``exact`` where ``output_distance`` is wanted.
+    rule : factors.Rule
+        With intervals from 0 without an end.
+    template : raster.Template
+    name : str
+        The layer, for messages.
+    output, output_distance : raster.RasterWriter or blocks.Array, optional
+        Resistance; metres.
+
+    Returns
+    -------
+    dict of float to int
+        Cells by resistance.
+    """
+    intervals = rule.intervals
+    breaks = np.array(intervals.breaks, dtype=np.float32)
+    resistance = np.array(intervals.resistance, dtype=np.float32)
+    counts = np.zeros(len(resistance), dtype=np.int64)
+    for window, part in each_window(template, progress):
+        part(0.0)
+        if output_distance is not None:
+            metres = distances.metres(window, part)
+            output_distance.write(window, metres)
+            classes = np.searchsorted(breaks, metres, side="left")
+        else:
+            classes = distances.classes(window, breaks, part)
+        counts += np.bincount(classes.reshape(-1), minlength=len(counts))
+        if output is not None:
+            output.write(window, resistance[classes])
+    for each in (output, output_distance):
+        if each is not None:
+            each.finish(progress)
+    if len(breaks) and counts[-1] == counts.sum():
+        progress.warn(f"Nothing of '{name}' lies within {breaks[-1]:g} m of any cell of '{template.name}': the whole map "
+                      f"has the resistance of the last interval. Check that the layer belongs to this area.")
+    cells = {}
+    for score, count in zip(intervals.resistance, counts.tolist()):
+        if count:
+            cells[float(score)] = cells.get(float(score), 0) + count
+    cells = dict(sorted(cells.items()))
+    log_shares(cells, template.rows * template.cols, template.name, progress)
+    return cells
