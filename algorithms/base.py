@@ -16,7 +16,7 @@ from qgis.core import (
     QgsProcessingAlgorithm, QgsProcessingException, QgsProcessingFeatureSource, QgsProcessingFeatureSourceDefinition,
     QgsProcessingOutputDefinition, QgsProcessingOutputLayerDefinition, QgsProcessingParameterFeatureSink,
     QgsProcessingParameterFeatureSource, QgsProcessingParameterFolderDestination,
-    QgsProcessingParameterMultipleLayers, QgsProcessingParameterRasterDestination,
+    QgsProcessingParameterMapLayer, QgsProcessingParameterMultipleLayers, QgsProcessingParameterRasterDestination,
     QgsProcessingParameterRasterLayer, QgsProcessingParameterVectorLayer, QgsProcessingUtils,
     QgsProviderRegistry)
 from qgis.PyQt.QtCore import QCoreApplication
@@ -194,16 +194,24 @@ class Job:
         self._destinations = {}
         self.files = raster.OutputFiles()
         self.results = {}
-        self.warnings = []
+        self.warnings, self.said = [], []
         self.progress = Progress() if feedback is None else Progress(
             lambda fraction: feedback.setProgress(100 * fraction), feedback.isCanceled,
-            feedback.pushInfo, self._warn)
+            self._log, self._warn)
+
+    def _log(self, text):
+        self.said.append(text)
+        self._feedback.pushInfo(text)
 
     def _warn(self, text):
         self.warnings.append(text)
         self._feedback.pushWarning(text)
 
     # reading -------------------------------------------------------------------------------------
+
+    def label(self, key):
+        """What the dialog calls a parameter."""
+        return self._algorithm.parameterDefinition(key).description()
 
     def given(self, key):
         """Whether the planner gave a value for an optional parameter."""
@@ -260,6 +268,39 @@ class Job:
                 raise InputError(f"'{label}' ({name}) cannot be opened as a layer: choose one that exists.")
         return found
 
+    def is_raster(self, key):
+        """Whether a parameter that takes any layer was given a raster; True for those that take rasters alone."""
+        if not isinstance(self._algorithm.parameterDefinition(key), QgsProcessingParameterMapLayer):
+            return True
+        return not hasattr(self._map_layer(key), "getFeatures")
+
+    def _map_layer(self, key):
+        layer = self._algorithm.parameterAsLayer(self._parameters, key, self._context)
+        if layer is None or not layer.isValid():
+            label = self._algorithm.parameterDefinition(key).description()
+            raise InputError(f"'{label}' ({self._parameters.get(key)}) cannot be opened as a layer: choose a layer or "
+                             f"file that exists.")
+        return layer
+
+    def map_layer(self, key, outline=False):
+        """RasterSource or Features of a parameter that takes any layer; None where it is not given.
+
+        ``outline``: of a vector layer its extent as the only geometry, for checks before work starts.
+        """
+        if not self.given(key):
+            return None
+        layer = self._map_layer(key)
+        if not hasattr(layer, "getFeatures"):
+            return self._raster_source(key, layer)
+        source = QgsProcessingFeatureSource(layer, self._context)
+        _require_one_kind(source)
+        require_known(_wkt(source.sourceCrs()), source.sourceName())
+        name = self._layer_name(key, layer.name())
+        if compat.geometry_kind(source) == "No geometry":
+            raise InputError(f"Layer '{name}' is a table without places: choose a layer of points, lines or polygons, "
+                             f"or a raster.")
+        return self._outline(source, name) if outline else self._features(source, name)
+
     def layers(self, key):
         """RasterSources and Features of a parameter with several layers, in the planner's order."""
         result = []
@@ -274,7 +315,7 @@ class Job:
 
     def template_source(self):
         """The RasterSource that is the template of this step, or None."""
-        key = next((key for key in self._algorithm.TEMPLATE if self.given(key)), None)
+        key = next((key for key in self._algorithm.TEMPLATE if self.given(key) and self.is_raster(key)), None)
         if key is None:
             return None
         several = isinstance(self._algorithm.parameterDefinition(key), QgsProcessingParameterMultipleLayers)
@@ -303,10 +344,10 @@ class Job:
     def outline(self, key):
         """A layer's name, CRS and fields, with its extent as the only geometry: for checks before work starts."""
         source = self.feature_source(key)
-        if source is None:
-            return None
-        result = vector.Features(self._layer_name(key, source.sourceName()), _wkt(source.sourceCrs()),
-                                 field_names=source.fields().names())
+        return None if source is None else self._outline(source, self._layer_name(key, source.sourceName()))
+
+    def _outline(self, source, name):
+        result = vector.Features(name, _wkt(source.sourceCrs()), field_names=source.fields().names())
         extent = source.sourceExtent()
         if source.featureCount() and not extent.isNull():
             result.geometries.append(ogr.CreateGeometryFromWkt(extent.asWktPolygon()))
@@ -372,6 +413,13 @@ class Job:
         if isinstance(value, str) and value.lower().endswith((".csv", ".txt")) and os.path.exists(value):
             return tables.read_csv(value)
         layer = self._algorithm.parameterAsVectorLayer(self._parameters, key, self._context)
+        return self._table_of(key, layer, value)
+
+    def tables(self, key):
+        """RawTables of a parameter with several, in the planner's order."""
+        return [self._table_of(key, layer, layer.name()) for layer in self._layer_list(key)]
+
+    def _table_of(self, key, layer, value):
         label = self._algorithm.parameterDefinition(key).description()
         if layer is None or not layer.isValid():
             raise InputError(f"'{label}' ({value}) cannot be opened as a table: choose a CSV file or a "
@@ -512,6 +560,8 @@ class Job:
                 continue
             if isinstance(definition, QgsProcessingParameterRasterLayer):
                 layers = [self._algorithm.parameterAsRasterLayer(self._parameters, key, self._context)]
+            elif isinstance(definition, QgsProcessingParameterMapLayer):
+                layers = [self._algorithm.parameterAsLayer(self._parameters, key, self._context)]
             elif isinstance(definition, (QgsProcessingParameterFeatureSource, QgsProcessingParameterVectorLayer)):
                 layers = [self._algorithm.parameterAsVectorLayer(self._parameters, key, self._context)]
             elif isinstance(definition, QgsProcessingParameterMultipleLayers):

@@ -4,6 +4,7 @@ import numpy as np
 
 from .. import vector
 from .distance import cells_of
+from .effects import Moved, row_blocks
 
 # the order is that of the choice HARD_BARRIERS
 BARRIER_OPEN_PITS, BARRIER_PRODUCING, BARRIER_MOTORWAYS, BARRIER_HIGHWAYS = range(4)
@@ -11,7 +12,14 @@ BARRIERS = ("producing open pits", "all producing mines", "motorways", "highways
 
 
 def close(base, integrated, layers, template, choices, progress):
-    """Hard barriers become NaN; those of mines in the integrated surface alone."""
+    """Hard barriers become NaN; those of mines in the integrated surface alone.
+
+    Returns
+    -------
+    list of effects.Effect
+        What each did to each surface that it closes.
+    """
+    made = []
     for barrier in choices.barriers:
         if barrier in (BARRIER_MOTORWAYS, BARRIER_HIGHWAYS):
             roads = layers.motorways if barrier == BARRIER_MOTORWAYS else layers.highways
@@ -25,11 +33,17 @@ def close(base, integrated, layers, template, choices, progress):
         if closed is None or not closed.any():
             progress.warn(f"Hard barrier '{BARRIERS[barrier]}': no cell of the map holds one.")
             continue
-        integrated[closed] = np.nan
-        if barrier in (BARRIER_MOTORWAYS, BARRIER_HIGHWAYS):
-            base[closed] = np.nan
+        both = barrier in (BARRIER_MOTORWAYS, BARRIER_HIGHWAYS)
+        for name, values in (("base", base), ("integrated", integrated)) if both else (("integrated", integrated),):
+            moved = Moved(f"hard barrier '{BARRIERS[barrier]}'", name)
+            for rows in row_blocks(template.rows):
+                after = np.where(closed[rows], np.nan, values[rows])
+                moved.add(values[rows], after)
+                values[rows] = after
+            made.append(moved.effect())
         progress.log(f"Hard barrier '{BARRIERS[barrier]}': {closed.sum()} cells have no resistance and no corridor "
                      f"crosses them.")
+    return made
 
 
 def fence(geometries, template):

@@ -5,7 +5,7 @@ Feng, Bai & Wang (2024), Table 1; restored mines' cells take what their table sa
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -13,11 +13,13 @@ from .. import tables
 from ..errors import InputError
 from ..euclidean import distance_m
 from ..progress import SILENT
-from ..raster import QUANTITY, align, read_classes
+from ..raster import CLASSES, QUANTITY, align, read_classes
 from ..slope import slope_degrees
 from .distance import cells_of
-from .factors import FACTORS, MINE, classify, classify_codes, classify_distance
+from .factors import FACTORS, MINE, classify, classify_codes, classify_distance, factor_name
 from .mines import check_mines, mine_resistance
+
+_MOST_ADDED = 240
 
 
 @dataclass
@@ -37,6 +39,11 @@ class FactorLayers:
         Land-cover codes that are water, used where ``water`` is None.
     mines : list of ..mines.Mine
         In the template's CRS.
+    extra : dict of str to raster.RasterSource
+        Factors beside the nine, by their names as `extra_names` gives them: scored by the factor table's
+        rows for them, or scored already where it has none.
+    correction : raster.RasterSource
+        Night light or multipliers, see `correction`; no factor.
     """
 
     dem: object = None
@@ -48,16 +55,22 @@ class FactorLayers:
     highways: object = None
     water_codes: tuple = ()
     mines: list = None
+    extra: dict = field(default_factory=dict)
+    correction: object = None
 
     def present(self):
-        """The factors that these maps give, in the order of Table 1."""
+        """The factors that these maps give, in the order of Table 1, then those that were added."""
         water = self.water
         if water is None and self.land_cover is not None and self.water_codes:
             water = self.water_codes
         given = {"slope": self.dem, "elevation": self.dem, "land_cover": self.land_cover, "ndvi": self.ndvi,
                  "distance_to_water": water, "distance_to_motorway": self.motorways,
                  "distance_to_highway": self.highways, "night_light": self.night_light, MINE: self.mines}
-        return [factor for factor in FACTORS if given[factor] is not None]
+        return [*(factor for factor in FACTORS if given[factor] is not None), *self.extra]
+
+    def numbers(self):
+        """The number of each factor in a map of the dominant one: 1 to 9, then 10 and more."""
+        return {factor: number for number, factor in enumerate([*FACTORS, *self.extra], 1)}
 
 
 class FactorMaps:
@@ -82,7 +95,27 @@ class FactorMaps:
         return moved.valid_polygons(progress)
 
     def make(self, factor, progress):
+        if factor in self._layers.extra:
+            return self._added(factor, self._scheme.rules.get(factor), progress)
         return getattr(self, f"_{factor}")(self._scheme.rules.get(factor), progress)
+
+    def _added(self, factor, rule, progress):
+        """A factor that the planner adds: by the factor table's rows, or as it is."""
+        source = self._layers.extra[factor]
+        if rule is not None and rule.codes:
+            grid = read_classes(source, self._template, progress)
+            return classify_codes(grid.values, grid.valid, rule, source.name, progress)
+        if rule is not None:
+            return classify(self._quantity(source, progress), rule, 0.0, source.name, progress)
+        # scores are classes: between 1 and 5 no 3 is to appear where cells are made anew
+        scores = align(source, self._template, CLASSES, progress).floats()
+        low, high = self._scheme.range
+        wrong = (scores < low) | (scores > high)
+        if wrong.any():
+            raise InputError(f"Layer '{source.name}' (EXTRA_FACTORS) holds {float(scores[wrong][0]):g}, and {wrong.sum()} cells "
+                             f"lie outside {low:g} to {high:g}: score it first with 'Resistance of a factor' "
+                             f"(factorresistance), or add rows for factor '{factor}' to the factor table.")
+        return scores
 
     def _quantity(self, source, progress):
         grid = align(source, self._template, QUANTITY, progress)
@@ -163,6 +196,40 @@ class FactorMaps:
         for row, mask in self._restored:
             if row[column] is not None:
                 values[mask & (~np.isnan(values) if valid is None else valid)] = row[column]
+
+
+def extra_names(text, layer_names):
+    """The names of factors beside the nine, as tables of weights write them.
+
+    Parameters
+    ----------
+    text : str
+        A list with commas between, in the layers' order; empty: the layers' own names.
+    layer_names : list of str
+
+    Raises
+    ------
+    InputError
+        More or fewer names than layers, a name twice, one of the nine, or one that is no file name.
+    """
+    written = tables.split_list(text, words=True) or list(layer_names)
+    if len(written) != len(layer_names):
+        raise InputError(f"{len(written)} name(s) of further factors (EXTRA_NAMES) are given for {len(layer_names)} "
+                         f"layer(s) (EXTRA_FACTORS): write one for each, with commas between.")
+    names = [factor_name(name) for name in written]
+    if len(names) > _MOST_ADDED:
+        raise InputError(f"{len(names)} further factors (EXTRA_FACTORS) are given: {_MOST_ADDED} are the most.")
+    for place, (name, own) in enumerate(zip(names, written)):
+        if name in FACTORS:
+            raise InputError(f"Further factor '{own}' (EXTRA_FACTORS) has the name of one of the nine factors: name it "
+                             f"otherwise (EXTRA_NAMES).")
+        if name in names[:place]:
+            raise InputError(f"Two further factors (EXTRA_FACTORS) are called '{own}': give each its own name "
+                             f"(EXTRA_NAMES).")
+        if not name or re.search(r'[\\/:*?"<>|]', name):
+            raise InputError(f"Further factor '{own}' (EXTRA_FACTORS) has a name that no file can have: name it otherwise "
+                             f"(EXTRA_NAMES).")
+    return names
 
 
 def read_water_codes(text):

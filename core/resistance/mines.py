@@ -191,10 +191,11 @@ def _highest_or_sum(mines, kinds, template, overlap, progress):
         place, window = _window(mine.geometry, template, reach_m(rings) if falls[number] else math.inf)
         if window is None:
             continue
-        scored = _scored(mine, rings, window, part)
-        values[place] = np.maximum(values[place], scored)
+        classes = _classes(mine, rings, window, part)
+        values[place] = np.maximum(values[place], np.array(rings.resistance, dtype=np.float32)[classes])
         if added is not None:
-            added[place] += np.maximum(0, scored - 1.0) - _excess(outer[number])
+            # exactly 0 beyond its reach, so that nothing there depends on it
+            added[place] += np.array([_excess(r) - _excess(outer[number]) for r in rings.resistance])[classes]
     if added is not None:
         values = np.maximum(values, np.minimum(HIGHEST, 1 + added).astype(np.float32))
     return values
@@ -221,7 +222,7 @@ def _nearest(mines, kinds, template, progress):
         place, window = _window(mine.geometry, template, reach)
         if window is None:
             continue
-        scored = _scored(mine, rings, window, part)
+        scored = np.array(rings.resistance, dtype=np.float32)[_classes(mine, rings, window, part)]
         distance = distance_to_features_m([mine.geometry], window, all_touched=True)
         # 0 is kept for cells inside, whose distance is known
         distance = np.where(cells_of(mine.geometry, window), 0, np.maximum(distance, np.float32(1e-3)))
@@ -245,11 +246,11 @@ def _nearest(mines, kinds, template, progress):
     return values
 
 
-def _scored(mine, rings, window, progress):
-    """The resistance of one mine's rings in its window."""
+def _classes(mine, rings, window, progress):
+    """Which of one mine's rings each cell of its window lies in."""
     classes = distance_classes([mine.geometry], rings.breaks, window, progress)
     classes[cells_of(mine.geometry, window)] = 0
-    return np.array(rings.resistance, dtype=np.float32)[classes]
+    return classes
 
 
 def _excess(resistance):

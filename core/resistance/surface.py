@@ -6,20 +6,26 @@ map is left out and the other weights are scaled to 1.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from .. import tables
 from ..errors import InputError
 from ..land_cover_products import CLCD, table_for_product
 from ..progress import SILENT
 from ..raster import Grid, float_grid
 from .barriers import close
+from .correction import CORRECTIONS, NO_CORRECTION, check_correction, multipliers
+from .dominant import Dominant
+from .effects import Moved, row_blocks
 from .factor_maps import FactorLayers, FactorMaps
-from .factors import FACTORS, MINE, default_factor_table, read_factor_table, read_weights, scaled_weights
+from .factors import (FACTORS, MINE, default_factor_table, factor_name, read_factor_table, read_weights,
+                      scaled_weights)
 from .mines import MAXIMUM, read_rings
 from .restored import default_restored_table, read_restored, restored_cells
-from .transforms import NO_TRANSFORM, ONE_TO_100, POWER, check_exponent, require_one_to_five, transformed
+from .transforms import (NO_TRANSFORM, ONE_TO_100, POWER, TRANSFORMS, check_exponent, require_one_to_five, scores_of,
+                         transformed)
 
 
 @dataclass
@@ -39,6 +45,11 @@ class Choices:
         evenly over 1 to 100. Applied to the base and the integrated surface.
     exponent : float
         Above 0.
+    correction : int
+        ``correction.NO_CORRECTION``; ``NIGHT_LIGHT`` or ``MULTIPLIER``: both surfaces, transformed, times
+        what `correction.multipliers` says.
+    correction_bounds : (float, float)
+        Lowest and highest multiplier of the correction by night light.
     barriers : sequence of int
         What becomes nodata, which corridors cannot cross; from ``BARRIERS``.
     product : str
@@ -53,6 +64,8 @@ class Choices:
     overlap: int = MAXIMUM
     transform: int = NO_TRANSFORM
     exponent: float = 2.0
+    correction: int = NO_CORRECTION
+    correction_bounds: tuple = (0.1, 10.0)
     barriers: tuple = ()
     product: str = CLCD
 
@@ -61,26 +74,54 @@ class Choices:
 class Scheme:
     """What the tables say for the factors at hand.
 
-    Rules by factor, rings, the restored table's name and its rows by feature, and the weights,
-    which add to 1 without and with mines.
+    Rules by factor, rings, the restored table's name and its rows by feature, the weights as they were
+    given, and as they are used: they add to 1 without and with mines. ``range`` is the lowest and the
+    highest resistance of all rules, at least 1 to 5, which maps that are scored already keep to.
     """
 
     rules: dict
     rings: object
     restored_table: str
     restored: dict
+    given_weights: dict
     base_weights: dict
     weights: dict
+    range: tuple
+
+
+@dataclass
+class FactorUse:
+    """What one factor gave: its weight as given and in both surfaces, the mean of its scores where it has one,
+    the share of cells without, and the share of cells that it dominates (NaN where that was not asked for).
+
+    A factor without a map has ``used`` False and no numbers but its weight as given.
+    """
+
+    name: str
+    given_weight: float
+    base_weight: float = 0.0
+    weight: float = 0.0
+    mean: float = math.nan
+    missing_share: float = math.nan
+    dominant_share: float = math.nan
+    used: bool = True
 
 
 @dataclass
 class ResistanceSurfaces:
-    """Three surfaces; ``mines`` is None, and ``integrated`` equals ``base``, where there is no mine."""
+    """Three surfaces; ``mines`` is None, and ``integrated`` equals ``base``, where there is no mine.
+
+    ``weights`` are those of the integrated surface, ``factors`` a `FactorUse` each, ``effects`` an
+    `effects.Effect` per option and surface; ``dominant`` is a Grid of factor numbers, or None.
+    """
 
     base: Grid
     mines: Grid
     integrated: Grid
     weights: dict
+    factors: list = field(default_factory=list)
+    effects: list = field(default_factory=list)
+    dominant: Grid = None
 
 
 def read_scheme(present, choices, progress=SILENT):
@@ -102,22 +143,25 @@ def read_scheme(present, choices, progress=SILENT):
         A table that is wrong, rules or weights that do not match the factors.
     """
     factor_table = choices.factor_table or table_for_product(default_factor_table(), choices.product)
-    rules, rings = read_factor_table(factor_table), read_rings(choices.ring_table)
+    extra = [factor for factor in present if factor not in FACTORS]
+    rules, given = _read_rules(factor_table, extra)
+    rings = read_rings(choices.ring_table)
     restored_table, restored = read_restored(
         choices.restored_table or table_for_product(default_restored_table(), choices.product))
     name = factor_table.name
     if choices.weights is None:
-        weights, source = {f: rule.weight for f, rule in rules.items() if rule.weight is not None}, name
+        weights, source = given, name
     else:
-        weights, source = read_weights(choices.weights), choices.weights.name
+        weights, source = read_weights(choices.weights, extra), choices.weights.name
     if not [factor for factor in present if factor != MINE]:
         raise InputError("No factor map is given: choose at least one of elevation, land cover, NDVI, night light, "
                          "water, motorways and highways.")
     for factor in present:
         if factor not in weights:
-            raise InputError(f"Table '{source}' has no weight for factor '{factor}', whose map is given: add it "
+            mend = "add it" if factor in FACTORS else "add it, in a table of weights (WEIGHTS) or there"
+            raise InputError(f"Table '{source}' has no weight for factor '{factor}', whose map is given: {mend} "
                              f"(0 leaves the factor out), or leave the map out.")
-        if factor not in rules and factor != MINE and weights[factor] > 0:
+        if factor not in rules and factor != MINE and factor in FACTORS and weights[factor] > 0:
             raise InputError(f"Table '{name}' has no rows for factor '{factor}', whose map is given: add them, give "
                              f"the factor the weight 0, or leave the map out.")
     base = scaled_weights(weights, [factor for factor in present if factor != MINE])
@@ -130,10 +174,30 @@ def read_scheme(present, choices, progress=SILENT):
         require_one_to_five(rules, rings, scaled, name)
     if choices.transform == POWER:
         check_exponent(choices.exponent, rules, rings, scaled)
-    return Scheme(rules, rings, restored_table, restored, base, scaled)
+    scores = [score for factor in scaled for score in scores_of(factor, rules, rings)]
+    return Scheme(rules, rings, restored_table, restored, weights, base, scaled, (min(1.0, *scores), max(5.0, *scores)))
 
 
-def resistance_surface(layers, template, choices=None, keep=None, progress=SILENT):
+def _read_rules(table, extra):
+    """Rules and weights of a factor table. A map that is scored already may have a row with a weight alone."""
+    columns = [tables.Column("factor", "text")] + [
+        tables.Column(name, "text", required=False) for name in ("weight", "from", "to", "codes", "resistance")]
+    rows = tables.parse(table, columns).rows
+    bare = set(extra) - {factor_name(row["factor"]) for row in rows
+                         if any(row[name] for name in ("from", "to", "codes", "resistance"))}
+    own = [factor_name(row["factor"]) in bare for row in rows]
+    weights = {}
+    if any(own):
+        kept = [[row["factor"], row["weight"] or ""] for row in rows]
+        weights = read_weights(tables.RawTable(table.name, ["factor", "weight"], [
+            (number, cells) for (number, _), cells, bare_row in zip(table.rows, kept, own) if bare_row]), extra)
+        table = replace(table, rows=[row for row, bare_row in zip(table.rows, own) if not bare_row])
+    rules = read_factor_table(table, extra) if table.rows else {}
+    weights.update({factor: rule.weight for factor, rule in rules.items() if rule.weight is not None})
+    return rules, weights
+
+
+def resistance_surface(layers, template, choices=None, keep=None, progress=SILENT, explain=False):
     """Base, mines' and integrated resistance surface.
 
     Parameters
@@ -144,6 +208,9 @@ def resistance_surface(layers, template, choices=None, keep=None, progress=SILEN
     choices : Choices, optional
     keep : callable, optional
         Called with a factor's name and its Grid (resistance, unweighted) as each is made.
+    explain : bool
+        Whether to say which factor makes each cell hard, as ``dominant``: 0 where none scores above its
+        lowest, 1 to 9 in the order of ``factors.FACTORS``, 10 and more for added factors; 255 without value.
 
     Returns
     -------
@@ -157,17 +224,22 @@ def resistance_surface(layers, template, choices=None, keep=None, progress=SILEN
 
     Notes
     -----
-    Factors are made one after the other: at most about 40 bytes per cell at a time.
+    Factors are made one after the other: at most about 40 bytes per cell at a time, 45 with ``explain``.
+    Weights do not depend on any mine's state, distance to water is measured on the land cover as it is
+    given, and corrections compare with its classes: what a change of a mine's state changes lies within the
+    reach of that mine's rings or in its polygon.
     """
     choices = choices or Choices()
     scheme = read_scheme(layers.present(), choices, progress)
+    check_correction(choices, layers)
     restored = restored_cells(layers.mines, template, scheme, progress)
     makers = FactorMaps(layers, template, scheme, choices, restored, progress)
     total = np.zeros(template.shape, dtype=np.float64)
-    mines = None
+    mines, uses = None, _unused(scheme, layers.present())
+    dominant = Dominant(template, scheme, layers.numbers()) if explain else None
     made = [factor for factor in layers.present() if factor in scheme.weights or factor == MINE]
     for number, factor in enumerate(made):
-        part = progress.part(number / len(made), (number + 1) / len(made))
+        part = progress.part(0.9 * number / len(made), 0.9 * (number + 1) / len(made))
         part(0.0)
         grid = float_grid(makers.make(factor, part), template, factor)
         if factor == MINE:
@@ -175,30 +247,101 @@ def resistance_surface(layers, template, choices=None, keep=None, progress=SILEN
         else:
             _log_missing(factor, grid.values, part)
             total += scheme.base_weights[factor] * grid.values
+        uses[factor] = _use(factor, grid.values, scheme)
+        if dominant is not None and factor in scheme.weights:
+            dominant.add(factor, grid.values)
         if keep is not None:
             keep(factor, grid)
-    integrated = total
-    if mines is not None:
-        share = scheme.weights.get(MINE, 0.0)
-        integrated = (1 - share) * total + share * mines.values
-    else:
+    if mines is None:
         progress.log("No mines are given: the integrated surface equals the base surface, and there is no surface "
                      "of mines.")
     if np.isnan(total).all():
         raise InputError(f"No cell of '{template.name}' has a value in every factor: check that the maps cover one "
                          f"area, or leave one out.")
-    base, integrated = (transformed(values, choices) for values in (total, integrated))
-    close(base, integrated, layers, template, choices, progress)
+    if dominant is not None:
+        dominant.leave_out(total)
+    multiplier = multipliers(choices, layers, template, progress.part(0.9, 0.95))
+    base, integrated, effects = _finished(total, mines, scheme.weights.get(MINE, 0.0), choices, multiplier,
+                                          progress.part(0.95, 1))
+    effects += close(base, integrated, layers, template, choices, progress)
+    _say_effects(effects, mines is not None, progress)
     missing = np.isnan(base).mean()
     if missing > 0:
         progress.log(f"{100 * missing:.2f} % of the cells have no resistance in the base surface, because a factor has "
                      f"no value there or a barrier stands there; corridors go around them.")
-    return ResistanceSurfaces(float_grid(base, template, "base resistance"), mines,
-                              float_grid(integrated, template, "integrated resistance"), scheme.weights)
+    if dominant is not None:
+        for factor, share in dominant.shares().items():
+            uses[factor].dominant_share = share
+    return ResistanceSurfaces(
+        float_grid(base, template, "base resistance"), mines, float_grid(integrated, template, "integrated resistance"),
+        scheme.weights, list(uses.values()), effects, dominant.grid() if dominant is not None else None)
+
+
+def _finished(total, mines, share, choices, multiplier, progress):
+    """Base and integrated surface, transformed and corrected, and what transform and correction changed."""
+    surfaces = ["base"] if mines is None else ["base", "integrated"]
+    maps = {name: np.empty(total.shape, dtype=np.float32) for name in surfaces}
+    options = []
+    if choices.transform != NO_TRANSFORM:
+        options.append((f"transform '{TRANSFORMS[choices.transform]}'", lambda values, _: transformed(values, choices)))
+    if multiplier is not None:
+        options.append((f"correction '{CORRECTIONS[choices.correction]}'", lambda values, rows: values * multiplier[rows]))
+    moved = {(option, name): Moved(option, name) for option, _ in options for name in surfaces}
+    for rows in row_blocks(total.shape[0]):
+        progress(rows.start / total.shape[0])
+        for name in surfaces:
+            values = total[rows]
+            if name == "integrated":
+                values = (1 - share) * values + share * mines.values[rows]
+            for option, change in options:
+                before, values = values, change(values, rows)
+                moved[option, name].add(before, values)
+            with np.errstate(over="ignore", under="ignore"):
+                maps[name][rows] = values
+            if multiplier is not None and not _can_be_held(maps[name][rows]):
+                raise InputError("The correction makes resistance so high or so low that maps cannot hold it: choose "
+                                 "multipliers nearer to 1, or a smaller exponent of the transform.")
+    base = maps["base"]
+    return base, maps["integrated"] if mines is not None else base.copy(), [one.effect() for one in moved.values()]
+
+
+def _can_be_held(values):
+    values = values[~np.isnan(values)]
+    return bool(np.isfinite(values).all() and (values > 0).all())
+
+
+def _use(factor, values, scheme):
+    valid = np.count_nonzero(~np.isnan(values))
+    return FactorUse(factor, scheme.given_weights[factor], scheme.base_weights.get(factor, 0.0),
+                     scheme.weights.get(factor, 0.0),
+                     float(np.nansum(values, dtype=np.float64)) / valid if valid else math.nan, 1 - valid / values.size)
+
+
+def _unused(scheme, present):
+    """A `FactorUse` for each factor that has a weight or a map, in their order; those with a map are made later."""
+    names = [*FACTORS, *(factor for factor in present if factor not in FACTORS)]
+    return {factor: FactorUse(factor, scheme.given_weights.get(factor, 0.0), used=False)
+            for factor in names if factor in scheme.given_weights}
+
+
+def _say_effects(effects, with_mines, progress):
+    for effect in effects:
+        if with_mines and effect.surface == "base" and not effect.changed_share:
+            continue
+        parts = [f"changes {100 * effect.changed_share:.1f} % of the cells"]
+        if effect.closed:
+            parts.append(f"closes {effect.closed} of them")
+        else:
+            parts.append(f"moves the surface by {effect.mean_change:.3g} on average")
+            if not math.isnan(effect.correlation):
+                parts.append(f"correlation with the surface before {effect.correlation:.3f}")
+            parts.append(f"range {effect.before[0]:.3g} to {effect.before[1]:.3g} becomes {effect.after[0]:.3g} to "
+                         f"{effect.after[1]:.3g}")
+        progress.log(f"{effect.option[:1].upper()}{effect.option[1:]}, {effect.surface} surface: {', '.join(parts)}.")
 
 
 def _log_weights(weights, present, scaled, source, progress):
-    left_out = [f"{factor} ({weights.get(factor, 0):g})" for factor in FACTORS
+    left_out = [f"{factor} ({weights.get(factor, 0):g})" for factor in dict.fromkeys([*FACTORS, *present])
                 if factor not in scaled and (factor in weights or factor in present)]
     total = math.fsum(weights[factor] for factor in scaled)
     if left_out:

@@ -14,6 +14,7 @@ _DECIMALS = 30  # of a float32's 38: costs along corridors are sums
 
 
 def transformed(values, choices):
+    """The values of a surface by `surface.Choices`; a copy."""
     if choices.transform == POWER:
         return values ** choices.exponent
     if choices.transform == ONE_TO_100:
@@ -36,6 +37,7 @@ def check_exponent(exponent, rules, rings, weights):
 
 
 def require_one_to_five(rules, rings, weights, name):
+    """Refuse scores outside the range that '1 to 100' starts from."""
     for factor in weights:
         wrong = [value for value in scores_of(factor, rules, rings) if not _LOWEST <= value <= _HIGHEST]
         if wrong:
@@ -45,8 +47,10 @@ def require_one_to_five(rules, rings, weights, name):
 
 
 def scores_of(factor, rules, rings):
-    """The resistances that a factor can have."""
+    """The resistances that a factor can have; 1 and 5 where it has no rule, as a map that is scored already."""
     if factor == MINE:
         return [resistance for kind in rings.by_kind.values() for resistance in kind.resistance]
+    if factor not in rules:
+        return [_LOWEST, _HIGHEST]
     rule = rules[factor]
     return list(rule.intervals.resistance if rule.intervals else rule.codes.values())
