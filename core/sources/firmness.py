@@ -23,6 +23,7 @@ from osgeo import ogr
 
 from ..errors import InputError
 from ..ids import source_ids
+from ..natural_breaks import check_class_count
 from ..polygon_distance import edge_distances
 from ..progress import SILENT
 from ..raster import float_grid
@@ -85,8 +86,7 @@ class Settings:
 
     def check(self):
         """Refuse what no list can be made from."""
-        if not 2 <= self.class_count <= 255:
-            raise InputError(f"{self.class_count} classes were asked for (CLASS_COUNT): ask for 2 to 255.")
+        check_class_count(self.class_count)
         check_dispersal(self.dispersal_distance, self.dispersal_probability)
         beyond = [c for c in self.patch_classes if not 1 <= c <= self.class_count]
         if beyond:
@@ -107,7 +107,7 @@ class Settings:
 class Alternatives:
     """What each choice is changed to; a value equal to the base's is no alternative, empty: not changed.
 
-    ``weight_changes`` in % of a service's weight, each up and down.
+    ``weight_changes`` in % of a service's weight, each up and down; the other ways of weighting are tried too.
     """
 
     grid_sizes_m: tuple = (1000.0, 2000.0, 3000.0, 4000.0, 5000.0)
@@ -593,7 +593,7 @@ def _cannot_change(settings, alternatives, used):
         left_out[DISPERSAL] = ("all patches above the area threshold are sources, however animals move; see the ranks "
                                "by dPC instead, or say how many sources are kept by dPC (TOP)")
     for kind, given in zip(KINDS, (alternatives.grid_sizes_m, alternatives.class_counts, alternatives.min_areas_km2,
-                                   True, alternatives.dispersal_distances)):
+                                   alternatives.weight_changes, alternatives.dispersal_distances)):
         if not given:
             left_out[kind] = "no alternative is given"
     return left_out
