@@ -293,12 +293,12 @@ class Job:
         if not hasattr(layer, "getFeatures"):
             return self._raster_source(key, layer)
         source = QgsProcessingFeatureSource(layer, self._context)
-        _require_one_kind(source)
-        require_known(_wkt(source.sourceCrs()), source.sourceName())
         name = self._layer_name(key, layer.name())
         if compat.geometry_kind(source) == "No geometry":
             raise InputError(f"Layer '{name}' is a table without places: choose a layer of points, lines or polygons, "
                              f"or a raster.")
+        _require_one_kind(source)
+        require_known(_wkt(source.sourceCrs()), name)
         return self._outline(source, name) if outline else self._features(source, name)
 
     def layers(self, key):

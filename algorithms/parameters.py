@@ -5,7 +5,7 @@ from qgis.core import (
     QgsProcessingParameterDefinition, QgsProcessingParameterEnum, QgsProcessingParameterFeatureSink,
     QgsProcessingParameterFeatureSource, QgsProcessingParameterField,
     QgsProcessingParameterFileDestination, QgsProcessingParameterFolderDestination,
-    QgsProcessingParameterMultipleLayers, QgsProcessingParameterNumber,
+    QgsProcessingParameterMapLayer, QgsProcessingParameterMultipleLayers, QgsProcessingParameterNumber,
     QgsProcessingParameterRasterDestination, QgsProcessingParameterRasterLayer,
     QgsProcessingParameterString, QgsProcessingParameterVectorLayer)
 
@@ -31,6 +31,12 @@ def rasters(key, text, optional=False):
 def layers(key, text, optional=False):
     """Several map layers, raster or vector."""
     return QgsProcessingParameterMultipleLayers(key, text, SOURCE.TypeMapLayer, optional=optional)
+
+
+def map_layer(key, text, optional=False):
+    """One layer, raster or vector with any geometry."""
+    kinds = [SOURCE.TypeRaster, SOURCE.TypeVectorPoint, SOURCE.TypeVectorLine, SOURCE.TypeVectorPolygon]
+    return QgsProcessingParameterMapLayer(key, text, None, optional, kinds)
 
 
 def vector(key, text, kinds, optional=False):

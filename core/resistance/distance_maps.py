@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 
 import numpy as np
+from osgeo import ogr
 
 from .. import tables
 from ..crs import gdal_exceptions, is_same_crs, transformation
@@ -80,6 +81,17 @@ def _require_near(geometries, layer, template, breaks_m):
     require_near(geometries, layer.name, layer.crs, template.bounds, reach, template.name)
 
 
+def _box(bounds):
+    """A polygon around ``(west, south, east, north)``."""
+    west, south, east, north = bounds
+    ring = ogr.Geometry(ogr.wkbLinearRing)
+    for x, y in ((west, south), (east, south), (east, north), (west, north), (west, south)):
+        ring.AddPoint_2D(x, y)
+    polygon = ogr.Geometry(ogr.wkbPolygon)
+    polygon.AddGeometry(ring)
+    return polygon
+
+
 def distances_to_mask(source, codes, template, breaks_m, exact=False, progress=SILENT):
     """Distances to the cells of a raster: from cell centre to cell centre, 0 m in a cell of the mask.
 
@@ -103,6 +115,7 @@ def distances_to_mask(source, codes, template, breaks_m, exact=False, progress=S
     About 60 bytes per cell on the mask's border that is in reach.
     """
     own = open_cells(source)
+    _require_near([_box(bounds_in(own, template.crs))], replace(source, crs=own.crs), template, breaks_m)
     layer, codes = AlignedRaster(source, own, CLASSES), np.array(codes)
 
     def masked(grid):

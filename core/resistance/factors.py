@@ -455,6 +455,16 @@ class _Lookup:
         return np.where(self._sorted[found] == wide, self._order[found], len(self._codes))
 
 
+def check_choices(rule, datum_m, slope):
+    """Refuse a datum or a slope for a factor that has none."""
+    if slope and (rule.codes or rule.factor in FACTORS and rule.factor != "slope"):
+        raise InputError(f"The slope of an elevation is asked for (SLOPE_FROM_DEM), and the factor is '{rule.factor}': "
+                         f"choose the factor slope, or leave the slope off.")
+    if datum_m and (slope or rule.codes or rule.factor in FACTORS and rule.factor != "elevation"):
+        what = "slope" if slope else rule.factor
+        raise InputError(f"DATUM is {datum_m:g} m and is an elevation, and the factor is '{what}': leave it at 0.")
+
+
 def factor_resistance(source, template, rule, output, offset=0.0, slope=False, progress=SILENT):
     """Resistance of a raster, for maps of any size; the log says each resistance's share of the area.
 

@@ -1,0 +1,48 @@
+"""Toolbox step: the distance to features, or to cells of a raster, becomes resistance."""
+
+from ...core.resistance.distance_maps import (
+    distance_resistance, distances_to_features, distances_to_mask, read_mask_codes)
+from ...core.resistance.factors import read_rule
+from .. import parameters as p
+from ..base import EcoNetAlgorithm
+
+
+class DistanceResistance(EcoNetAlgorithm):
+    ID = "distanceresistance"
+    NAME = "Distance resistance"
+    GROUP = "resistance"
+    CORE = "resistance.distance_maps"
+    REQUIRES = ("scipy",)
+    TEMPLATE = ("TEMPLATE", "INPUT")
+    STYLES = {"OUTPUT": "resistance"}
+
+    def definitions(self):
+        return [
+            p.map_layer("INPUT", "What distance is taken to: points, lines, polygons, or a raster"),
+            p.raster("TEMPLATE", "Template (a raster whose cells the result takes)", optional=True),
+            p.table("BREAKS_TABLE", "Table of distances (factor, from, to, resistance)"),
+            p.text("FACTOR", "Factor: which rows of the table"),
+            p.text("MASK_CODES", "Of a raster: codes of the cells that distance is taken to"),
+            p.raster_output("OUTPUT", "Distance resistance"),
+            p.raster_output("OUTPUT_DISTANCE", "Distance (m)", optional=True),
+        ]
+
+    def validate(self, job):
+        job.template()
+        read_rule(job.table("BREAKS_TABLE"), job.text("FACTOR"), distance=True)
+        read_mask_codes(job.text("MASK_CODES"))
+        if not job.is_raster("INPUT"):
+            job.map_layer("INPUT", outline=True).require_some()
+
+    def execute(self, job):
+        template = job.template()
+        rule = read_rule(job.table("BREAKS_TABLE"), job.text("FACTOR"), distance=True)
+        exact, breaks = job.wants("OUTPUT_DISTANCE"), rule.intervals.breaks
+        layer, progress = job.map_layer("INPUT"), job.progress
+        if job.is_raster("INPUT"):
+            distances = distances_to_mask(layer, read_mask_codes(job.text("MASK_CODES")), template, breaks, exact,
+                                          progress.part(0, 0.2))
+        else:
+            distances = distances_to_features(layer, template, breaks, exact, progress.part(0, 0.2))
+        distance_resistance(distances, rule, template, layer.name, job.open_raster("OUTPUT", template),
+                            job.open_raster("OUTPUT_DISTANCE", template), progress.part(0.2, 1))
