@@ -19,10 +19,17 @@ SIZE_CLASS, AREA_KM2 = "size_class", "area_km2"
 PATCHES = (Field(PATCH_ID, int), Field(AREA_KM2, float), Field(SIZE_CLASS, str),
            Field("importance_mean", float))
 
-CONNECTIVITY = _fields(float, "dpc dpc_intra dpc_flux dpc_connector diic") + (
+CONNECTIVITY = _fields(
+    float, "dpc dpc_intra dpc_flux dpc_connector diic diic_intra diic_flux diic_connector") + (
     Field("degree", int), Field("betweenness", float), Field("component", int))
 
-LINKS = _fields(int, "patch_a patch_b") + _fields(float, "distance_m probability")
+LINKS = _fields(int, "patch_a patch_b") + _fields(float, "distance_m probability dpc_link") + (Field("rank", int),)
+
+CANDIDATE_PATCHES = (Field("candidate_id", int), Field("weight", float), Field("n_links", int)) + _fields(
+    float, "gain_pc gain_intra gain_flux gain_connector gain_ec") + (Field("rank", int),)
+
+CANDIDATE_LINKS = _fields(int, "candidate_id patch_a patch_b") + _fields(
+    float, "distance_m present_m gain_pc gain_ec") + (Field("rank", int),)
 
 SOURCES = (Field(SOURCE_ID, int), Field(PATCH_ID, int), Field(AREA_KM2, float),
            Field("importance_mean", float)) + _fields(float, "dpc dpc_intra dpc_flux dpc_connector")
@@ -67,6 +74,9 @@ MINE_RINGS = _fields(str, "mine mineral method state feature") + _fields(float, 
 RESISTANCE_SUMMARY = _fields(str, "zone_kind zone") + _fields(
     float, "area_km2 base_mean mine_mean resistance_mean mine_effect") + (
     Field("main_factor", str), Field("main_share", float))
+
+AHP_WEIGHTS = (Field("factor", str), Field("weight", float), Field("group", str)) + _fields(
+    float, "group_weight local_weight weight_low weight_high")
 
 THREAT_COSTS = (Field("threat", str),) + _fields(
     float, "weight_share degradation_share quality_lost_km2 loss_share")

@@ -1,6 +1,7 @@
-"""Connectivity of a layer of patches: distances between them, indices, links and the report.
+"""Connectivity of a layer of patches: distances between them, indices, links and candidates.
 
-Feng, Bai & Wang (2024), Eqs 6 and 7; the indices themselves are in ``indices``.
+Feng, Bai & Wang (2024), Eqs 6 and 7; the indices themselves are in ``indices``, the report in
+``connectivity_report``.
 """
 
 import math
@@ -9,28 +10,29 @@ from dataclasses import dataclass
 import numpy as np
 from osgeo import ogr
 
-from ..cost_distance import CostGrid, floods
 from ..crs import require_metres
 from ..errors import InputError
-from ..polygon_distance import edge_distances
+from ..polygon_distance import overlaps
 from ..progress import SILENT
-from ..report import Report, number
-from ..vector import bounds_of, rasterize
-from .indices import Connectivity, check_dispersal, connectivity, decay
+from ..vector import bounds_of
+from .candidates import check_patches, gain_from_links, gain_from_patches, read_links, read_patches
+from .indices import Connectivity, Links, check_dispersal, connectivity, decay, link_importance, neglected_share
+from .links import DISTANCES, EDGE, LEAST_COST, patch_links
 from .patches import of_size
 
-EDGE, CENTROID, LEAST_COST = DISTANCES = ("edge", "centroid", "least cost")
-
-_MANY = 1000       # patches from which removing each one takes minutes
+_PATCH_FIELDS = ("dpc", "dpc_intra", "dpc_flux", "dpc_connector", "diic", "diic_intra", "diic_flux", "diic_connector",
+                 "degree", "betweenness", "component")
 
 
 @dataclass
 class LandscapeConnectivity:
     """What :func:`landscape_connectivity` finds: the patches used and their links.
 
-    ``weight_unit`` is the unit of the weights in words;
-    ``index`` holds the features used, ``patch_id`` and ``weight`` are theirs, ``points`` lie inside
-    them; ``distance`` and ``probability`` are (n, n) matrices of direct links.
+    ``index`` holds the features used; ``patch_id``, ``weight`` and ``points`` inside them are theirs;
+    ``weight_unit`` is the unit of the weights in words. ``links`` are direct links, ``probability`` and
+    ``dpc_link`` (% of PC lost without the link; None where it was not asked for) are theirs, ``neglected``
+    is the (share of PC, probability) of :func:`indices.neglected_share`, None where all pairs are linked.
+    ``candidate_patches`` and ``candidate_links`` are those of module ``candidates``, or None.
     """
 
     features: object
@@ -38,39 +40,59 @@ class LandscapeConnectivity:
     patch_id: list
     weight: np.ndarray
     points: list
-    distance: np.ndarray
+    links: Links
     probability: np.ndarray
+    dpc_link: np.ndarray
     indices: Connectivity
     distance_rule: str
     dispersal_distance: float
+    dispersal_probability: float
+    max_link_distance: float = None
+    neglected: tuple = None
     weight_unit: str = "km2"
+    candidate_patches: object = None
+    candidate_links: object = None
 
     def rows(self):
         """(geometry, mapping) per patch: its own fields and those of connectivity."""
-        names = ("dpc", "dpc_intra", "dpc_flux", "dpc_connector", "diic", "degree", "betweenness", "component")
         for position, index in enumerate(self.index):
             row = dict(self.features.attributes[index])
-            row.update({name: getattr(self.indices, name)[position].item() for name in names})
+            row.update({name: getattr(self.indices, name)[position].item() for name in _PATCH_FIELDS if hasattr(self.indices, name)})
             row["patch_id"] = self.patch_id[position]
             yield ogr.ForceToMultiPolygon(self.features.geometries[index]), row
 
-    def links(self):
-        """(line, mapping) per pair that can be reached, between points inside the two patches."""
-        points = self.points
-        for a in range(len(points)):
-            for b in range(a + 1, len(points)):
-                if math.isfinite(self.distance[a, b]):
-                    line = ogr.Geometry(ogr.wkbLineString)
-                    for point in (points[a], points[b]):
-                        line.AddPoint_2D(point.GetX(), point.GetY())
-                    yield line, {"patch_a": self.patch_id[a], "patch_b": self.patch_id[b],
-                                 "distance_m": float(self.distance[a, b]),
-                                 "probability": float(self.probability[a, b])}
+    @property
+    def neglected_percent(self):
+        """Bound of the share of PC that is neglected; None where all pairs are linked."""
+        return None if self.neglected is None else 100 * self.neglected[0]
+
+    def links_by_importance(self):
+        """Positions of the links, the one whose loss costs most first; by length where that is not known."""
+        if self.dpc_link is None:
+            return np.argsort(self.links.distance, kind="stable")
+        return np.lexsort((self.links.distance, -self.dpc_link))
+
+    def link_rows(self):
+        """(line, mapping) per link, between points inside the two patches."""
+        ends = [(point.GetX(), point.GetY()) for point in self.points]
+        rank = np.empty(len(self.links), dtype=np.int64)
+        rank[self.links_by_importance()] = np.arange(1, rank.size + 1)
+        links = self.links
+        for k, (a, b, distance) in enumerate(zip(links.a.tolist(), links.b.tolist(), links.distance.tolist())):
+            line = ogr.Geometry(ogr.wkbLineString)
+            line.AddPoint_2D(*ends[a])
+            line.AddPoint_2D(*ends[b])
+            row = {"patch_a": self.patch_id[a], "patch_b": self.patch_id[b], "distance_m": distance,
+                   "probability": float(self.probability[k])}
+            if self.dpc_link is not None:
+                row.update(dpc_link=float(self.dpc_link[k]), rank=int(rank[k]))
+            yield line, row
 
 
 def landscape_connectivity(features, size_classes=("super-large",), weight_field="", dispersal_distance=2500.0,
                            dispersal_probability=0.5, distance=EDGE, resistance=None, landscape_area_km2=None,
-                           progress=SILENT):
+                           progress=SILENT, max_link_distance=None, candidates=None, candidate_links=None,
+                           candidate_link_field="", link_losses=True):
     """Connectivity of a layer of patches.
 
     Parameters
@@ -84,11 +106,19 @@ def landscape_connectivity(features, size_classes=("super-large",), weight_field
     dispersal_distance, dispersal_probability : float
         A link of this length (m; resistance x m for least cost) has this probability, above 0, below 1.
     distance : str
-        One of ``DISTANCES``: between edges, between centroids, or the accumulated cost between edges.
+        One of ``links.DISTANCES``: between edges, between centroids, or the accumulated cost between edges.
     resistance : raster.Grid, optional
         For least cost.
     landscape_area_km2 : float, optional
         A_L in the unit of the weight; None: PC and IIC are not reported.
+    max_link_distance : float, optional
+        Longer direct links are left out, at least 0 (m; resistance x m for least cost); None: all pairs.
+    candidates, candidate_links : vector.Features, optional
+        Planned patches and links: each alone is added to the network.
+    candidate_link_field : str
+        Length of a candidate link; empty: that of the line.
+    link_losses : bool
+        Whether the loss of PC without each link is computed.
 
     Returns
     -------
@@ -98,53 +128,84 @@ def landscape_connectivity(features, size_classes=("super-large",), weight_field
     ------
     InputError
         Empty layer, wrong CRS, missing or unfit weights, distance or probability out of range.
+
+    Notes
+    -----
+    Memory: 40 bytes per link and what ``indices.connectivity`` and ``polygon_distance.edge_links`` state.
     """
     features = check_choices(features, weight_field, dispersal_distance, dispersal_probability, distance,
-                             resistance is not None)
+                             resistance is not None, max_link_distance, landscape_area_km2, candidates,
+                             candidate_links, candidate_link_field)
     index = of_size(features, size_classes, progress)
-    if len(index) > _MANY:
-        progress.warn(f"{len(index)} patches: removing each of them in turn takes about "
-                      f"{max(1, round((len(index) / _MANY) ** 3)):d} minute(s); fewer size classes (SIZE_CLASSES) "
-                      f"take less.")
     used = features.valid_polygons(progress)
     for i in index:
         if not used.geometries[i].GetArea() > 0:
             raise InputError(f"Layer '{features.name}', feature {i + 1} encloses no area: delete it or draw it anew.")
     weight = _weights(used, index, weight_field, progress)
     patch_id = _identifiers(features, index, progress)
-    points = [used.geometries[i].PointOnSurface() for i in index]
-    if distance == LEAST_COST:
-        used = used.to_crs(resistance.template.crs, progress)
+    names = [f"patch {i}" for i in patch_id]
     geometries = [used.geometries[i] for i in index]
-    part = progress.part(0, 0.6)
-    if distance == EDGE:
-        matrix = edge_distances(geometries, part)
-    elif distance == CENTROID:
-        matrix = centroid_distances(geometries)
-    else:
-        matrix = cost_distances(geometries, resistance, [f"patch {i}" for i in patch_id], part)
-    indices = connectivity(weight, matrix, dispersal_distance, dispersal_probability, landscape_area_km2,
-                           progress.part(0.6, 1))
-    probability = np.exp(-decay(dispersal_distance, dispersal_probability) * matrix)
-    progress.log(f"{len(index)} patches, {indices.n_links} links of at most {dispersal_distance:g} in "
-                 f"{indices.n_components} component(s); EC(PC) {indices.ec:.6g}"
-                 + ("; PC is not reported, since no area of the landscape is given."
-                    if math.isnan(indices.pc) else f", PC {indices.pc:.6g}, IIC {indices.iic:.6g}."))
+    points = [geometry.PointOnSurface() for geometry in geometries]
+    _warn_of_overlaps(geometries, names, features.name, progress.part(0, 0.02))
     unit = "km2" if weight_field in ("", "area_km2") else f"unit of field '{weight_field}'"
-    return LandscapeConnectivity(features, index, patch_id, weight, points, matrix, probability, indices,
-                                 distance, dispersal_distance, unit)
+    if landscape_area_km2 is not None and weight.sum() > landscape_area_km2 * (1 + 1e-9):
+        progress.warn(f"The area of the landscape (AREA_OF_LANDSCAPE) is {landscape_area_km2:g}, less than the weights "
+                      f"of the patches together, {weight.sum():.6g} ({unit}): PC and IIC can pass 1 and are no "
+                      f"probabilities; give the area of the whole study area in the unit of the weights.")
+    planned = planned_links = None
+    if candidates is not None:
+        planned = read_patches(candidates, weight_field, features.crs, geometries, names, progress.part(0.02, 0.02))
+    if candidate_links is not None:
+        planned_links = read_links(candidate_links, candidate_link_field, distance, features.crs, geometries, patch_id,
+                                   progress.part(0.02, 0.02))
+    if distance == LEAST_COST:
+        geometries = [used.to_crs(resistance.template.crs, progress).geometries[i] for i in index]
+    limit = math.inf if max_link_distance is None else float(max_link_distance)
+    links = patch_links(geometries, distance, limit, resistance, names, progress=progress.part(0.02, 0.5))
+    if len(links) == 0 and len(index) > 1 and limit < math.inf:
+        progress.warn(f"No two patches are within {limit:g} of each other (MAX_LINK_DISTANCE, {distance}): each stands "
+                      f"alone in what follows; give a longer distance, or leave it empty.")
+    indices = connectivity(weight, links, dispersal_distance, dispersal_probability, landscape_area_km2,
+                           progress.part(0.5, 0.8))
+    neglected = None
+    if limit < math.inf:
+        neglected = neglected_share(weight, links, limit, dispersal_distance, dispersal_probability,
+                                    progress.part(0.8, 0.84))
+    losses = None
+    if link_losses:
+        losses = link_importance(weight, links, dispersal_distance, dispersal_probability, progress.part(0.84, 0.92))
+    if planned is not None:
+        gain_from_patches(planned, weight, links, distance, limit, geometries, dispersal_distance,
+                          dispersal_probability, indices.ec, resistance, names, progress.part(0.92, 0.98))
+    if planned_links is not None:
+        gain_from_links(planned_links, weight, links, dispersal_distance, dispersal_probability, indices.ec,
+                        progress.part(0.98, 1))
+    probability = np.exp(-decay(dispersal_distance, dispersal_probability) * links.distance)
+    result = LandscapeConnectivity(
+        features, index, patch_id, weight, points, links, probability, losses, indices, distance,
+        dispersal_distance, dispersal_probability, max_link_distance, neglected, unit, planned, planned_links)
+    _tell(result, progress)
+    return result
 
 
-def check_choices(features, weight_field, dispersal_distance, dispersal_probability, distance, has_resistance):
+def check_choices(features, weight_field, dispersal_distance, dispersal_probability, distance, has_resistance,
+                  max_link_distance=None, landscape_area_km2=None, candidates=None, candidate_links=None,
+                  candidate_link_field=""):
     """What can be refused before any distance is measured; returns the layer, its fields recognised in any case.
 
     Raises
     ------
     InputError
         Empty layer, wrong CRS, missing field of the weight, distance or probability out of range, least
-        cost without resistance.
+        cost without resistance; candidates that are empty or lack a field.
     """
     check_dispersal(dispersal_distance, dispersal_probability)
+    if max_link_distance is not None and not max_link_distance >= 0:
+        raise InputError(f"The longest link (MAX_LINK_DISTANCE) is {max_link_distance:g}: give at least 0, or leave it "
+                         f"empty for links between all pairs of patches.")
+    if landscape_area_km2 is not None and not landscape_area_km2 > 0:
+        raise InputError(f"The area of the landscape (AREA_OF_LANDSCAPE) is {landscape_area_km2:g} km2: give one above "
+                         f"0, or leave it empty.")
     features.require_some("patch")
     west, south, _, _ = bounds_of(features.geometries)
     require_metres(features.crs, features.name, (west, south))
@@ -154,6 +215,12 @@ def check_choices(features, weight_field, dispersal_distance, dispersal_probabil
     if distance == LEAST_COST and not has_resistance:
         raise InputError("Least-cost distances need a resistance surface: choose one (RESISTANCE), or "
                          "another distance between patches (DISTANCE).")
+    if candidates is not None:
+        check_patches(candidates, weight_field)
+    if candidate_links is not None:
+        candidate_links.require_some("candidate link")
+        if candidate_link_field:
+            candidate_links.require_field(candidate_link_field, "the length of a candidate link")
     return features
 
 
@@ -171,108 +238,56 @@ def _weights(features, index, weight_field, progress):
 
 
 def _identifiers(features, index, progress):
-    numbers = [features.attributes[i].get("patch_id") for i in index]
-    if all(isinstance(n, (int, float)) and n == int(n) for n in numbers) and len(set(numbers)) == len(numbers):
-        return [int(n) for n in numbers]
-    progress.log(f"Layer '{features.name}' has no field 'patch_id' with one whole number per patch: its patches are "
-                 f"numbered in the order of the layer.")
+    values = [features.attributes[i].get("patch_id") for i in index]
+    numbers = [int(v) if isinstance(v, (int, float)) and math.isfinite(v) and v == math.floor(v) else None for v in values]
+    if None not in numbers and len(set(numbers)) == len(numbers):
+        return numbers
+    renumbered = "the patches are numbered 1, 2, ... in the order of the layer"
+    if "patch_id" not in features.field_names:
+        progress.log(f"Layer '{features.name}' has no field 'patch_id': {renumbered}.")
+        return list(range(1, len(index) + 1))
+    seen, why = {}, ""
+    for i, value, number in zip(index, values, numbers):
+        if number is None:
+            why = f"feature {i + 1}: '{'NULL' if value is None else value}' is not a whole number"
+        elif number in seen:
+            why = f"features {seen[number] + 1} and {i + 1} both have the id {number}"
+        if why:
+            break
+        seen[number] = i
+    progress.warn(f"Layer '{features.name}', field 'patch_id', {why}: {renumbered} for this run; give each patch its "
+                  f"own number, or dissolve the layer by 'patch_id' if such features are one patch.")
     return list(range(1, len(index) + 1))
 
 
-# distances ----------------------------------------------------------------------------------------------
-
-def centroid_distances(geometries):
-    """Metres between centroids, shape (n, n)."""
-    points = np.array([(c.GetX(), c.GetY()) for c in (g.Centroid() for g in geometries)])
-    return np.hypot(*(points[:, None] - points[None]).transpose(2, 0, 1))
-
-
-def cost_distances(geometries, resistance, names, progress=SILENT):
-    """Accumulated cost between edges, shape (n, n), resistance x metre; +inf where nothing leads.
-
-    From every cell of a patch (its centre inside the polygon; the cell under it where it holds none)
-    to the nearest cell of the other.
-    """
-    template = resistance.template
-    cost_grid = CostGrid(resistance)
-    labels = rasterize(geometries, template, range(1, len(geometries) + 1))
-    starts = []
-    for number, (geometry, name) in enumerate(zip(geometries, names), 1):
-        rows, cols = np.nonzero(labels == number)
-        if not rows.size:
-            point = geometry.PointOnSurface()
-            row, col = template.row_col(point.GetX(), point.GetY())
-            rows, cols = np.atleast_1d(row), np.atleast_1d(col)
-            if not template.contains(rows[0], cols[0]):
-                raise InputError(f"{name[:1].upper()}{name[1:]} lies outside the resistance surface "
-                                 f"'{resistance.name}': choose one that covers all patches.")
-        cells = cost_grid.index(rows, cols)
-        cells = cells[cost_grid.passable(cells)]
-        if not cells.size:
-            raise InputError(f"{name[:1].upper()}{name[1:]} has no cell with a resistance above 0 in "
-                             f"'{resistance.name}': choose a surface that covers the patches.")
-        starts.append(cells)
-    n = len(starts)
-    matrix = np.zeros((n, n))
-    targets = [starts[i + 1:] for i in range(n - 1)]
-    for i, found in enumerate(floods(cost_grid, starts[:-1], targets, progress=progress) if n > 1 else ()):
-        for j in range(i + 1, n):
-            matrix[i, j] = matrix[j, i] = found[starts[j]].min()
-    return matrix
+def _warn_of_overlaps(geometries, names, layer, progress):
+    found = overlaps(geometries, progress=progress)
+    if found:
+        a, b, area = found[0]
+        progress.warn(f"Layer '{layer}': {len(found)} pair(s) of patches overlap, the first {names[a]} and {names[b]} by "
+                      f"{area / 1e6:.4g} km2. Ground that lies in two patches counts twice in PC: cut one by the "
+                      f"other ('Difference'), or join them ('Dissolve').")
 
 
-# report -------------------------------------------------------------------------------------------------
+def _tell(result, progress):
+    i, count = result.indices, len(result.index)
+    progress.log(f"{count} patches, {i.n_links} links of at most {result.dispersal_distance:g} in {i.n_components} "
+                 f"component(s); EC(PC) {i.ec:.6g}"
+                 + ("; PC is not reported, since no area of the landscape is given."
+                    if math.isnan(i.pc) else f", PC {i.pc:.6g}, IIC {i.iic:.6g}."))
+    if result.neglected is not None:
+        share, probability = result.neglected
+        progress.log(neglect_text(result, share, probability))
+        if result.max_link_distance < result.dispersal_distance:
+            progress.warn(f"The longest link (MAX_LINK_DISTANCE, {result.max_link_distance:g}) is shorter than the "
+                          f"dispersal distance ({result.dispersal_distance:g}): IIC, the number of links, degree and "
+                          f"components count links up to {result.max_link_distance:g} only.")
 
-def connectivity_report(result, parameters=()):
-    """The report of :func:`landscape_connectivity`: indices of the whole, and a row per patch."""
-    i = result.indices
-    report = Report("Landscape connectivity")
-    report.parameters(parameters)
-    report.heading("The whole landscape")
-    unknown, weight = "needs the area of the landscape", f"weight ({result.weight_unit})"
-    length = "resistance x m of accumulated cost" if result.distance_rule == LEAST_COST else "m"
-    report.table(("index", "value", "what it says"), [
-        ("patches", len(result.index), "number of patches that took part"),
-        ("links (NL)", i.n_links, f"pairs of patches at most {number(result.dispersal_distance)} {length} apart "
-                                  f"({result.distance_rule})"),
-        ("components (NC)", i.n_components, "groups of patches that these links join; 1 is one network"),
-        ("PC (0 to 1)", unknown if math.isnan(i.pc) else i.pc,
-         "probability of connectivity: that two places chosen at random in the landscape lie in patches between which "
-         "animals can move"),
-        (f"EC(PC) ({result.weight_unit})", i.ec, "equivalent connectivity: the size of one patch alone that would give "
-                                                 "this PC"),
-        ("IIC (0 to 1)", unknown if math.isnan(i.iic) else i.iic,
-         "integral index of connectivity: like PC, but a link either exists (not longer than the dispersal distance) "
-         "or does not, and each step of a way counts against it"),
-        (f"EC(IIC) ({result.weight_unit})", i.ec_iic, "the size of one patch alone that would give this IIC"),
-        ("of PC within patches (%)", i.pc_intra, "what the patches give by their own size"),
-        ("of PC by direct links (%)", i.pc_direct, "what links from patch to patch give"),
-        ("of PC by stepping stones (%)", i.pc_step, "what better ways over other patches add")])
-    report.heading("Patches by dPC")
-    report.text("dPC: the share of PC that would be lost without the patch, in %; dPC = intra + flux + connector. "
-                "Intra: by its own size. Flux: by its links to other patches, as the start or end of a way. Connector: "
-                "as a stepping stone between other patches that no other patch replaces. dIIC: the same share of IIC. "
-                "Degree: number of its links. Betweenness: share of the shortest ways between other patches that "
-                "pass it.")
-    order = np.argsort(-i.dpc, kind="stable")
-    report.table(("patch", weight, "dPC (%)", "intra (%)", "flux (%)", "connector (%)", "dIIC (%)", "degree (links)",
-                  "betweenness (0 to 1)", "component"),
-                 [(result.patch_id[k], float(result.weight[k]), float(i.dpc[k]), float(i.dpc_intra[k]),
-                   float(i.dpc_flux[k]), float(i.dpc_connector[k]), float(i.diic[k]), int(i.degree[k]),
-                   float(i.betweenness[k]), int(i.component[k])) for k in order])
-    top = order[:30]
 
-    def draw(axes):
-        base = np.zeros(top.size)
-        for name, colour in (("dpc_intra", "#2f7d4f"), ("dpc_flux", "#7fb77e"), ("dpc_connector", "#d99a00")):
-            values = getattr(i, name)[top]
-            axes.bar(range(top.size), values, bottom=base, color=colour, label=name[4:])
-            base = base + values
-        axes.set_xticks(range(top.size))
-        axes.set_xticklabels([str(result.patch_id[k]) for k in top], fontsize=7)
-        axes.set_xlabel("patch")
-        axes.set_ylabel("dPC (%)")
-        axes.legend()
-
-    report.figure(draw, "dPC of the patches by its three parts")
-    return report
+def neglect_text(result, share, probability):
+    """What links longer than MAX_LINK_DISTANCE would add, in words."""
+    n = len(result.index)
+    pairs = n * (n - 1) // 2
+    return (f"{len(result.links)} of the {pairs} pairs of patches are linked directly; links longer than "
+            f"{result.max_link_distance:g} (MAX_LINK_DISTANCE) are left out. A link of that length has the probability "
+            f"{probability:.3g}, so PC with all links would be at most {100 * share:.3g} % higher.")
