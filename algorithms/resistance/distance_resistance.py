@@ -1,8 +1,8 @@
 """Toolbox step: the distance to features, or to cells of a raster, becomes resistance."""
 
-from ...core.resistance.distance_maps import (
-    distance_resistance, distances_to_features, distances_to_mask, read_mask_codes)
 from ...core.resistance.factors import read_rule
+from ...core.resistance.one_factor import (
+    distance_resistance, distances_to_features, distances_to_mask, read_mask_codes)
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 
@@ -11,7 +11,7 @@ class DistanceResistance(EcoNetAlgorithm):
     ID = "distanceresistance"
     NAME = "Distance resistance"
     GROUP = "resistance"
-    CORE = "resistance.distance_maps"
+    CORE = "resistance.distance"
     REQUIRES = ("scipy",)
     TEMPLATE = ("TEMPLATE", "INPUT")
     STYLES = {"OUTPUT": "resistance"}

@@ -1,7 +1,8 @@
 """Toolbox step: a raster becomes resistance by the rules of one factor."""
 
 from ...core.land_cover_products import PRODUCTS, table_for_product
-from ...core.resistance.factors import check_choices, default_factor_table, factor_resistance, read_rule
+from ...core.resistance.factors import default_factor_table, read_rule
+from ...core.resistance.one_factor import check_choices, factor_resistance
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 

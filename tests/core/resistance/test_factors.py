@@ -7,12 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from econet.core.blocks import Array
 from econet.core.errors import InputError
-from econet.core.resistance.factors import (DISTANCES, FACTORS, Scoring, classify, classify_codes, classify_distance,
-                                            factor_name, factor_resistance, read_factor_table, read_rule,
-                                            read_weights, scaled_weights)
-from econet.core.slope import slope_degrees
+from econet.core.resistance.factors import (DISTANCES, FACTORS, classify, classify_codes, classify_distance,
+                                            factor_name, read_factor_table, read_rule, read_weights,
+                                            scaled_weights)
+from econet.core.resistance.scoring import Scoring
 from econet.core.tables import parse_csv
 
 PRINTED_WEIGHTS = dict(zip(FACTORS, (0.11, 0.06, 0.25, 0.08, 0.11, 0.16, 0.08, 0.05, 0.10)))
@@ -303,57 +302,6 @@ def test_a_wrong_table_of_one_factor_is_refused(lab, text, factor, distance, mes
 def test_other_factors_rows_do_not_matter(lab):
     table = lab.table(HEAD + "noise,,,10,,1\nnoise,,10,,,4\nslope,,,10,,1\nslope,,20,,,4\n")
     assert read_rule(table, "noise").intervals.breaks == (10,)
-
-
-# maps of any size -----------------------------------------------------------------------------------
-
-def scored_map(source, cells, *args, **options):
-    output = Array(cells)
-    return factor_resistance(source, cells, *args, output=output, **options), output.values
-
-
-@pytest.mark.parametrize("kind, nodata", [(np.float32, np.nan), (np.float32, -9999), (np.int16, -9999), (np.int32, None)])
-def test_a_map_in_parts_is_scored_as_a_whole(lab, kind, nodata):
-    cells = lab.template(600, 90, 30, 20)
-    values = np.random.default_rng(3).integers(-400, 700, cells.shape).astype(kind)
-    if nodata is not None:
-        values[5:9, 40] = nodata
-    rule, log = read_rule(None, "elevation"), lab.Log()
-    found, scored = scored_map(lab.raster("dem", values, cells, nodata), cells, rule, offset=12.5, progress=log.progress)
-    missing = np.zeros(cells.shape, bool) if nodata is None else ~(values > -9000)
-    expected = np.where(missing, np.nan, classify(values.astype(np.float64), rule, 12.5))
-    np.testing.assert_array_equal(scored, expected)
-    assert found == {score: int((expected == score).sum()) for score in (1, 2, 3, 4, 5)}
-    assert f"1: {100 * (expected == 1).mean():.2f} %" in log.text and ("none (no value" in log.text) == (nodata is not None)
-
-
-def test_codes_in_parts_and_what_the_whole_map_lacks(lab):
-    cells = lab.template(300, 40)
-    values = np.random.default_rng(4).choice([1, 2, 5, 8], cells.shape).astype(np.uint8)
-    rule = read_rule(None, "land_cover")
-    _, scored = scored_map(lab.raster("cover", values, cells, 0), cells, rule)
-    np.testing.assert_array_equal(scored, np.select([values == code for code in (1, 2, 5)], [4, 1, 2], 5))
-    values[3, 3] = values[280, 7] = 77
-    with pytest.raises(InputError, match=r"code\(s\) 77 \(2 cells\) of layer 'strange'.*\(BREAKS_TABLE\)"):
-        scored_map(lab.raster("strange", values, cells, 0), cells, rule)
-
-
-def test_slope_of_an_elevation(lab):
-    cells = lab.template(280, 30, 30, 20)
-    dem = np.random.default_rng(5).normal(0, 12, cells.shape).astype(np.float32)
-    rule = read_rule(None, "slope")
-    _, scored = scored_map(lab.raster("dem", dem, cells), cells, rule, slope=True)
-    np.testing.assert_array_equal(scored, classify(slope_degrees(dem, cells), rule))
-    assert set(np.unique(scored)) == {1, 2, 3, 4, 5}
-
-
-def test_values_in_another_unit(lab):
-    cells = lab.template(4, 5)
-    with pytest.raises(InputError, match="'ndvi' holds values up to 8000 and NDVI lies between -1 and 1"):
-        scored_map(lab.raster("ndvi", np.full(cells.shape, 8000, np.int16), cells), cells, read_rule(None, "ndvi"))
-    log = lab.Log()
-    scored_map(lab.raster("dem", np.full(cells.shape, 800.0), cells), cells, read_rule(None, "slope"), progress=log.progress)
-    assert "'dem' holds values from 800 to 800, and slopes in degrees" in log.text
 
 
 @pytest.mark.parametrize("codes", [{3: 1.0, -7: 2.0, 12: 4.0}, {1: 1.0, 2147483647: 2.0}, {5_000_000: 3.0, 1: 1.0}])

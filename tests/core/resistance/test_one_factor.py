@@ -1,4 +1,4 @@
-"""Resistance by distance: every cell against brute force, on cells of any shape, features and masks of any place."""
+"""Resistance of one factor by distance and from rasters: every cell against brute force, on cells of any shape, features and masks of any place."""
 
 import numpy as np
 import pytest
@@ -6,9 +6,10 @@ from econet.core.blocks import Array
 from econet.core.errors import Cancelled, InputError
 from econet.core.progress import Progress
 from econet.core.raster import Grid, RasterSource, Template, write
-from econet.core.resistance.distance_maps import (distance_resistance, distances_to_features, distances_to_mask,
-                                                  read_mask_codes)
-from econet.core.resistance.factors import read_rule
+from econet.core.resistance.factors import classify, read_rule
+from econet.core.resistance.one_factor import (distance_resistance, distances_to_features, distances_to_mask,
+                                               factor_resistance, read_mask_codes)
+from econet.core.slope import slope_degrees
 from econet.core.tables import parse_csv
 
 BREAKS = (100, 250, 470, 800)
@@ -208,3 +209,54 @@ def test_cancel(lab):
     point = lab.features("p", lab.geometry("POINT(500025 4599975)"))
     with pytest.raises(Cancelled):
         maps(distances_to_features(point, cells, BREAKS, True), cells, True, Progress(cancelled=cancelled))
+
+
+# from a raster -------------------------------------------------------------------------------------
+
+def scored_map(source, cells, *args, **options):
+    output = Array(cells)
+    return factor_resistance(source, cells, *args, output=output, **options), output.values
+
+
+@pytest.mark.parametrize("kind, nodata", [(np.float32, np.nan), (np.float32, -9999), (np.int16, -9999), (np.int32, None)])
+def test_a_map_in_parts_is_scored_as_a_whole(lab, kind, nodata):
+    cells = lab.template(600, 90, 30, 20)
+    values = np.random.default_rng(3).integers(-400, 700, cells.shape).astype(kind)
+    if nodata is not None:
+        values[5:9, 40] = nodata
+    rule, log = read_rule(None, "elevation"), lab.Log()
+    found, scored = scored_map(lab.raster("dem", values, cells, nodata), cells, rule, offset=12.5, progress=log.progress)
+    missing = np.zeros(cells.shape, bool) if nodata is None else ~(values > -9000)
+    expected = np.where(missing, np.nan, classify(values.astype(np.float64), rule, 12.5))
+    np.testing.assert_array_equal(scored, expected)
+    assert found == {score: int((expected == score).sum()) for score in (1, 2, 3, 4, 5)}
+    assert f"1: {100 * (expected == 1).mean():.2f} %" in log.text and ("none (no value" in log.text) == (nodata is not None)
+
+
+def test_codes_in_parts_and_what_the_whole_map_lacks(lab):
+    cells = lab.template(300, 40)
+    values = np.random.default_rng(4).choice([1, 2, 5, 8], cells.shape).astype(np.uint8)
+    rule = read_rule(None, "land_cover")
+    _, scored = scored_map(lab.raster("cover", values, cells, 0), cells, rule)
+    np.testing.assert_array_equal(scored, np.select([values == code for code in (1, 2, 5)], [4, 1, 2], 5))
+    values[3, 3] = values[280, 7] = 77
+    with pytest.raises(InputError, match=r"code\(s\) 77 \(2 cells\) of layer 'strange'.*\(BREAKS_TABLE\)"):
+        scored_map(lab.raster("strange", values, cells, 0), cells, rule)
+
+
+def test_slope_of_an_elevation(lab):
+    cells = lab.template(280, 30, 30, 20)
+    dem = np.random.default_rng(5).normal(0, 12, cells.shape).astype(np.float32)
+    rule = read_rule(None, "slope")
+    _, scored = scored_map(lab.raster("dem", dem, cells), cells, rule, slope=True)
+    np.testing.assert_array_equal(scored, classify(slope_degrees(dem, cells), rule))
+    assert set(np.unique(scored)) == {1, 2, 3, 4, 5}
+
+
+def test_values_in_another_unit(lab):
+    cells = lab.template(4, 5)
+    with pytest.raises(InputError, match="'ndvi' holds values up to 8000 and NDVI lies between -1 and 1"):
+        scored_map(lab.raster("ndvi", np.full(cells.shape, 8000, np.int16), cells), cells, read_rule(None, "ndvi"))
+    log = lab.Log()
+    scored_map(lab.raster("dem", np.full(cells.shape, 800.0), cells), cells, read_rule(None, "slope"), progress=log.progress)
+    assert "'dem' holds values from 800 to 800, and slopes in degrees" in log.text

@@ -1,4 +1,7 @@
-"""Resistance by distance to the features of a layer or to the cells of a raster, for maps of any size."""
+"""The resistance of one factor, for maps of any size.
+
+From a raster by intervals or codes, or by the distance to the features of a layer or the cells of a raster.
+"""
 
 import math
 from dataclasses import replace
@@ -6,17 +9,101 @@ from dataclasses import replace
 import numpy as np
 from osgeo import ogr
 
-from .. import tables
+from .. import blocks, tables
 from ..crs import gdal_exceptions, is_same_crs, transformation
 from ..errors import InputError
 from ..progress import SILENT
-from ..raster import CLASSES, AlignedRaster, Window, bounds_in, open_cells
+from ..raster import CLASSES, QUANTITY, AlignedRaster, Window, bounds_in, open_cells
+from ..slope import SlopeDegrees
 from ..vector import require_near
 from .distance import Distances, each_window
 from .edges import Edges
-from .factors import log_shares
+from .factors import FACTORS
+from .scoring import Scoring
 
 _NAMED_AT_MOST = 8
+
+
+def check_choices(rule, datum_m, slope):
+    """Refuse a datum or a slope for a factor that has none."""
+    if slope and (rule.codes or rule.factor in FACTORS and rule.factor != "slope"):
+        raise InputError(f"The slope of an elevation is asked for (SLOPE_FROM_DEM), and the factor is '{rule.factor}': "
+                         f"choose the factor slope, or leave the slope off.")
+    if datum_m and (slope or rule.codes or rule.factor in FACTORS and rule.factor != "elevation"):
+        what = "slope" if slope else rule.factor
+        raise InputError(f"DATUM is {datum_m:g} m and is an elevation, and the factor is '{what}': leave it at 0.")
+
+
+def factor_resistance(source, template, rule, output, offset=0.0, slope=False, progress=SILENT):
+    """Resistance of a raster, for maps of any size; the log says each resistance's share of the area.
+
+    Parameters
+    ----------
+    source : raster.RasterSource
+    template : raster.Template
+        Cells of the result.
+    rule : Rule
+        With intervals or codes.
+    output : raster.RasterWriter or blocks.Array
+    offset : float
+        As for `classify`.
+    slope : bool
+        The raster is an elevation in metres, and its slope in degrees is scored.
+
+    Returns
+    -------
+    dict of float to int
+        Cells by resistance.
+
+    Raises
+    ------
+    InputError
+        A value or code that no row scores; NDVI that is not between -1 and 1.
+    """
+    if slope:
+        layer = SlopeDegrees(source, template)
+    elif rule.codes:
+        layer = blocks.Classes(source, template)
+    else:
+        layer = AlignedRaster(source, template, QUANTITY)
+    scoring, extremes = Scoring(rule, offset, source.name, "BREAKS_TABLE"), []
+
+    def step(_, grid):
+        values, valid = grid.values, grid.valid
+        if valid.any():
+            held = values[valid]
+            extremes.append((float(held.min()), float(held.max())))
+        return (scoring.score(values, valid),)
+
+    def check():
+        low, high = min(low for low, _ in extremes), max(high for _, high in extremes)
+        _check_range(rule, source.name, low, high, slope, progress)
+        scoring.check()
+
+    blocks.run([layer], step, [output], check, progress)
+    log_shares(scoring.cells, template.rows * template.cols, source.name, progress)
+    return scoring.cells
+
+
+def log_shares(cells, total, name, progress):
+    """Say each resistance's share of the map, and that of the cells without one."""
+    shares = [f"{resistance:g}: {100 * count / total:.2f} %" for resistance, count in cells.items()]
+    without = total - sum(cells.values())
+    if without:
+        shares.append(f"none (no value in '{name}'): {100 * without / total:.2f} %")
+    progress.log(f"Resistance and its share of the map's area: {'; '.join(shares)}.")
+
+
+def _check_range(rule, name, low, high, slope, progress):
+    """Values in a unit that the factor's bounds are not in."""
+    bounds = rule.intervals.bounds if rule.intervals else ()
+    highest = max(abs(low), abs(high))
+    if rule.factor == "ndvi" and bounds and highest > 1.5 and all(abs(bound) <= 1 for bound in bounds):
+        raise InputError(f"Layer '{name}' holds values up to {highest:g} and NDVI lies between -1 and 1: divide it by "
+                         f"its scale factor (often 10000) with the raster calculator.")
+    if rule.factor == "slope" and not slope and bounds and (high > 90 or low < 0):
+        progress.warn(f"Layer '{name}' holds values from {low:g} to {high:g}, and slopes in degrees lie between 0 and "
+                      f"90: if it is an elevation, tick 'The raster is an elevation: compute its slope'.")
 
 
 def read_mask_codes(text):

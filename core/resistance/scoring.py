@@ -1,0 +1,144 @@
+"""Values and codes become resistance by the rules of a factor, part by part of a map of any size.
+
+Values are compared with each bound in turn and codes are looked up, so that a cell costs a few
+nanoseconds.
+"""
+
+import math
+
+import numpy as np
+
+from ..errors import InputError
+from ..progress import SILENT
+
+_BLOCK_CELLS = 1 << 18
+_NAMED_AT_MOST = 5
+_MOST_DIRECT = 1 << 20
+
+
+class Scoring:
+    """Scores a map part by part; what no row scores is counted over all parts and refused in `check`.
+
+    Parameters
+    ----------
+    rule : Rule
+        With intervals or codes.
+    offset, name
+        As for `classify`.
+    table_key : str
+        The parameter that the table was given by, for messages.
+
+    Attributes
+    ----------
+    cells : dict of float to int
+        Cells by resistance.
+    """
+
+    def __init__(self, rule, offset=0.0, name="", table_key="FACTOR_TABLE"):
+        self._rule, self._offset, self._name, self._table_key = rule, offset, name, table_key
+        self._wrong, self._example, self._missing = 0, None, {}
+        scores = rule.intervals.resistance if rule.intervals else tuple(rule.codes.values())
+        # the last place serves cells without a value, and those that no row scores
+        self._resistance = np.array([*scores, np.nan], dtype=np.float32)
+        self._counts = np.zeros(len(self._resistance), dtype=np.int64)
+        if not rule.intervals:
+            self._codes = _Lookup(rule.codes)
+
+    @property
+    def cells(self):
+        found = {}
+        for score, count in zip(self._resistance[:-1], self._counts):
+            if count:
+                found[float(score)] = found.get(float(score), 0) + int(count)
+        return dict(sorted(found.items()))
+
+    def score(self, values, valid=None, progress=SILENT):
+        """The resistance of some values; NaN where not valid or not scored."""
+        scored = np.empty(values.shape, dtype=np.float32)
+        flat, out = values.reshape(-1), scored.reshape(-1)
+        known = None if valid is None else valid.reshape(-1)
+        place_of = self._by_interval if self._rule.intervals else self._by_code
+        for start in range(0, flat.size, _BLOCK_CELLS):
+            progress(start / flat.size)
+            block = slice(start, start + _BLOCK_CELLS)
+            place = place_of(flat[block], None if known is None else known[block])
+            out[block] = self._resistance[place]
+            self._counts += np.bincount(place, minlength=len(self._counts))
+        return scored
+
+    def check(self):
+        """Raise InputError where a value met no row."""
+        rule, name = self._rule, self._name
+        if self._wrong:
+            raise InputError(f"Table '{rule.table}', factor '{rule.factor}': no row covers "
+                             f"{self._example - self._offset:g}, which layer '{name}' holds ({self._wrong} cells lie "
+                             f"outside the rows); leave the outermost bound empty, or correct the layer.")
+        if self._missing:
+            named = [f"{code} ({count} cells)" for code, count in sorted(self._missing.items())]
+            more = f" and {len(named) - _NAMED_AT_MOST} more" if len(named) > _NAMED_AT_MOST else ""
+            raise InputError(f"Table '{rule.table}', factor '{rule.factor}': no row scores the code(s) "
+                             f"{', '.join(named[:_NAMED_AT_MOST])}{more} of layer '{name}'; add a row for each, give "
+                             f"your own table ({self._table_key}), or let the shipped table serve the map by its "
+                             f"land-cover product (LAND_COVER_PRODUCT).")
+
+    def _by_interval(self, block, known):
+        """Which interval holds each value: the number of upper bounds below it."""
+        intervals, nowhere = self._rule.intervals, len(self._resistance) - 1
+        upper, floor = (np.asarray(bound, dtype=np.float64) + self._offset for bound in (
+            intervals.upper, intervals.lower[0]))
+        if np.issubdtype(block.dtype, np.floating):
+            upper, floor = upper.astype(block.dtype), floor.astype(block.dtype)
+        else:
+            block = block.astype(np.float64)
+        place = np.zeros(block.shape, dtype=np.uint8 if nowhere < 256 else np.uint16)
+        for bound in upper[:-1]:  # few bounds: faster than a search
+            place += block > bound
+        outside = block > upper[-1]
+        if intervals.first_closed:
+            outside |= block < floor
+        elif intervals.lower[0] > -math.inf:
+            outside |= block <= floor
+        if known is not None:
+            outside &= known
+        if outside.any():
+            self._wrong += int(np.count_nonzero(outside))
+            self._example = float(block[outside][0]) if self._example is None else self._example
+            place[outside] = nowhere
+        place[np.isnan(block)] = nowhere
+        if known is not None:
+            place[~known] = nowhere
+        return place
+
+    def _by_code(self, block, known):
+        place = self._codes.place(block)
+        nowhere = len(self._resistance) - 1
+        if not known.all():
+            place[~known] = nowhere
+        missing = (place == nowhere) & known
+        if missing.any():
+            for code, count in zip(*np.unique(block[missing], return_counts=True)):
+                self._missing[int(code)] = self._missing.get(int(code), 0) + int(count)
+        return place
+
+
+class _Lookup:
+    """Places of class codes in a table's order; the number of codes for one that the table lacks."""
+
+    def __init__(self, codes):
+        self._codes = np.array(list(codes), dtype=np.int64)
+        self._order = np.argsort(self._codes)
+        self._sorted = self._codes[self._order]
+        span = int(self._sorted[-1] - self._sorted[0]) + 1
+        self._direct = None
+        if span <= _MOST_DIRECT:
+            self._direct = np.full(span + 1, len(self._codes), dtype=np.intp)
+            self._direct[self._codes - self._sorted[0]] = np.arange(len(self._codes))
+
+    def place(self, block):
+        wide = block.astype(np.int64)
+        if self._direct is not None:
+            wide -= self._sorted[0]
+            # what lies below the first code is a very large number without a sign
+            return self._direct[np.minimum(wide.view(np.uint64), np.uint64(len(self._direct) - 1)).view(np.int64)]
+        found = np.minimum(np.searchsorted(self._sorted, wide), len(self._sorted) - 1)
+        return np.where(self._sorted[found] == wide, self._order[found], len(self._codes))
