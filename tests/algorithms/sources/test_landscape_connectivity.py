@@ -43,28 +43,10 @@ def test_run(run, make, patches):
     iic = 525 + 2 * (50 / 2 + 100 / 2 + 200 / 3)
     assert [rows[1][f"diic_{part}"] for part in ("intra", "flux", "connector")] == pytest.approx(
         [100 * 25 / iic, 100 * 150 / iic, 100 * 400 / 3 / iic])
-    assert result["N_LINKS"] == 2 and result["EC_IIC"] == pytest.approx(100 * result["IIC"] ** 0.5)
-    assert "NEGLECTED" not in result
-    # of IIC, patch 2 is a stepping stone for 1 and 3, which no link joins
-    iic = 525 + 2 * (50 / 2 + 100 / 2 + 200 / 3)
-    assert [rows[1][f"diic_{part}"] for part in ("intra", "flux", "connector")] == pytest.approx(
-        [100 * 25 / iic, 100 * 150 / iic, 100 * 400 / 3 / iic])
-    assert result["N_LINKS"] == 2 and result["EC_IIC"] == pytest.approx(100 * result["IIC"] ** 0.5)
-    assert "NEGLECTED" not in result
-    # of IIC, patch 2 is a stepping stone for 1 and 3, which no link joins
-    iic = 525 + 2 * (50 / 2 + 100 / 2 + 200 / 3)
-    assert [rows[1][f"diic_{part}"] for part in ("intra", "flux", "connector")] == pytest.approx(
-        [100 * 25 / iic, 100 * 150 / iic, 100 * 400 / 3 / iic])
     links = run.rows(result["OUTPUT_LINKS"])
     assert [(r["patch_a"], r["patch_b"], r["distance_m"]) for r in links] == [
         (1, 2, 1000), (1, 3, 3500), (2, 3, 1500)]
     assert links[0]["probability"] == pytest.approx(p[1000])
-    cut = 525 + 2 * (50 * p[1000] + 100 * p[1000] * p[3500] + 200 * p[3500])
-    assert [r["rank"] for r in links] == [2, 3, 1] and links[1]["dpc_link"] == 0
-    assert links[2]["dpc_link"] == pytest.approx(100 * (whole - cut) / whole)
-    cut = 525 + 2 * (50 * p[1000] + 100 * p[1000] * p[3500] + 200 * p[3500])
-    assert [r["rank"] for r in links] == [2, 3, 1] and links[1]["dpc_link"] == 0
-    assert links[2]["dpc_link"] == pytest.approx(100 * (whole - cut) / whole)
     cut = 525 + 2 * (50 * p[1000] + 100 * p[1000] * p[3500] + 200 * p[3500])
     assert [r["rank"] for r in links] == [2, 3, 1] and links[1]["dpc_link"] == 0
     assert links[2]["dpc_link"] == pytest.approx(100 * (whole - cut) / whole)
@@ -130,110 +112,6 @@ def test_candidates_of_several_kinds(run, make, patches):
     assert "OUTPUT_CANDIDATE_LINKS" not in result and "gain nothing" in run.log
 
 
-def line(*points):
-    return f"LINESTRING({','.join(f'{500000 + x} {4600000 + y}' for x, y in points)})"
-
-
-def test_links_within_a_distance_and_candidates(run, make, patches):
-    """Gaps 1000 and 1500 m; a planned patch of 4 km2 between them and the far one, and a better link."""
-    plan = make.layer("plan", [(square(6000, 0), {"area_km2": 4.0, "Name": "A"}),
-                               (square(2500, 0), {"area_km2": 4.0, "Name": "B"})])
-    ways = make.layer("ways", [(line((1000, 500), (2000, 500)), {"cost": 400.0, "rank": 9})])
-    result = run("landscapeconnectivity", PATCHES=patches, MAX_LINK_DISTANCE=1200, CANDIDATES=plan,
-                 CANDIDATE_LINKS=ways, CANDIDATE_LINK_FIELD="cost", OUTPUT=make.out("out.gpkg"),
-                 OUTPUT_LINKS=make.out("links.gpkg"), OUTPUT_CANDIDATES=make.out("gains.gpkg"),
-                 OUTPUT_CANDIDATE_LINKS=make.out("way_gains.gpkg"), OUTPUT_REPORT=make.out("report.html"))
-    assert [(r["patch_a"], r["patch_b"]) for r in run.rows(result["OUTPUT_LINKS"])] == [(1, 2)]
-    p = {d: 0.5 ** (d / 2500) for d in (400, 500, 1000, 1200)}
-    whole = 525 + 2 * 50 * p[1000]
-    assert result["EC"] == pytest.approx(whole ** 0.5) and result["N_COMPONENTS"] == 2 and result["N_LINKS"] == 1
-    # the two patches left alone have 20 x 15 between them and no way at all
-    short = 2 * (200 + 100) * p[1200]
-    assert result["NEGLECTED"] == pytest.approx(100 * short / whole)
-    rows = run.rows(result["OUTPUT_CANDIDATES"])
-    assert [name for name in rows[0] if name not in ("fid", "geometry")] == [
-        "area_km2", "Name", "candidate_id", "weight", "n_links", "gain_pc", "gain_intra", "gain_flux", "gain_connector",
-        "gain_ec", "rank"]
-    # A touches nothing but patch 3, 500 m away; half of B lies on patch 2
-    assert [(r["Name"], r["weight"], r["n_links"], r["rank"]) for r in rows] == [("A", 4, 1, 2), ("B", 2, 2, 1)]
-    assert rows[0]["gain_pc"] == pytest.approx(100 * (16 + 2 * 80 * p[500]) / whole)
-    assert rows[0]["gain_ec"] == pytest.approx((whole + 16 + 160 * p[500]) ** 0.5 - whole ** 0.5)
-    way = run.rows(result["OUTPUT_CANDIDATE_LINKS"])[0]
-    assert (way["patch_a"], way["patch_b"], way["distance_m"], way["present_m"], way["rank"]) == (1, 2, 400, 1000, 1)
-    assert way["gain_pc"] == pytest.approx(100 * 100 * (p[400] - p[1000]) / whole) and way["cost"] == 400
-    assert "1 of the 3 pairs of patches are linked directly; links longer than 1200" in run.log
-    with open(result["OUTPUT_REPORT"], encoding="utf-8") as stream:
-        page = stream.read()
-    assert "Candidate patches" in page and "Candidate links" in page and "neglected (%), at most" in page
-    assert "feature 2, patch 2 by 0.5 km2" in page.split("<h2>")[0]
-
-
-def test_candidates_of_several_kinds(run, make, patches):
-    """Another CRS, multipart lines; outputs of candidates left out."""
-    from osgeo import ogr
-    from econet.core.vector import Features
-    shape = Features("plan", "EPSG:32651", [ogr.CreateGeometryFromWkt(square(6000, 0))], [{}], []).to_crs("EPSG:4326")
-    plan = make.layer("plan", [(shape.geometries[0].ExportToWkt(), {"n": 1})], crs="EPSG:4326")
-    ways = make.layer("ways", [("MULTI" + line((1000, 500), (4500, 500)).replace("(", "((") + ")", {"n": 1})])
-    result = run("landscapeconnectivity", PATCHES=patches, CANDIDATES=plan, CANDIDATE_LINKS=ways,
-                 OUTPUT=make.out("out.gpkg"), OUTPUT_CANDIDATES=make.out("gains.gpkg"))
-    row = run.rows(result["OUTPUT_CANDIDATES"])[0]
-    assert row["weight"] == pytest.approx(1, rel=1e-3) and row["n_links"] == 3
-    assert "OUTPUT_CANDIDATE_LINKS" not in result and "gain nothing" in run.log
-
-
-def line(*points):
-    return f"LINESTRING({','.join(f'{500000 + x} {4600000 + y}' for x, y in points)})"
-
-
-def test_links_within_a_distance_and_candidates(run, make, patches):
-    """Gaps 1000 and 1500 m; a planned patch of 4 km2 between them and the far one, and a better link."""
-    plan = make.layer("plan", [(square(6000, 0), {"area_km2": 4.0, "Name": "A"}),
-                               (square(2500, 0), {"area_km2": 4.0, "Name": "B"})])
-    ways = make.layer("ways", [(line((1000, 500), (2000, 500)), {"cost": 400.0, "rank": 9})])
-    result = run("landscapeconnectivity", PATCHES=patches, MAX_LINK_DISTANCE=1200, CANDIDATES=plan,
-                 CANDIDATE_LINKS=ways, CANDIDATE_LINK_FIELD="cost", OUTPUT=make.out("out.gpkg"),
-                 OUTPUT_LINKS=make.out("links.gpkg"), OUTPUT_CANDIDATES=make.out("plan.gpkg"),
-                 OUTPUT_CANDIDATE_LINKS=make.out("ways.gpkg"), OUTPUT_REPORT=make.out("report.html"))
-    assert [(r["patch_a"], r["patch_b"]) for r in run.rows(result["OUTPUT_LINKS"])] == [(1, 2)]
-    p = {d: 0.5 ** (d / 2500) for d in (400, 500, 1000, 1200)}
-    whole = 525 + 2 * 50 * p[1000]
-    assert result["EC"] == pytest.approx(whole ** 0.5) and result["N_COMPONENTS"] == 2 and result["N_LINKS"] == 1
-    # the two patches left alone have 20 x 15 between them and no way at all
-    short = 2 * (200 + 100) * p[1200]
-    assert result["NEGLECTED"] == pytest.approx(100 * short / whole)
-    rows = run.rows(result["OUTPUT_CANDIDATES"])
-    assert [name for name in rows[0] if name not in ("fid", "geometry")] == [
-        "area_km2", "Name", "candidate_id", "weight", "n_links", "gain_pc", "gain_intra", "gain_flux", "gain_connector",
-        "gain_ec", "rank"]
-    # A touches nothing but patch 3, 500 m away; half of B lies on patch 2
-    assert [(r["Name"], r["weight"], r["n_links"], r["rank"]) for r in rows] == [("A", 4, 1, 2), ("B", 2, 2, 1)]
-    assert rows[0]["gain_pc"] == pytest.approx(100 * (16 + 2 * 80 * p[500]) / whole)
-    assert rows[0]["gain_ec"] == pytest.approx((whole + 16 + 160 * p[500]) ** 0.5 - whole ** 0.5)
-    way = run.rows(result["OUTPUT_CANDIDATE_LINKS"])[0]
-    assert (way["patch_a"], way["patch_b"], way["distance_m"], way["present_m"], way["rank"]) == (1, 2, 400, 1000, 1)
-    assert way["gain_pc"] == pytest.approx(100 * 100 * (p[400] - p[1000]) / whole) and way["cost"] == 400
-    assert "1 of the 3 pairs of patches are linked directly; links longer than 1200" in run.log
-    with open(result["OUTPUT_REPORT"], encoding="utf-8") as stream:
-        page = stream.read()
-    assert "Candidate patches" in page and "Candidate links" in page and "neglected (%), at most" in page
-    assert "feature 2, patch 2 by 0.5 km2" in page.split("<h2>")[0]
-
-
-def test_candidates_of_several_kinds(run, make, patches):
-    """Another CRS, multipart lines; outputs of candidates left out."""
-    from osgeo import ogr
-    from econet.core.vector import Features
-    shape = Features("plan", "EPSG:32651", [ogr.CreateGeometryFromWkt(square(6000, 0))], [{}], []).to_crs("EPSG:4326")
-    plan = make.layer("plan", [(shape.geometries[0].ExportToWkt(), {"n": 1})], crs="EPSG:4326")
-    ways = make.layer("ways", [("MULTI" + line((1000, 500), (4500, 500)).replace("(", "((") + ")", {"n": 1})])
-    result = run("landscapeconnectivity", PATCHES=patches, CANDIDATES=plan, CANDIDATE_LINKS=ways,
-                 OUTPUT=make.out("out.gpkg"), OUTPUT_CANDIDATES=make.out("plan.gpkg"))
-    row = run.rows(result["OUTPUT_CANDIDATES"])[0]
-    assert row["weight"] == pytest.approx(1, rel=1e-3) and row["n_links"] == 3
-    assert "OUTPUT_CANDIDATE_LINKS" not in result and "gain nothing" in run.log
-
-
 def test_bare_polygons_and_least_cost(run, make):
     bare = make.layer("bare", [(square(0, 0), {"name": "a"}), (square(3000, 0), {"name": "b"})])
     resistance = make.raster("resistance", np.full((20, 50), 3, np.float32), cell=100.0, north=4601500.0)
@@ -276,12 +154,6 @@ def test_cancel_leaves_nothing(run, make, patches):
     ({"MAX_LINK_DISTANCE": -5}, "(MAX_LINK_DISTANCE) is -5"), ({"AREA_OF_LANDSCAPE": 0}, "(AREA_OF_LANDSCAPE) is 0"),
     ({"OUTPUT_CANDIDATES": "TEMPORARY_OUTPUT"}, "candidate patches (OUTPUT_CANDIDATES) needs a layer of them"),
     ({"OUTPUT_CANDIDATE_LINKS": "TEMPORARY_OUTPUT"}, "candidate links (OUTPUT_CANDIDATE_LINKS) needs a layer"),
-    ({"MAX_LINK_DISTANCE": -5}, "(MAX_LINK_DISTANCE) is -5"), ({"AREA_OF_LANDSCAPE": 0}, "(AREA_OF_LANDSCAPE) is 0"),
-    ({"OUTPUT_CANDIDATES": "TEMPORARY_OUTPUT"}, "candidate patches (OUTPUT_CANDIDATES) needs a layer of them"),
-    ({"OUTPUT_CANDIDATE_LINKS": "TEMPORARY_OUTPUT"}, "candidate links (OUTPUT_CANDIDATE_LINKS) needs a layer"),
-    ({"MAX_LINK_DISTANCE": -5}, "(MAX_LINK_DISTANCE) is -5"), ({"AREA_OF_LANDSCAPE": 0}, "(AREA_OF_LANDSCAPE) is 0"),
-    ({"OUTPUT_CANDIDATES": "TEMPORARY_OUTPUT"}, "candidate patches (OUTPUT_CANDIDATES) needs a layer of them"),
-    ({"OUTPUT_CANDIDATE_LINKS": "TEMPORARY_OUTPUT"}, "candidate links (OUTPUT_CANDIDATE_LINKS) needs a layer"),
     ({"WEIGHT_FIELD": "wealth"}, "'patches' has no field 'wealth' (the weight of a patch)")])
 def test_wrong_choices_are_refused_by_the_dialog(run, make, patches, choice, message):
     fine, said = run.check("landscapeconnectivity", PATCHES=patches, **choice, OUTPUT=make.out("x.gpkg"))
@@ -293,32 +165,6 @@ def test_patches_in_degrees_are_refused_by_the_dialog(run, make):
     degrees = make.layer("degrees", [("POLYGON((123 41,123.1 41,123.1 41.1,123 41))", {"n": 1})], crs="EPSG:4326")
     fine, message = run.check("landscapeconnectivity", PATCHES=degrees, OUTPUT=make.out("x.gpkg"))
     assert not fine and "'degrees' is in degrees" in message and "CM 123E" in message
-
-
-def test_candidates_are_looked_at_by_the_dialog(run, make, patches):
-    empty = make.layer("empty", [], {"n": int})
-    plan = make.layer("plan", [(square(6000, 0), {"n": 1})])
-    ways = make.layer("ways", [(line((1000, 500), (4500, 500)), {"n": 1})])
-    for choice, message in (({"CANDIDATES": empty}, "'empty' is empty"),
-                            ({"CANDIDATES": plan, "WEIGHT_FIELD": "patch_id"}, "'plan' has no field 'patch_id'"),
-                            ({"CANDIDATE_LINKS": ways, "CANDIDATE_LINK_FIELD": "cost"}, "'ways' has no field 'cost'")):
-        fine, said = run.check("landscapeconnectivity", PATCHES=patches, **choice, OUTPUT=make.out("x.gpkg"))
-        assert not fine and message in said, said
-    assert run.check("landscapeconnectivity", PATCHES=patches, CANDIDATES=plan, CANDIDATE_LINKS=ways,
-                     OUTPUT=make.out("x.gpkg")) == (True, "")
-
-
-def test_candidates_are_looked_at_by_the_dialog(run, make, patches):
-    empty = make.layer("empty", [], {"n": int})
-    plan = make.layer("plan", [(square(6000, 0), {"n": 1})])
-    ways = make.layer("ways", [(line((1000, 500), (4500, 500)), {"n": 1})])
-    for choice, message in (({"CANDIDATES": empty}, "'empty' is empty"),
-                            ({"CANDIDATES": plan, "WEIGHT_FIELD": "patch_id"}, "'plan' has no field 'patch_id'"),
-                            ({"CANDIDATE_LINKS": ways, "CANDIDATE_LINK_FIELD": "cost"}, "'ways' has no field 'cost'")):
-        fine, said = run.check("landscapeconnectivity", PATCHES=patches, **choice, OUTPUT=make.out("x.gpkg"))
-        assert not fine and message in said, said
-    assert run.check("landscapeconnectivity", PATCHES=patches, CANDIDATES=plan, CANDIDATE_LINKS=ways,
-                     OUTPUT=make.out("x.gpkg")) == (True, "")
 
 
 def test_candidates_are_looked_at_by_the_dialog(run, make, patches):
