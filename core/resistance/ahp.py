@@ -151,7 +151,7 @@ class Result:
     warnings: list = field(default_factory=list)
 
 
-def check_hierarchy(hierarchy, aggregation, table):
+def check_hierarchy(hierarchy, aggregation, table, say=None):
     """Refuse judgements that give no weights, before the work starts.
 
     Raises
@@ -162,14 +162,13 @@ def check_hierarchy(hierarchy, aggregation, table):
     """
     for comparison in hierarchy.comparisons:
         random_index(table, len(comparison.members))
-        for voice, matrix in _voices(comparison, hierarchy, aggregation, None).items():
+        for voice, matrix in _voices(comparison, hierarchy, aggregation, say).items():
             parts = components(matrix)
             if len(parts) == 1:
                 continue
             named = [", ".join(f"'{comparison.members[row]}'" for row in part) for part in parts]
-            who = "" if voice == ALL_EXPERTS or len(hierarchy.experts) == 1 else f" of {voice}"
-            advice = (" or combine the experts' judgements (AIJ), which does not need all of each"
-                      if who and aggregation != OF_JUDGEMENTS else "")
+            who = "" if voice == ALL_EXPERTS else f" of {voice}"
+            advice = ", or combine the experts' judgements (AIJ), which does not need all of each" if who else ""
             raise InputError(f"In {comparison.title} no judgement{who} joins {named[0]} to {'; '.join(named[1:])}: judge "
                              f"at least one pair between them{advice}.")
 
@@ -206,8 +205,8 @@ def ahp_weights(hierarchy, aggregation=OF_JUDGEMENTS, method=EIGENVECTOR, table=
     InputError
         As :func:`check_hierarchy`; a repair that finds no way.
     """
-    check_hierarchy(hierarchy, aggregation, table)
     say = say or {expert: 1.0 / len(hierarchy.experts) for expert in hierarchy.experts}
+    check_hierarchy(hierarchy, aggregation, table, say)
     judged = []
     for number, comparison in enumerate(hierarchy.comparisons):
         progress(0.4 * number / len(hierarchy.comparisons))
@@ -238,11 +237,13 @@ def _row(hierarchy, factor, nodes, low, high):
 
 
 def _voices(comparison, hierarchy, aggregation, say):
-    """Matrices to take weights from, by whose they are; without ``say`` only which pairs are judged matters."""
+    """Matrices to take weights from, by whose they are; without ``say`` all experts are heard alike."""
     n = len(comparison.members)
     blank = np.full((n, n), np.nan)
     np.fill_diagonal(blank, 1.0)
-    if aggregation == OF_JUDGEMENTS and len(hierarchy.experts) > 1:
+    if len(hierarchy.experts) == 1:
+        return {ALL_EXPERTS: comparison.matrices.get(hierarchy.experts[0], blank)}
+    if aggregation == OF_JUDGEMENTS:
         return {ALL_EXPERTS: joint_judgements(comparison.matrices, say or dict.fromkeys(hierarchy.experts, 1.0), blank)}
     return {expert: comparison.matrices.get(expert, blank) for expert in hierarchy.experts}
 

@@ -5,6 +5,7 @@ A judgement matrix is a float64 array of shape (n, n): ones on the diagonal, ``a
 judged. Saaty (1980), The Analytic Hierarchy Process.
 """
 
+import functools
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -167,6 +168,7 @@ def _filled(matrix):
 
 # consistency ------------------------------------------------------------------------------------------
 
+@functools.lru_cache(maxsize=None)
 def read_random_indices():
     """The shipped tables of random indices: by name a dict of size to index."""
     path = Path(__file__).parent / "defaults" / "random_index.csv"

@@ -25,6 +25,7 @@ _GROUPS = [tables.Column("factor", "text", aliases=("因子", "因素", "指标"
 _NOT_JUDGED = {"", "-", "*", "null", "na", "n/a", "none"}
 _DATE = re.compile(r"\d{1,4}([-/.]\d{1,2}){2}( .*)?|\d{1,2}[- ]?[a-z]{3,9}\.?|[a-z]{3,9}\.?[- ]?\d{1,2}|.*月.*",
                    re.IGNORECASE)
+_SIGNS = str.maketrans("\u2044\u2215\u2236", "//:")  # fraction slash, division slash, ratio
 _ROUNDING = 0.02
 
 
@@ -118,7 +119,7 @@ def judgement_of(text, where):
     InputError
         No number, a date into which a spreadsheet turned a fraction, or outside 1/9 to 9.
     """
-    cell = unicodedata.normalize("NFKC", text).replace("\u2044", "/").replace("\u2236", ":").strip()
+    cell = unicodedata.normalize("NFKC", text).translate(_SIGNS).strip()
     if cell.lower() in _NOT_JUDGED or set(cell) <= set("-–—―"):
         return None
     value = tables.number_of(cell.replace(":", "/", 1))
@@ -167,7 +168,8 @@ def _entries_of_matrix(raw, names):
                              f"{what} without a name; name each factor in the header and in the first column."))
     only_columns = [key for key in columns if key not in lines]
     only_lines = [key for key in lines if key not in columns]
-    if (only_columns and only_lines) or len(only_columns) > 1 or len(only_lines) > 1:
+    triangle = columns[:-1] == lines[1:] or columns[1:] == lines[:-1]  # without the row and column of the diagonal
+    if not triangle and ((only_columns and only_lines) or len(only_columns) > 1 or len(only_lines) > 1):
         raise InputError(
             f"Table '{raw.name}' is no matrix of judgements: the header has {names.list(columns) or 'no names'} and the "
             f"first column {names.list(lines) or 'no names'}; name the same factors in both, or give rows with the "
