@@ -15,7 +15,7 @@ import numpy as np
 from .. import tables
 from ..errors import InputError
 from ..progress import SILENT
-from .distance import distance_classes
+from .distance import distance_classes, distance_classes_to_cells
 from .scoring import Scoring
 
 FACTORS = ("slope", "elevation", "land_cover", "ndvi", "distance_to_water", "distance_to_motorway",
@@ -340,6 +340,24 @@ def classify_distance(geometries, rule, template, progress=SILENT):
     """
     intervals = rule.intervals
     classes = distance_classes(geometries, intervals.breaks, template, progress)
+    return np.array(intervals.resistance, dtype=np.float32)[classes]
+
+
+def classify_distance_to_cells(mask, rule, template, progress=SILENT):
+    """Resistance by distance to the cells of a mask, from cell centre to cell centre.
+
+    Parameters
+    ----------
+    mask : bool ndarray, shape ``template.shape``
+    rule : Rule
+    template : raster.Template
+
+    Returns
+    -------
+    float32 ndarray, shape ``template.shape``
+    """
+    intervals = rule.intervals
+    classes = distance_classes_to_cells(mask, intervals.breaks, template, progress)
     return np.array(intervals.resistance, dtype=np.float32)[classes]
 
 

@@ -16,7 +16,7 @@ from ..progress import SILENT
 from ..raster import CLASSES, QUANTITY, AlignedRaster, Window, bounds_in, open_cells
 from ..slope import SlopeDegrees
 from ..vector import require_near
-from .distance import Distances, each_window
+from .distance import Distances, border_of, each_window
 from .edges import Edges
 from .factors import FACTORS
 from .scoring import Scoring
@@ -218,13 +218,11 @@ def distances_to_mask(source, codes, template, breaks_m, exact=False, progress=S
         around = Window(top, left, min(own.rows, window.row + window.rows + 1) - top,
                         min(own.cols, window.col + window.cols + 1) - left)
         grid = layer.read(around, part)
-        mask = np.pad(masked(grid), 1)
+        mask = masked(grid)
         total += int(np.count_nonzero(mask))
         if not total and len(held) <= _NAMED_AT_MOST:
             held |= set(np.unique(grid.values[grid.valid])[:_NAMED_AT_MOST + 1].tolist())
-        # from outside the nearest cell has a neighbour that is none
-        inner = mask[:-2, 1:-1] & mask[2:, 1:-1] & mask[1:-1, :-2] & mask[1:-1, 2:]
-        border = (mask[1:-1, 1:-1] & ~inner)[window.within(around)]
+        border = border_of(mask)[window.within(around)]
         rows, cols = np.nonzero(border)
         rows, cols = rows + window.row, cols + window.col
         near = (rows >= box[0]) & (rows < box[1]) & (cols >= box[2]) & (cols < box[3])
@@ -306,8 +304,8 @@ def distance_resistance(distances, rule, template, name, output=None, output_dis
         if each is not None:
             each.finish(progress)
     if len(breaks) and counts[-1] == counts.sum():
-        progress.warn(f"Nothing of '{name}' lies within {breaks[-1]:g} m of any cell of '{template.name}': the whole map "
-                      f"has the resistance of the last interval. Check that the layer belongs to this area.")
+        progress.warn(f"Nothing of '{name}' lies within {breaks[-1]:g} m of any cell of '{template.name}': the whole "
+                      f"map has the resistance of the last interval. Check that the layer belongs to this area.")
     cells = {}
     for score, count in zip(intervals.resistance, counts.tolist()):
         if count:

@@ -24,7 +24,7 @@ from .factors import (FACTORS, MINE, default_factor_table, factor_name, read_fac
                       scaled_weights)
 from .mines import MAXIMUM, read_rings
 from .restored import default_restored_table, read_restored, restored_cells
-from .transforms import (NO_TRANSFORM, ONE_TO_100, POWER, TRANSFORMS, check_exponent, require_one_to_five, scores_of,
+from .transforms import (DECIMALS, NO_TRANSFORM, ONE_TO_100, POWER, TRANSFORMS, check_exponent, require_one_to_five, scores_of,
                          transformed)
 
 
@@ -307,7 +307,7 @@ def _finished(total, mines, share, choices, multiplier, progress):
 
 def _can_be_held(values):
     values = values[~np.isnan(values)]
-    return bool(np.isfinite(values).all() and (values > 0).all())
+    return bool(((values >= 10.0 ** -DECIMALS) & (values <= 10.0 ** DECIMALS)).all())
 
 
 def _use(factor, values, scheme):

@@ -10,7 +10,7 @@ NO_TRANSFORM, POWER, ONE_TO_100 = range(3)
 TRANSFORMS = ("none", "power", "1 to 100")
 
 _LOWEST, _HIGHEST = 1.0, 5.0
-_DECIMALS = 30  # of a float32's 38: costs along corridors are sums
+DECIMALS = 30  # of a float32's 38: costs along corridors are sums
 
 
 def transformed(values, choices):
@@ -30,10 +30,10 @@ def check_exponent(exponent, rules, rings, weights):
     values = [value for factor in weights for value in scores_of(factor, rules, rings)]
     widest = max(values, key=lambda value: abs(math.log10(value)))
     decimals = abs(math.log10(widest))
-    if exponent * decimals > _DECIMALS:
+    if exponent * decimals > DECIMALS:
         raise InputError(f"The exponent of the transform 'power' (TRANSFORM_POWER) is {exponent:g}, and {widest:g} to "
                          f"that power is a number that maps cannot hold: choose one up to "
-                         f"{math.floor(10 * _DECIMALS / decimals) / 10:g}; 1 to 4 are usual.")
+                         f"{math.floor(10 * DECIMALS / decimals) / 10:g}; 1 to 4 are usual.")
 
 
 def require_one_to_five(rules, rings, weights, name):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from econet.core.errors import Cancelled
 from econet.core.progress import Progress
-from econet.core.resistance.distance import Edges, cells_of, distance_classes
+from econet.core.resistance.distance import Edges, cells_of, distance_classes, distance_classes_to_cells
 
 BREAKS = (100, 200, 470, 800)
 
@@ -95,3 +95,31 @@ def test_cancel_is_heard(lab):
     cells = lab.template(50, 50, 30)
     with pytest.raises(Cancelled):
         distance_classes([wandering(lab, cells, 1)], BREAKS, cells, Progress(cancelled=lambda: True))
+
+
+@pytest.mark.parametrize("rows, cols, dx, dy", [(40, 50, 30, 30), (37, 41, 25, 45), (1, 60, 40, 30), (300, 5, 30, 20), (1, 1, 30, 30)])
+@pytest.mark.parametrize("share", [0.0, 0.003, 0.3, 1.0])
+def test_distance_to_cells_by_trying_all(lab, rows, cols, dx, dy, share):
+    cells, rng = lab.template(rows, cols, dx, dy), np.random.default_rng(5)
+    mask = rng.random((rows, cols)) < share
+    mask[rows // 3:rows // 2, cols // 4:cols // 2] = share > 0
+    where = np.argwhere(mask)
+    places = np.argwhere(np.ones_like(mask))
+    true = np.full(rows * cols, np.inf)
+    for row, col in where:
+        true = np.minimum(true, np.hypot((places[:, 0] - row) * dy, (places[:, 1] - col) * dx))
+    expected = np.searchsorted(np.array(BREAKS, np.float32), true.astype(np.float32)).reshape(mask.shape)
+    np.testing.assert_array_equal(distance_classes_to_cells(mask, BREAKS, cells), expected)
+
+
+def test_classes_where_corners_of_blocks_settle_them_are_those_of_exact_distances(lab):
+    """Long straight, curved and broken lines, far and near breaks; exact distances are tested against GEOS above."""
+    cells = lab.template(300, 280, 30, 20)
+    shapes = [wandering(lab, cells, 70, 60), lab.geometry("LINESTRING(500000 4599000,508400 4599000)"),
+              lab.geometry("POINT(504000 4596000)").Buffer(700, 90).GetBoundary()]
+    x, y = cells.xy(*np.mgrid[:300, :280])
+    edges = Edges(shapes, cells)
+    true = edges.exact_m(edges.local(x.ravel(), y.ravel())).reshape(cells.shape)
+    for breaks in (BREAKS, (30, 1000, 3000), (500, 1000, 1500, 2000), (0.5, 7), (5000,)):
+        expected = np.searchsorted(np.array(breaks, np.float32), true.astype(np.float32))
+        np.testing.assert_array_equal(distance_classes(shapes, breaks, cells), expected)
