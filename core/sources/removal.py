@@ -1,0 +1,500 @@
+"""What removing each node, or each link, does to the shortest paths of all others, exactly.
+
+One shortest-path tree per source is built once and repaired: without node v only the nodes below v in
+the tree can lose; each starts from its best neighbour that is not below v, and Dijkstra (1959, Numer.
+Math. 1: 269) runs among them alone. Nothing of size n^3 is held.
+
+Dense graphs are thinned first: a link is left out where two other patches each make a shorter
+two-step way, since whatever single node or link is removed, one of the two is left; by induction on
+length the thinned graph has the same distances as the whole, also without any one node or link.
+"""
+
+import math
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import accel
+from ..progress import SILENT
+
+_CLOSE = 1e-12            # relative difference of lengths that is rounding
+_THIN_FROM = 24           # links per node from which thinning pays
+_THIN_NODES = 12_000      # nodes up to which the (n, n) matrix that it needs is made
+_WITNESSES = 32           # patches in between that are looked at in one numpy step
+_KERNEL_WORTH = 2_000_000  # links x nodes from which loading a compiled loop pays
+_TURN = 0.2               # seconds per call of a compiled loop
+_TRIPLES = 1 << 20        # (source, node, removed) held at once by the numpy engine
+_EDGES = 1 << 20          # (source, link) held at once there
+_ROWS = 64                # rows of distances in one numpy step
+
+
+@dataclass
+class Graph:
+    """Neighbours of each of n nodes, nearest first: those of i are at ``start[i]`` to ``start[i + 1]``.
+
+    ``link`` is the position of the link in the list that the graph was made of. 24 bytes per link and end.
+    """
+
+    n: int
+    start: np.ndarray
+    neighbour: np.ndarray
+    length: np.ndarray
+    link: np.ndarray
+
+    @classmethod
+    def of(cls, n, a, b, length, link=None):
+        link = np.arange(len(length)) if link is None else link
+        ends, others = np.concatenate((a, b)), np.concatenate((b, a))
+        lengths, numbers = np.concatenate((length, length)), np.concatenate((link, link))
+        order = np.lexsort((others, lengths, ends))
+        start = np.concatenate(([0], np.cumsum(np.bincount(ends, minlength=n))))
+        return cls(n, start.astype(np.int64), others[order].astype(np.int64), lengths[order].astype(np.float64),
+                   numbers[order].astype(np.int64))
+
+
+@dataclass
+class Strength:
+    """What a shortest distance is worth: ``exp(-decay d)``, or ``1 / (1 + d)`` where decay is negative."""
+
+    decay: float
+
+    def __call__(self, distance):
+        return 1.0 / (1.0 + distance) if self.decay < 0 else np.exp(-self.decay * distance)
+
+
+HOPS = Strength(-1.0)
+
+
+def thinned(n, a, b, length, matrix, progress=SILENT):
+    """Which links are needed for all shortest paths, also when any one node or link is removed.
+
+    Parameters
+    ----------
+    matrix : float64 ndarray, shape (n, n)
+        The same links, +inf where there is none.
+
+    Returns
+    -------
+    bool ndarray, shape (number of links,)
+    """
+    witnesses = np.zeros((n, n), dtype=np.int8)  # those nearer to the row's patch than to the column's
+    for u in range(n):
+        progress(u / n)
+        others = np.flatnonzero(np.isfinite(matrix[u]))
+        others = others[others != u]
+        others = others[np.argsort(matrix[u, others], kind="stable")]
+        far, found = matrix[u, others], np.zeros(others.size, dtype=np.int8)
+        limit = far * (1 - _CLOSE)
+        left = np.arange(others.size)
+        at = 0
+        while at < others.size:
+            via, near = others[at:at + _WITNESSES], far[at:at + _WITNESSES]
+            left = left[(found[left] < 2) & (limit[left] > 2 * near[0])]
+            if not left.size:
+                break
+            beyond = matrix[np.ix_(via, others[left])]
+            here = near[:, None]
+            sure = (here < beyond) | ((here == beyond) & (u < others[left]))
+            sure &= here + beyond < limit[left]
+            found[left] += np.minimum(np.count_nonzero(sure, axis=0), 2).astype(np.int8)
+            at += _WITNESSES
+        witnesses[u, others] = found
+    return witnesses[a, b] + witnesses[b, a] < 2
+
+
+def removal(graph, weight, strength, links=False, longest=math.inf, progress=SILENT):
+    """Sum of strengths at each node, and what the removal of each node or link takes from other pairs.
+
+    Parameters
+    ----------
+    graph : Graph
+    weight : float64 ndarray, shape (n,)
+    strength : Strength
+    links : bool
+        Remove links instead of nodes.
+    longest : float
+        Pairs farther apart are left out.
+
+    Returns
+    -------
+    received : float64 ndarray, shape (n,)
+        ``sum_j a_j P*_ij`` with j = i counted.
+    loss : float64 ndarray, shape (n,) or (number of links,)
+        ``sum_ij a_i a_j (P*_ij - P*_ij without it)`` over ordered pairs that do not end at the node.
+    """
+    count = int(graph.link.max(initial=-1)) + 1 if links else graph.n
+    received, loss = np.zeros(graph.n), np.zeros(count)
+    loop = accel.kernel(_repair_loop, _loop_agrees, graph.neighbour.size * graph.n, _KERNEL_WORTH, progress)
+    engine = _compiled if loop else _numpy
+    engine(loop, graph, weight, strength, links, longest, received, loss, progress)
+    progress(1.0)
+    return received, loss
+
+
+# compiled engine ----------------------------------------------------------------------------------------
+
+def _compiled(loop, graph, weight, strength, links, longest, received, loss, progress):
+    scratch = _scratch(graph)
+    first, step = 0, 1
+    while first < graph.n:
+        last = min(first + step, graph.n)
+        began = time.monotonic()
+        loop(graph.start, graph.neighbour, graph.length, graph.link, weight, strength.decay, links, longest, first,
+             last, *scratch, received, loss)
+        took = time.monotonic() - began
+        first = last
+        step = max(1, min(2 * step, int(step * _TURN / max(took, 1e-6))))
+        progress(first / graph.n)
+
+
+def _scratch(graph):
+    n = graph.n
+    many = graph.neighbour.size + n + 1
+    return (np.empty(n), np.empty(n), np.empty(n), np.empty((7, n), dtype=np.int64), np.empty(many),
+            np.empty(many, dtype=np.int64), np.empty(many, dtype=np.int64), np.empty(many), np.empty(many, dtype=np.int64))
+
+
+def _repair_loop(start, neighbour, length, link, weight, decay, links, longest, first, last, dist, label, worth,
+                 whole, extra, via, over, keys, heap, received, loss):
+    """Adds to ``received`` and ``loss`` what the sources from ``first`` to ``last`` bring.
+
+    ``keys`` and ``heap`` are a binary heap of (distance, node) with stale entries.
+    """
+    n = weight.size
+    parent, by, order, place, size, free, at = whole[0], whole[1], whole[2], whole[3], whole[4], whole[5], whole[6]
+    for s in range(first, last):
+        # the tree of shortest paths; order: nodes as they are settled
+        for i in range(n):
+            dist[i] = np.inf
+            place[i] = -1
+            size[i] = 0
+        dist[s] = 0.0
+        parent[s] = -1
+        by[s] = -1
+        settled = 0
+        if decay < 0:  # every link is one step: level by level
+            order[0] = s
+            settled = 1
+            done = 0
+            while done < settled:
+                u = order[done]
+                done += 1
+                for e in range(start[u], start[u + 1]):
+                    w = neighbour[e]
+                    if dist[w] == np.inf:
+                        dist[w] = dist[u] + 1.0
+                        parent[w] = u
+                        by[w] = link[e]
+                        order[settled] = w
+                        settled += 1
+        else:
+            keys[0] = 0.0
+            heap[0] = s
+            filled = 1
+            while filled:
+                d = keys[0]
+                u = heap[0]
+                filled -= 1
+                key = keys[filled]
+                item = heap[filled]
+                hole = 0
+                while True:
+                    child = 2 * hole + 1
+                    if child >= filled:
+                        break
+                    if child + 1 < filled and keys[child + 1] < keys[child]:
+                        child += 1
+                    if keys[child] >= key:
+                        break
+                    keys[hole] = keys[child]
+                    heap[hole] = heap[child]
+                    hole = child
+                keys[hole] = key
+                heap[hole] = item
+                if place[u] >= 0 or d > longest:
+                    continue
+                place[u] = 0
+                order[settled] = u
+                settled += 1
+                for e in range(start[u], start[u + 1]):
+                    w = neighbour[e]
+                    key = d + length[e]
+                    if key < dist[w] and key <= longest:
+                        dist[w] = key
+                        parent[w] = u
+                        by[w] = link[e]
+                        hole = filled
+                        filled += 1
+                        while hole > 0 and keys[(hole - 1) // 2] > key:
+                            keys[hole] = keys[(hole - 1) // 2]
+                            heap[hole] = heap[(hole - 1) // 2]
+                            hole = (hole - 1) // 2
+                        keys[hole] = key
+                        heap[hole] = w
+        # places such that what lies below a node follows it
+        for i in range(settled - 1, -1, -1):
+            u = order[i]
+            size[u] += 1
+            if u != s:
+                size[parent[u]] += size[u]
+        place[s] = 0
+        free[s] = 1
+        at[0] = s
+        total = 0.0
+        for i in range(settled):
+            u = order[i]
+            if u != s:
+                place[u] = free[parent[u]]
+                free[parent[u]] += size[u]
+                free[u] = place[u] + 1
+                at[place[u]] = u
+            worth[u] = 1.0 / (1.0 + dist[u]) if decay < 0 else np.exp(-decay * dist[u])
+            total += weight[u] * worth[u]
+        received[s] += total
+        if weight[s] == 0.0:
+            continue
+        # how much longer each link makes the way to its end than the shortest, the least first
+        for j in range(n):
+            label[j] = 0.0
+            if size[j] == 0:
+                continue
+            for e in range(start[j], start[j + 1]):
+                u = neighbour[e]
+                key = dist[u] + length[e] - dist[j]
+                hole = e
+                while hole > start[j] and extra[hole - 1] > key:
+                    extra[hole] = extra[hole - 1]
+                    via[hole] = via[hole - 1]
+                    over[hole] = over[hole - 1]
+                    hole -= 1
+                extra[hole] = key
+                via[hole] = u
+                over[hole] = link[e]
+        for i in range(1, settled):
+            v = order[i]
+            low = place[v] if links else place[v] + 1
+            high = place[v] + size[v]
+            if low == high:
+                continue
+            for q in range(place[v], high):
+                label[at[q]] = np.inf
+            cut = by[v] if links else -1
+            # delays of the nodes below v: pulled from all neighbours, down the tree and up, until none changes
+            down = True
+            while True:
+                changed = False
+                q = low if down else high - 1
+                while low <= q < high:
+                    j = at[q]
+                    best = label[j]
+                    if best > 0.0:
+                        before = best
+                        for e in range(start[j], start[j + 1]):
+                            if extra[e] >= best:
+                                break
+                            delay = label[via[e]] + extra[e]
+                            if delay < best and (over[e] != cut or j != v):
+                                best = delay
+                        if best < before:
+                            label[j] = best
+                            changed = True
+                            if best == 0.0 and down:  # nor can anything below it be late
+                                for r in range(q + 1, q + size[j]):
+                                    label[at[r]] = 0.0
+                                q += size[j] - 1
+                    q += 1 if down else -1
+                if not changed or high - low == 1:
+                    break
+                down = not down
+            lost = 0.0
+            delay = 0.0
+            share = 0.0
+            for q in range(low, high):
+                j = at[q]
+                if label[j] > 0.0:
+                    if decay < 0:
+                        lost += weight[j] * (1.0 / (1.0 + dist[j]) - 1.0 / (1.0 + dist[j] + label[j]))
+                    else:
+                        if label[j] != delay:
+                            delay = label[j]
+                            share = -np.expm1(-decay * delay)
+                        lost += weight[j] * worth[j] * share
+            loss[cut if links else v] += weight[s] * lost
+            for q in range(place[v], high):
+                label[at[q]] = 0.0
+    return 0
+
+
+def _loop_agrees(loop):
+    """True when the compiled loop gives numpy's results on a small graph with equal and zero lengths."""
+    rows, cols = np.divmod(np.arange(36), 6)
+    apart = np.maximum(np.hypot(rows[:, None] - rows, cols[:, None] - cols) - 0.4 - (rows % 3 == cols % 3), 0)
+    a, b = np.nonzero(np.triu(apart < 2.5, 1))
+    weight = 1.0 + np.arange(36) % 4
+    for links in (False, True):
+        for strength, length in ((Strength(0.7), apart[a, b]), (HOPS, np.ones(a.size))):
+            results = []
+            for engine in (_compiled, _numpy):
+                graph = Graph.of(36, a, b, length)
+                received, loss = np.zeros(36), np.zeros(a.size if links else 36)
+                engine(loop, graph, weight, strength, links, math.inf, received, loss, SILENT)
+                results.append(np.concatenate((received, loss)))
+            if not np.allclose(*results, rtol=1e-12, atol=1e-12):
+                return False
+    return True
+
+
+# engine of numpy alone ----------------------------------------------------------------------------------
+
+def _numpy(_, graph, weight, strength, links, longest, received, loss, progress):
+    n = graph.n
+    distance = shortest(graph, progress.part(0, 0.3))
+    distance[distance > longest] = np.inf
+    part = progress.part(0.3, 1)
+    first = 0
+    width = max(1, min(n, _EDGES // max(1, graph.neighbour.size)))
+    while first < n:
+        last = min(first + width, n)
+        # column s of the closed matrix holds the sums from s outwards
+        deepest = _repair_block(graph, np.ascontiguousarray(distance[:, first:last].T), first, weight, strength,
+                                links, received, loss, part)
+        width = max(1, min(width, _TRIPLES // max(1, deepest // (last - first))))
+        first = last
+        part(first / n)
+
+
+def shortest(graph, progress=SILENT):
+    """Shortest distances, shape (n, n): rows are ends, columns sources (Bellman 1958, all sources at once)."""
+    n = graph.n
+    distance = np.full((n, n), np.inf)
+    ends = np.repeat(np.arange(n), np.diff(graph.start))
+    distance[ends, graph.neighbour] = graph.length
+    np.fill_diagonal(distance, 0.0)
+    stale, turn = np.ones(n, dtype=bool), 0
+    while stale.any():
+        todo = np.flatnonzero(stale)
+        for j in todo[::-1] if turn % 2 else todo:
+            progress.check()
+            stale[j] = False
+            near = slice(graph.start[j], graph.start[j + 1])
+            others = graph.neighbour[near]
+            changed = False
+            for at in range(0, others.size, _ROWS):
+                key = distance[others[at:at + _ROWS]]
+                key += graph.length[near][at:at + _ROWS, None]
+                key = key.min(axis=0)
+                if (key < distance[j]).any():
+                    np.minimum(distance[j], key, out=distance[j])
+                    changed = True
+            if changed:
+                stale[others] = True
+        turn += 1
+        progress(1 - 0.5 ** turn)
+    return distance
+
+
+def _repair_block(graph, dist, first, weight, strength, links, received, loss, progress):
+    """The sources from ``first`` on, all nodes and all removals at once; the number of triples there were.
+
+    A pair (source, node) is numbered ``row * n + node``; a triple is a pair and one node above it in the
+    source's tree. The triples of a pair follow each other from the source downwards.
+    """
+    n, rows = graph.n, dist.shape[0]
+    worth = strength(dist)
+    received[first:first + rows] += worth @ weight
+    ends = np.repeat(np.arange(n), np.diff(graph.start))
+    base = np.arange(rows)[:, None] * n
+    with np.errstate(invalid="ignore"):
+        extra = dist[:, graph.neighbour] + graph.length - dist[:, ends]
+    extra[np.isnan(extra)] = np.inf
+    # the trees: level by level along the links that delay nothing, so that zero lengths make no ring
+    pair_rows, links_at = np.nonzero(extra == 0)
+    lower, upper = pair_rows * n + ends[links_at], pair_rows * n + graph.neighbour[links_at]
+    level, parent, by = (np.full(rows * n, -1) for _ in range(3))
+    level[np.arange(rows) * n + first + np.arange(rows)] = 0
+    depth = 0
+    while lower.size:
+        progress.check()
+        reached = np.flatnonzero((level[upper] == depth) & (level[lower] < 0))
+        if not reached.size:
+            break
+        parent[lower[reached]] = reached
+        own = np.unique(lower[reached])
+        pick = parent[own]
+        depth += 1
+        level[own], parent[own], by[own] = depth, upper[pick], graph.link[links_at[pick]]
+        left = level[lower] < 0
+        lower, upper, links_at = lower[left], upper[left], links_at[left]
+    count = np.maximum(level - (0 if links else 1), 0)
+    offset = np.concatenate(([0], np.cumsum(count)))
+    node, removed = np.empty(offset[-1], dtype=np.int64), np.empty(offset[-1], dtype=np.int64)
+    if not node.size:
+        return 0
+    pair = np.flatnonzero(count)
+    above = pair if links else parent[pair]
+    while pair.size:
+        at = offset[pair] + level[above] - 1
+        node[at], removed[at] = pair, above
+        above = parent[above]
+        going = level[above] > 0
+        pair, above = pair[going], above[going]
+    # links into each node, those that delay least first
+    order = np.argsort(extra, axis=1, kind="stable")
+    order = np.take_along_axis(order, np.argsort(ends[order], axis=1, kind="stable"), axis=1)
+    extra = np.take_along_axis(extra, order, axis=1).ravel()
+    into = (graph.neighbour[order] + base).ravel()
+    over = graph.link[order].ravel()
+    start = (np.arange(rows)[:, None] * ends.size + graph.start[:-1]).ravel()
+    stop = (np.arange(rows)[:, None] * ends.size + graph.start[1:]).ravel()
+    delay = np.full(node.size, np.inf)
+    cut = by[removed]
+
+    def pull(active):
+        """Least delay of these triples by any neighbour, as its own delay now stands."""
+        best = delay[active]
+        at, end = start[node[active]], stop[node[active]]
+        going = np.arange(active.size)
+        while True:
+            going = going[at[going] < end[going]]
+            x = extra[at[going]]
+            near = x < best[going]
+            going, x = going[near], x[near]
+            if not going.size:
+                return best
+            progress.check()
+            triple, other = active[going], into[at[going]]
+            v = removed[triple]
+            rank = level[v]
+            index = np.minimum(offset[other] + rank - 1, node.size - 1)
+            below = (count[other] >= rank) & (removed[index] == v)
+            key = np.where(below, delay[index], 0.0) + x
+            if links:
+                key[(over[at[going]] == cut[triple]) & (node[triple] == v)] = np.inf
+            else:
+                key[other == v] = np.inf
+            best[going] = np.minimum(best[going], key)
+            at[going] += 1
+
+    by_level = np.argsort(level[node], kind="stable")
+    bounds = np.searchsorted(level[node][by_level], np.arange(depth + 2))
+    for k in range(depth + 1):
+        active = by_level[bounds[k]:bounds[k + 1]]
+        if active.size:
+            delay[active] = pull(active)
+    stale = np.ones(rows * n, dtype=bool)
+    while True:
+        active = np.flatnonzero(stale[removed] & (delay > 0))
+        best = pull(active)
+        better = best < delay[active]
+        if not better.any():
+            break
+        delay[active] = best
+        stale[:] = False
+        stale[removed[active[better]]] = True
+    reached = dist.ravel()[node]
+    lost = worth.ravel()[node] - strength(reached + delay) if strength.decay < 0 else (
+        worth.ravel()[node] * -np.expm1(-strength.decay * delay))
+    lost *= weight[node % n] * weight[first + node // n]
+    loss += np.bincount(cut if links else removed % n, weights=lost, minlength=loss.size)
+    return node.size
