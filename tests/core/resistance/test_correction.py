@@ -1,0 +1,101 @@
+"""Corrections: the published formula by brute force, its bounds, and maps that cannot correct."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from econet.core.errors import InputError
+from econet.core.resistance import surface as s
+from econet.core.resistance import transforms as t
+from econet.core.resistance.correction import MULTIPLIER, NIGHT_LIGHT
+from econet.core.resistance.factor_maps import FactorLayers
+
+
+def test_night_light_over_the_mean_of_the_class(city):
+    """R' = R x light / mean light of the class, cell by cell."""
+    lab, cells, layers, _, data = city
+    plain = s.resistance_surface(layers, cells)
+    made = s.resistance_surface(layers, cells, s.Choices(correction=NIGHT_LIGHT, correction_bounds=(1e-9, 1e9)))
+    light, cover = data["night_light"].astype(float), data["land_cover"]
+    expected = np.empty(cells.shape)
+    for place in np.ndindex(cells.shape):
+        expected[place] = light[place] / light[cover == cover[place]].mean()
+    np.testing.assert_allclose(made.integrated.values, plain.integrated.values * expected, rtol=1e-5)
+    np.testing.assert_allclose(made.base.values, plain.base.values * expected, rtol=1e-5)
+    np.testing.assert_array_equal(made.mines.values, plain.mines.values)
+    log = lab.Log()
+    bounded = s.resistance_surface(layers, cells, s.Choices(correction=NIGHT_LIGHT, correction_bounds=(0.5, 1.5)),
+                                   progress=log.progress)
+    np.testing.assert_allclose(bounded.base.values, plain.base.values * np.clip(expected, 0.5, 1.5), rtol=1e-5)
+    limited = int(((expected < 0.5) | (expected > 1.5)).sum())
+    assert f"{limited} cells ({100 * limited / expected.size:.1f} %) have less than 0.5 times or more than 1.5" in log.text
+    two, other = (cover == code for code in (2, 3))
+    shares = (made.base.values / plain.base.values)
+    assert shares[two].mean() == pytest.approx(1, rel=1e-5) and shares[other].mean() == pytest.approx(1, rel=1e-5)
+
+
+def test_a_class_without_light_and_cells_without_a_value(lab):
+    cells = lab.template(2, 3)
+    layers = FactorLayers(
+        land_cover=lab.raster("cover", np.array([[1, 1, 1], [2, 2, 0]], np.uint8), cells, nodata=0),
+        night_light=lab.raster("light", np.array([[30, 10, math.nan], [0, 0, 5]], np.float32), cells))
+    weights = lab.table("factor,weight\nland_cover,1\nnight_light,0\n")
+    log = lab.Log()
+    made = s.resistance_surface(layers, cells, s.Choices(weights=weights, correction=NIGHT_LIGHT), progress=log.progress)
+    np.testing.assert_allclose(made.base.values, [[4 * 1.5, 4 * 0.5, 4], [1, 1, math.nan]])
+    assert "Land-cover class(es) 2 have no light at all in 'light' and are not corrected" in log.text
+    assert "1 cells have no value in 'light' and are not corrected" in log.text
+    other = replace(layers, correction=lab.raster("viirs", np.array([[1, 1, 4], [-1, 3, 0]], np.float32), cells))
+    made = s.resistance_surface(other, cells, s.Choices(weights=weights, correction=NIGHT_LIGHT))
+    np.testing.assert_allclose(made.base.values, [[2, 2, 8], [0.1, 3, math.nan]])  # -1 / 1 falls to the lower bound
+
+
+def test_multipliers_after_the_transform(city):
+    lab, cells, layers, _, _ = city
+    values = np.random.default_rng(5).uniform(0.2, 3, cells.shape).astype(np.float32)
+    values[:3] = np.nan
+    given = replace(layers, correction=lab.raster("fence", values, cells))
+    plain = s.resistance_surface(layers, cells, s.Choices(transform=t.POWER, exponent=2))
+    log = lab.Log()
+    made = s.resistance_surface(given, cells, s.Choices(transform=t.POWER, exponent=2, correction=MULTIPLIER),
+                                progress=log.progress)
+    np.testing.assert_allclose(made.integrated.values, plain.integrated.values * np.where(np.isnan(values), 1, values), rtol=1e-6)
+    assert "150 cells have no value in 'fence' and are not corrected" in log.text
+    warned = lab.Log()
+    unused = s.resistance_surface(given, cells, progress=warned.progress)
+    np.testing.assert_array_equal(unused.base.values, s.resistance_surface(layers, cells).base.values)
+    assert "Raster 'fence' is given as a correction and none is chosen (CORRECTION): it is not used" in warned.text
+
+
+@pytest.mark.parametrize("value", [0, -2])
+def test_multipliers_that_are_not_above_0(city, value):
+    lab, cells, layers, _, _ = city
+    values = np.ones(cells.shape, np.float32)
+    values[4, :7] = value
+    layers = replace(layers, correction=lab.raster("m", values, cells))
+    with pytest.raises(InputError, match=rf"Raster 'm' \(CORRECTION_RASTER\) holds {value}, and 7 cells are not above 0"):
+        s.resistance_surface(layers, cells, s.Choices(correction=MULTIPLIER))
+
+
+def test_multipliers_beyond_what_maps_hold(city):
+    lab, cells, layers, _, _ = city
+    for value in (1e38, 1e-38):
+        layers = replace(layers, correction=lab.raster("m", np.full(cells.shape, value, np.float32), cells))
+        with pytest.raises(InputError, match="The correction makes resistance so high or so low"):
+            s.resistance_surface(layers, cells, s.Choices(correction=MULTIPLIER, transform=t.POWER,
+                                                          exponent=3 if value > 1 else 0.5))
+
+
+@pytest.mark.parametrize("named, choices, message", [
+    ("ndvi", dict(correction=MULTIPLIER), r"needs a raster of multipliers: choose one \(CORRECTION_RASTER\)"),
+    ("ndvi", dict(correction=NIGHT_LIGHT), r"needs a map of night light"),
+    ("night_light", dict(correction=NIGHT_LIGHT), r"choose a land cover \(LAND_COVER\)"),
+    ("both", dict(correction=NIGHT_LIGHT, correction_bounds=(0, 3)), r"are 0 and 3: the lower \(CORRECTION_LEAST\)"),
+    ("both", dict(correction=NIGHT_LIGHT, correction_bounds=(0.5, 0.9)), r"are 0.5 and 0.9"),
+    ("both", dict(correction=NIGHT_LIGHT, correction_bounds=(None, 2)), r"are not given and 2")])
+def test_corrections_that_lack_something(city, named, choices, message):
+    lab, cells, layers, _, _ = city
+    names = ("night_light", "land_cover") if named == "both" else (named,)
+    with pytest.raises(InputError, match=message):
+        s.resistance_surface(FactorLayers(**{name: getattr(layers, name) for name in names}), cells, s.Choices(**choices))

@@ -1,0 +1,141 @@
+"""Means by land cover and district by brute force; what the report says."""
+
+import html
+import math
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from econet.core import vector
+from econet.core.errors import InputError
+from econet.core.land_cover_products import CLCD
+from econet.core.raster import float_grid
+from econet.core.resistance import barriers as b
+from econet.core.resistance import summary
+from econet.core.resistance import surface as s
+from econet.core.resistance import transforms as t
+
+WKT_FIELDS = ["name"]
+
+
+def districts(lab, cells, *named):
+    layer = lab.features("districts", *[shape for _, shape in named])
+    layer.attributes, layer.field_names = [{"name": name} for name, _ in named], WKT_FIELDS
+    return layer
+
+
+def mask_of(lab, cells, shape):
+    return lab.distance_by_ogr([shape], cells) == 0
+
+
+def check(zone, made, mask, cells):
+    values = made.integrated.values[mask].astype(float)
+    base = made.base.values[mask].astype(float)
+    assert zone.area_km2 == pytest.approx(np.isfinite(values).sum() * cells.cell_area_m2 / 1e6)
+    assert zone.resistance_mean == pytest.approx(np.nanmean(values)) and zone.base_mean == pytest.approx(np.nanmean(base))
+    assert zone.mine_mean == pytest.approx(made.mines.values[mask].mean(dtype=float))
+    assert zone.mine_effect == pytest.approx(np.nanmean(values - base))
+    numbers, counts = np.unique(made.dominant.values[mask], return_counts=True)
+    known = (numbers > 0) & (numbers < 255)
+    best = counts[known].argmax()
+    assert zone.main_factor == made.dominant.categories[numbers[known][best]]
+    assert zone.main_share == pytest.approx(counts[known][best] / counts[numbers < 255].sum())
+
+
+@pytest.fixture
+def made(city):
+    lab, cells, layers, _, data = city
+    ndvi = data["ndvi"].copy()
+    ndvi[10:14, 20:30] = np.nan
+    layers.ndvi = lab.raster("holes", ndvi, cells)
+    layers.mines[1].state = "producing"
+    return s.resistance_surface(layers, cells, s.Choices(barriers=(b.BARRIER_PRODUCING,)), explain=True), city
+
+
+def test_land_cover_by_brute_force(made):
+    surfaces, (lab, cells, layers, _, data) = made
+    zones = summary.land_cover_zones(surfaces, layers.land_cover, CLCD)
+    assert [zone.zone for zone in zones[:3]] == ["1 cropland", "2 forest", "3 shrub"] and len(zones) == 9
+    for code, zone in enumerate(zones, 1):
+        assert zone.zone_kind == "land cover"
+        check(zone, surfaces, data["land_cover"] == code, cells)
+
+
+def test_districts_by_brute_force(made):
+    surfaces, (lab, cells, *_) = made
+    shapes = {"North": lab.box(cells, 0, 0, 17, 50), "South": lab.geometry("POINT(501500 4596700)").Buffer(1100),
+              "West": lab.box(cells, 20, -3, 15, 20)}
+    second = lab.box(cells, 36, 40, 4, 10)
+    layer = districts(lab, cells, *shapes.items(), ("North", second),
+                      ("", lab.box(cells, 30, 45, 2, 2)))
+    log = lab.Log()
+    zones = summary.district_zones(surfaces, layer, "name", log.progress)
+    assert [zone.zone for zone in zones] == ["North", "South", "West", "district 5"]
+    for zone, mask in zip(zones, (mask_of(lab, cells, shapes["North"]) | mask_of(lab, cells, second),
+                                  mask_of(lab, cells, shapes["South"]), mask_of(lab, cells, shapes["West"]))):
+        check(zone, surfaces, mask, cells)
+    twice = (sum(mask_of(lab, cells, shape).astype(int) for shape in layer.geometries) > 1).sum()
+    assert twice > 0 and f"districts overlap; {twice} cells lie in more than one and count in each" in log.text
+    assert "district(s) 'South', 'West' reach beyond the map" in log.text
+
+
+def test_districts_that_hold_nothing_or_lie_elsewhere(made):
+    surfaces, (lab, cells, *_) = made
+    log = lab.Log()
+    tiny = lab.geometry("POINT(500000 4599999)").Buffer(3)
+    layer = districts(lab, cells, ("A", lab.box(cells, 0, 0, 5, 5)), ("Tiny", tiny), ("Far", lab.box(cells, 0, 900)))
+    assert [zone.zone for zone in summary.district_zones(surfaces, layer, "name", log.progress)] == ["A"]
+    assert "district(s) 'Tiny', 'Far' hold no cell with a resistance and are left out" in log.text
+    with pytest.raises(InputError, match="Layer 'districts' lies wholly away from 'template'"):
+        summary.district_zones(surfaces, districts(lab, cells, ("Far", lab.box(cells, 0, 900))), "name")
+    with pytest.raises(InputError, match="'districts' has no field 'town' .the district's name."):
+        summary.district_zones(surfaces, layer, "town")
+    with pytest.raises(InputError, match="Layer 'districts' is empty: choose a layer with at least one district"):
+        summary.district_zones(surfaces, districts(lab, cells))
+    bow = lab.geometry("POLYGON((500000 4599000,501000 4600000,501000 4599000,500000 4600000,500000 4599000))")
+    zones = summary.district_zones(surfaces, districts(lab, cells, ("Bow", bow)), progress=log.progress)
+    assert "1 self-crossing or otherwise invalid polygon(s) were mended" in log.text and zones[0].zone == "district 1"
+    assert zones[0].area_km2 == pytest.approx(0.5, rel=0.15)
+    other = vector.Features("degrees", layer.crs, layer.geometries[:1], layer.attributes[:1], WKT_FIELDS).to_crs("EPSG:4326")
+    assert summary.district_zones(surfaces, other, "name")[0].area_km2 == pytest.approx(25 * cells.cell_area_m2 / 1e6)
+
+
+def plain(report):
+    return re.sub(r"\s+", " ", html.unescape(re.sub("<[^>]*>", " ", re.sub("<img[^>]*>", "", report.html()))))
+
+
+def test_what_the_report_says(made):
+    surfaces, (lab, cells, layers, expected, _) = made
+    zones = summary.land_cover_zones(surfaces, layers.land_cover, CLCD)
+    text = plain(summary.resistance_report(surfaces, zones, [("Land cover", "cover")], ["A fact."]))
+    low, high = np.nanpercentile(surfaces.integrated.values, [5, 95])
+    ratio = float(re.search(r"costs ([\d.]+) times what easy ground costs \(", text).group(1))
+    assert ratio == pytest.approx(high / low, rel=0.01)
+    assert "The contrast is small" in text and "hardly deters a path" in text
+    assert "SRTM was flown in 2000" in text and "the depth of a pit is no obstacle" in text
+    for use in surfaces.factors:
+        assert use.mean == pytest.approx(np.nanmean(expected[use.name] if use.name != "ndvi" else np.where(
+            np.isnan(surfaces.base.values), np.nan, expected["ndvi"])), rel=1e-6), use.name
+    assert "hard barrier 'all producing mines'" in text and "By land cover" in text and "2 forest" in text
+    assert "A fact." in text and "By district" not in text
+
+
+def test_what_the_report_says_of_missing_maps_and_of_contrast(city):
+    lab, cells, layers, *_ = city
+    made = s.resistance_surface(replace(layers, mines=None, water=None, ndvi=None, dem=None), cells,
+                                s.Choices(transform=t.POWER, exponent=6), explain=True)
+    text = plain(summary.resistance_report(made))
+    assert ("Without a map: slope (0.11), elevation (0.06), NDVI (0.08), distance to water (0.11), mines (0.1)." in text)
+    assert "The contrast is small" not in text and "No mines were given" in text and "SRTM" not in text
+    assert "transform 'power' base" in text and "transform 'power' integrated" not in text
+    used = [use for use in made.factors if use.used]
+    assert sum(use.weight for use in used) == pytest.approx(1, abs=1e-12)
+    assert not math.isnan(used[0].dominant_share)
+
+
+def test_a_surface_without_any_value(lab):
+    cells = lab.template(3, 3)
+    nothing = float_grid(np.full((3, 3), np.nan), cells)
+    text = plain(summary.resistance_report(s.ResistanceSurfaces(nothing, None, nothing, {})))
+    assert "The integrated surface has no value anywhere" in text
