@@ -608,7 +608,7 @@ def _plan(settings, alternatives, left_out, names, weights, schemes):
     options = [(f"{name} {percent:+g} %", (f"{name} ", f"{percent:+g}", " %"), changed_weights(weights, index, percent))
                for index, name in enumerate(names) for percent in changes if weights[index] * percent > -100]
     for rule, found in schemes.items():
-        label = f"{rule} weights" if rule == EQUAL else f"weights by {rule}"
+        label = rule if rule == EQUAL else f"by {rule}"
         options.append((label, ("", label, ""), found))
     planned = {
         GRID: of(alternatives.grid_sizes_m, settings.grid_size_m, "", " m"),
@@ -811,11 +811,12 @@ def conclusions(result):
     else:
         worst = min(result.of_kind(most), key=lambda v: v.jaccard)
         texts.append(f"The list depends most on the {most}: the lists that it gives share {100 * overlap[most]:.0f} % of "
-                     f"their ground with this one on average, and {100 * worst.jaccard:.0f} % with {worst.variant}.")
+                     f"their ground with this one on average, and {100 * worst.jaccard:.0f} % with "
+                     f"{most} {worst.variant}.")
         least = max(overlap, key=overlap.get)
         if least != most:
             texts.append(f"It depends least on the {least} ({100 * overlap[least]:.0f} %).")
-    if result.outside_km2 > 0:
+    if result.outside:
         texts.append(f"{number(result.outside_km2)} km2 outside the list are source under at least half of the choices "
                      f"and deserve a second look.")
     return texts
