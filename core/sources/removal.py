@@ -66,7 +66,12 @@ class Strength:
 HOPS = Strength(-1.0)
 
 
-def thinned(n, a, b, length, matrix, progress=SILENT):
+def worth_thinning(n, links):
+    """True where a graph is dense, and small enough for the (n, n) matrix that thinning needs."""
+    return links * 2 > _THIN_FROM * n and n <= _THIN_NODES
+
+
+def thinned(n, a, b, matrix, progress=SILENT):
     """Which links are needed for all shortest paths, also when any one node or link is removed.
 
     Parameters

@@ -9,9 +9,12 @@ import networkx
 import numpy as np
 import pytest
 
-from econet.core.errors import Cancelled
+from econet.core import accel
+from econet.core.errors import Cancelled, InputError
 from econet.core.progress import Progress
-from econet.core.sources.indices import connectivity
+from econet.core.sources import removal
+from econet.core.sources.indices import (
+    Links, connectivity, gain_of_links, gain_of_patches, kept_share, link_importance, neglected_share)
 
 DATA = Path(__file__).parents[2] / "data" / "conefor"
 
@@ -174,3 +177,223 @@ def test_hears_a_cancel():
     weight, distance = random_landscape(30, 1)
     with pytest.raises(Cancelled):
         connectivity(weight, distance, 1000, 0.5, progress=Progress(cancelled=lambda: True))
+
+
+# brute force --------------------------------------------------------------------------------------------
+
+@pytest.fixture(params=["numpy", "numba"])
+def engine(request):
+    accel.prefer(request.param)
+    yield request.param
+    accel.prefer("auto")
+
+
+def closed(matrix):
+    """Floyd & Warshall, afresh."""
+    matrix = matrix.copy()
+    for v in range(len(matrix)):
+        matrix = np.minimum(matrix, matrix[:, [v]] + matrix[[v]])
+    return matrix
+
+
+def pc_number(weight, matrix, distance=4.0, probability=0.4):
+    return weight @ probability ** (closed(matrix) / distance) @ weight
+
+
+def iic_number(weight, matrix, distance=4.0):
+    hops = np.where(matrix <= distance, 1.0, np.inf)
+    np.fill_diagonal(hops, 0)
+    return weight @ (1 / (1 + closed(hops))) @ weight
+
+
+def random_graphs(count, largest, seed):
+    """Sparse and dense, with equal lengths, zero lengths, coincident nodes, islands and weights of 0."""
+    generator = np.random.default_rng(seed)
+    for trial in range(count):
+        n = int(generator.integers(1, largest + 1))
+        kind = trial % 4
+        if kind == 0:    # whole numbers: ties and zeros
+            matrix = generator.integers(0, 9, (n, n)).astype(float)
+        elif kind == 1:  # breaks the triangle inequality everywhere
+            matrix = generator.random((n, n)) ** 3 * 30
+        elif kind == 2:  # discs, some of them touching
+            x, y, radius = generator.random((3, n)) * [[30], [30], [4]]
+            matrix = np.maximum(np.hypot(x[:, None] - x, y[:, None] - y) - radius - radius[:, None], 0)
+        else:            # points, some coincident, and one beyond any hope
+            x, y = np.round(generator.random((2, n)) * 8)
+            matrix = np.hypot(x[:, None] - x, y[:, None] - y)
+            matrix[0, 1:] = 1e6
+        matrix = np.minimum(matrix, matrix.T)
+        matrix[generator.random((n, n)) < (0, 0.3, 0.7)[trial % 3]] = np.inf
+        matrix = np.maximum(matrix, matrix.T)
+        np.fill_diagonal(matrix, 0)
+        weight = np.round(generator.random(n) * 5)
+        weight[generator.integers(n)] += 1
+        yield weight, matrix, generator
+
+
+def without(matrix, i):
+    return np.delete(np.delete(matrix, i, 0), i, 1)
+
+
+@pytest.mark.parametrize("thin", [False, True])
+def test_removal_equals_brute_force(engine, thin, monkeypatch):
+    monkeypatch.setattr(removal, "_THIN_FROM", -1 if thin else math.inf)
+    for weight, matrix, _ in random_graphs(200, 14, 1):
+        result = connectivity(weight, matrix, 4, 0.4)
+        whole, whole_iic = pc_number(weight, matrix), iic_number(weight, matrix)
+        assert result.ec ** 2 == pytest.approx(whole, rel=1e-12)
+        assert result.ec_iic ** 2 == pytest.approx(whole_iic, rel=1e-12)
+        for i in range(weight.size):
+            rest = np.delete(weight, i)
+            left = pc_number(rest, without(matrix, i)), iic_number(rest, without(matrix, i))
+            assert result.dpc[i] == pytest.approx(100 * (whole - left[0]) / whole, rel=1e-11, abs=1e-11)
+            assert result.diic[i] == pytest.approx(100 * (whole_iic - left[1]) / whole_iic, rel=1e-11, abs=1e-11)
+        assert (result.dpc_connector >= 0).all() and result.neglected == 0
+
+
+@pytest.mark.parametrize("thin", [False, True])
+def test_link_importance_equals_brute_force(engine, thin, monkeypatch):
+    monkeypatch.setattr(removal, "_THIN_FROM", -1 if thin else math.inf)
+    for weight, matrix, _ in random_graphs(80, 9, 2):
+        links = Links.from_matrix(matrix)
+        found = link_importance(weight, links, 4, 0.4)
+        assert found.shape == (len(links),)
+        whole, shortest = pc_number(weight, matrix), closed(matrix)
+        for a, b, d, importance in zip(links.a, links.b, links.distance, found):
+            cut = matrix.copy()
+            cut[a, b] = cut[b, a] = np.inf
+            assert importance == pytest.approx(100 * (whole - pc_number(weight, cut)) / whole, rel=1e-11, abs=1e-11)
+            if shortest[a, b] < d:
+                assert importance == 0
+
+
+def test_thinning_keeps_all_distances_also_without_any_one_node():
+    dropped = 0
+    for weight, matrix, _ in random_graphs(60, 16, 3):
+        links, n = Links.from_matrix(matrix), len(matrix)
+        keep = removal.thinned(n, links.a, links.b, matrix)
+        dropped += (~keep).sum()
+        thin = Links(n, links.a[keep], links.b[keep], links.distance[keep]).matrix()
+        assert closed(thin) == pytest.approx(closed(matrix), rel=1e-12)
+        for i in range(n):
+            assert closed(without(thin, i)) == pytest.approx(closed(without(matrix, i)), rel=1e-12)
+    assert dropped > 250
+
+
+def test_engines_agree_and_paths_are_those_of_networkx():
+    """Touching discs of uneven size, as patches are: deep trees."""
+    x, y, radius = np.random.default_rng(5).random((3, 70)) * [[60], [60], [4]]
+    matrix = np.maximum(np.hypot(x[:, None] - x, y[:, None] - y) - radius - radius[:, None], 0)
+    np.fill_diagonal(matrix, 0)
+    weight, links = radius ** 2, Links.from_matrix(matrix)
+    results = {}
+    try:
+        for name in ("numpy", "numba"):
+            accel.prefer(name)
+            results[name] = connectivity(weight, links, 3, 0.5), link_importance(weight, links, 3, 0.5)
+    finally:
+        accel.prefer("auto")
+    one, other = results.values()
+    assert one[1] == pytest.approx(other[1], rel=1e-11, abs=1e-13)
+    for name in ("dpc_flux", "dpc_connector", "diic"):
+        assert getattr(one[0], name) == pytest.approx(getattr(other[0], name), rel=1e-11, abs=1e-13)
+    graph = networkx.Graph()
+    graph.add_weighted_edges_from(zip(links.a.tolist(), links.b.tolist(), links.distance.tolist()))
+
+    def number():
+        return sum(weight[i] * weight[j] * 0.5 ** (d / 3)
+                   for i, row in networkx.all_pairs_dijkstra_path_length(graph) for j, d in row.items())
+
+    whole = number()
+    assert one[0].ec ** 2 == pytest.approx(whole, rel=1e-12)
+    for i in np.argsort(-one[0].dpc_connector)[:3].tolist():
+        lost = list(graph.edges(i, data="weight"))
+        graph.remove_node(i)
+        assert one[0].dpc[i] == pytest.approx(100 * (whole - number()) / whole, rel=1e-10)
+        graph.add_weighted_edges_from(lost)
+
+
+def test_pc_grows_with_p_and_with_weights():
+    for weight, matrix, _ in random_graphs(12, 12, 4):
+        ec = [connectivity(weight, matrix, 4, p).ec for p in (1e-9, 0.01, 0.3, 0.5, 0.9, 1 - 1e-9)]
+        assert (np.diff(ec) >= -1e-12 * ec[0]).all()
+        assert connectivity(weight + 1, matrix, 4, 0.5).ec > connectivity(weight, matrix, 4, 0.5).ec
+
+
+def test_what_a_smallest_probability_neglects_is_bounded(engine):
+    for weight, matrix, _ in random_graphs(60, 14, 6):
+        exact, cut = connectivity(weight, matrix, 4, 0.4), connectivity(
+            weight, matrix, 4, 0.4, smallest_probability=0.05)
+        assert cut.ec <= exact.ec * (1 + 1e-12)
+        assert (exact.ec / cut.ec) ** 2 - 1 <= cut.neglected + 1e-12
+        assert np.abs(cut.dpc - exact.dpc).max() <= 200 * cut.neglected + 1e-9
+        assert cut.dpc_connector.min() >= 0
+
+
+def test_gains_equal_brute_force():
+    for weight, matrix, generator in random_graphs(150, 10, 7):
+        n, whole = weight.size, pc_number(weight, matrix)
+        if n > 1:
+            a, b = generator.choice(n, 2, replace=False)
+            d = float(generator.integers(0, 9))
+            added = matrix.copy()
+            added[a, b] = added[b, a] = min(d, matrix[a, b])
+            assert gain_of_links(weight, matrix, [a], [b], [d], 4, 0.4)[0] == pytest.approx(
+                100 * (pc_number(weight, added) / whole - 1), rel=1e-9, abs=1e-9)
+        near = generator.choice(n, generator.integers(0, n + 1), replace=False)
+        d = generator.integers(0, 9, near.size).astype(float)
+        added = np.full((n + 1, n + 1), np.inf)
+        added[:n, :n], added[n, n] = matrix, 0
+        added[n, near] = added[near, n] = d
+        found, stone = gain_of_patches(weight, matrix, [2.0, 0.0], [(near, d), (near, d)], 4, 0.4)
+        for gain, own in ((found, 2.0), (stone, 0.0)):
+            assert gain.gain == pytest.approx(100 * (pc_number(np.append(weight, own), added) / whole - 1),
+                                              rel=1e-9, abs=1e-9)
+        assert (stone.intra, stone.flux) == (0, 0) and stone.connector == pytest.approx(found.connector)
+        assert found.intra == pytest.approx(400 / whole)
+
+
+def test_share_kept_equals_brute_force():
+    for weight, matrix, generator in random_graphs(60, 10, 8):
+        order = generator.permutation(weight.size)
+        expected = [math.sqrt(pc_number(weight[order[:m]], matrix[np.ix_(order[:m], order[:m])]))
+                    for m in range(1, weight.size + 1)]
+        found = kept_share(weight, matrix, order, 4, 0.4)
+        assert found == pytest.approx(np.array(expected) / expected[-1], rel=1e-12)
+        assert (np.diff(found) >= 0).all() and found[-1] == 1
+
+
+def test_bound_of_links_left_out_holds():
+    sharp = 0
+    for weight, matrix, generator in random_graphs(150, 12, 9):
+        longest = float(generator.integers(1, 9))
+        near = np.where(matrix <= longest, matrix, np.inf)
+        share, probability = neglected_share(weight, near, longest, 4, 0.4)
+        assert probability == pytest.approx(0.4 ** (longest / 4))
+        neglected = pc_number(weight, matrix) / pc_number(weight, near) - 1
+        assert -1e-12 <= neglected <= share + 1e-12
+        sharp += neglected > 0.2 * share > 0
+    assert sharp > 10
+
+
+def test_links_and_matrices_are_one():
+    matrix = np.array([[0, 2, np.inf], [2, 0, 0.0], [np.inf, 0, 0]])
+    links = Links.from_matrix(matrix)
+    assert (links.a.tolist(), links.b.tolist(), links.distance.tolist()) == ([0, 1], [1, 2], [2, 0])
+    assert np.array_equal(links.matrix(), matrix)
+    for weight, other, _ in random_graphs(5, 9, 10):
+        assert connectivity(weight, other, 4, 0.4).dpc.tolist() == connectivity(
+            weight, Links.from_matrix(other), 4, 0.4).dpc.tolist()
+
+
+def test_numbers_out_of_range_are_refused():
+    for options, message in (((0, 0.5), r"\(DISPERSAL_DISTANCE\) is 0"), ((100, 0), r"\(DISPERSAL_PROBABILITY\) is 0"),
+                             ((100, 1), r"\(DISPERSAL_PROBABILITY\) is 1"),
+                             ((100, 0.5, 0), r"\(AREA_OF_LANDSCAPE\) is 0")):
+        with pytest.raises(InputError, match=message):
+            connectivity([1.0, 2.0], np.zeros((2, 2)), *options)
+    with pytest.raises(InputError, match="All weights"):
+        connectivity([0.0, 0.0], np.zeros((2, 2)), 100, 0.5)
+    with pytest.raises(InputError, match="smallest probability is 1"):
+        connectivity([1.0], np.zeros((1, 1)), 100, 0.5, smallest_probability=1)
