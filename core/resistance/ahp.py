@@ -14,8 +14,8 @@ import numpy as np
 from ..errors import InputError
 from ..progress import SILENT
 from .ahp_matrix import (
-    ACCEPTED, EIGENVECTOR, RANDOM_INDICES, TOP_OF_SCALE, as_text, at_position, components, consistency_of, judged_pairs,
-    position, put, random_index, repair, suspects, weights_of)
+    ACCEPTED, EIGENVECTOR, RANDOM_INDICES, TOP_OF_SCALE, as_text, at_position, components, consistency_of, empty_matrix,
+    judged_pairs, position, put, random_index, repair, suspects, weights_of)
 from .ahp_tables import GOAL
 
 AGGREGATIONS = ("Judgements, geometric mean (AIJ)", "Weights, geometric mean (AIP)", "Weights, arithmetic mean (AIP)")
@@ -39,7 +39,7 @@ class Judged:
     before, consistency : Consistency
         Before and after a repair.
     suspects : list of Suspect
-        Of the matrix before a repair.
+        Of the matrix before a repair, the worst first.
     changes : list of Change
     """
 
@@ -55,6 +55,12 @@ class Judged:
     @property
     def title(self):
         return self.comparison.title if self.voice == ALL_EXPERTS else f"{self.comparison.title}, {self.voice}"
+
+    @property
+    def subject(self):
+        """The judgements, for sentences."""
+        who = "" if self.voice == ALL_EXPERTS else f" of {self.voice}"
+        return f"judgements{who} {self.comparison.where}"
 
     def pair(self, row, column):
         return f"{self.comparison.members[row]} against {self.comparison.members[column]}"
@@ -112,7 +118,9 @@ class Experts:
     weights : dict of str to ndarray
         Each expert's own weights of all factors; experts who judged only a part are left out.
     ratios : dict of str to float
-        Each one's own consistency ratio.
+        Their own overall consistency ratios.
+    judged : list of Judged
+        Each one's own matrices, as judged; those that do not join all members are left out.
     spreads : list of Spread
         Pairs that more than one judged, the most contested first.
     concordance : float
@@ -126,6 +134,7 @@ class Experts:
     say: dict
     weights: dict
     ratios: dict
+    judged: list
     spreads: list
     concordance: float
     compatibility: object
@@ -169,8 +178,8 @@ def check_hierarchy(hierarchy, aggregation, table, say=None):
             named = [", ".join(f"'{comparison.members[row]}'" for row in part) for part in parts]
             who = "" if voice == ALL_EXPERTS else f" of {voice}"
             advice = ", or combine the experts' judgements (AIJ), which does not need all of each" if who else ""
-            raise InputError(f"In {comparison.title} no judgement{who} joins {named[0]} to {'; '.join(named[1:])}: judge "
-                             f"at least one pair between them{advice}.")
+            raise InputError(f"No judgement{who} {comparison.where} joins {named[0]} to {'; '.join(named[1:])}: judge at "
+                             f"least one pair between them{advice}.")
 
 
 def ahp_weights(hierarchy, aggregation=OF_JUDGEMENTS, method=EIGENVECTOR, table=RANDOM_INDICES[0], say=None,
@@ -225,6 +234,7 @@ def ahp_weights(hierarchy, aggregation=OF_JUDGEMENTS, method=EIGENVECTOR, table=
     result.warnings = _warnings(result)
     for text in hierarchy.notes:
         progress.log(text)
+    progress.log(f"Consistency ratio {result.consistency_ratio:.4g} (random index: {table}); below {ACCEPTED:g} is accepted.")
     for text in result.warnings:
         progress.warn(text)
     return result
@@ -238,9 +248,7 @@ def _row(hierarchy, factor, nodes, low, high):
 
 def _voices(comparison, hierarchy, aggregation, say):
     """Matrices to take weights from, by whose they are; without ``say`` all experts are heard alike."""
-    n = len(comparison.members)
-    blank = np.full((n, n), np.nan)
-    np.fill_diagonal(blank, 1.0)
+    blank = empty_matrix(len(comparison.members))
     if len(hierarchy.experts) == 1:
         return {ALL_EXPERTS: comparison.matrices.get(hierarchy.experts[0], blank)}
     if aggregation == OF_JUDGEMENTS:
@@ -376,25 +384,27 @@ def _swaps(base, weights):
 # experts ----------------------------------------------------------------------------------------------
 
 def _experts(hierarchy, say, method, table, progress):
-    weights, ratios = {}, {}
+    weights, ratios, judged = {}, {}, []
     for expert in hierarchy.experts:
         progress.check()
-        matrices = {c.name: c.matrices.get(expert) for c in hierarchy.comparisons}
-        if any(len(c.members) == 1 for c in hierarchy.comparisons):
-            matrices.update({c.name: np.ones((1, 1)) for c in hierarchy.comparisons if len(c.members) == 1})
-        if any(matrix is None or len(components(matrix)) > 1 for matrix in matrices.values()):
-            continue
-        judged = [_judge(c, expert, matrices[c.name], method, table, False, progress) for c in hierarchy.comparisons]
-        combination = _Combination(hierarchy, OF_WEIGHTS, {expert: 1.0}, judged)
-        weights[expert], _ = combination.weights()
-        ratios[expert] = combination.ratios(expert)[0]
+        own = []
+        for comparison in hierarchy.comparisons:
+            matrix = comparison.matrices.get(expert, empty_matrix(len(comparison.members)))
+            if len(components(matrix)) == 1:
+                own.append(_judge(comparison, expert, matrix, method, table, False, progress))
+        judged += own
+        if len(own) == len(hierarchy.comparisons):
+            combination = _Combination(hierarchy, OF_WEIGHTS, {expert: 1.0}, own)
+            weights[expert], _ = combination.weights()
+            ratios[expert] = combination.ratios(expert)[0]
     compatibility = np.array([[compatibility_index(one, other) for other in weights.values()]
                               for one in weights.values()])
     apart = ""
     if len(weights) > 2:
         means = (compatibility.sum(axis=1) - 1.0) / (len(weights) - 1)
         apart = list(weights)[int(means.argmax())]
-    return Experts(say, weights, ratios, _spreads(hierarchy), concordance(list(weights.values())), compatibility, apart)
+    return Experts(say, weights, ratios, [one for one in judged if len(one.matrix) > 1], _spreads(hierarchy),
+                   concordance(list(weights.values())), compatibility, apart)
 
 
 def compatibility_index(one, other):
@@ -444,18 +454,24 @@ def _warnings(result):
     for one in result.judged:
         if one.changes:
             told = "; ".join(f"{one.pair(c.row, c.column)} from {as_text(c.old)} to {as_text(c.new)}" for c in one.changes)
-            found.append(f"The judgements in {one.title} contradicted each other (consistency ratio "
-                         f"{one.before.cr:.3g}). The repair changed {told}; the ratio is now {one.consistency.cr:.3g}.")
+            found.append(f"The {one.subject} contradicted each other (consistency ratio {one.before.cr:.3g}). The repair "
+                         f"changed {told}; the ratio is now {one.consistency.cr:.3g}.")
         elif one.consistency.cr >= ACCEPTED:
             told = ""
             if one.suspects:
                 worst = one.suspects[0]
                 told = (f" The one that fits worst is {one.pair(worst.row, worst.column)}, {as_text(worst.given)}; all "
                         f"others say {as_text(worst.on_scale)}, with which the ratio would be {worst.cr_on_scale:.3g}.")
-            found.append(f"The judgements in {one.title} contradict each other: consistency ratio "
-                         f"{one.consistency.cr:.3g}, and it should be below {ACCEPTED:g}.{told}")
+            found.append(f"The {one.subject} contradict each other: consistency ratio {one.consistency.cr:.3g}, and it "
+                         f"should be below {ACCEPTED:g}.{told}")
         n, missing = one.consistency.n, one.consistency.missing
         if n > 2 and 2 * missing == (n - 1) * (n - 2):
-            found.append(f"In {one.title} there are just enough judgements for weights, so none checks another: the "
-                         f"consistency ratio of 0 says nothing.")
+            found.append(f"The {one.subject} are just enough for weights, so none checks another: the consistency ratio "
+                         f"of 0 says nothing.")
+    if ALL_EXPERTS in {one.voice for one in result.judged} and len(result.hierarchy.experts) > 1:
+        poor = [f"{one.voice} {one.comparison.where} {one.before.cr:.3g}" for one in result.experts.judged
+                if one.before.cr >= ACCEPTED]
+        if poor:
+            found.append(f"Judgements of single experts contradict each other, which the joint ones do not show "
+                         f"(consistency ratio of {'; '.join(poor)}). The report names what to ask them again.")
     return found

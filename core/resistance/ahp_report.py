@@ -92,6 +92,8 @@ def _suspects(report, result):
     if not found:
         return
     report.heading("Which judgements to ask again")
+    if all(one.before.cr < ACCEPTED for one in result.judged):
+        report.text("All ratios are accepted, so none has to be asked again; these would be the first.")
     report.text("The judgements that fit the others worst, the worst first. Misfit: how many times the judgement is off the "
                 "ratio of the weights. All others say: the value that comes out when this judgement alone is left out; "
                 "the nearest one on Saaty's scale, and the consistency ratio with it, stand beside. With three factors all "
@@ -122,6 +124,13 @@ def _experts(report, result):
                    experts.ratios.get(expert, "judged only a part"),
                    *(experts.weights[expert].tolist() if expert in experts.weights else [None] * len(factors)))
                   for expert in result.hierarchy.experts])
+    if result.aggregation == OF_JUDGEMENTS:
+        report.text("Each expert's own matrices, with the judgement that fits the others worst and what all other judgements of "
+                    "the same expert say instead:")
+        report.table(("expert", "compared", "pairs not judged", "consistency ratio", "accepted", "fits worst", "judged",
+                      "all others say", "ratio then"),
+                     [(one.voice, one.comparison.title, one.before.missing, one.before.cr, one.before.cr < ACCEPTED,
+                       *_worst(one)) for one in experts.judged])
     if experts.concordance is not None:
         report.text(f"Ranks of the factors: Kendall's W {number(experts.concordance, 3)}, where 1 is the same order for all and 0 "
                     f"no common order.")
@@ -142,6 +151,13 @@ def _experts(report, result):
                       for s in experts.spreads[:_SHOWN]])
 
 
+def _worst(one):
+    if not one.suspects:
+        return "none", None, None, None
+    worst = one.suspects[0]
+    return one.pair(worst.row, worst.column), as_text(worst.given), as_text(worst.on_scale), worst.cr_on_scale
+
+
 def _influences(report, result):
     if not result.influences:
         return
@@ -159,9 +175,9 @@ def _influences(report, result):
 
 def _matrices(report, result):
     report.heading("The judgements that were used")
+    joint = result.aggregation == OF_JUDGEMENTS and len(result.hierarchy.experts) > 1
     report.text(f"The row against the column. Weights: {METHODS[result.method].lower()}."
-                + (" Joint judgements of all experts." if result.aggregation == OF_JUDGEMENTS
-                   and len(result.hierarchy.experts) > 1 else ""))
+                + (" Joint judgements of all experts." if joint else ""))
     for one in result.judged:
         if not judged_pairs(one.matrix):
             continue

@@ -38,17 +38,17 @@ class Comparison:
     name : str
         The group; empty for the goal.
     members : list of str
+    title, where : str
+        What is compared and where, for messages: ``factors`` and ``among the factors``.
     matrices : dict of str to float64 ndarray
         By expert; experts who judged nothing here are left out.
     """
 
     name: str
     members: list
+    title: str
+    where: str
     matrices: dict = field(default_factory=dict)
-
-    @property
-    def title(self):
-        return f"group '{self.name}'" if self.name else "the goal"
 
 
 @dataclass
@@ -328,8 +328,11 @@ def read_hierarchy(judgements=None, judgement_tables=(), groups=None, progress=S
     notes = _notes(names, tables_of, judgement_tables)
     _fill(comparisons, entries, parent, names, notes)
     shown = names.shown
+    for comparison in comparisons:
+        comparison.name = shown.get(comparison.name, GOAL)
+        comparison.members = [shown[key] for key in comparison.members]
     return Hierarchy(
-        [Comparison(shown.get(c.name, ""), [shown[key] for key in c.members], c.matrices) for c in comparisons],
+        comparisons,
         [shown[key] for key in order if key not in group_keys],
         {shown[key]: shown.get(above, GOAL) for key, above in parent.items()}, experts, notes)
 
@@ -359,15 +362,17 @@ def _comparisons(order, parent, names):
     while waiting:
         name = waiting.pop(0)
         members = [key for key in order if parent[key] == name]
-        result.append(Comparison(name, members))
-        waiting += [key for key in members if key in set(parent.values())]
+        below = [key for key in members if key in set(parent.values())]
+        title = f"group '{names.shown[name]}'" if name else "groups" if below else "factors"
+        result.append(Comparison(name, members, title, f"within {title}" if name else f"among the {title}"))
+        waiting += below
     return result
 
 
 def _notes(names, tables_of, judgement_tables):
     notes = [f"Read '{variant}' as '{names.shown[names.key(variant)]}'." for variant in list(names.variants)]
     if len(judgement_tables) > 1:
-        notes += [f"Judgements of {label}: {', '.join(found)}." for label, found in tables_of]
+        notes += [f"Judgements of {label}: tables {', '.join(found)}." for label, found in tables_of if found != [label]]
     return notes
 
 

@@ -296,8 +296,8 @@ def test_just_enough_judgements_are_said_to_check_nothing():
 
 def test_factors_that_nothing_joins_are_named():
     text = refused(csv("factor_a,factor_b,judgement\nslope,ndvi,3\nmine,night_light,4\nwater,slope,"))
-    assert text == ("In the goal no judgement joins 'slope', 'ndvi' to 'mine', 'night_light'; 'water': judge at least one "
-                    "pair between them.")
+    assert text == ("No judgement among the factors joins 'slope', 'ndvi' to 'mine', 'night_light'; 'water': judge at least "
+                    "one pair between them.")
 
 
 # repair -----------------------------------------------------------------------------------------------
@@ -347,12 +347,12 @@ def test_repair_is_told_and_leaves_good_judgements_alone():
     names = "size transport neighbourhood age yard facilities condition financing".split()
     result = solve(table_of(names, matrix(HOUSE)), mend=True)
     assert result.consistency_ratio < 0.1
-    assert result.warnings == ["The judgements in the goal contradicted each other (consistency ratio 0.169). The repair "
-                               "changed neighbourhood against condition from 6 to 1; the ratio is now 0.088."]
+    assert result.warnings == ["The judgements among the factors contradicted each other (consistency ratio 0.169). The "
+                               "repair changed neighbourhood against condition from 6 to 1; the ratio is now 0.088."]
     unrepaired = solve(table_of(names, matrix(HOUSE)))
     assert unrepaired.warnings == [
-        "The judgements in the goal contradict each other: consistency ratio 0.169, and it should be below 0.1. The one "
-        "that fits worst is neighbourhood against condition, 6; all others say 1/2, with which the ratio would be 0.0822."]
+        "The judgements among the factors contradict each other: consistency ratio 0.169, and it should be below 0.1. The "
+        "one that fits worst is neighbourhood against condition, 6; all others say 1/2, with which the ratio would be 0.0822."]
     assert "What the repair changed" in ahp_report(result).html()
 
 
@@ -415,9 +415,9 @@ def test_experts_of_whom_each_judged_a_part():
     assert (spread.count, spread.mean, spread.deviation) == pytest.approx((2, 4, np.exp(np.log([2, 8]).std(ddof=1))))
     assert (spread.lowest_by, spread.highest_by) == ("Li", "Wang")
     assert "judged only a part" in ahp_report(result).html()
-    with pytest.raises(InputError, match="no judgement joins 'a', 'b', 'c' to 'd'"):
+    with pytest.raises(InputError, match="No judgement among the factors joins 'a', 'b', 'c' to 'd'"):
         ahp.ahp_weights(read_hierarchy(raw), say=dict(Li=.5, Wang=0, Zhao=0))  # nobody who counts judged d
-    assert "no judgement of Li joins 'a', 'b', 'c' to 'd'" in refused(raw, aggregation=ahp.OF_WEIGHTS)
+    assert "No judgement of Li among the factors joins 'a', 'b', 'c' to 'd'" in refused(raw, aggregation=ahp.OF_WEIGHTS)
 
 
 def test_concordance_against_the_textbook():
@@ -439,8 +439,21 @@ def test_who_stands_apart():
     assert result.experts.apart == "Zhao.csv"
     by_hand = np.mean([[others[0][i] / others[0][j] * others[2][j] / others[2][i] for j in range(4)] for i in range(4)])
     assert result.experts.compatibility[0, 2] == pytest.approx(by_hand)
+    assert len(result.experts.judged) == 3 and not result.warnings
     text = ahp_report(result).html()
     assert "Furthest from the others stands Zhao.csv" in text and "Kendall" in text
+
+
+def test_experts_who_contradict_themselves_are_named():
+    loop = table_of("abc", [[1, 9, 1], [0, 1, 9], [0, 0, 1]], "Li.csv")
+    turned = table_of("abc", [[1, 1 / 9, 1], [0, 1, 1 / 9], [0, 0, 1]], "Wang.csv")
+    result = solve(loop, turned)
+    assert result.consistency_ratio <= 1e-20  # nine times and a ninth cancel
+    cr = (by_numpy(matrix("1 9 1\n1/9 1 9\n1 1/9 1"))[0] - 3) / 2 / 0.58
+    assert result.experts.judged[0].before.cr == pytest.approx(cr)
+    assert result.warnings == [
+        f"Judgements of single experts contradict each other, which the joint ones do not show (consistency ratio of Li.csv "
+        f"among the factors {cr:.3g}; Wang.csv among the factors {cr:.3g}). The report names what to ask them again."]
 
 
 def test_hierarchies_of_several_experts():
@@ -618,8 +631,8 @@ def test_tables_refused(text, message):
     ({("a", "one"): 3}, "a,one\nb,one", r"'a' \(group 'one'\) is compared with 'one' \(directly under the goal\)"),
     ({("a", "b"): 3, ("one", "two"): 1, ("x", "a"): 1}, "a,one\nb,one\nc,two",
      "'x' in the judgements stand in no row of the table of groups"),
-    ({("a", "b"): 3}, "a,one\nb,one\nc,two", "In the goal no judgement joins 'one' to 'two'"),
-    ({("a", "b"): 3, ("one", "two"): 1}, "a,one\nb,one\nd,one\nc,two", "In group 'one' no judgement joins 'a', 'b' to 'd'"),
+    ({("a", "b"): 3}, "a,one\nb,one\nc,two", "No judgement among the groups joins 'one' to 'two'"),
+    ({("a", "b"): 3, ("one", "two"): 1}, "a,one\nb,one\nd,one\nc,two", "No judgement within group 'one' joins 'a', 'b' to 'd'"),
     ({("a", "b"): 3}, "a,one\na,two", "'a' stands in an earlier row"),
     ({("a", "b"): 3}, "a,a", "would belong to itself"),
     ({("a", "b"): 3}, "a,x\nx,y\ny,x", "would belong to itself")])
