@@ -51,7 +51,7 @@ class Patches(EcoNetAlgorithm):
         job.write_features("OUTPUT", PATCHES, GEOMETRY.MultiPolygon, template.crs,
                            [(patch.geometry, patch) for patch in found.patches])
         job.write_report("OUTPUT_REPORT", patches_report(found, [
-            ("importance classes", source.name), ("importance", "" if importance is None else importance.name),
+            ("importance classes", source.name), ("importance", "none" if importance is None else importance.name),
             ("classes that make patches", job.text("PATCH_CLASSES")),
             ("limits of small, medium and large patches (km2)", job.text("AREA_BANDS")),
             ("cells that meet at a corner are one patch", "yes" if job.flag("DIAGONALS") else "no"),

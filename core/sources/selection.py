@@ -210,9 +210,9 @@ def choose_sources(features, size_classes=("super-large",), min_area_km2=None, m
     if candidates and wants_dpc and (any_merged and "dpc" in features.field_names
                                      or min_ec_share and not has_dpc()):
         _compute_dpc(candidates, computed(), dispersal_distance, dispersal_probability, progress.part(0.5, 0.7))
-        progress.log(f"dPC of the {len(candidates)} patches in question was computed anew, of their areas and the distances "
-                 f"of their edges, with a probability of {dispersal_probability:g} at {dispersal_distance:g} m"
-                 + (", since the merged ones had none." if any_merged else "."))
+        progress.log(f"dPC of the {len(candidates)} patches in question was computed anew, of their areas and the "
+                     f"distances of their edges, with probability {dispersal_probability:g} at {dispersal_distance:g} m"
+                     + (f": '{features.name}' has none for merged ones." if any_merged else "."))
     if min_dpc is not None:
         unknown = sum(math.isnan(s.dpc) for s in candidates)
         if unknown:
@@ -231,8 +231,8 @@ def choose_sources(features, size_classes=("super-large",), min_area_km2=None, m
         ranked = has_dpc()
         candidates.sort(key=lambda s: (-s.dpc if ranked else -s.area_km2, -s.area_km2))
         if len(candidates) < top:
-            progress.log(f"Only {len(candidates)} patches meet the conditions, fewer than the {top} that were to be kept "
-                     f"(TOP): all of them are.")
+            progress.log(f"Only {len(candidates)} patches meet the conditions, fewer than the {top} that were to be "
+                         f"kept (TOP): all of them are.")
         for place, source in enumerate(candidates[int(top):], int(top) + 1):
             result.tell(source, f"not a source: place {place} by {'dPC' if ranked else 'area'}, and the first "
                                 f"{top} were kept")
@@ -240,8 +240,8 @@ def choose_sources(features, size_classes=("super-large",), min_area_km2=None, m
         progress.log(f"The {len(candidates)} first patches by {'dPC' if ranked else 'area'} were kept.")
         if result.curve is not None and len(candidates) and result.curve[len(candidates) - 1] < min_ec_share / 100:
             result.ec_kept = float(result.curve[len(candidates) - 1])
-            progress.warn(f"The first {top} patches (TOP) keep {100 * result.ec_kept:.2f} % of the connectivity, less than "
-                      f"the {min_ec_share:g} % asked for (MIN_EC_SHARE): raise TOP or leave it empty.")
+            progress.warn(f"The first {top} patches (TOP) keep {100 * result.ec_kept:.2f} % of the connectivity, less "
+                          f"than the {min_ec_share:g} % asked for (MIN_EC_SHARE): raise TOP or leave it empty.")
     _say_overlaps(candidates, features.name, progress)
     if include is not None and len(include):
         moved = include.to_crs(features.crs, progress).valid_polygons(progress)
@@ -293,13 +293,13 @@ def _candidates(features, chosen, result, progress):
                               *(_float(attributes.get(name)) for name in DPC_FIELDS),
                               size_class=str(attributes.get("size_class") or ""), members=[index]))
     if empty:
-        progress.warn(f"Layer '{features.name}': feature(s) {', '.join(map(str, empty[:20]))} enclose no area and cannot be "
-                  f"sources.")
+        progress.warn(f"Layer '{features.name}': feature(s) {', '.join(map(str, empty[:20]))} enclose no area and "
+                      f"cannot be sources.")
     twice = [i for i, count in Counter(as_id(s.patch_id) for s in sources).items() if count > 1]
     if twice:
-        progress.warn(f"Layer '{features.name}', field 'patch_id': {', '.join(map(str, twice[:20]))} is used by more than "
-                  f"one patch, so that it does not tell which patch became a source: number the patches anew, or go by "
-                  f"the features' order in the report.")
+        progress.warn(f"Layer '{features.name}', field 'patch_id': {', '.join(map(str, twice[:20]))} is used by more "
+                      f"than one patch, so that it does not tell which patch became a source: number the patches anew, "
+                      f"or go by the features' order in the report.")
     return sources
 
 
@@ -350,8 +350,8 @@ def _cut(candidates, exclude, result, progress):
             if source.area_km2 < before * (1 - _ROUNDING):
                 cut += 1
                 gone += not source.area_km2 > 0
-                result.tell(source, f"{number(before - source.area_km2)} of {number(before)} km2 cut at '{exclude.name}'"
-                            if source.area_km2 > 0 else f"not a source: wholly inside '{exclude.name}'")
+                lost = f"{number(before - source.area_km2)} of {number(before)} km2 cut at '{exclude.name}'"
+                result.tell(source, lost if source.area_km2 > 0 else f"not a source: wholly inside '{exclude.name}'")
     if cut:
         progress.log(f"{cut} patch(es) were cut at the polygons of '{exclude.name}', {gone} of them wholly; dPC and "
                      f"importance are those of the whole patch.")
@@ -416,8 +416,7 @@ def _merge(candidates, distance_m, area_km2, bands, sized, result, progress):
             merged.append(source)
     clusters_made = sum(bool(s.merged) for s in merged)
     progress.log(f"{count} patches within {distance_m:g} m of each other were merged into {clusters_made}"
-                 + (f"; of two patches of {area_km2:g} km2 or more none was merged with the other." if area_km2 else
-                    "."))
+                 + (f"; those of {area_km2:g} km2 or more were not merged with each other." if area_km2 else "."))
     return merged
 
 
@@ -437,11 +436,11 @@ def _keep_share(candidates, links, share, distance, probability, result, progres
     kept = 1 + int(np.argmax(result.curve >= share / 100 * (1 - 1e-12)))
     result.ec_kept = float(result.curve[kept - 1])
     chosen = [candidates[i] for i in order]
-    progress.log(f"{kept} of {len(chosen)} patches by dPC keep {100 * result.ec_kept:.2f} % of the equivalent connectivity of "
-             f"all, at least {share:g} %: "
-             + ", ".join(f"{s.patch_id} ({100 * part:.1f} %)" for s, part in zip(chosen[:kept], result.curve)) + ".")
+    progress.log(f"{kept} of {len(chosen)} patches by dPC keep {100 * result.ec_kept:.2f} % of the equivalent "
+                 f"connectivity of all, at least {share:g} %. Patch, and what it keeps together with those before it: "
+                 + ", ".join(f"{s.patch_id} {100 * part:.1f} %" for s, part in zip(chosen[:kept], result.curve)) + ".")
     for place, source in enumerate(chosen[kept:], kept + 1):
-        result.tell(source, f"not a source: place {place} by dPC, and the first {kept} keep "
+        result.tell(source, f"not a source: place {place} by dPC ({number(source.dpc)} %), and the first {kept} keep "
                             f"{100 * result.ec_kept:.2f} % of the connectivity")
     return chosen[:kept]
 
@@ -453,8 +452,8 @@ def _say_overlaps(candidates, name, progress):
     if found:
         a, b, area = max(found, key=lambda row: row[2])
         progress.warn(f"Layer '{name}': {len(found)} pair(s) of patches overlap, {candidates[a].patch_id} and "
-                  f"{candidates[b].patch_id} the most ({number(area / 1e6)} km2): their common ground counts twice. Merge "
-                  f"them (MERGE_DISTANCE 0) or correct the layer.")
+                      f"{candidates[b].patch_id} the most ({number(area / 1e6)} km2): their common ground counts "
+                      f"twice. Merge them (MERGE_DISTANCE 0) or correct the layer.")
 
 
 def _say_far(moved, include, features, progress):
@@ -464,8 +463,8 @@ def _say_far(moved, include, features, progress):
            if not geometry.IsEmpty() and not is_near([geometry], (west, south, east, north), reach)]
     if far:
         progress.warn(f"Layer '{include.name}': {len(far)} polygon(s) that must be sources lie further than "
-                  f"{reach / 1000:.1f} km from the patches (feature {', '.join(map(str, far[:20]))}): check that they "
-                  f"belong to this area and that the layer's CRS, {crs_name(include.crs)}, is right.")
+                      f"{reach / 1000:.1f} km from the patches (feature {', '.join(map(str, far[:20]))}): check that they "
+                      f"belong to this area and that the layer's CRS, {crs_name(include.crs)}, is right.")
 
 
 def _join(candidates, include, result, progress):
@@ -503,8 +502,8 @@ def _join(candidates, include, result, progress):
     if joined:
         progress.log(f"{joined} polygon(s) of '{include.name}' overlap chosen patches and were joined with them; the "
                      f"importance and dPC of what came out are not known and left empty.")
-    progress.log(f"Of the {len(include)} polygon(s) of '{include.name}' that must be sources {new} are sources of their "
-                 f"own, {inside} lie in a source already.")
+    progress.log(f"Of the {len(include)} polygon(s) of '{include.name}' that must be sources {new} are sources of "
+                 f"their own, {inside} lie in a source already.")
     return candidates
 
 
