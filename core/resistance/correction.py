@@ -71,9 +71,9 @@ def multipliers(choices, layers, template, progress=SILENT):
     if choices.correction == MULTIPLIER:
         wrong = values <= 0
         if wrong.any():
-            raise InputError(f"Raster '{source.name}' (CORRECTION_RASTER) holds {float(values[wrong][0]):g}, and {wrong.sum()} "
-                             f"cells are not above 0: resistance would vanish there; write multipliers above 0 (1 changes "
-                             f"nothing).")
+            raise InputError(f"Raster '{source.name}' (CORRECTION_RASTER) holds {float(values[wrong][0]):g}, and "
+                             f"{wrong.sum()} cells are not above 0: resistance would vanish there; write multipliers "
+                             f"above 0 (1 changes nothing).")
     else:
         _by_class(values, layers.land_cover, template, choices.correction_bounds, source.name, progress)
     if empty.any():
@@ -114,8 +114,8 @@ def _by_class(light, land_cover, template, bounds, name, progress):
     if dark:
         progress.log(f"Land-cover class(es) {', '.join(dark)} have no light at all in '{name}' and are not corrected.")
     if limited:
-        progress.log(f"{limited} cells ({100 * limited / light.size:.1f} %) have less than {bounds[0]:g} times or more than "
-                     f"{bounds[1]:g} times the mean light of their land-cover class and are corrected by that bound.")
+        progress.log(f"{limited} cells ({100 * limited / light.size:.1f} %) have less than {bounds[0]:g} times or more "
+                     f"than {bounds[1]:g} times the mean light of their land-cover class and are corrected by that bound.")
 
 
 def _text(value):

@@ -135,7 +135,8 @@ def district_zones(surfaces, districts, name_field="", progress=SILENT):
                      f"the part that lies on it.")
     twice = int((times > 1).sum())
     if twice:
-        progress.warn(f"Layer '{districts.name}': districts overlap; {twice} cells lie in more than one and count in each.")
+        progress.warn(f"Layer '{districts.name}': districts overlap; {twice} cells lie in more than one and count in "
+                      f"each.")
     return zones
 
 
@@ -232,12 +233,12 @@ def _contrast(report, whole):
         report.text("The integrated surface has no value anywhere.")
         return
     report.text(f"Hard ground (the 5 % of cells with the highest resistance, {number(whole.percent_95)} and above) costs "
-                f"{number(whole.contrast, 3)} times what easy ground costs (the 5 % with the lowest, {number(whole.percent_5)} "
-                f"and below). A corridor goes round hard ground only while the way round over easy ground is less than that "
-                f"many times as long.")
+                f"{number(whole.contrast, 3)} times what easy ground costs (the 5 % with the lowest, "
+                f"{number(whole.percent_5)} and below). A corridor goes round hard ground only while the way round over "
+                f"easy ground is less than that many times as long.")
     if whole.contrast < LOW_CONTRAST:
-        report.warning(f"The contrast is small: hard ground costs {number(whole.contrast, 3)} times what easy ground costs. "
-                       f"A weighted sum of 1 to 5 hardly deters a path; corridors may run straight through. Consider a "
+        report.warning(f"The contrast is small: hard ground costs {number(whole.contrast, 3)} times what easy ground "
+                       f"costs. A weighted sum of 1 to 5 hardly deters a path; corridors may run straight through. Consider a "
                        f"transform (power, 1 to 100) or hard barriers, and compare.")
 
 
@@ -269,8 +270,8 @@ def _factors(report, surfaces):
         if not use.used:
             left_out.append(f"{words[use.name]} ({number(use.given_weight)})")
             continue
-        rows.append((words[use.name], use.given_weight, use.base_weight if use.name != MINE else None, use.weight, use.mean,
-                     use.weight * use.mean, None if math.isnan(use.dominant_share) else 100 * use.dominant_share,
+        rows.append((words[use.name], use.given_weight, use.base_weight if use.name != MINE else None, use.weight,
+                     use.mean, use.weight * use.mean, None if math.isnan(use.dominant_share) else 100 * use.dominant_share,
                      100 * use.missing_share))
     report.table(("factor", "weight given", "weight in the base surface", "weight in the integrated surface",
                   "mean score", "mean contribution (weight x score)", "decides (% of cells)", "cells without a value (%)"),
@@ -296,8 +297,8 @@ def _effects(report, surfaces):
              _range(effect.before), _range(effect.after), effect.closed) for effect in surfaces.effects]
     report.table(("option", "surface", "mean absolute change", "correlation with the surface before", "cells changed (%)",
                   "range before", "range after", "cells closed"), rows)
-    report.text("Options act one after the other: transform, correction, hard barriers. Multiplying a whole surface moves no "
-                "corridor; what counts is the correlation (1: the same order and proportions) and the range.")
+    report.text("Options act one after the other: transform, correction, hard barriers. Multiplying a whole surface "
+                "moves no corridor; what counts is the correlation (1: the same order and proportions) and the range.")
 
 
 def _zones(report, zones, surfaces):
@@ -313,7 +314,8 @@ def _zones(report, zones, surfaces):
         report.table(header, [
             [zone.zone, zone.area_km2, _defined(zone.base_mean)]
             + with_mines * [_defined(zone.mine_mean), _defined(zone.resistance_mean), _defined(zone.mine_effect)]
-            + [zone.main_factor or "none", None if math.isnan(zone.main_share) else 100 * zone.main_share] for zone in own])
+            + [zone.main_factor or "none", None if math.isnan(zone.main_share) else 100 * zone.main_share]
+            for zone in own])
         if kind == LAND_COVER:
             report.text("Classes are those of the land-cover map as it was given; the ground of restored mines keeps its "
                         "class here.")

@@ -24,8 +24,8 @@ from .factors import (FACTORS, MINE, default_factor_table, factor_name, read_fac
                       scaled_weights)
 from .mines import MAXIMUM, read_rings
 from .restored import default_restored_table, read_restored, restored_cells
-from .transforms import (DECIMALS, NO_TRANSFORM, ONE_TO_100, POWER, TRANSFORMS, check_exponent, require_one_to_five, scores_of,
-                         transformed)
+from .transforms import (DECIMALS, NO_TRANSFORM, ONE_TO_100, POWER, TRANSFORMS, check_exponent, require_one_to_five,
+                         scores_of, transformed)
 
 
 @dataclass
@@ -285,7 +285,8 @@ def _finished(total, mines, share, choices, multiplier, progress):
     if choices.transform != NO_TRANSFORM:
         options.append((f"transform '{TRANSFORMS[choices.transform]}'", lambda values, _: transformed(values, choices)))
     if multiplier is not None:
-        options.append((f"correction '{CORRECTIONS[choices.correction]}'", lambda values, rows: values * multiplier[rows]))
+        options.append((f"correction '{CORRECTIONS[choices.correction]}'",
+                        lambda values, rows: values * multiplier[rows]))
     moved = {(option, name): Moved(option, name) for option, _ in options for name in surfaces}
     for rows in row_blocks(total.shape[0]):
         progress(rows.start / total.shape[0])

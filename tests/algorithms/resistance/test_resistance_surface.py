@@ -173,3 +173,147 @@ def test_a_land_cover_of_another_product_gives_the_same_surface(run, make, maps,
 def test_a_land_cover_of_another_product_without_saying_so_is_refused(run, make, maps):
     maps["LAND_COVER"] = make.raster("other", np.full((30, 40), 41, np.uint8), cell=100.0)
     assert "no row scores the code(s) 41" in run.refusal("resistancesurface", **maps, **outputs(make))
+
+
+def test_saved_models_still_validate(provider):
+    """What was added after the first models is optional, and does nothing by default."""
+    algorithm = QgsApplication.processingRegistry().createAlgorithmById("econet:resistancesurface")
+    for key in ("EXTRA_FACTORS", "EXTRA_NAMES", "DISTRICTS", "DISTRICT_FIELD", "CORRECTION", "CORRECTION_RASTER",
+                "CORRECTION_LEAST", "CORRECTION_MOST", "OUTPUT_DOMINANT", "OUTPUT_SUMMARY", "OUTPUT_REPORT"):
+        definition = algorithm.parameterDefinition(key)
+        assert definition.flags() & definition.Flag.FlagOptional, key
+    assert algorithm.parameterDefinition("CORRECTION").defaultValue() == 0
+
+
+def test_dominant_factor_report_and_summary(run, make, maps):
+    districts = make.layer("towns", [
+        ("POLYGON((500000 4597000,502000 4597000,502000 4600000,500000 4600000,500000 4597000))", dict(name="West & Co")),
+        ("POLYGON((502000 4597000,504000 4597000,504000 4600000,502000 4600000,502000 4597000))", dict(name="东区"))])
+    result = run("resistancesurface", **maps, **outputs(make), DISTRICTS=districts, OUTPUT_DOMINANT=make.out("why.tif"),
+                 OUTPUT_SUMMARY=make.out("summary.gpkg"), OUTPUT_REPORT=make.out("report.html"))
+    rows, cols = np.mgrid[:30, :40]
+    motorway = np.select([cols * 100 + 50 <= bound for bound in (500, 1000, 1500, 2000)], [5, 4, 3, 2], 1)
+    height = rows * 100 * np.tan(np.radians(19.9))
+    elevation = np.select([height <= bound for bound in (125, 200, 350, 500)], [1, 2, 3, 4], 5)
+    away = np.hypot(np.maximum(0, cols * 100 + 50 - 300), np.maximum(0, rows * 100 + 50 - 300))
+    adds = {1: 0.11 * 1 + 0 * rows, 2: 0.06 * (elevation - 1), 3: 0.25 * np.where(rows >= 20, 4, 0), 6: 0.16 * (motorway - 1),
+            9: 0.1 * (np.select([away <= 2500, away <= 3500], [5, 3], 1) - 1)}
+    numbers = np.array(list(adds))[np.argmax(np.round(list(adds.values()), 6), axis=0)]
+    found = read(RasterSource(result["OUTPUT_DOMINANT"]))
+    np.testing.assert_array_equal(found.values, numbers)
+    assert found.values.dtype == np.uint8 and found.nodata == 255
+    from osgeo import gdal
+    dataset = gdal.Open(result["OUTPUT_DOMINANT"])
+    dataset.GetMetadata()  # GDAL 3.6 reads what lies beside a GeoTIFF only then
+    names = dataset.GetRasterBand(1).GetRasterCategoryNames()
+    assert names[9] == "mines" and names[6] == "distance to motorways" and len(names) == 10
+    summary = run.rows(result["OUTPUT_SUMMARY"])
+    assert [(row["zone_kind"], row["zone"]) for row in summary] == [
+        ("land cover", "2 forest"), ("land cover", "8 impervious"), ("district", "West & Co"), ("district", "东区")]
+    integrated, base = values(result["OUTPUT"]).astype(float), values(result["OUTPUT_BASE"]).astype(float)
+    assert summary[1]["resistance_mean"] == pytest.approx(integrated[20:].mean())
+    assert summary[2]["base_mean"] == pytest.approx(base[:, :20].mean()) and summary[2]["area_km2"] == pytest.approx(6)
+    assert summary[3]["mine_effect"] == pytest.approx((integrated - base)[:, 20:].mean())
+    assert summary[1]["main_factor"] == "land cover" and summary[1]["main_share"] == pytest.approx((numbers[20:] == 3).mean())
+    with open(result["OUTPUT_REPORT"], encoding="utf-8") as stream:
+        text = stream.read()
+    for words in ("West &amp; Co", "东区", "2 forest", "NDVI (0.08)", "SRTM was flown in 2000", "The contrast is small",
+                  "1 of layer &#x27;mines&#x27;", "Left out for want of a map"):
+        assert words in text, words
+
+
+def test_a_dominant_factor_in_the_run_that_replaces_it(run, make, maps):
+    """The names beside the raster are replaced with it, and go when the run fails."""
+    target = make.out("why.tif")
+    for _ in range(2):
+        run("resistancesurface", LAND_COVER=maps["LAND_COVER"], OUTPUT=make.out("a.tif"), OUTPUT_DOMINANT=target)
+    assert os.path.exists(target + ".aux.xml")
+    before = set(os.listdir(make.folder))
+    maps["LAND_COVER"] = make.raster("strange", np.full((30, 40), 99, np.uint8), cell=100.0)
+    run.refusal("resistancesurface", LAND_COVER=maps["LAND_COVER"], OUTPUT=make.out("b.tif"), OUTPUT_DOMINANT=make.out("c.tif"))
+    assert set(os.listdir(make.folder)) - before == {"strange.tif"}
+
+
+def test_further_factors(run, make, maps):
+    people = np.tile(np.arange(40) % 5 + 1, (30, 1)).astype(np.uint8)
+    layer = make.raster("People", people, cell=100.0)
+    weights = make.csv("w", "factor,weight\nland_cover,1\npeople,3\n")
+    folder = make.out("factors")
+    result = run("resistancesurface", LAND_COVER=maps["LAND_COVER"], EXTRA_FACTORS=[layer], WEIGHTS=weights,
+                 OUTPUT=make.out("all.tif"), OUTPUT_FACTORS=folder, OUTPUT_DOMINANT=make.out("why.tif"))
+    cover = np.where(np.mgrid[:30, :40][0] >= 20, 5, 1)
+    np.testing.assert_allclose(values(result["OUTPUT"]), (cover + 3 * people) / 4)
+    assert sorted(os.listdir(folder)) == ["land_cover.tif", "people.tif"]
+    assert set(np.unique(values(result["OUTPUT_DOMINANT"]))) == {0, 3, 10}
+    named = make.csv("n", "factor,weight\nland_cover,1\ncrowd,3\n")
+    again = run("resistancesurface", LAND_COVER=maps["LAND_COVER"], EXTRA_FACTORS=[layer], EXTRA_NAMES="Crowd", WEIGHTS=named,
+                OUTPUT=make.out("again.tif"))
+    np.testing.assert_array_equal(values(again["OUTPUT"]), values(result["OUTPUT"]))
+    alone = run("resistancesurface", EXTRA_FACTORS=[layer], WEIGHTS=weights, OUTPUT=make.out("alone.tif"))
+    np.testing.assert_array_equal(values(alone["OUTPUT"]), people)
+    fine, message = run.check("resistancesurface", LAND_COVER=maps["LAND_COVER"], EXTRA_FACTORS=[layer], OUTPUT=make.out("x.tif"))
+    assert not fine and "'factors.csv' has no weight for factor 'people', whose map is given" in message
+    fine, message = run.check("resistancesurface", LAND_COVER=maps["LAND_COVER"], EXTRA_FACTORS=[layer], EXTRA_NAMES="a,b",
+                              WEIGHTS=weights, OUTPUT=make.out("x.tif"))
+    assert not fine and "2 name(s) of further factors (EXTRA_NAMES) are given for 1 layer(s)" in message
+
+
+def test_corrections(run, make, maps):
+    light = np.tile(np.arange(40) + 1.0, (30, 1)).astype(np.float32)
+    layer = make.raster("light", light, cell=100.0)
+    plain = values(run("resistancesurface", **maps, OUTPUT=make.out("plain.tif"))["OUTPUT"])
+    lit = run("resistancesurface", **maps, CORRECTION=1, CORRECTION_RASTER=layer, OUTPUT=make.out("lit.tif"),
+              OUTPUT_REPORT=make.out("lit.html"))
+    np.testing.assert_allclose(values(lit["OUTPUT"]), plain * np.clip(light / 20.5, 0.1, 10), rtol=1e-6)
+    with open(lit["OUTPUT_REPORT"], encoding="utf-8") as stream:
+        assert "correction &#x27;night light&#x27;" in stream.read()
+    wider = run("resistancesurface", **maps, CORRECTION=1, CORRECTION_RASTER=layer, CORRECTION_LEAST=0.01,
+                CORRECTION_MOST=1.5, OUTPUT=make.out("wider.tif"))
+    np.testing.assert_allclose(values(wider["OUTPUT"]), plain * np.clip(light / 20.5, 0.01, 1.5), rtol=1e-6)
+    times = run("resistancesurface", **maps, CORRECTION=2, CORRECTION_RASTER=layer, OUTPUT=make.out("times.tif"))
+    np.testing.assert_allclose(values(times["OUTPUT"]), plain * light, rtol=1e-6)
+    assert "Correction 'multiplier raster', integrated surface: changes 97.5 % of the cells" in run.log
+    fine, message = run.check("resistancesurface", **maps, CORRECTION=2, OUTPUT=make.out("x.tif"))
+    assert not fine and "needs a raster of multipliers: choose one (CORRECTION_RASTER)" in message
+    fine, message = run.check("resistancesurface", **maps, CORRECTION=1, OUTPUT=make.out("x.tif"))
+    assert not fine and "needs a map of night light" in message
+    far = make.raster("far", np.ones((3, 3), np.float32), west=900000.0)
+    fine, message = run.check("resistancesurface", **maps, CORRECTION=2, CORRECTION_RASTER=far, OUTPUT=make.out("x.tif"))
+    assert not fine and "'far' does not overlap 'cover'" in message
+
+
+def test_mines_and_districts_that_are_known_to_be_wrong_before_the_run(run, make, maps):
+    def refusal(**changed):
+        fine, message = run.check("resistancesurface", **{**maps, **changed}, **outputs(make))
+        assert not fine
+        return message
+
+    fields = dict(name=str, mineral=str, method=str, state=str)
+    assert "Layer 'none' is empty: choose a layer with at least one mine" in refusal(MINES=make.layer("none", [], fields))
+    half = make.layer("half", [(PIT, dict(mineral="coal", method="open pit"))])
+    assert "Layer 'half' has no field 'state' (the mine's state)" in refusal(MINES=half)
+    towns = make.layer("towns", [(PIT, dict(town="A"))])
+    assert "Layer 'towns' has no field 'label' (the district's name)" in refusal(DISTRICTS=towns, DISTRICT_FIELD="label")
+    assert "Layer 'no towns' is empty: choose a layer with at least one district" in refusal(
+        DISTRICTS=make.layer("no towns", [], dict(name=str)))
+    away = make.layer("away", [(PIT.replace("4599700", "4799700").replace("4600000", "4800000"), dict(name="A"))])
+    assert "'away' lies wholly away from 'cover'" in run.refusal(
+        "resistancesurface", **maps, **outputs(make), DISTRICTS=away, OUTPUT_REPORT=make.out("r.html"))
+    assert not os.path.exists(make.out("r.html"))
+
+
+@pytest.mark.parametrize("before, after", [("producing", "abandoned"), ("producing", "restored"), ("abandoned", "已复垦")])
+def test_a_scenario_changes_only_the_mines_reach(run, make, maps, before, after):
+    made = []
+    for state in (before, after):
+        maps["MINES"] = make.layer(f"m_{state}", [(PIT, dict(mineral="metal", method="underground", state=state))])
+        result = run("resistancesurface", **maps, **{key: make.out(f"{state}_{key}.tif") for key in outputs(make)})
+        made.append({key: values(result[key]) for key in outputs(make)})
+    rows, cols = np.mgrid[:30, :40]
+    away = np.hypot(np.maximum(0, cols * 100 + 50 - 300), np.maximum(0, rows * 100 + 50 - 300))
+    reach = away <= (1500 if before == "producing" else 1000)
+    for key, first in made[0].items():
+        changed = first != made[1][key]
+        assert not changed[~reach].any(), key
+    assert (made[0]["OUTPUT"] != made[1]["OUTPUT"])[reach].any()
+    assert not (made[0]["OUTPUT_BASE"] != made[1]["OUTPUT_BASE"])[away > 0].any()
