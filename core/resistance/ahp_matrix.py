@@ -137,8 +137,11 @@ def weights_of(matrix, method=EIGENVECTOR):
         Mathematical and Computer Modelling 52: 318-333), which for a complete matrix is the
         geometric mean of each row.
     """
-    if method == EIGENVECTOR:
-        return principal_eigenvector(matrix)
+    return principal_eigenvector(matrix) if method == EIGENVECTOR else geometric_means(matrix)
+
+
+def geometric_means(matrix):
+    """Weights by the geometric mean of each row, or their least squares fit where pairs were not judged."""
     judged = ~np.isnan(matrix)
     sums = np.where(judged, np.log(np.where(judged, matrix, 1.0)), 0.0).sum(axis=1)
     laplacian = np.diag(judged.sum(axis=1).astype(float)) - judged
@@ -150,11 +153,13 @@ def weights_of(matrix, method=EIGENVECTOR):
 
 def principal_eigenvector(matrix):
     """Saaty's weights; a pair that was not judged counts as the ratio of the weights (Harker 1987)."""
-    filled = _filled(matrix)
-    values, vectors = np.linalg.eig(filled)
-    weights = np.abs(vectors[:, values.real.argmax()].real)
+    near = geometric_means(matrix)
+    balanced = _filled(_fit(matrix, near))  # close to ones, so that small weights are as exact as large ones
+    values, vectors = np.linalg.eig(balanced)
+    factors = np.abs(vectors[:, values.real.argmax()].real)
     for _ in range(_POLISHING_STEPS):
-        weights = filled @ (weights / weights.sum())
+        factors = balanced @ (factors / factors.sum())
+    weights = factors * near
     return weights / weights.sum()
 
 

@@ -12,6 +12,7 @@ from econet.core.errors import Cancelled, InputError
 from econet.core.progress import Progress
 from econet.core.resistance import ahp
 from econet.core.resistance import ahp_matrix as m
+from econet.core.resistance.ahp_agreement import concordance
 from econet.core.resistance.ahp_report import ahp_report
 from econet.core.resistance.ahp_tables import judgement_of, read_expert_weights, read_hierarchy
 
@@ -294,6 +295,15 @@ def test_just_enough_judgements_are_said_to_check_nothing():
     assert "none checks another" in result.warnings[0]
 
 
+def test_small_weights_are_as_exact_as_large_ones():
+    chain = m.empty_matrix(15)
+    for row in range(14):
+        chain = m.put(chain, row, row + 1, 9.0)
+    found = m.weights_of(chain)
+    np.testing.assert_allclose(found[:-1] / found[1:], 9, rtol=1e-12)
+    assert m.consistency_of(chain, SAATY).ci <= 1e-20
+
+
 def test_factors_that_nothing_joins_are_named():
     text = refused(csv("factor_a,factor_b,judgement\nslope,ndvi,3\nmine,night_light,4\nwater,slope,"))
     assert text == ("No judgement among the factors joins 'slope', 'ndvi' to 'mine', 'night_light'; 'water': judge at least "
@@ -424,10 +434,10 @@ def test_concordance_against_the_textbook():
     # Siegel & Castellan's way: W = 12 S / (m^2 (n^3 - n)); ranks 1-6 of three judges
     ranks = np.array([[1, 6, 3, 2, 5, 4], [1, 5, 6, 4, 2, 3], [6, 3, 2, 5, 4, 1]], float)
     sums = ranks.sum(axis=0)
-    assert ahp.concordance(list(ranks)) == pytest.approx(12 * ((sums - 10.5) ** 2).sum() / (9 * 210))
-    assert ahp.concordance([np.array([.1, .2, .7]), np.array([.7, .2, .1])]) == 0
-    assert ahp.concordance([np.array([.5, .5]), np.array([.5, .5])]) is None
-    tied = ahp.concordance([np.array([.2, .2, .6])] * 3)
+    assert concordance(list(ranks)) == pytest.approx(12 * ((sums - 10.5) ** 2).sum() / (9 * 210))
+    assert concordance([np.array([.1, .2, .7]), np.array([.7, .2, .1])]) == 0
+    assert concordance([np.array([.5, .5]), np.array([.5, .5])]) is None
+    tied = concordance([np.array([.2, .2, .6])] * 3)
     assert tied == pytest.approx(1)
 
 
