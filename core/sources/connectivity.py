@@ -16,10 +16,12 @@ from ..polygon_distance import overlaps
 from ..progress import SILENT
 from ..vector import bounds_of
 from .candidates import check_patches, gain_from_links, gain_from_patches, read_links, read_patches
-from .indices import Connectivity, Links, check_dispersal, connectivity, decay, link_importance, neglected_share
-from .links import DISTANCES, EDGE, LEAST_COST, patch_links
+from .indices import (Connectivity, Links, check_dispersal, connectivity, decay, link_importance, neglected_share,
+                      strengths)
+from .links import EDGE, LEAST_COST, least_distances, patch_links
 from .patches import of_size
 
+_BOUND_PATCHES = 2000  # up to which the bound of what is neglected is computed with all pairs
 _PATCH_FIELDS = ("dpc", "dpc_intra", "dpc_flux", "dpc_connector", "diic", "diic_intra", "diic_flux", "diic_connector",
                  "degree", "betweenness", "component")
 
@@ -31,7 +33,8 @@ class LandscapeConnectivity:
     ``index`` holds the features used; ``patch_id``, ``weight`` and ``points`` inside them are theirs;
     ``weight_unit`` is the unit of the weights in words. ``links`` are direct links, ``probability`` and
     ``dpc_link`` (% of PC lost without the link; None where it was not asked for) are theirs, ``neglected``
-    is the (share of PC, probability) of :func:`indices.neglected_share`, None where all pairs are linked.
+    is (most of PC that links left out could add, as a share; their largest probability), None where all
+    pairs are linked.
     ``candidate_patches`` and ``candidate_links`` are those of module ``candidates``, or None.
     """
 
@@ -57,9 +60,13 @@ class LandscapeConnectivity:
         """(geometry, mapping) per patch: its own fields and those of connectivity."""
         for position, index in enumerate(self.index):
             row = dict(self.features.attributes[index])
-            row.update({name: getattr(self.indices, name)[position].item() for name in _PATCH_FIELDS if hasattr(self.indices, name)})
+            row.update({name: getattr(self.indices, name)[position].item() for name in _PATCH_FIELDS})
             row["patch_id"] = self.patch_id[position]
             yield ogr.ForceToMultiPolygon(self.features.geometries[index]), row
+
+    @property
+    def length_unit(self):
+        return "resistance x m" if self.distance_rule == LEAST_COST else "m"
 
     @property
     def neglected_percent(self):
@@ -169,8 +176,8 @@ def landscape_connectivity(features, size_classes=("super-large",), weight_field
                            progress.part(0.5, 0.8))
     neglected = None
     if limit < math.inf:
-        neglected = neglected_share(weight, links, limit, dispersal_distance, dispersal_probability,
-                                    progress.part(0.8, 0.84))
+        neglected = _neglected(geometries, distance, limit, weight, links, dispersal_distance, dispersal_probability,
+                               indices.ec, progress.part(0.8, 0.84))
     losses = None
     if link_losses:
         losses = link_importance(weight, links, dispersal_distance, dispersal_probability, progress.part(0.84, 0.92))
@@ -260,6 +267,19 @@ def _identifiers(features, index, progress):
     return list(range(1, len(index) + 1))
 
 
+def _neglected(geometries, rule, limit, weight, links, dispersal_distance, dispersal_probability, ec, progress):
+    """(most that links left out could add to PC, as a share of it; the largest probability of one).
+
+    Those left out are put back with a length that they have at least, the gap of the patches' boxes.
+    Where that bound is not to be had, or takes too long, it is ``indices.neglected_share``.
+    """
+    k = decay(dispersal_distance, dispersal_probability)
+    if rule == LEAST_COST or len(weight) > _BOUND_PATCHES:
+        return neglected_share(weight, links, limit, dispersal_distance, dispersal_probability, progress)
+    strength = strengths(Links.from_matrix(least_distances(geometries, rule, limit, links)), k, progress)
+    return max(0.0, float(weight @ strength @ weight) / ec ** 2 - 1), math.exp(-k * limit)
+
+
 def _warn_of_overlaps(geometries, names, layer, progress):
     found = overlaps(geometries, progress=progress)
     if found:
@@ -289,5 +309,5 @@ def neglect_text(result, share, probability):
     n = len(result.index)
     pairs = n * (n - 1) // 2
     return (f"{len(result.links)} of the {pairs} pairs of patches are linked directly; links longer than "
-            f"{result.max_link_distance:g} (MAX_LINK_DISTANCE) are left out. A link of that length has the probability "
-            f"{probability:.3g}, so PC with all links would be at most {100 * share:.3g} % higher.")
+            f"{result.max_link_distance:g} {result.length_unit} (MAX_LINK_DISTANCE) are left out. A link of that length "
+            f"has the probability {probability:.3g}; PC with all links would be at most {100 * share:.3g} % higher.")

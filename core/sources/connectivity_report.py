@@ -6,12 +6,12 @@ import numpy as np
 
 from ..report import Report, number
 from .connectivity import neglect_text
-from .links import LEAST_COST
 
 _BARS = 30            # patches in the chart
 _LINKS = 20           # links in the table
 _ROWS = 200           # patches and candidates in their tables
 _STEPPING_STONE = 1.0  # % of PC as connector from which a patch is called a stepping stone
+_ROUNDING = 1e-10     # %
 _NAMED = 8            # patches that a sentence names
 _PARTS = (("dpc_intra", "own size (intra)", "#2f7d4f"), ("dpc_flux", "links of its own (flux)", "#7fb77e"),
           ("dpc_connector", "stepping stone (connector)", "#d99a00"))
@@ -34,8 +34,15 @@ def connectivity_report(result, parameters=()):
     return report
 
 
-def _unit(result):
-    return "resistance x m" if result.distance_rule == LEAST_COST else "m"
+def _share(percent):
+    """A share to be shown: what is rounding alone is 0."""
+    return 0.0 if abs(percent) < _ROUNDING else float(percent)
+
+
+def _amount(result, value):
+    """A weight in words."""
+    unit = result.weight_unit
+    return f"{number(value, 3)} {unit}" if unit == "km2" else f"{number(value, 3)} ({unit})"
 
 
 def _ids(result, positions):
@@ -49,12 +56,12 @@ def _ids(result, positions):
 
 def _in_short(result):
     i, n, total = result.indices, len(result.index), float(result.weight.sum())
-    d, p, unit = result.dispersal_distance, result.dispersal_probability, _unit(result)
+    d, p, unit = result.dispersal_distance, result.dispersal_probability, result.length_unit
     yield (f"The dispersal distance says how far the animals of this plan go: {number(d)} {unit} are crossed in "
-           f"{number(100 * p)} % of cases, half of it in {number(100 * math.sqrt(p))} %, twice as much in "
-           f"{number(100 * p * p)} %.")
+           f"{number(100 * p, 3)} % of cases, half of it in {number(100 * math.sqrt(p), 3)} %, twice as much in "
+           f"{number(100 * p * p, 3)} %.")
     if n == 1:
-        yield (f"One patch took part ({number(total)} {result.weight_unit}): all connectivity is its own, and nothing "
+        yield (f"One patch took part ({_amount(result, total)}): all connectivity is its own, and nothing "
                f"is left without it (dPC 100 %).")
         return
     apart = (f"Links no longer than that join all {n} patches into one network" if i.n_components == 1 else
@@ -64,37 +71,38 @@ def _in_short(result):
     alone = [k for k in range(n) if i.degree[k] == 0]
     if alone:
         yield f"Without any such link: patch{'es' if len(alone) > 1 else ''} {_ids(result, alone)}."
-    yield (f"The patches together are worth as much for connectivity as one patch of {number(i.ec)} "
-           f"({result.weight_unit}), {number(100 * i.ec / total)} % of their sum, {number(total)}: 100 % would be all "
-           f"patches side by side. {number(i.pc_intra)} % of PC comes from the patches' own size, "
-           f"{number(i.pc_direct)} % from direct links, {number(i.pc_step)} % from better ways over stepping stones.")
+    yield (f"The patches together are worth as much for connectivity as one patch of "
+           f"{_amount(result, i.ec)}. That is {number(100 * i.ec / total, 3)} % of their sum, {_amount(result, total)}; "
+           f"it would be 100 % if all lay side by side. Of PC, {number(_share(i.pc_intra), 3)} % comes from the "
+           f"patches' own size, {number(_share(i.pc_direct), 3)} % from direct links, {number(_share(i.pc_step), 3)} % "
+           f"from better ways over stepping stones.")
     order = np.argsort(-i.dpc, kind="stable")
     half = int(np.searchsorted(np.cumsum(i.dpc[order]), i.dpc.sum() / 2) + 1)
-    yield (f"Most depends on patch {result.patch_id[order[0]]}: without it {number(i.dpc[order[0]])} % of PC would be "
-           f"lost. Half of the dPC of all patches is that of {half} of them: {_ids(result, order[:half])}.")
+    yield (f"Most depends on patch {result.patch_id[order[0]]}: without it {number(i.dpc[order[0]], 3)} % of PC would "
+           f"be lost. Added up, half of all dPC is that of {half} of the {n} patches: {_ids(result, order[:half])}.")
     stones = [k for k in np.argsort(-i.dpc_connector, kind="stable") if i.dpc_connector[k] >= _STEPPING_STONE]
     if stones:
         best = stones[0]
         yield (f"Stepping stones: patch{'es' if len(stones) > 1 else ''} {_ids(result, stones)}. Others reach each "
                f"other over them and no other patch replaces them; without patch {result.patch_id[best]} alone "
-               f"{number(i.dpc_connector[best])} % of PC would be lost between other patches (connector). Such a patch "
+               f"{number(i.dpc_connector[best], 3)} % of PC would be lost between other patches (connector). Such a patch "
                f"is to be kept even where it is small.")
     else:
         yield (f"No patch is a stepping stone: without any of them the others would lose less than "
                f"{_STEPPING_STONE:g} % of PC between each other (connector).")
     if result.dpc_link is not None and len(result.links):
         first = result.links_by_importance()[0]
-        if result.dpc_link[first] > 0:
+        if result.dpc_link[first] > _ROUNDING:
             a, b = result.links.a[first], result.links.b[first]
             yield (f"The link that matters most joins patches {result.patch_id[a]} and {result.patch_id[b]} over "
                    f"{number(result.links.distance[first])} {unit}: cut, it would cost "
-                   f"{number(result.dpc_link[first])} % of PC.")
+                   f"{number(result.dpc_link[first], 3)} % of PC.")
     if result.neglected is not None:
         yield neglect_text(result, *result.neglected)
 
 
 def _whole(report, result):
-    i, unit = result.indices, _unit(result)
+    i, unit = result.indices, result.length_unit
     unknown = "needs the area of the landscape"
     report.heading("The whole landscape")
     rows = [
@@ -113,9 +121,9 @@ def _whole(report, result):
          "integral index of connectivity: like PC, but a link either exists (not longer than the dispersal distance) "
          "or does not, and each step of a way counts against it"),
         (f"EC(IIC) ({result.weight_unit})", i.ec_iic, "the size of one patch alone that would give this IIC"),
-        ("of PC within patches (%)", i.pc_intra, "what the patches give by their own size"),
-        ("of PC by direct links (%)", i.pc_direct, "what links from patch to patch give"),
-        ("of PC by stepping stones (%)", i.pc_step, "what better ways over other patches add")]
+        ("of PC within patches (%)", _share(i.pc_intra), "what the patches give by their own size"),
+        ("of PC by direct links (%)", _share(i.pc_direct), "what links from patch to patch give"),
+        ("of PC by stepping stones (%)", _share(i.pc_step), "what better ways over other patches add")]
     if result.neglected is not None:
         share, probability = result.neglected
         rows += [(f"probability at {number(result.max_link_distance)} {unit}", probability,
@@ -131,8 +139,8 @@ def _patches(report, result):
     report.text("dPC: the share of PC that would be lost without the patch, in %; dPC = intra + flux + connector. "
                 "Intra: by its own size. Flux: by its links to other patches, as the start or end of a way. Connector: "
                 "as a stepping stone between other patches that no other patch replaces. The values of all patches add "
-                "to more than 100, since a pair is lost with either of its patches. dIIC and its parts: the same "
-                "shares of IIC. Degree: number of its links. Betweenness: share of the shortest ways between other "
+                "to more than 100, since a pair is lost with either of its patches. dIIC: the same "
+                "share of IIC; its parts are fields of the layer. Degree: number of its links. Betweenness: share of the shortest ways between other "
                 "patches that pass it.")
     top = order[:_BARS]
     places = np.arange(top.size)
@@ -157,11 +165,10 @@ def _patches(report, result):
     report.figure(draw, "dPC of the patches by its three parts", height=1.3 + 0.24 * max(top.size, 3))
     if order.size > top.size:
         report.text(f"The {top.size} patches of the highest dPC, of {order.size}.")
-    names = ("dpc", "dpc_intra", "dpc_flux", "dpc_connector", "diic", "diic_intra", "diic_flux", "diic_connector")
+    names = ("dpc", "dpc_intra", "dpc_flux", "dpc_connector", "diic")
     report.table(("patch", f"weight ({result.weight_unit})", "dPC (%)", "intra (%)", "flux (%)", "connector (%)",
-                  "dIIC (%)", "intra (%)", "flux (%)", "connector (%)", "degree (links)", "betweenness (0 to 1)",
-                  "component"),
-                 [(result.patch_id[k], float(result.weight[k]), *(float(getattr(i, name, i.diic)[k]) for name in names),
+                  "dIIC (%)", "degree (links)", "betweenness (0 to 1)", "component"),
+                 [(result.patch_id[k], float(result.weight[k]), *(_share(getattr(i, name)[k]) for name in names),
                    int(i.degree[k]), float(i.betweenness[k]), int(i.component[k])) for k in order[:_ROWS]])
     _rest(report, order.size, "patches")
 
@@ -175,13 +182,13 @@ def _links(report, result):
         report.text(f"{len(links)} direct links; what the loss of each would cost was not asked for.")
         return
     order = result.links_by_importance()[:_LINKS]
-    idle = int(np.count_nonzero(result.dpc_link <= 0))
+    idle = int(np.count_nonzero(result.dpc_link <= _ROUNDING))
     report.text(f"dPC of a link: the share of PC that would be lost if this link alone were cut, in %. Shown are the "
                 f"{order.size} that matter most, of {len(links)}. {idle} link(s) have 0: without them a way over other "
                 f"patches is as good.")
-    report.table(("rank", "patch", "patch", f"length ({_unit(result)})", "probability (0 to 1)", "dPC of the link (%)"),
+    report.table(("rank", "patch", "patch", f"length ({result.length_unit})", "probability (0 to 1)", "dPC of the link (%)"),
                  [(rank, result.patch_id[links.a[k]], result.patch_id[links.b[k]], float(links.distance[k]),
-                   float(result.probability[k]), float(result.dpc_link[k])) for rank, k in enumerate(order, 1)])
+                   float(result.probability[k]), _share(result.dpc_link[k])) for rank, k in enumerate(order, 1)])
 
 
 def _candidate_patches(report, result):
@@ -198,13 +205,13 @@ def _candidate_patches(report, result):
     report.table(("rank", "feature", *(["name"] if names else []), f"weight ({result.weight_unit})", "direct links",
                   "gain of PC (%)", "intra (%)", "flux (%)", "connector (%)", f"gain of EC ({result.weight_unit})"),
                  [(int(plan.rank[k]), int(k) + 1, *([plan.features.attributes[k].get(names)] if names else []),
-                   float(plan.weight[k]), int(plan.n_links[k]), plan.gains[k].gain, plan.gains[k].intra,
-                   plan.gains[k].flux, plan.gains[k].connector, float(plan.gain_ec[k])) for k in order[:_ROWS]])
+                   float(plan.weight[k]), int(plan.n_links[k]), *(_share(getattr(plan.gains[k], part)) for part in (
+                       "gain", "intra", "flux", "connector")), float(plan.gain_ec[k])) for k in order[:_ROWS]])
     _rest(report, order.size, "candidates")
 
 
 def _candidate_links(report, result):
-    plan, unit = result.candidate_links, _unit(result)
+    plan, unit = result.candidate_links, result.length_unit
     order = np.argsort(plan.rank)
     report.heading("Candidate links")
     report.text(f"What each candidate link of '{plan.features.name}' alone would add to PC, in % of PC now. A link gains "

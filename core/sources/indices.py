@@ -172,7 +172,8 @@ def connectivity(weight, links, dispersal_distance, dispersal_probability, lands
     progress(1.0)
     return Connectivity(
         intra + flux + connector, intra, flux, connector, sum(parts_iic), *parts_iic,
-        np.bincount(np.concatenate((a, b)), minlength=n), betweenness, component, number / area2, math.sqrt(number), number_iic / area2, math.sqrt(number_iic),
+        np.bincount(np.concatenate((a, b)), minlength=n), betweenness, component, number / area2, math.sqrt(number),
+        number_iic / area2, math.sqrt(number_iic),
         int(component.max()), int(a.size), 100 * whole / number, 100 * direct / number,
         100 * (number - whole - direct) / number, neglected)
 

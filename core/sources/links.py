@@ -68,6 +68,24 @@ def centroid_links(geometries, limit=math.inf, first=None, progress=SILENT):
     return a[near], b[near], distance[near]
 
 
+def least_distances(geometries, rule, limit, links):
+    """Matrix (n, n) of links and, for pairs without one, of a length in metres that they have at least.
+
+    By edges that is the gap of their boxes, by centroids the distance itself, and the limit at least.
+    """
+    if rule == EDGE:
+        west, east, south, north = np.array([g.GetEnvelope() for g in geometries]).T
+        gap_x = np.maximum(np.subtract.outer(west, east), 0)
+        gap_y = np.maximum(np.subtract.outer(south, north), 0)
+        matrix = np.hypot(np.maximum(gap_x, gap_x.T), np.maximum(gap_y, gap_y.T))
+    else:
+        matrix = Links(len(geometries), *centroid_links(geometries)).matrix()
+    np.maximum(matrix, limit, out=matrix)
+    np.fill_diagonal(matrix, 0.0)
+    matrix[links.a, links.b] = matrix[links.b, links.a] = links.distance
+    return matrix
+
+
 def cost_links(geometries, resistance, names, limit=math.inf, first=None, progress=SILENT):
     """``(a, b, resistance x metre)`` of the least accumulated cost between edges; absent where nothing leads.
 

@@ -74,11 +74,11 @@ def test_links_within_a_distance_and_candidates(run, make, patches):
                  OUTPUT_LINKS=make.out("links.gpkg"), OUTPUT_CANDIDATES=make.out("gains.gpkg"),
                  OUTPUT_CANDIDATE_LINKS=make.out("way_gains.gpkg"), OUTPUT_REPORT=make.out("report.html"))
     assert [(r["patch_a"], r["patch_b"]) for r in run.rows(result["OUTPUT_LINKS"])] == [(1, 2)]
-    p = {d: 0.5 ** (d / 2500) for d in (400, 500, 1000, 1200)}
+    p = {d: 0.5 ** (d / 2500) for d in (400, 500, 1000, 1500, 2500)}
     whole = 525 + 2 * 50 * p[1000]
     assert result["EC"] == pytest.approx(whole ** 0.5) and result["N_COMPONENTS"] == 2 and result["N_LINKS"] == 1
-    # the two patches left alone have 20 x 15 between them and no way at all
-    short = 2 * (200 + 100) * p[1200]
+    # squares in a row: the gaps of their boxes are their distances, so the bound is what all links would give
+    short = 2 * (100 * p[1500] + 200 * p[2500])
     assert result["NEGLECTED"] == pytest.approx(100 * short / whole)
     rows = run.rows(result["OUTPUT_CANDIDATES"])
     assert [name for name in rows[0] if name not in ("fid", "geometry")] == [

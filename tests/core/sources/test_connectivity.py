@@ -152,9 +152,25 @@ def test_what_is_neglected_is_stated_and_bounds_the_truth():
         assert f"{len(part.links)} of the 91 pairs of patches are linked directly" in " ".join(messages)
         assert any("IIC, the number of links, degree" in text for text in warnings) == (limit < 2500)
         before = share
+        assert share < 2 * (whole.indices.ec ** 2 / part.indices.ec ** 2 - 1) + 0.05  # not worlds away from it
     assert part.indices.dpc == pytest.approx(whole.indices.dpc, rel=1e-12) and before == pytest.approx(0, abs=1e-12)
     html = connectivity_report(landscape_connectivity(patches, max_link_distance=8000.0)).html()
     assert "of PC neglected (%), at most" in html and "probability at 8000 m" in html
+
+
+def test_what_is_neglected_by_other_distances():
+    patches = spread(14)
+    whole = landscape_connectivity(patches, distance=CENTROID).indices.ec ** 2
+    for limit in (500.0, 5000.0):
+        part = landscape_connectivity(patches, distance=CENTROID, max_link_distance=limit)
+        assert part.neglected[0] == pytest.approx(whole / part.indices.ec ** 2 - 1, rel=1e-9)
+    template = Template(50, 300, (5e5, 200, 0, 461e4, 0, -200), UTM, "resistance")
+    grid = Grid(np.full((50, 300), 2, np.float32), template, math.nan, "resistance")
+    whole = landscape_connectivity(patches, distance=LEAST_COST, resistance=grid).indices.ec ** 2
+    part = landscape_connectivity(patches, distance=LEAST_COST, resistance=grid, max_link_distance=9000.0)
+    assert part.links.distance.max() <= 9000 < 20000
+    assert whole / part.indices.ec ** 2 - 1 <= part.neglected[0] and part.neglected[1] == pytest.approx(0.5 ** 3.6)
+    assert "9000 resistance x m (MAX_LINK_DISTANCE)" in connectivity_report(part).html()
 
 
 def test_no_link_at_all():
@@ -236,7 +252,7 @@ def test_report_speaks_of_stepping_stones():
     html = connectivity_report(landscape_connectivity(chain)).html()
     assert "Stepping stones: patch 2. Others reach each other over them" in html
     assert "leave 4 patches in 2 groups (components)" in html and "Without any such link: patch 4." in html
-    assert "2500 m are crossed in 50 % of cases, half of it in 70.71 %, twice as much in 25 %" in html
+    assert "2500 m are crossed in 50 % of cases, half of it in 70.7 %, twice as much in 25 %" in html
     assert "The link that matters most joins patches 1 and 2" in html or "joins patches 2 and 3" in html
     apart = Features("patches", UTM, [square(0, 0), square(60000, 0)], [{}] * 2, [])
     assert "No patch is a stepping stone" in connectivity_report(landscape_connectivity(apart)).html()
