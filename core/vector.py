@@ -345,7 +345,7 @@ def polygonize(labels, template, progress=SILENT):
         Label to ogr.Geometry (multipolygon), in the template's CRS, valid by OGC rules.
     """
     labels = np.ascontiguousarray(labels, dtype=np.int32)
-    parts = {}
+    merged = {}
     with gdal_exceptions():
         raster = _memory_dataset(labels, template, None)
         mask = _memory_dataset((labels != 0).astype(np.uint8), template, None)
@@ -372,13 +372,10 @@ def polygonize(labels, template, progress=SILENT):
         for count, feature in enumerate(table):
             if count % 1000 == 0:
                 progress.check()
-            parts.setdefault(feature.GetField(0), []).append(feature.GetGeometryRef().Clone())
-        merged = {}
-        for label, polygons in parts.items():
-            collection = ogr.Geometry(ogr.wkbMultiPolygon)
-            for polygon in polygons:
-                collection.AddGeometry(polygon)
-            merged[label] = collection
+            label = feature.GetField(0)
+            if label not in merged:
+                merged[label] = ogr.Geometry(ogr.wkbMultiPolygon)
+            merged[label].AddGeometry(feature.GetGeometryRef())
     return merged
 
 
