@@ -140,8 +140,8 @@ def delineate(classes, patch_classes=(4, 5), importance=None, bands=AREA_BANDS_K
 
     Notes
     -----
-    Memory beside the inputs: 11 bytes per cell (labels, the same for GDAL, masks), and about 2 KB per
-    patch for its polygon.
+    Memory beside the inputs: 11 bytes per cell (labels, the same for GDAL, masks), and polygons, which
+    take up to 6 KB per patch where each cell is on its own; time is mostly that of GDAL's polygons.
     """
     check_options(min_area_km2, fill_holes_km2, sliver_cells)
     template = classes.template

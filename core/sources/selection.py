@@ -178,8 +178,8 @@ def choose_sources(features, size_classes=("super-large",), min_area_km2=None, m
         return [source for source in candidates if fits(source)]
 
     if exclude is not None and len(exclude):
-        candidates = _cut(candidates, exclude.to_crs(features.crs, progress).valid_polygons(progress), result,
-                          progress.part(0, 0.2))
+        barred = exclude.to_crs(features.crs, progress).valid_polygons(progress)
+        candidates = _cut(candidates, barred, result, progress.part(0, 0.2))
         conditions.append("outside the polygons that may not be sources")
     any_merged = False
     if merging:
@@ -246,6 +246,8 @@ def choose_sources(features, size_classes=("super-large",), min_area_km2=None, m
     if include is not None and len(include):
         moved = include.to_crs(features.crs, progress).valid_polygons(progress)
         _say_far(moved, include, features, progress)
+        if exclude is not None and len(exclude):
+            _say_both(moved, barred, progress)
         candidates = _join(candidates, moved, result, progress.part(0.8, 1))
     if not candidates:
         raise InputError(f"No patch of '{features.name}' meets all conditions "
@@ -465,6 +467,15 @@ def _say_far(moved, include, features, progress):
         progress.warn(f"Layer '{include.name}': {len(far)} polygon(s) that must be sources lie further than "
                       f"{reach / 1000:.1f} km from the patches (feature {', '.join(map(str, far[:20]))}): check that they "
                       f"belong to this area and that the layer's CRS, {crs_name(include.crs)}, is right.")
+
+
+def _say_both(include, exclude, progress):
+    barred, wanted = ([g for g in layer.geometries if g.GetArea() > 0] for layer in (exclude, include))
+    found = overlaps([*barred, *wanted], len(barred), progress.quiet().part(0.8, 0.8)) if barred and wanted else ()
+    if found:
+        progress.warn(f"{len({b for _, b, _ in found})} polygon(s) of '{include.name}' that must be sources overlap "
+                      f"'{exclude.name}', which may not be: they are sources all the same, with "
+                      f"{number(sum(area for *_, area in found) / 1e6)} km2 of such ground.")
 
 
 def _join(candidates, include, result, progress):

@@ -203,6 +203,7 @@ def test_slivers_leave_the_union_of_squares(width, diagonals):
     assert len(found.patches) == sum(pieces)
     assert found.cut == (pytest.approx((mask.sum() - expected.sum()) * 0.01), pieces.count(0),
                          sum(count > 1 for count in pieces))
+    assert all(p.geometry.IsValid() for p in found.patches)
     again = delineate(grid(np.where(expected, 4, 2)), diagonals=diagonals, sliver_cells=width)
     assert again.cut == (0.0, 0, 0)
 
@@ -230,6 +231,8 @@ def test_least_area_drops_and_counts():
         delineate(g, min_area_km2=9)
     with pytest.raises(InputError, match=r"'classes' is 2 cells wide: lower the least width \(SLIVERS\)"):
         delineate(g, sliver_cells=2)
+    with pytest.raises(InputError, match="is 5000 cells wide"):
+        delineate(g, sliver_cells=5000)
     for options, key in (({"min_area_km2": -1}, "MIN_AREA"), ({"fill_holes_km2": math.nan}, "HOLES"),
                          ({"sliver_cells": -2}, "SLIVERS")):
         with pytest.raises(InputError, match=key):

@@ -308,6 +308,15 @@ def test_far_unlike_and_broken_input_is_told(patches):
     assert any("feature(s) 2 enclose no area and cannot be sources" in text for text in found.warnings)
 
 
+def test_include_on_excluded_ground_is_told(patches):
+    said, plan = [], layer([square(9, -1, 6), square(90, 0, 1)], name="plan")
+    reserves = layer([square(11, 1, 1), square(14, 0, 3), square(50, 0, 1)], name="reserves")
+    found = select_sources(patches, include=reserves, exclude=plan, progress=Progress(warn=said.append))
+    assert [round(s.area_km2, 6) for s in found] == [25, 9, 9, 1, 1]
+    assert said == ["2 polygon(s) of 'reserves' that must be sources overlap 'plan', which may not be: they are "
+                    "sources all the same, with 4 km2 of such ground."]
+
+
 def test_include_that_is_a_patch_or_overlaps_another(patches):
     same = select_sources(patches, include=layer([square(10, 0, 4)], name="reserves"))
     assert [s.dpc for s in same] == [1.0, 5.0, 30.0]
