@@ -66,7 +66,7 @@ def factor_resistance(source, template, rule, output, offset=0.0, slope=False, p
         layer = blocks.Classes(source, template)
     else:
         layer = AlignedRaster(source, template, QUANTITY)
-    scoring, extremes = Scoring(rule, offset, source.name, "BREAKS_TABLE"), []
+    scoring, extremes = Scoring(rule, offset, source.name, "BREAKS_TABLE", counted=True), []
 
     def step(_, grid):
         values, valid = grid.values, grid.valid

@@ -27,6 +27,8 @@ class Scoring:
         As for `classify`.
     table_key : str
         The parameter that the table was given by, for messages.
+    counted : bool
+        Cells are to be counted.
 
     Attributes
     ----------
@@ -34,7 +36,8 @@ class Scoring:
         Cells by resistance.
     """
 
-    def __init__(self, rule, offset=0.0, name="", table_key="FACTOR_TABLE"):
+    def __init__(self, rule, offset=0.0, name="", table_key="FACTOR_TABLE", counted=False):
+        self._counted = counted
         self._rule, self._offset, self._name, self._table_key = rule, offset, name, table_key
         self._wrong, self._example, self._missing = 0, None, {}
         scores = rule.intervals.resistance if rule.intervals else tuple(rule.codes.values())
@@ -63,7 +66,8 @@ class Scoring:
             block = slice(start, start + _BLOCK_CELLS)
             place = place_of(flat[block], None if known is None else known[block])
             out[block] = self._resistance[place]
-            self._counts += np.bincount(place, minlength=len(self._counts))
+            if self._counted:
+                self._counts += np.bincount(place, minlength=len(self._counts))
         return scored
 
     def check(self):
@@ -112,9 +116,10 @@ class Scoring:
     def _by_code(self, block, known):
         place = self._codes.place(block)
         nowhere = len(self._resistance) - 1
+        missing = place == nowhere
         if not known.all():
             place[~known] = nowhere
-        missing = (place == nowhere) & known
+            missing &= known
         if missing.any():
             for code, count in zip(*np.unique(block[missing], return_counts=True)):
                 self._missing[int(code)] = self._missing.get(int(code), 0) + int(count)
@@ -131,14 +136,18 @@ class _Lookup:
         span = int(self._sorted[-1] - self._sorted[0]) + 1
         self._direct = None
         if span <= _MOST_DIRECT:
-            self._direct = np.full(span + 1, len(self._codes), dtype=np.intp)
+            small = np.uint8 if len(codes) < 256 else np.uint16 if len(codes) < 65536 else np.intp
+            self._direct = np.full(span + 1, len(self._codes), dtype=small)
             self._direct[self._codes - self._sorted[0]] = np.arange(len(self._codes))
 
     def place(self, block):
-        wide = block.astype(np.int64)
+        """The place of each code of an array of integers of up to 64 bits."""
         if self._direct is not None:
-            wide -= self._sorted[0]
             # what lies below the first code is a very large number without a sign
-            return self._direct[np.minimum(wide.view(np.uint64), np.uint64(len(self._direct) - 1)).view(np.int64)]
+            wide = block.dtype.itemsize > 4 or not np.can_cast(block.dtype, np.int32) or abs(self._sorted[0]) >= 2 ** 31
+            signed, unsigned = (np.int64, np.uint64) if wide else (np.int32, np.uint32)
+            away = (block.astype(signed) - signed(self._sorted[0])).view(unsigned)
+            return self._direct[np.minimum(away, unsigned(len(self._direct) - 1), out=away)]
+        wide = block.astype(np.int64)
         found = np.minimum(np.searchsorted(self._sorted, wide), len(self._sorted) - 1)
         return np.where(self._sorted[found] == wide, self._order[found], len(self._codes))

@@ -304,7 +304,8 @@ def test_other_factors_rows_do_not_matter(lab):
     assert read_rule(table, "noise").intervals.breaks == (10,)
 
 
-@pytest.mark.parametrize("codes", [{3: 1.0, -7: 2.0, 12: 4.0}, {1: 1.0, 2147483647: 2.0}, {5_000_000: 3.0, 1: 1.0}])
+@pytest.mark.parametrize("codes", [{3: 1.0, -7: 2.0, 12: 4.0}, {1: 1.0, 2147483647: 2.0}, {5_000_000: 3.0, 1: 1.0},
+                                   {3_000_000_000: 2.0, 3_000_000_001: 1.0}])
 def test_codes_far_apart(codes):
     rule = read_rule(parse_csv("codes,resistance\n" + "".join(f"{c},{r}\n" for c, r in codes.items()), "own.csv"))
     values = np.array([[*codes, *codes]], dtype=np.int64)
