@@ -23,7 +23,8 @@ _ROWS = [tables.Column("factor_a", "text", aliases=("因子a", "因素a", "指�
 _GROUPS = [tables.Column("factor", "text", aliases=("因子", "因素", "指标")),
            tables.Column("group", "text", required=False, aliases=("dimension", "criterion", "维度", "准则", "准则层"))]
 _NOT_JUDGED = {"", "-", "*", "null", "na", "n/a", "none"}
-_DATE = re.compile(r"\d{1,4}([-/.]\d{1,2}){2}( .*)?|\d{1,2}[- ]?[a-z]{3,9}\.?|[a-z]{3,9}\.?[- ]?\d{1,2}|.*月.*",
+_MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+_DATE = re.compile(rf"\d{{1,4}}([-/.]\d{{1,2}}){{2}}( .*)?|\d{{1,2}}[- ]?{_MONTH}\.?|{_MONTH}\.?[- ]?\d{{1,2}}|.*月.*",
                    re.IGNORECASE)
 _SIGNS = str.maketrans("\u2044\u2215\u2236", "//:")  # fraction slash, division slash, ratio
 _ROUNDING = 0.02
@@ -119,7 +120,7 @@ def judgement_of(text, where):
     InputError
         No number, a date into which a spreadsheet turned a fraction, or outside 1/9 to 9.
     """
-    cell = unicodedata.normalize("NFKC", text).translate(_SIGNS).strip()
+    cell = unicodedata.normalize("NFKC", text).translate(_SIGNS).strip().lstrip("'=")
     if cell.lower() in _NOT_JUDGED or set(cell) <= set("-–—―"):
         return None
     value = tables.number_of(cell.replace(":", "/", 1))

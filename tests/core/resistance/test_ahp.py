@@ -552,14 +552,14 @@ def test_saatys_scale():
 @pytest.mark.parametrize("text, value", [("3", 3), ("1/3", 1 / 3), (" 0,25 ", .25), ("0.25", .25), ("1:4", .25), ("4:1", 4),
                                          ("１／３", 1 / 3), ("1∕3", 1 / 3), ("⅓", 1 / 3), ("５", 5), ("0.11", 1 / 9),
                                          ("0.111", 1 / 9), ("9", 9), ("", None), ("-", None), ("—", None), ("NULL", None),
-                                         ("1：3", 1 / 3)])
+                                         ("1：3", 1 / 3), ("1 / 3", 1 / 3), ("'1/3", 1 / 3)])
 def test_judgements_as_people_write_them(text, value):
     assert judgement_of(text, "here") == (None if value is None else pytest.approx(value))
 
 
 @pytest.mark.parametrize("text, message", [
     ("10", "'10' is outside Saaty's scale, 1/9 to 9"), ("0", "outside"), ("-3", "outside"), ("1/10", "outside"),
-    ("0.1", "outside"), ("9.5", "outside"), ("much", "is not a judgement"), ("1/0", "is not a judgement"),
+    ("0.1", "outside"), ("9.5", "outside"), ("much", "is not a judgement"), ("slope 3", "is not a judgement"), ("1/0", "is not a judgement"),
     ("3-Jan", "is a date"), ("Jan-03", "is a date"), ("1月3日", "is a date"), ("2026-01-03", "is a date"),
     ("2026/1/3", "is a date"), ("nan", "is not a judgement"), ("inf", "is not a judgement")])
 def test_judgements_refused(text, message):
