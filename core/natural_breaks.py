@@ -5,8 +5,16 @@ smallest sum of squared deviations from the class means (Fisher 1958, J. Am. Sta
 Jenks 1977). The best last break moves right as the end of the data does, so a row of the dynamic
 programme takes O(n log n) by halving; above ``_DIRECT`` distinct values the breaks are bracketed
 first on coarse bins, with bounds that keep the result exact.
+
+Exact means that the sum of squares is the smallest one to 1e-9 of itself, as long as values differ by
+1e-150 of their range. It is the difference of cumulated sums, in which values far away (an outlier, a
+nodata value that was not declared) drown the digits of those that are near. Where rounding could
+matter, values are summed in groups, each from a value of its own, and the programme runs again with the
+classes found as groups (``_Sums``).
 """
 
+import copy
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,6 +30,9 @@ _DIRECT = 30_000
 _BINS = 8_192
 _CHUNK = 1 << 20
 _SORTED = 1 << 21
+_GAPS = 256
+_BLOCK = 256
+_ROUNDING = 1e-9
 
 
 @dataclass
@@ -38,6 +49,8 @@ class NaturalBreaks:
         Values in each class.
     within_ss, total_ss : float
         Sum of squared deviations from the class means, and from the mean of all.
+    gvf : float
+        Goodness of variance fit, 0 to 1: the share of the variance that the classes explain.
     """
 
     breaks: list
@@ -45,11 +58,7 @@ class NaturalBreaks:
     counts: list = field(default_factory=list)
     within_ss: float = 0.0
     total_ss: float = 0.0
-
-    @property
-    def gvf(self):
-        """Goodness of variance fit, 0 to 1: the share of the variance that the classes explain."""
-        return 1.0 if self.total_ss == 0 else 1.0 - self.within_ss / self.total_ss
+    gvf: float = 1.0
 
     def text(self):
         """The upper bounds with all their digits: read back, they give the same classes."""
@@ -79,8 +88,9 @@ def natural_breaks(values, class_count, name="values", progress=SILENT):
 
     Notes
     -----
-    Memory: about 60 bytes per distinct value. Where several divisions are equally good, which one
-    comes out is not defined; their sums of squares agree.
+    Memory: about 90 bytes per distinct value. Equal values share a class. Where several divisions are equally
+    good, which one comes out is not defined; their sums of squares agree. numba would serve nothing here: numpy
+    spends its time in whole arrays.
     """
     check_class_count(class_count)
     distinct, counts = _distinct(values, name, progress.part(0, 0.3))
@@ -89,13 +99,7 @@ def natural_breaks(values, class_count, name="values", progress=SILENT):
         mend = f"ask for at most {n} classes, or choose another layer" if n > 1 else "choose another layer"
         raise InputError(f"'{name}' has {n} distinct value(s), and {class_count} classes were asked for: {mend}.")
     progress.check()
-    prefix = _prefix_sums(distinct, counts)
-    if n <= _DIRECT:
-        first = np.arange(1, n - class_count + 2)
-        candidates = [first + j for j in range(class_count - 1)]
-    else:
-        candidates = _bracket(prefix, n, class_count, progress.part(0.3, 0.7))
-    ends, _ = _optimum(prefix, candidates, progress.part(0.7, 1))
+    ends = _best_division(distinct, counts, class_count, progress.part(0.3, 1))
     progress(1.0)
     return _summary(distinct, counts, ends)
 
@@ -267,18 +271,28 @@ def _distinct(values, name, progress=SILENT):
     return distinct.astype(np.float64), counts
 
 
+def _scaled(distinct):
+    """Values by a power of two where their squares would overflow or vanish, and its exponent."""
+    largest = max(abs(float(distinct[0])), abs(float(distinct[-1])))
+    exponent = math.frexp(largest)[1]
+    return (distinct, 0) if abs(exponent) < 400 else (np.ldexp(distinct, -exponent), exponent)
+
+
 def _summary(distinct, counts, ends):
     """Sums of squares of the classes that end before positions ``ends``, in two passes."""
-    breaks, class_counts, within, start = [], [], 0.0, 0
-    for end in ends:
-        x, w = distinct[start:end], counts[start:end]
-        class_counts.append(int(w.sum()))
-        if x.size:
-            within += _sum_of_squares(x, w)
-        breaks.append(float(distinct[end - 1]) if end else float(distinct[0]))
-        start = end
-    return NaturalBreaks(breaks, float(distinct[0]), class_counts, within,
-                         _sum_of_squares(distinct, counts))
+    scaled, exponent = _scaled(distinct)
+    class_counts = [int(counts[start:end].sum()) for start, end in zip([0, *ends], ends)]
+    breaks = [float(distinct[max(end, 1) - 1]) for end in ends]
+    within, total = _within(scaled, counts, ends), _sum_of_squares(scaled, counts)
+    with np.errstate(over="ignore", under="ignore"):
+        squares = [float(np.ldexp(part, 2 * exponent)) for part in (within, total)]
+    return NaturalBreaks(breaks, float(distinct[0]), class_counts, *squares, 1.0 - within / total if total else 1.0)
+
+
+def _within(distinct, counts, ends):
+    """Sum of squares of the classes that end before positions ``ends``."""
+    return sum(_sum_of_squares(distinct[start:end], counts[start:end])
+               for start, end in zip([0, *ends], ends) if start < end)
 
 
 def _sum_of_squares(x, w):
@@ -287,26 +301,175 @@ def _sum_of_squares(x, w):
     return float(np.dot(w, (shifted - mean) ** 2))
 
 
-# the dynamic programme --------------------------------------------------------------------------------
-# A position p is a place between sorted values: p values lie before it. W, S, Q are the sums of
-# counts, values and squares before each position, of values taken from their mean.
+# sums of squares of classes ---------------------------------------------------------------------------
+# A position p is a place between sorted values: p values lie before it.
 
-def _prefix_sums(distinct, counts):
-    centred = distinct - distinct[0]
-    centred -= np.dot(counts, centred) / counts.sum()
-    weighted = counts * centred
-    return tuple(np.concatenate(([0.0], np.cumsum(part)))
-                 for part in (counts.astype(np.float64), weighted, weighted * centred))
+class _Sums:
+    """What gives the sum of squares of any class in constant time.
+
+    Parameters
+    ----------
+    distinct, counts : arrays, shape (n,)
+        Sorted values and how often each stands.
+    cuts : ascending list of int
+        Positions that part the values into groups. Each is summed from a value of its own, near its mean, and a
+        class over several groups is put together from sums that are never negative (Chan, Golub & LeVeque
+        1983, Am. Stat. 37: 242), so only the digits of one group can be lost.
+
+    Attributes
+    ----------
+    parts : (weight, total, square), arrays of shape (n + 1,)
+        Counts, values and squares of a group up to each position.
+    error : float
+        What rounding may do to the sum of squares of a class.
+    """
+
+    def __init__(self, distinct, counts, cuts=()):
+        self.distinct, self.counts, self.cuts = distinct, counts, list(cuts)
+        n = distinct.size
+        edges = [0, *self.cuts, n]
+        self.grouped = len(edges) > 2
+        self.parts = tuple(np.zeros(n + 1) for _ in range(3))
+        self.centres = np.empty(len(edges) - 1)
+        terms = _BLOCK * math.ceil(math.log(max(n, _BLOCK), _BLOCK))
+        self.error = 0.0
+        for group, (start, end) in enumerate(zip(edges, edges[1:])):
+            x, w = distinct[start:end], counts[start:end]
+            mean = x[0] + np.dot(w, x - x[0]) / w.sum()
+            near = min(int(np.searchsorted(x, mean)), x.size - 1)
+            if near and mean - x[near - 1] < x[near] - mean:
+                near -= 1
+            self.centres[group] = x[near]
+            centred = x - x[near]
+            weighted = w * centred
+            for part, values in zip(self.parts, (w.astype(np.float64), weighted, weighted * centred)):
+                part[start + 1:end + 1] = _cumulated(values)
+            self.error += 8 * terms * 2.0 ** -53 * self.parts[2][end]
+        if self.grouped:
+            self._put_together(np.array(edges))
+
+    def _put_together(self, edges):
+        """Which group each value belongs to, and the whole groups that lie between any two."""
+        size = edges.size - 1
+        self.first = edges[:-1]
+        self.group = np.repeat(np.arange(size, dtype=np.uint8 if size < 256 else np.int16), np.diff(edges))
+        weight, total, square = self.whole = tuple(part[edges[1:]] for part in self.parts)
+        own = _squares(weight, total, square)
+        self.between = tuple(np.zeros((size, size)) for _ in range(3))  # weight, mean from the next centre, squares
+        weights, means, squares = self.between
+        for length in range(1, size - 1):
+            a = np.arange(size - length - 1)
+            b = a + length
+            away = self.centres[b] - self.centres[a + 1] + total[b] / weight[b] - means[a, b]
+            weights[a, b + 1] = weights[a, b] + weight[b]
+            means[a, b + 1] = means[a, b] + away * weight[b] / weights[a, b + 1]
+            squares[a, b + 1] = (squares[a, b] + own[b]
+                                 + away * away * weights[a, b] * weight[b] / weights[a, b + 1])
+
+    def mirrored(self):
+        """The same for the values turned round."""
+        if not self.grouped:
+            turned = copy.copy(self)
+            turned.parts = tuple(part[-1] - part[::-1] for part in self.parts)
+            return turned
+        n = self.distinct.size
+        return _Sums(-self.distinct[::-1], self.counts[::-1], [n - cut for cut in self.cuts[::-1]])
+
+    def cost(self, start, end):
+        """Sums of squares of classes between positions; arrays; 0 where a class is empty."""
+        if not self.grouped:
+            return _squares(*(part[end] - part[start] for part in self.parts))
+        start, end = np.broadcast_arrays(start, end)
+        filled = start < end
+        start, end = np.where(filled, start, 0), np.where(filled, end, 1)
+        a, b = self.group[start], self.group[end - 1]
+        fresh, apart = start == self.first[a], np.flatnonzero(a != b)
+        upto = [part[end] for part in self.parts]
+        inside = [np.where(a == b, last, whole[a]) - np.where(fresh, 0.0, part[start])
+                  for last, whole, part in zip(upto, self.whole, self.parts)]
+        cost = _squares(*inside)
+        if apart.size:
+            a, b = a[apart].astype(np.intp), b[apart].astype(np.intp)
+            weight, total, _ = (part[apart] for part in inside)
+            last_weight, last_total, last_square = (part[apart] for part in upto)
+            mid_weight, mid_mean, mid_squares = (part[a, b] for part in self.between)
+            mean = total / weight
+            mid_mean = self.centres[a + 1] - self.centres[a] + mid_mean
+            last_mean = self.centres[b] - self.centres[a] + last_total / last_weight
+            of_all = ((weight * mean + mid_weight * mid_mean + last_weight * last_mean)
+                      / (weight + mid_weight + last_weight))
+            cost[apart] += (mid_squares + _squares(last_weight, last_total, last_square)
+                            + weight * (mean - of_all) ** 2 + mid_weight * (mid_mean - of_all) ** 2
+                            + last_weight * (last_mean - of_all) ** 2)
+        return np.where(filled, cost, 0.0)
 
 
-def _cost(prefix, start, end):
-    """Sum of squares of one class between positions; arrays; 0 where the class is empty."""
-    weight, total, square = (part[end] - part[start] for part in prefix)
+def _squares(weight, total, square):
     filled = weight > 0
     return np.where(filled, square - total * total / np.where(filled, weight, 1.0), 0.0)
 
 
-def _optimum(prefix, candidates, progress=SILENT):
+def _cumulated(values):
+    """Cumulated sums by blocks, so that rounding errors hardly grow with their number."""
+    if values.size <= _BLOCK:
+        return np.cumsum(values)
+    blocks = np.zeros(-(-values.size // _BLOCK) * _BLOCK)
+    blocks[:values.size] = values
+    blocks = blocks.reshape(-1, _BLOCK)
+    np.cumsum(blocks, axis=1, out=blocks)
+    blocks[1:] += _cumulated(blocks[:, -1])[:-1, None]
+    return blocks.reshape(-1)[:values.size]
+
+
+# the dynamic programme --------------------------------------------------------------------------------
+
+def _best_division(distinct, counts, class_count, progress):
+    """Positions where the classes of the best division end."""
+    n = distinct.size
+    values = _scaled(distinct)[0]
+    if n <= _DIRECT:
+        first = np.arange(1, n - class_count + 2)
+        every = [first + j for j in range(class_count - 1)]
+        return _certain(_Sums(values, counts), math.inf, lambda sums, upper, part: every, progress)[0]
+    bins = np.linspace(0, n, max(_BINS, 4 * class_count) + 1).astype(np.int64)
+    widest = np.argpartition(np.diff(values), n - 1 - _GAPS)[n - 1 - _GAPS:] + 1  # they part what is far away
+    edges = np.union1d(bins, widest)
+    coarse = [edges[1:-1]] * (class_count - 1)
+    _, sums, upper = _certain(_Sums(values, counts), math.inf, lambda sums, upper, part: coarse, progress.part(0, 0.2))
+    return _certain(sums, upper, lambda sums, upper, part: _bracket(sums, edges, class_count, upper, part),
+                    progress.part(0.2, 1))[0]
+
+
+def _certain(sums, upper, candidates_of, progress):
+    """The best division out of candidates, run again with its classes as groups until rounding cannot matter.
+
+    Parameters
+    ----------
+    sums : _Sums
+        To begin with.
+    upper : float
+        A sum of squares that some division has.
+    candidates_of : callable
+        Takes sums, ``upper`` and progress; returns the candidates of :func:`_optimum`.
+
+    Returns
+    -------
+    (list of int, _Sums, float)
+        Positions where the classes end, the sums by which they were found, and their sum of squares.
+    """
+    best = None
+    while True:
+        ends, _ = _optimum(sums, candidates_of(sums, upper, progress.part(0, 0.6)), progress.part(0.6, 1))
+        within = _within(sums.distinct, sums.counts, ends)
+        if best is None or within < upper:
+            best, upper = ends, within
+        cuts = sorted({end for end in ends if 0 < end < sums.counts.size})
+        if sums.error <= _ROUNDING * within or cuts == sums.cuts:
+            return best, sums, upper
+        sums = _Sums(sums.distinct, sums.counts, cuts)
+
+
+def _optimum(sums, candidates, progress=SILENT):
     """The best position for each break out of its candidates.
 
     Parameters
@@ -319,14 +482,14 @@ def _optimum(prefix, candidates, progress=SILENT):
     (list of int, float)
         Positions where the classes end, the last included, and their sum of squares.
     """
-    n = prefix[0].size - 1
-    cost, steps = _cost(prefix, 0, candidates[0]), []
+    n = sums.counts.size
+    cost, steps = sums.cost(0, candidates[0]), []
     for index, (before, after) in enumerate(zip(candidates, candidates[1:])):
         limit = np.searchsorted(before, after, side="left") - 1
-        cost, best = _best_starts(prefix, cost, before, after, limit,
+        cost, best = _best_starts(sums, cost, before, after, limit,
                                   progress.part(index / len(candidates), (index + 1) / len(candidates)))
         steps.append(best)
-    final = cost + _cost(prefix, candidates[-1], n)
+    final = cost + sums.cost(candidates[-1], n)
     choice = int(np.argmin(final))
     ends, within = [n], float(final[choice])
     for index in range(len(candidates) - 1, -1, -1):
@@ -336,7 +499,7 @@ def _optimum(prefix, candidates, progress=SILENT):
     return ends[::-1], within
 
 
-def _best_starts(prefix, cost, starts, ends, limit, progress):
+def _best_starts(sums, cost, starts, ends, limit, progress):
     """For each end position the best start of its class.
 
     Parameters
@@ -352,7 +515,7 @@ def _best_starts(prefix, cost, starts, ends, limit, progress):
     (float array, integer array)
         Smallest sum for each end, and the index of its start (the leftmost).
     """
-    weight, total, square = prefix
+    weight, total, square = sums.parts
     start_weight, start_total = weight[starts], total[starts]
     base = cost - square[starts]
     end_weight, end_total = weight[ends], total[ends]
@@ -375,14 +538,17 @@ def _best_starts(prefix, cost, starts, ends, limit, progress):
             part, count = slice(begin, end), lengths[begin:end]
             first = np.concatenate(([0], np.cumsum(count)[:-1]))
             index = np.arange(count.sum()) + np.repeat(lower[part] - first, count)
-            width = np.repeat(end_weight[rows[part]], count) - start_weight[index]
-            value = np.repeat(end_total[rows[part]], count) - start_total[index]
-            value *= value
-            np.divide(value, width, out=value, where=width > 0)
-            value = base[index] - value
-            closed = width <= 0  # two breaks in one bin: the class between them is empty and costs nothing
-            if closed.any():
-                value[closed] = (cost[index] - np.repeat(square[ends[rows[part]]], count))[closed]
+            if sums.grouped:
+                value = cost[index] + sums.cost(starts[index], np.repeat(ends[rows[part]], count))
+            else:
+                width = np.repeat(end_weight[rows[part]], count) - start_weight[index]
+                value = np.repeat(end_total[rows[part]], count) - start_total[index]
+                value *= value
+                np.divide(value, width, out=value, where=width > 0)
+                value = base[index] - value
+                closed = width <= 0  # two breaks in one bin: the class between them is empty and costs nothing
+                if closed.any():
+                    value[closed] = (cost[index] - np.repeat(square[ends[rows[part]]], count))[closed]
             least = np.minimum.reduceat(value, first)
             hits = np.flatnonzero(value == np.repeat(least, count))
             smallest[rows[part]] = least
@@ -391,23 +557,20 @@ def _best_starts(prefix, cost, starts, ends, limit, progress):
             progress.check()
         stride >>= 1
     progress(1.0)
-    return smallest + square[ends], best
+    return smallest if sums.grouped else smallest + square[ends], best
 
 
-def _bracket(prefix, n, class_count, progress):
+def _bracket(sums, edges, class_count, upper, progress):
     """Candidates for each break that are sure to hold the optimum.
 
-    Breaks on bin edges give a division, so an upper bound. Leaving out of the sum the bin in which
+    Breaks on bin edges give a division, so an ``upper`` bound. Leaving out of the sum the bin in which
     a break lies gives a lower bound for every break that may lie there: bins whose lower bound is
     above the upper bound cannot hold that break.
     """
-    bins = max(_BINS, 4 * class_count)
-    edges = np.unique(np.linspace(0, n, bins + 1).astype(np.int64))
-    _, upper = _optimum(prefix, [edges[1:-1]] * (class_count - 1), progress.part(0, 0.4))
-    forward = _relaxed(prefix, edges, class_count, progress.part(0.4, 0.7))
-    mirrored = tuple(part[-1] - part[::-1] for part in prefix)
-    backward = _relaxed(mirrored, n - edges[::-1], class_count, progress.part(0.7, 1.0))
-    slack = 1e-9 * upper + 1e-12 * float(prefix[2][-1])
+    n = sums.counts.size
+    forward = _relaxed(sums, edges, class_count, progress.part(0, 0.5))
+    backward = _relaxed(sums.mirrored(), n - edges[::-1], class_count, progress.part(0.5, 1.0))
+    slack = 1e-9 * upper + 2 * sums.error
     candidates = []
     for j in range(class_count - 1):
         least = forward[j] + backward[class_count - 2 - j][::-1]
@@ -418,14 +581,14 @@ def _bracket(prefix, n, class_count, progress):
     return candidates
 
 
-def _relaxed(prefix, edges, class_count, progress):
+def _relaxed(sums, edges, class_count, progress):
     """Lower bounds of the sum of squares before break j = 1, 2, ... when it lies in each bin."""
     begin, end = edges[:-1], edges[1:]
-    cost = _cost(prefix, 0, begin)
+    cost = sums.cost(0, begin)
     bounds = [cost]
     limit = np.arange(begin.size)
     for j in range(class_count - 2):
-        cost, _ = _best_starts(prefix, cost, end, begin, limit,
+        cost, _ = _best_starts(sums, cost, end, begin, limit,
                                progress.part(j / (class_count - 1), (j + 1) / (class_count - 1)))
         bounds.append(cost)
     return bounds

@@ -403,8 +403,8 @@ def _scree(axes, components):
         axes.annotate(f"{100 * share:.1f} %", (place, value), textcoords="offset points", xytext=(6, 6),
                       fontsize="small")
     axes.set_xticks(places)
-    axes.set_ylim(bottom=0)
-    axes.margins(x=0.1, y=0.15)
+    axes.set_ylim(0, 1.15 * components.eigenvalues[0])
+    axes.margins(x=0.1)
     axes.set_xlabel("component")
     axes.set_ylabel("eigenvalue")
     axes.legend(fontsize="small")

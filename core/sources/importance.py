@@ -545,6 +545,6 @@ def _report_weights(report, result):
         axes.set_xticks(places)
         axes.set_xticklabels(result.names)
         axes.set_ylabel("weight (share of 1)")
-        axes.legend(fontsize="small")
+        axes.legend(fontsize="small", loc="lower center", bbox_to_anchor=(0.5, 1), ncol=len(by_rule), frameon=False)
 
     report.figure(bars, "Weights of the services by every rule", height=3.4)

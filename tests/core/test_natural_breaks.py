@@ -2,6 +2,7 @@
 
 import csv
 import itertools
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from econet.core import natural_breaks as module
 from econet.core.errors import Cancelled, InputError
 from econet.core.natural_breaks import (
-    breaks_from_text, classify, classify_raster, fixed_breaks, natural_breaks)
+    breaks_from_text, breaks_report, classify, classify_raster, fixed_breaks, natural_breaks)
 from econet.core.progress import Progress
 from econet.core.raster import Grid, Template
 
@@ -27,6 +28,30 @@ def brute_force(values, k):
     distinct = np.unique(values)
     return min(within(values, [*(distinct[i] for i in inner), distinct[-1]])
                for inner in itertools.combinations(range(distinct.size - 1), k - 1))
+
+
+def exact_squares(values):
+    values = [Fraction(float(value)) for value in values]
+    mean = sum(values) / len(values)
+    return sum((value - mean) ** 2 for value in values)
+
+
+def exact_optimum(values, k):
+    """The smallest sum of squares by fractions: no rounding, every division, ties kept together."""
+    values = np.sort(np.asarray(values, dtype=float))
+    starts = [0, *(np.flatnonzero(np.diff(values)) + 1)]
+    ends = [*starts[1:], values.size]
+    cost = {(a, b): exact_squares(values[starts[a]:ends[b]]) for a in range(len(starts)) for b in range(a, len(ends))}
+    best = {b: cost[0, b] for b in range(len(ends))}
+    for classes in range(1, k):
+        best = {b: min(best[a - 1] + cost[a, b] for a in range(classes, b + 1)) for b in range(classes, len(ends))}
+    return best[len(ends) - 1]
+
+
+def exact_within(values, breaks):
+    values = np.asarray(values, dtype=float)
+    return sum(exact_squares(values[(values > low) & (values <= high)])
+               for low, high in zip([-np.inf, *breaks], breaks))
 
 
 def test_equals_classint():
@@ -81,6 +106,90 @@ def test_sorting_in_parts_loses_nothing(monkeypatch):
         monkeypatch.undo()
         expected = np.unique(values, return_counts=True)
         assert np.array_equal(distinct, expected[0]) and np.array_equal(counts, expected[1])
+
+
+@pytest.mark.parametrize("k", [2, 3, 5, 8])
+def test_values_far_away_do_not_drown_those_that_are_near(k):
+    """Offsets, outliers and nodata values that were not declared: exact by fractions, where plain cumulated sums
+    miss the optimum by up to 37 orders."""
+    generator = np.random.default_rng(11)
+    near = generator.random(24)
+    for values in (1e9 + near, np.r_[0, 1e9 + near], np.r_[[-9999.0] * 9, near], np.r_[np.float32(-3.4e38), near],
+                   np.r_[-1e38, 1e19 * near[:4], near[4:16], 1e-12 * near[16:]], 1e-200 * near, 1e150 * near,
+                   np.r_[near[:9] * 1e-6, 1 + near[9:17] * 1e-6, 5 + near[17:] * 1e-6],
+                   generator.lognormal(0, 5, 30), np.r_[-1e9 - near, 1e9 + near].astype(np.float32)):
+        if np.unique(values).size <= k:
+            continue
+        result = natural_breaks(values, k)
+        best, reached = exact_optimum(values, k), exact_within(values, result.breaks)
+        assert reached <= best * (1 + Fraction(1, 10 ** 9))
+        assert result.within_ss == pytest.approx(float(best), rel=1e-9, abs=0) or float(best) == 0
+
+
+@pytest.mark.parametrize("k", range(2, 21))
+def test_random_sets_with_ties_for_any_number_of_classes(k):
+    generator = np.random.default_rng(k)
+    for values in (generator.integers(-20, 20, 50), np.round(generator.normal(0, 1, 30), 1),
+                   generator.random(23).astype(np.float32)):
+        result = natural_breaks(values, k)
+        assert exact_within(values, result.breaks) == exact_optimum(values, k) or result.within_ss == pytest.approx(
+            float(exact_optimum(values, k)), rel=1e-12)
+        assert sum(result.counts) == values.size and np.isin(result.breaks, values).all()
+
+
+def test_values_far_away_on_large_maps(monkeypatch):
+    """Brackets and groups together: as without what is far away, with a class less."""
+    generator = np.random.default_rng(4)
+    near = generator.random(40_000) + 7
+    alone = natural_breaks(near, 4)
+    for far in (-9999.0, -3.4e38, 0.0, 1e6):
+        values = np.concatenate([near, np.full(500, far)])
+        result = natural_breaks(values, 5)
+        kept = result.breaks[1:] if far < 7 else result.breaks[:-1]
+        assert kept == alone.breaks
+    values = np.concatenate([near[:3000], 1e8 + near[3000:6000], 1e16 + 1e3 * near[6000:9000]])
+    plain = natural_breaks(values, 7)
+    monkeypatch.setattr(module, "_DIRECT", 100)
+    monkeypatch.setattr(module, "_BINS", 64)
+    assert natural_breaks(values, 7).within_ss == pytest.approx(plain.within_ss, rel=1e-9)
+
+
+def test_sums_of_groups_equal_sums_of_squares():
+    generator = np.random.default_rng(8)
+    values = np.sort(generator.lognormal(0, 3, 60))
+    counts = generator.integers(1, 5, 60)
+    for cuts in ((), (20,), (1, 2, 30, 59), tuple(range(1, 60))):
+        for sums, x, w in ((module._Sums(values, counts, cuts), values, counts),
+                           (module._Sums(values, counts, cuts).mirrored(), values[::-1], counts[::-1])):
+            start, end = (part.reshape(-1) for part in np.meshgrid(np.arange(61), np.arange(61)))
+            found = sums.cost(start, end)
+            for s, e, cost in zip(start, end, found):
+                mean = np.average(x[s:e], weights=w[s:e]) if s < e else 0
+                assert cost == pytest.approx((w[s:e] * (x[s:e] - mean) ** 2).sum(), rel=1e-9, abs=sums.error)
+        assert (sums.error == 0) == (len(cuts) == 59)
+
+
+def test_cumulated_in_blocks():
+    values = np.random.default_rng(1).random(256 * 256 + 77)
+    assert module._cumulated(values) == pytest.approx(np.cumsum(values), rel=1e-12)
+    assert module._cumulated(values[:3]).tolist() == np.cumsum(values[:3]).tolist()
+
+
+def test_float32_and_float64_agree_on_the_same_numbers():
+    values = np.random.default_rng(6).normal(250, 0.001, 3000).astype(np.float32)  # a few dozen distinct ones
+    single, double = natural_breaks(values, 6), natural_breaks(values.astype(np.float64), 6)
+    assert single == double and np.unique(values).size < 500
+    assert np.array_equal(classify(values, single.breaks), classify(values.astype(np.float64), single.breaks))
+
+
+def test_infinite_values_and_integer_nodata_take_no_part():
+    assert natural_breaks([1, np.inf, 2, -np.inf, np.nan, 9], 2).breaks == [2, 9]
+    values = np.array([[0, 255, 3], [3, 7, 255]], dtype=np.uint8)
+    grid = Grid(values, Template(2, 3, (0, 30, 0, 0, 0, -30), "EPSG:32651"), 255, "bytes")
+    classes, found = classify_raster(grid, 3)
+    assert classes.values.tolist() == [[1, 0, 2], [2, 3, 0]] and found.counts == [1, 2, 1]
+    page = breaks_report(grid, found).html()
+    assert "area (km2)" in page and '<td class="n">0.0018</td><td class="n">50</td>' in page  # 2 cells of 900 m2
 
 
 def test_uniform_million_is_cut_evenly():
