@@ -23,9 +23,10 @@ _THIN_FROM = 24           # links per node from which thinning pays
 _THIN_NODES = 12_000      # nodes up to which the (n, n) matrix that it needs is made
 _WITNESSES = 32           # patches in between that are looked at in one numpy step
 _KERNEL_WORTH = 2_000_000  # links x nodes from which loading a compiled loop pays
+_NEGLIGIBLE = 1e-11       # share of the sum over all pairs that no loss may be short by
 _TURN = 0.2               # seconds per call of a compiled loop
 _TRIPLES = 1 << 20        # (source, node, removed) held at once by the numpy engine
-_EDGES = 1 << 20          # (source, link) held at once there
+_EDGES = 1 << 17          # (source, link) held at once there
 _ROWS = 64                # rows of distances in one numpy step
 
 
@@ -51,6 +52,22 @@ class Graph:
         start = np.concatenate(([0], np.cumsum(np.bincount(ends, minlength=n))))
         return cls(n, start.astype(np.int64), others[order].astype(np.int64), lengths[order].astype(np.float64),
                    numbers[order].astype(np.int64))
+
+    def numbered(self):
+        """The same graph with neighbours numbered near each other, and the old numbers in the new order.
+
+        What lies below a node in a tree then has mostly larger, or mostly smaller, numbers than the source.
+        """
+        from scipy.sparse import csr_matrix
+        from scipy.sparse.csgraph import reverse_cuthill_mckee
+        shape = (self.n, self.n)
+        order = reverse_cuthill_mckee(csr_matrix((np.ones(self.length.size), self.neighbour, self.start), shape), True)
+        rank = np.empty(self.n, dtype=np.int64)
+        rank[order] = np.arange(self.n)
+        ends = np.repeat(np.arange(self.n), np.diff(self.start))
+        once = ends < self.neighbour
+        return Graph.of(self.n, rank[ends[once]], rank[self.neighbour[once]], self.length[once],
+                        self.link[once]), order
 
 
 @dataclass
@@ -127,26 +144,38 @@ def removal(graph, weight, strength, links=False, longest=math.inf, progress=SIL
         ``sum_j a_j P*_ij`` with j = i counted.
     loss : float64 ndarray, shape (n,) or (number of links,)
         ``sum_ij a_i a_j (P*_ij - P*_ij without it)`` over ordered pairs that do not end at the node.
+
+    Notes
+    -----
+    Each pair is looked at from one end. What all pairs of a source that pass a node hold together is not
+    repaired below 1e-11 / n of the sum over all pairs, so that no loss is short by more than 1e-11 of it.
     """
     count = int(graph.link.max(initial=-1)) + 1 if links else graph.n
     received, loss = np.zeros(graph.n), np.zeros(count)
+    graph, order = graph.numbered()
+    weight = weight[order]
+    ends = np.repeat(np.arange(graph.n), np.diff(graph.start))
+    least = float(weight @ weight + weight[ends] * weight[graph.neighbour] @ strength(graph.length))
+    enough = _NEGLIGIBLE * least / graph.n
     loop = accel.kernel(_repair_loop, _loop_agrees, graph.neighbour.size * graph.n, _KERNEL_WORTH, progress)
     engine = _compiled if loop else _numpy
-    engine(loop, graph, weight, strength, links, longest, received, loss, progress)
+    engine(loop, graph, weight, strength, links, longest, enough, received, loss, progress)
     progress(1.0)
-    return received, loss
+    rank = np.empty(graph.n, dtype=np.int64)
+    rank[order] = np.arange(graph.n)
+    return received[rank], loss if links else loss[rank]
 
 
 # compiled engine ----------------------------------------------------------------------------------------
 
-def _compiled(loop, graph, weight, strength, links, longest, received, loss, progress):
+def _compiled(loop, graph, weight, strength, links, longest, enough, received, loss, progress):
     scratch = _scratch(graph)
     first, step = 0, 1
     while first < graph.n:
         last = min(first + step, graph.n)
         began = time.monotonic()
-        loop(graph.start, graph.neighbour, graph.length, graph.link, weight, strength.decay, links, longest, first,
-             last, *scratch, received, loss)
+        loop(graph.start, graph.neighbour, graph.length, graph.link, weight, strength.decay, links, longest, enough,
+             first, last, *scratch, received, loss)
         took = time.monotonic() - began
         first = last
         step = max(1, min(2 * step, int(step * _TURN / max(took, 1e-6))))
@@ -156,12 +185,12 @@ def _compiled(loop, graph, weight, strength, links, longest, received, loss, pro
 def _scratch(graph):
     n = graph.n
     many = graph.neighbour.size + n + 1
-    return (np.empty(n), np.empty(n), np.empty(n), np.empty((7, n), dtype=np.int64), np.empty(many),
+    return (np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty((7, n), dtype=np.int64), np.empty(many),
             np.empty(many, dtype=np.int64), np.empty(many, dtype=np.int64), np.empty(many), np.empty(many, dtype=np.int64))
 
 
-def _repair_loop(start, neighbour, length, link, weight, decay, links, longest, first, last, dist, label, worth,
-                 whole, extra, via, over, keys, heap, received, loss):
+def _repair_loop(start, neighbour, length, link, weight, decay, links, longest, enough, first, last, dist, label,
+                 worth, mass, whole, extra, via, over, keys, heap, received, loss):
     """Adds to ``received`` and ``loss`` what the sources from ``first`` to ``last`` bring.
 
     ``keys`` and ``heap`` are a binary heap of (distance, node) with stale entries.
@@ -237,12 +266,18 @@ def _repair_loop(start, neighbour, length, link, weight, decay, links, longest, 
                             hole = (hole - 1) // 2
                         keys[hole] = key
                         heap[hole] = w
-        # places such that what lies below a node follows it
-        for i in range(settled - 1, -1, -1):
+        # what lies below each node: how many, and what the pairs with s are worth that s has to look at
+        for i in range(settled):
+            u = order[i]
+            worth[u] = 1.0 / (1.0 + dist[u]) if decay < 0 else np.exp(-decay * dist[u])
+            mass[u] = weight[u] * worth[u] if u > s else 0.0
+        for i in range(settled - 1, 0, -1):
             u = order[i]
             size[u] += 1
-            if u != s:
-                size[parent[u]] += size[u]
+            size[parent[u]] += size[u]
+            mass[parent[u]] += mass[u]
+        size[s] += 1
+        # places such that what lies below a node follows it
         place[s] = 0
         free[s] = 1
         at[0] = s
@@ -254,7 +289,6 @@ def _repair_loop(start, neighbour, length, link, weight, decay, links, longest, 
                 free[parent[u]] += size[u]
                 free[u] = place[u] + 1
                 at[place[u]] = u
-            worth[u] = 1.0 / (1.0 + dist[u]) if decay < 0 else np.exp(-decay * dist[u])
             total += weight[u] * worth[u]
         received[s] += total
         if weight[s] == 0.0:
@@ -280,7 +314,10 @@ def _repair_loop(start, neighbour, length, link, weight, decay, links, longest, 
             v = order[i]
             low = place[v] if links else place[v] + 1
             high = place[v] + size[v]
-            if low == high:
+            held = mass[v]
+            if not links and v > s:
+                held -= weight[v] * worth[v]
+            if low == high or 2.0 * weight[s] * held <= enough:
                 continue
             for q in range(place[v], high):
                 label[at[q]] = np.inf
@@ -317,7 +354,7 @@ def _repair_loop(start, neighbour, length, link, weight, decay, links, longest, 
             share = 0.0
             for q in range(low, high):
                 j = at[q]
-                if label[j] > 0.0:
+                if label[j] > 0.0 and j > s:
                     if decay < 0:
                         lost += weight[j] * (1.0 / (1.0 + dist[j]) - 1.0 / (1.0 + dist[j] + label[j]))
                     else:
@@ -325,7 +362,7 @@ def _repair_loop(start, neighbour, length, link, weight, decay, links, longest, 
                             delay = label[j]
                             share = -np.expm1(-decay * delay)
                         lost += weight[j] * worth[j] * share
-            loss[cut if links else v] += weight[s] * lost
+            loss[cut if links else v] += 2.0 * weight[s] * lost
             for q in range(place[v], high):
                 label[at[q]] = 0.0
     return 0
@@ -343,7 +380,7 @@ def _loop_agrees(loop):
             for engine in (_compiled, _numpy):
                 graph = Graph.of(36, a, b, length)
                 received, loss = np.zeros(36), np.zeros(a.size if links else 36)
-                engine(loop, graph, weight, strength, links, math.inf, received, loss, SILENT)
+                engine(loop, graph, weight, strength, links, math.inf, 0.0, received, loss, SILENT)
                 results.append(np.concatenate((received, loss)))
             if not np.allclose(*results, rtol=1e-12, atol=1e-12):
                 return False
@@ -352,7 +389,7 @@ def _loop_agrees(loop):
 
 # engine of numpy alone ----------------------------------------------------------------------------------
 
-def _numpy(_, graph, weight, strength, links, longest, received, loss, progress):
+def _numpy(_, graph, weight, strength, links, longest, enough, received, loss, progress):
     n = graph.n
     distance = shortest(graph, progress.part(0, 0.3))
     distance[distance > longest] = np.inf
@@ -363,7 +400,7 @@ def _numpy(_, graph, weight, strength, links, longest, received, loss, progress)
         last = min(first + width, n)
         # column s of the closed matrix holds the sums from s outwards
         deepest = _repair_block(graph, np.ascontiguousarray(distance[:, first:last].T), first, weight, strength,
-                                links, received, loss, part)
+                                links, enough, received, loss, part)
         width = max(1, min(width, _TRIPLES // max(1, deepest // (last - first))))
         first = last
         part(first / n)
@@ -399,7 +436,7 @@ def shortest(graph, progress=SILENT):
     return distance
 
 
-def _repair_block(graph, dist, first, weight, strength, links, received, loss, progress):
+def _repair_block(graph, dist, first, weight, strength, links, enough, received, loss, progress):
     """The sources from ``first`` on, all nodes and all removals at once; the number of triples there were.
 
     A pair (source, node) is numbered ``row * n + node``; a triple is a pair and one node above it in the
@@ -431,6 +468,16 @@ def _repair_block(graph, dist, first, weight, strength, links, received, loss, p
         level[own], parent[own], by[own] = depth, upper[pick], graph.link[links_at[pick]]
         left = level[lower] < 0
         lower, upper, links_at = lower[left], upper[left], links_at[left]
+    # what the pairs below each node are worth that the source has to look at, from the bottom up
+    source, end = np.divmod(np.arange(rows * n), n)
+    source += first
+    value = np.where(end > source, 2 * weight[source] * weight[end] * worth.ravel(), 0.0)
+    mass, at = value.copy(), np.argsort(level, kind="stable")
+    bounds = np.searchsorted(level[at], np.arange(depth + 2))
+    for k in range(depth, 0, -1):
+        here = at[bounds[k]:bounds[k + 1]]
+        mass += np.bincount(parent[here], weights=mass[here], minlength=mass.size)
+    wanted = (mass if links else mass - value) > enough
     count = np.maximum(level - (0 if links else 1), 0)
     offset = np.concatenate(([0], np.cumsum(count)))
     node, removed = np.empty(offset[-1], dtype=np.int64), np.empty(offset[-1], dtype=np.int64)
@@ -485,9 +532,10 @@ def _repair_block(graph, dist, first, weight, strength, links, received, loss, p
     bounds = np.searchsorted(level[node][by_level], np.arange(depth + 2))
     for k in range(depth + 1):
         active = by_level[bounds[k]:bounds[k + 1]]
+        active = active[wanted[removed[active]]]
         if active.size:
             delay[active] = pull(active)
-    stale = np.ones(rows * n, dtype=bool)
+    stale = wanted.copy()
     while True:
         active = np.flatnonzero(stale[removed] & (delay > 0))
         best = pull(active)
@@ -497,9 +545,11 @@ def _repair_block(graph, dist, first, weight, strength, links, received, loss, p
         delay[active] = best
         stale[:] = False
         stale[removed[active[better]]] = True
-    reached = dist.ravel()[node]
-    lost = worth.ravel()[node] - strength(reached + delay) if strength.decay < 0 else (
-        worth.ravel()[node] * -np.expm1(-strength.decay * delay))
-    lost *= weight[node % n] * weight[first + node // n]
+    counted = wanted[removed] & (value[node] > 0)
+    node, removed, delay, cut = node[counted], removed[counted], delay[counted], cut[counted]
+    if strength.decay < 0:
+        lost = value[node] * (1 - strength(dist.ravel()[node] + delay) / worth.ravel()[node])
+    else:
+        lost = value[node] * -np.expm1(-strength.decay * delay)
     loss += np.bincount(cut if links else removed % n, weights=lost, minlength=loss.size)
-    return node.size
+    return int(offset[-1])
