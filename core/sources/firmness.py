@@ -539,7 +539,7 @@ def source_firmness(services, names, settings=Settings(), alternatives=Alternati
     frequency /= len(used_kinds)
     variants[1:] = sorted(variants[1:], key=lambda v: KINDS.index(v.kind))
 
-    _score(rows, variants[1:], used_kinds)
+    _score(rows, variants[1:], used_kinds, quiet)
     distances = sorted({settings.dispersal_distance, *alternatives.dispersal_distances})
     if sources is None:
         ranked, areas, place = chosen.size, sizes[chosen - 1] * maker.cell_km2, np.flatnonzero(base.keep[chosen])
@@ -710,16 +710,16 @@ def _base_differs(rows, base):
 
 # scores -------------------------------------------------------------------------------------------------
 
-def _score(rows, variants, used_kinds):
+def _score(rows, variants, used_kinds, progress):
+    by_kind = {kind: np.mean([v.share for v in variants if v.kind == kind], axis=0) for kind in used_kinds}
+    overall = np.mean(list(by_kind.values()), axis=0)
     for index, row in enumerate(rows):
+        progress.check()
         if row.verdict == OUTSIDE:
             continue
-        scores = []
         for kind in used_kinds:
-            score = float(np.mean([v.share[index] for v in variants if v.kind == kind]))
-            setattr(row, KIND_FIELDS[kind], score)
-            scores.append(score)
-        row.stability = float(np.mean(scores))
+            setattr(row, KIND_FIELDS[kind], float(by_kind[kind][index]))
+        row.stability = float(overall[index])
         row.verdict = verdict(row.stability)
         row.lost_with = _lost_with(index, variants, used_kinds)
 

@@ -150,6 +150,7 @@ def test_base_and_alternatives_are_those_of_the_single_steps(seed, top, weightin
     from dataclasses import replace
     services = smooth(seed)
     settings = Settings(grid_size_m=1000, min_area_km2=0.7, top=top, weighting=weighting, dispersal_distance=800,
+                        diagonals=seed % 2 == 0, clip=(1.0, 99.0) if seed == 5 else None,
                         **({"classify_on": classify} if classify else {}))
     given = Alternatives((500.0, 2000.0), (4, 7), (0.3, 1.0), (30.0,), (200.0, 5000.0))
     result = source_firmness(iter(services), SMOOTH, settings, given)
