@@ -93,7 +93,7 @@ def _suspects(report, result):
         return
     report.heading("Which judgements to ask again")
     if all(one.before.cr < ACCEPTED for one in result.judged):
-        report.text("All ratios are accepted, so none has to be asked again; these would be the first.")
+        report.text("The ratios above are accepted, so nothing has to be asked again; these judgements would be the first.")
     report.text("The judgements that fit the others worst, the worst first. Misfit: how many times the judgement is off the "
                 "ratio of the weights. All others say: the value that comes out when this judgement alone is left out; "
                 "the nearest one on Saaty's scale, and the consistency ratio with it, stand beside. With three factors all "
