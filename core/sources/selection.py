@@ -210,7 +210,7 @@ def choose_sources(features, size_classes=("super-large",), min_area_km2=None, m
     if candidates and wants_dpc and (any_merged and "dpc" in features.field_names
                                      or min_ec_share and not has_dpc()):
         _compute_dpc(candidates, computed(), dispersal_distance, dispersal_probability, progress.part(0.5, 0.7))
-        progress.log(f"dPC of the {len(candidates)} patches in question was computed anew, of their areas and the "
+        progress.log(f"dPC of the {len(candidates)} patch(es) in question was computed anew, of their areas and the "
                      f"distances of their edges, with probability {dispersal_probability:g} at {dispersal_distance:g} m"
                      + (f": '{features.name}' has none for merged ones." if any_merged else "."))
     if min_dpc is not None:
@@ -259,6 +259,10 @@ def choose_sources(features, size_classes=("super-large",), min_area_km2=None, m
     for place, source in enumerate(candidates, 1):
         source.source_id, source.geometry = place, ogr.ForceToMultiPolygon(source.geometry)
         result.tell(source, f"source {place}")
+    texts = [str(s.patch_id) for s in candidates if isinstance(as_id(s.patch_id), str)]
+    if texts:
+        progress.log(f"Layer '{features.name}', field 'patch_id': {', '.join(texts[:20])} is no whole number, which "
+                     f"the field needs, and is left empty in the sources; the report tells it.")
     if any(s.merged and math.isnan(s.dpc) for s in candidates):
         progress.log("dPC of merged sources is not known and left empty: run 'Landscape connectivity' on the sources.")
     progress.log(f"{len(candidates)} sources of {sum(s.area_km2 for s in candidates):.3f} km2 in all.")
@@ -416,6 +420,9 @@ def _merge(candidates, distance_m, area_km2, bands, sized, result, progress):
             result.tell(source, f"merged with each other: patches {ids}, {number(source.area_km2)} km2"
                         + (f", {source.size_class}" if sized else ""))
             merged.append(source)
+    if not count:
+        progress.log(f"No patches that may be merged lie within {distance_m:g} m of each other.")
+        return merged
     clusters_made = sum(bool(s.merged) for s in merged)
     progress.log(f"{count} patches within {distance_m:g} m of each other were merged into {clusters_made}"
                  + (f"; those of {area_km2:g} km2 or more were not merged with each other." if area_km2 else "."))
@@ -438,7 +445,7 @@ def _keep_share(candidates, links, share, distance, probability, result, progres
     kept = 1 + int(np.argmax(result.curve >= share / 100 * (1 - 1e-12)))
     result.ec_kept = float(result.curve[kept - 1])
     chosen = [candidates[i] for i in order]
-    progress.log(f"{kept} of {len(chosen)} patches by dPC keep {100 * result.ec_kept:.2f} % of the equivalent "
+    progress.log(f"{kept} of {len(chosen)} patch(es) by dPC keep {100 * result.ec_kept:.2f} % of the equivalent "
                  f"connectivity of all, at least {share:g} %. Patch, and what it keeps together with those before it: "
                  + ", ".join(f"{s.patch_id} {100 * part:.1f} %" for s, part in zip(chosen[:kept], result.curve)) + ".")
     for place, source in enumerate(chosen[kept:], kept + 1):
@@ -465,8 +472,8 @@ def _say_far(moved, include, features, progress):
            if not geometry.IsEmpty() and not is_near([geometry], (west, south, east, north), reach)]
     if far:
         progress.warn(f"Layer '{include.name}': {len(far)} polygon(s) that must be sources lie further than "
-                      f"{reach / 1000:.1f} km from the patches (feature {', '.join(map(str, far[:20]))}): check that they "
-                      f"belong to this area and that the layer's CRS, {crs_name(include.crs)}, is right.")
+                      f"{reach / 1000:.1f} km from the patches (feature {', '.join(map(str, far[:20]))}): check that "
+                      f"they belong to this area and that the layer's CRS, {crs_name(include.crs)}, is right.")
 
 
 def _say_both(include, exclude, progress):

@@ -57,9 +57,21 @@ def test_merging_share_and_report(run, make):
     text = open(report, encoding="utf-8").read()
     assert "merged with each other: patches 1,2" in text and "its size class is small" in text
     assert "keep 100 % of the equivalent connectivity" in text
-    assert "2 of 2 patches by dPC keep 100.00 %" in run.log
+    assert "2 of 2 patch(es) by dPC keep 100.00 %" in run.log
     only = run("selectsources", PATCHES=patches, MERGE_DISTANCE=300, MERGE_AREA=1, OUTPUT=make.out("t.gpkg"))
     assert only["N_SOURCES"] == 1
+
+
+def test_ids_that_are_texts_and_fields_in_another_case(run, make):
+    patches = make.layer("补丁", [(square(x, 0, 3), {"PATCH_ID": name, "Size_Class": "super-large"})
+                                for x, name in ((0, "A1"), (3.1, "A2"), (30, "7"))])
+    result = run("selectsources", PATCHES=patches, MERGE_DISTANCE=200, OUTPUT=make.out("s.gpkg"))
+    rows = run.rows(result["OUTPUT"])
+    assert [(r["patch_id"] or None, r["merged"] or "", r["area_km2"]) for r in rows] == [
+        (None, "A1,A2", pytest.approx(18)), (7, "", 9)]
+    assert "field 'patch_id': A1 is no whole number" in run.log
+    run("selectsources", PATCHES=patches, MERGE_DISTANCE=50, OUTPUT=make.out("t.gpkg"))
+    assert "No patches that may be merged lie within 50 m of each other." in run.log
 
 
 def test_new_numbers_out_of_range_are_refused_by_the_dialog(run, make, patches):
