@@ -262,7 +262,8 @@ def main(options):
     rows.append(["all nine", f"{sums['EcoNet']:.2f}"]
                 + [f"{sums[way] / sums['EcoNet']:.2f} x" for way in ("GDAL", "SciPy")]
                 + [f"{max(peaks[factor, way] for factor in FACTORS):.0f}" for way in ("EcoNet", "GDAL", "SciPy")])
-    table([f"{count / 1e6:.1f} million cells", "EcoNet, s", "GDAL", "SciPy EDT", "bytes per cell", "GDAL", "SciPy"], rows)
+    table([f"{count / 1e6:.1f} million cells", "EcoNet, s", "GDAL", "SciPy EDT", "bytes per cell", "GDAL", "SciPy"],
+          rows)
     print()
     table(["errors", "GDAL against EDT, cells", "EDT against the features, cells", "GDAL: other class",
            "EDT: other class"], accuracy(layers, rules, results))
@@ -272,8 +273,8 @@ def main(options):
         "EcoNet": lambda: distance_classes_to_cells(mask, breaks, layers.cells),
         "SciPy": lambda: np.digitize(transform(mask, layers.cells, None), breaks, right=True)}, options.rounds)
     same = np.array_equal(found["EcoNet"], found["SciPy"])
-    print(f"\nDistance to water cells of the land cover ({mask.mean():.1%} of the map): EcoNet {medians['EcoNet']:.2f} s, "
-          f"EDT {medians['SciPy'] / medians['EcoNet']:.2f} x, {'the same classes' if same else 'other classes'}")
+    print(f"\nDistance to water cells of the land cover ({mask.mean():.1%} of the map): "
+          f"EcoNet {medians['EcoNet']:.2f} s, EDT {medians['SciPy'] / medians['EcoNet']:.2f} x, {'the same classes' if same else 'other classes'}")
     rows = []
     for size in options.files:
         with tempfile.TemporaryDirectory() as folder:

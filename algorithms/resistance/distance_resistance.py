@@ -21,7 +21,7 @@ class DistanceResistance(EcoNetAlgorithm):
             p.map_layer("INPUT", "What distance is taken to: points, lines, polygons, or a raster"),
             p.raster("TEMPLATE", "Template (a raster whose cells the result takes)", optional=True),
             p.table("BREAKS_TABLE", "Table of distances (factor, from, to, resistance)"),
-            p.text("FACTOR", "Factor: which rows of the table"),
+            p.text("FACTOR", "Factor, as the table names it (such as distance_to_water)"),
             p.text("MASK_CODES", "Of a raster: codes of the cells that distance is taken to"),
             p.raster_output("OUTPUT", "Distance resistance"),
             p.raster_output("OUTPUT_DISTANCE", "Distance (m)", optional=True),

@@ -19,7 +19,7 @@ class FactorResistance(EcoNetAlgorithm):
         return [
             p.raster("INPUT", "Raster of the factor"),
             p.table("BREAKS_TABLE", "Table of intervals or codes (factor, from, to, codes, resistance)"),
-            p.text("FACTOR", "Factor: which rows of the table"),
+            p.text("FACTOR", "Factor, as the table names it (such as slope)"),
             p.flag("SLOPE_FROM_DEM", "The raster is an elevation: compute its slope in degrees first"),
             p.number("DATUM", "Elevation that counts as 0 (m)", default=0.0),
             p.land_cover_product(),

@@ -144,8 +144,8 @@ class _Lookup:
         """The place of each code of an array of integers of up to 64 bits."""
         if self._direct is not None:
             # what lies below the first code is a very large number without a sign
-            wide = block.dtype.itemsize > 4 or not np.can_cast(block.dtype, np.int32) or abs(self._sorted[0]) >= 2 ** 31
-            signed, unsigned = (np.int64, np.uint64) if wide else (np.int32, np.uint32)
+            small = np.can_cast(block.dtype, np.int32) and abs(self._sorted[0]) < 2 ** 31
+            signed, unsigned = (np.int32, np.uint32) if small else (np.int64, np.uint64)
             away = (block.astype(signed) - signed(self._sorted[0])).view(unsigned)
             return self._direct[np.minimum(away, unsigned(len(self._direct) - 1), out=away)]
         wide = block.astype(np.int64)
