@@ -17,6 +17,9 @@ td.n{text-align:right}p.warn{background:#fff4d6;border-left:4px solid #d99a00;pa
 img{max-width:100%}footer{margin-top:3rem;color:#68776e;font-size:.85rem}
 """
 
+_WIDE_FONTS = ("Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei",
+               "Microsoft YaHei", "SimHei", "PingFang SC", "Hiragino Sans GB", "Heiti SC", "Droid Sans Fallback")
+
 
 class Report:
     """Collects sections and turns them into one HTML text.
@@ -65,6 +68,7 @@ class Report:
         figure = Figure(figsize=(width, height), constrained_layout=True)
         FigureCanvasAgg(figure)
         draw(figure.add_subplot())
+        _give_fonts(figure)
         stream = io.BytesIO()
         figure.savefig(stream, format="png", dpi=110)
         data = base64.b64encode(stream.getvalue()).decode("ascii")
@@ -86,6 +90,18 @@ class Report:
                 f"<title>{html.escape(self.title)}</title><style>{_STYLE}</style></head><body>"
                 f"<h1>{html.escape(self.title)}</h1>{warnings}{''.join(self._body)}"
                 f"<footer>EcoNet, {now}; {versions}</footer></body></html>\n")
+
+
+def _give_fonts(figure):
+    """Names in Chinese get a font that has them, where one is installed; the usual font has none."""
+    from matplotlib import font_manager
+    from matplotlib.text import Text
+    beyond = [text for text in figure.findobj(Text) if any(sign > "\u2e7f" for sign in text.get_text())]
+    if beyond:
+        installed = {font.name for font in font_manager.fontManager.ttflist}
+        fonts = [name for name in _WIDE_FONTS if name in installed]
+        for text in beyond:
+            text.set_fontfamily([*fonts, "DejaVu Sans"])
 
 
 def number(value, digits=4):
