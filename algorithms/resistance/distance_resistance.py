@@ -2,7 +2,7 @@
 
 from ...core.resistance.factors import read_rule
 from ...core.resistance.one_factor import (
-    distance_resistance, distances_to_features, distances_to_mask, read_mask_codes)
+    check_place, distance_resistance, distances_to_features, distances_to_mask, read_mask_codes)
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 
@@ -28,11 +28,10 @@ class DistanceResistance(EcoNetAlgorithm):
         ]
 
     def validate(self, job):
-        job.template()
-        read_rule(job.table("BREAKS_TABLE"), job.text("FACTOR"), distance=True)
+        template = job.template()
+        rule = read_rule(job.table("BREAKS_TABLE"), job.text("FACTOR"), distance=True)
         read_mask_codes(job.text("MASK_CODES"))
-        if not job.is_raster("INPUT"):
-            job.map_layer("INPUT", outline=True).require_some()
+        check_place(job.map_layer("INPUT", outline=True), template, rule.intervals.breaks)
 
     def execute(self, job):
         template = job.template()

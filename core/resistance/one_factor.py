@@ -161,6 +161,23 @@ def _mended(features, progress):
     return replace(features, geometries=kept, attributes=[{} for _ in kept])
 
 
+def check_place(layer, template, breaks_m):
+    """Refuse, before work starts, an empty layer and what lies in another region than the template.
+
+    Parameters
+    ----------
+    layer : vector.Features or raster.RasterSource
+        Features may be an outline; their place is looked at where they are in the template's CRS.
+    """
+    if hasattr(layer, "path"):
+        own = open_cells(layer)
+        _require_near([_box(bounds_in(own, template.crs))], replace(layer, crs=own.crs), template, breaks_m)
+        return
+    layer.require_some()
+    if is_same_crs(layer.crs, template.crs):
+        _require_near(layer.geometries, layer, template, breaks_m)
+
+
 def _require_near(geometries, layer, template, breaks_m):
     """Refuse what lies further off than the map is wide or high: it belongs to another region."""
     west, south, east, north = template.bounds
@@ -201,8 +218,8 @@ def distances_to_mask(source, codes, template, breaks_m, exact=False, progress=S
     -----
     About 60 bytes per cell on the mask's border that is in reach.
     """
+    check_place(source, template, breaks_m)
     own = open_cells(source)
-    _require_near([_box(bounds_in(own, template.crs))], replace(source, crs=own.crs), template, breaks_m)
     layer, codes = AlignedRaster(source, own, CLASSES), np.array(codes)
 
     def masked(grid):

@@ -113,6 +113,10 @@ def test_refusals_before_the_run(run, make, template):
     degrees = make.raster("degrees", np.ones((3, 3), np.uint8), cell=0.001, crs="EPSG:4326", west=123.0, north=42.0)
     assert "'degrees' is in degrees" in refusal(TEMPLATE=degrees)
     assert "'degrees' is in degrees" in refusal(INPUT=degrees, TEMPLATE=None)
+    far = make.layer("far", [("POINT(900000 4600000)", {"n": 1})])
+    assert "'far' lies wholly away from 'template'" in refusal(INPUT=far)
+    away = make.raster("away", np.ones((4, 60), np.uint8), cell=50.0, west=900000.0)
+    assert "'away' lies wholly away from 'template'" in refusal(INPUT=away)
     rows = make.csv("rows", "name,value\na,1\n")
     assert "is a table without places" in refusal(INPUT=rows)
     assert "cannot be opened" in refusal(INPUT="nowhere.shp") or "Incorrect parameter" in refusal(INPUT="nowhere.shp")
@@ -122,13 +126,11 @@ def test_refusals_before_the_run(run, make, template):
 
 def test_refusals_of_the_run_leave_no_file(run, make, template):
     outputs = dict(TEMPLATE=template, FACTOR="distance_to_water", OUTPUT=make.out("o.tif"))
-    far = make.layer("far", [("POINT(900000 4600000)", {"n": 1})])
+    far = make.layer("far", [("POINT(133 41)", {"n": 1})], crs="EPSG:4326")
     assert "'far' lies wholly away from 'template'" in run.refusal("distanceresistance", INPUT=far, **outputs)
     cover = make.raster("cover", np.full((4, 60), 2, np.uint8), cell=50.0)
     message = run.refusal("distanceresistance", INPUT=cover, MASK_CODES="5", **outputs)
     assert "No cell of raster 'cover' holds one of the codes 5 (MASK_CODES); it holds 2" in message
-    away = make.raster("away", np.ones((4, 60), np.uint8), cell=50.0, west=900000.0)
-    assert "'away' lies wholly away from 'template'" in run.refusal("distanceresistance", INPUT=away, **outputs)
     assert not os.path.exists(make.out("o.tif"))
 
 
