@@ -152,7 +152,8 @@ def test_conventions_that_a_preset_governs_start_with_as_preset(provider):
 
 IDS = """burnmines habitatquality sedimentretention carbonstorage wateryield rainfallerosivity soilerodibility
 plantavailablewater waterconservation serviceimportance naturalbreaks patches
-landscapeconnectivity selectsources resistancesurface mineresistance corridors gravitymodel breakpoints
+landscapeconnectivity selectsources sourcefirmness ahpweights factorresistance distanceresistance
+resistancesurface mineresistance corridors gravitymodel breakpoints
 fracturesurfaces ecologicalnetwork networkfromlandcover""".split()
 
 
