@@ -106,6 +106,9 @@ class ResistanceSurface(EcoNetAlgorithm):
             job.write_raster("OUTPUT_DOMINANT", surfaces.dominant)
         if explained:
             self._explain(job, surfaces, layers, choices)
+        elif job.given("DISTRICTS"):
+            job.progress.warn("Districts are given, and neither the report nor the table by land cover and district is "
+                              "wanted: they are not used.")
 
     def _explain(self, job, surfaces, layers, choices):
         zones = []

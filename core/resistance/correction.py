@@ -11,12 +11,13 @@ import numpy as np
 from ..errors import InputError
 from ..progress import SILENT
 from ..raster import QUANTITY, align, read_classes
+from .effects import row_blocks
 
 # the order is that of the choice CORRECTION
 NO_CORRECTION, NIGHT_LIGHT, MULTIPLIER = range(3)
 CORRECTIONS = ("none", "night light", "multiplier raster")
 
-_BLOCK_ROWS = 256
+_MOST_LIMITED = 0.25
 
 
 def check_correction(choices, layers):
@@ -45,10 +46,18 @@ def check_correction(choices, layers):
                          f"(CORRECTION_LEAST) has to lie above 0 and up to 1, the upper (CORRECTION_MOST) at 1 or above.")
 
 
-def multipliers(choices, layers, template, progress=SILENT):
+def multipliers(choices, layers, template, read=(), progress=SILENT):
     """What each cell's resistance is multiplied by: float32, shape ``template.shape``; None without correction.
 
     Cells without a value in the map of light or of multipliers are multiplied by 1, and counted in the log.
+
+    Parameters
+    ----------
+    choices : surface.Choices
+    layers : factor_maps.FactorLayers
+    template : raster.Template
+    read : collection of str
+        Factors whose maps were read before: how they are brought to the cells is not said again.
 
     Raises
     ------
@@ -65,7 +74,8 @@ def multipliers(choices, layers, template, progress=SILENT):
                           f"it is not used.")
         return None
     source = layers.correction or layers.night_light
-    grid = align(source, template, QUANTITY, progress)
+    again = layers.correction is None and "night_light" in read
+    grid = align(source, template, QUANTITY, progress.quiet() if again else progress)
     values = grid.floats()
     empty = np.isnan(values)
     if choices.correction == MULTIPLIER:
@@ -75,21 +85,20 @@ def multipliers(choices, layers, template, progress=SILENT):
                              f"{wrong.sum()} cells are not above 0: resistance would vanish there; write multipliers "
                              f"above 0 (1 changes nothing).")
     else:
-        _by_class(values, layers.land_cover, template, choices.correction_bounds, source.name, progress)
+        classes = read_classes(layers.land_cover, template, progress.quiet() if "land_cover" in read else progress)
+        _by_class(values, classes, choices.correction_bounds, source.name, progress)
     if empty.any():
         values[empty] = 1
         progress.log(f"{empty.sum()} cells have no value in '{source.name}' and are not corrected.")
     return values
 
 
-def _by_class(light, land_cover, template, bounds, name, progress):
+def _by_class(light, grid, bounds, name, progress):
     """Light over the mean light of the class, in place, within bounds."""
-    grid = read_classes(land_cover, template, progress)
     classes, valid = grid.values, grid.valid & ~np.isnan(light)
     totals = {}
-    for start in range(0, template.rows, _BLOCK_ROWS):
+    for rows in row_blocks(len(light)):
         progress.check()
-        rows = slice(start, start + _BLOCK_ROWS)
         here = valid[rows]
         codes, place = np.unique(classes[rows][here], return_inverse=True)
         sums = np.bincount(place, light[rows][here].astype(np.float64), len(codes))
@@ -101,9 +110,8 @@ def _by_class(light, land_cover, template, bounds, name, progress):
     means = np.array([totals[code][0] / totals[code][1] for code in codes])
     dark = [str(code) for code, mean in zip(codes, means) if not mean > 0]
     limited = 0
-    for start in range(0, template.rows, _BLOCK_ROWS):
+    for rows in row_blocks(len(light)):
         progress.check()
-        rows = slice(start, start + _BLOCK_ROWS)
         here = valid[rows]
         mean = means[np.searchsorted(codes, classes[rows][here])] if codes.size else np.empty(0)
         share = np.divide(light[rows][here], mean, out=np.ones_like(mean), where=mean > 0)
@@ -114,8 +122,10 @@ def _by_class(light, land_cover, template, bounds, name, progress):
     if dark:
         progress.log(f"Land-cover class(es) {', '.join(dark)} have no light at all in '{name}' and are not corrected.")
     if limited:
-        progress.log(f"{limited} cells ({100 * limited / light.size:.1f} %) have less than {bounds[0]:g} times or more "
-                     f"than {bounds[1]:g} times the mean light of their land-cover class and are corrected by that bound.")
+        say = progress.warn if limited > _MOST_LIMITED * light.size else progress.log
+        say(f"{limited} cells ({100 * limited / light.size:.1f} %) have less than {bounds[0]:g} times or more than "
+            f"{bounds[1]:g} times the mean light of their land-cover class and are corrected by that bound (CORRECTION_LEAST, "
+            f"CORRECTION_MOST).")
 
 
 def _text(value):

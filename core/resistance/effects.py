@@ -131,6 +131,12 @@ def values_of(grid, bins=60):
         fine += np.histogram(block[~np.isnan(block)], fine.size, (low, top))[0]
     edges = np.linspace(low, top, fine.size + 1)
     shares = np.cumsum(fine) / count
-    percent_5, percent_95 = (float(min(high, edges[np.searchsorted(shares, share) + 1])) for share in (0.05, 0.95))
-    return Values(low, percent_5, total / count, percent_95, high, count / grid.values.size,
+    bounds = [edges[np.searchsorted(shares, share) + 1] for share in (0.05, 0.95)]
+    marks = [low, low]  # the largest values up to those bounds: of few scores one that there is
+    for rows in row_blocks(grid.values.shape[0]):
+        block = grid.values[rows]
+        for place, bound in enumerate(bounds):
+            with np.errstate(invalid="ignore"):
+                marks[place] = max(marks[place], float(block.max(where=block <= bound, initial=low)))
+    return Values(low, marks[0], total / count, marks[1], high, count / grid.values.size,
                   edges[::fine.size // bins], fine.reshape(bins, -1).sum(axis=1))

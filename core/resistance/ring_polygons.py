@@ -45,7 +45,9 @@ def ring_polygons(mines, rings, progress=SILENT):
     Returns
     -------
     list of RingPolygon
-        Mine by mine, from the inside out. The last row of a mine's table reaches on without end and is
+        From the lowest resistance to the highest, so that a map that draws them in this order shows the
+        highest where rings of several mines lie on each other, as the rule ``MAXIMUM`` has it; else mine
+        by mine, from the inside out. The last row of a mine's table reaches on without end and is
         left out; where it is the only row, the mine's own ground stands for it.
 
     Raises
@@ -77,4 +79,4 @@ def ring_polygons(mines, rings, progress=SILENT):
                     math.nan if math.isinf(upper) else upper, resistance, ring.Area() / 1e6,
                     ogr.ForceToMultiPolygon(ring)))
     progress(1.0)
-    return made
+    return sorted(made, key=lambda ring: ring.resistance)

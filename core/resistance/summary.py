@@ -309,13 +309,16 @@ def _zones(report, zones, surfaces):
         report.heading(title)
         with_mines = surfaces.mines is not None
         header = [kind, "area with a value (km2)", "mean base resistance"] + with_mines * [
-            "mean of mines alone", "mean integrated resistance", "mines raise it by"] + ["mostly decided by",
+            "mean of mines alone", "mean integrated resistance", "integrated minus base"] + ["mostly decided by",
                                                                                       "on (% of its cells)"]
         report.table(header, [
             [zone.zone, zone.area_km2, _defined(zone.base_mean)]
             + with_mines * [_defined(zone.mine_mean), _defined(zone.resistance_mean), _defined(zone.mine_effect)]
             + [zone.main_factor or "none", None if math.isnan(zone.main_share) else 100 * zone.main_share]
             for zone in own])
+        if with_mines:
+            report.text("Integrated minus base is what mines change. It falls below 0 where no mine is near: there the factor "
+                        "mines scores 1 and thins out the others, whose weights are smaller in the integrated surface.")
         if kind == LAND_COVER:
             report.text("Classes are those of the land-cover map as it was given; the ground of restored mines keeps its "
                         "class here.")

@@ -300,6 +300,8 @@ def test_mines_and_districts_that_are_known_to_be_wrong_before_the_run(run, make
     assert "'away' lies wholly away from 'cover'" in run.refusal(
         "resistancesurface", **maps, **outputs(make), DISTRICTS=away, OUTPUT_REPORT=make.out("r.html"))
     assert not os.path.exists(make.out("r.html"))
+    run("resistancesurface", **maps, **outputs(make), DISTRICTS=away)
+    assert "Districts are given, and neither the report nor the table" in run.log
 
 
 @pytest.mark.parametrize("before, after", [("producing", "abandoned"), ("producing", "restored"), ("abandoned", "已复垦")])

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from econet.core import vector
 from econet.core.errors import Cancelled
 from econet.core.progress import Progress
 from econet.core.resistance.mines import mine_resistance, read_rings
@@ -43,8 +44,9 @@ def test_areas_of_a_square_pits_rings(lab):
     made = ring_polygons([pit], read_rings())
     whole = [(100 ** 2 + 400 * b + math.pi * b * b) / 1e6 for b in (2500, 3500)]
     assert [(r.mine, r.mineral, r.method, r.state, r.feature, r.from_m, r.to_m, r.resistance) for r in made] == [
-        ("Square", "coal", "open pit", "producing", "pit", 0, 2500, 5),
-        ("Square", "coal", "open pit", "producing", "pit", 2500, 3500, 3)]
+        ("Square", "coal", "open pit", "producing", "pit", 2500, 3500, 3),
+        ("Square", "coal", "open pit", "producing", "pit", 0, 2500, 5)]
+    made.reverse()
     np.testing.assert_allclose([r.area_km2 for r in made], [whole[0], whole[1] - whole[0]], rtol=2e-4)
     for ring in made:
         assert ring.area_km2 == pytest.approx(ring.geometry.Area() / 1e6) and ring.geometry.IsValid()
@@ -92,11 +94,23 @@ def test_each_mine_has_its_own_rings_and_a_restored_one_its_ground(lab):
             lab.mine(lab.box(cells, 2, 2), "building material", "open pit", "abandoned", "dump", "C"),
             lab.mine(lab.geometry("POLYGON EMPTY"), name="nothing")]
     made = ring_polygons(near, read_rings())
-    assert [(r.mine, r.resistance) for r in made] == [("A", 5), ("A", 3), ("B", 1), ("C", 3), ("C", 3)]
-    assert made[2].from_m == 0 and math.isnan(made[2].to_m)
-    assert made[2].geometry.SymDifference(near[1].geometry).Area() == 0
-    assert made[0].geometry.Contains(near[1].geometry), "rings of one mine know nothing of the others"
-    assert made[4].feature == "dump" and (made[4].from_m, made[4].to_m) == (800, 1500)
+    assert [(r.mine, r.resistance) for r in made] == [("B", 1), ("A", 3), ("C", 3), ("C", 3), ("A", 5)]
+    assert made[0].from_m == 0 and math.isnan(made[0].to_m)
+    assert made[0].geometry.SymDifference(near[1].geometry).Area() == 0
+    assert made[4].geometry.Contains(near[1].geometry), "rings of one mine know nothing of the others"
+    assert made[3].feature == "dump" and (made[3].from_m, made[3].to_m) == (800, 1500)
+
+
+def test_drawn_in_their_order_the_rings_show_the_maximum(lab):
+    cells = lab.template(50, 60, 150)
+    mines = [lab.mine(lab.box(cells, row, col, 2, 3), *kind) for row, col, kind in (
+        (10, 10, ("coal", "open pit", "abandoned")), (14, 22, ("metal", "open pit", "producing")),
+        (30, 15, ("building material", "underground", "producing")), (25, 28, ("coal", "open pit", "restored")))]
+    drawn = np.ones(cells.shape)
+    for ring in ring_polygons(mines, read_rings()):
+        drawn[vector.rasterize([ring.geometry], cells) > 0] = ring.resistance
+    raster = mine_resistance(mines, read_rings(), cells).values
+    assert (drawn != raster).mean() < 0.002 and {1, 3, 5} == set(np.unique(raster))
 
 
 def test_cancel_is_heard(lab):
