@@ -18,10 +18,11 @@ from ..vector import bounds_of
 from .candidates import check_patches, gain_from_links, gain_from_patches, read_links, read_patches
 from .indices import (Connectivity, Links, check_dispersal, connectivity, decay, link_importance, neglected_share,
                       strengths)
-from .links import EDGE, LEAST_COST, least_distances, patch_links
+from .links import CENTROID, EDGE, LEAST_COST, least_distances, patch_links
 from .patches import of_size
 
-_BOUND_PATCHES = 2000  # up to which the bound of what is neglected is computed with all pairs
+_BOUND_PATCHES = 5000  # up to which the bound of what is neglected is computed over all pairs, 40 bytes each
+_MANY = 1000           # patches from which the distances of all pairs take minutes
 _PATCH_FIELDS = ("dpc", "dpc_intra", "dpc_flux", "dpc_connector", "diic", "diic_intra", "diic_flux", "diic_connector",
                  "degree", "betweenness", "component")
 
@@ -138,7 +139,8 @@ def landscape_connectivity(features, size_classes=("super-large",), weight_field
 
     Notes
     -----
-    Memory: 40 bytes per link and what ``indices.connectivity`` and ``polygon_distance.edge_links`` state.
+    Memory: 40 bytes per link and what ``indices.connectivity`` and ``polygon_distance.edge_links`` state;
+    with a longest link 40 bytes per pair of patches, up to 5,000 of them, for the bound of what is neglected.
     """
     features = check_choices(features, weight_field, dispersal_distance, dispersal_probability, distance,
                              resistance is not None, max_link_distance, landscape_area_km2, candidates,
@@ -168,6 +170,10 @@ def landscape_connectivity(features, size_classes=("super-large",), weight_field
     if distance == LEAST_COST:
         geometries = [used.to_crs(resistance.template.crs, progress).geometries[i] for i in index]
     limit = math.inf if max_link_distance is None else float(max_link_distance)
+    if limit == math.inf and len(index) > _MANY and distance != CENTROID:
+        progress.warn(f"{len(index)} patches have {len(index) * (len(index) - 1) // 2} pairs, and the distance of each is "
+                      f"measured, which takes minutes: give a longest link (MAX_LINK_DISTANCE) of some times the "
+                      f"dispersal distance; the report says what it neglects.")
     links = patch_links(geometries, distance, limit, resistance, names, progress=progress.part(0.02, 0.5))
     if len(links) == 0 and len(index) > 1 and limit < math.inf:
         progress.warn(f"No two patches are within {limit:g} of each other (MAX_LINK_DISTANCE, {distance}): each stands "

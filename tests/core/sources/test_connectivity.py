@@ -10,6 +10,7 @@ from osgeo import ogr
 from econet.core.errors import InputError
 from econet.core.progress import Progress
 from econet.core.raster import Grid, Template
+from econet.core.sources import connectivity as module
 from econet.core.sources.connectivity import landscape_connectivity
 from econet.core.sources.connectivity_report import connectivity_report
 from econet.core.sources.links import CENTROID, EDGE, LEAST_COST
@@ -256,3 +257,16 @@ def test_report_speaks_of_stepping_stones():
     assert "The link that matters most joins patches 1 and 2" in html or "joins patches 2 and 3" in html
     apart = Features("patches", UTM, [square(0, 0), square(60000, 0)], [{}] * 2, [])
     assert "No patch is a stepping stone" in connectivity_report(landscape_connectivity(apart)).html()
+
+
+def test_many_pairs_are_spoken_of_and_large_sets_have_a_bound_too(monkeypatch):
+    patches = spread(8)
+    monkeypatch.setattr(module, "_MANY", 7)
+    messages, warnings, progress = said()
+    whole = landscape_connectivity(patches, progress=progress)
+    assert len(warnings) == 1 and "8 patches have 28 pairs" in warnings[0] and "(MAX_LINK_DISTANCE)" in warnings[0]
+    close = landscape_connectivity(patches, max_link_distance=3000, progress=progress)
+    monkeypatch.setattr(module, "_BOUND_PATCHES", 7)
+    rough = landscape_connectivity(patches, max_link_distance=3000, progress=progress)
+    assert len(warnings) == 1
+    assert whole.indices.ec ** 2 / close.indices.ec ** 2 - 1 <= close.neglected[0] <= rough.neglected[0]
