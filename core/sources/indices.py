@@ -154,8 +154,7 @@ def connectivity(weight, links, dispersal_distance, dispersal_probability, lands
     n, own, longest = links.n, weight * weight, math.inf
     if smallest_probability > 0:
         longest = -math.log(smallest_probability) / k
-    graph = _needed(links, progress.part(0, 0.1))
-    received, lost = removal(graph, weight, Strength(k), longest=longest, progress=progress.part(0.1, 0.6))
+    received, lost = _removed(links, weight, k, False, longest, progress.part(0, 0.6))
     near = links.distance <= dispersal_distance
     a, b = links.a[near], links.b[near]
     steps = Graph.of(n, a, b, np.ones(a.size))
@@ -179,12 +178,39 @@ def connectivity(weight, links, dispersal_distance, dispersal_probability, lands
 
 
 def _needed(links, progress):
-    """The graph of the links that shortest paths need, without any one patch or link too."""
-    if worth_thinning(links.n, len(links)):
-        keep = thinned(links.n, links.a, links.b, links.matrix(), progress)
-        number = np.flatnonzero(keep)
-        return Graph.of(links.n, links.a[keep], links.b[keep], links.distance[keep], number)
-    return Graph.of(links.n, links.a, links.b, links.distance)
+    """The graph of the links that shortest paths need, without any one patch or link too; None: all, a metric."""
+    if not worth_thinning(links.n, len(links)):
+        return Graph.of(links.n, links.a, links.b, links.distance)
+    keep, metric = thinned(links.n, links.a, links.b, links.matrix(), progress)
+    if metric:
+        return None
+    return Graph.of(links.n, links.a[keep], links.b[keep], links.distance[keep], np.flatnonzero(keep))
+
+
+def _removed(links, weight, k, of_links, longest, progress):
+    """As :func:`removal`; where no detour is ever shorter than a link, pairs need no others."""
+    graph = _needed(links, progress.part(0, 0.2))
+    if graph is not None:
+        return removal(graph, weight, Strength(k), of_links, longest, progress.part(0.2, 1))
+    matrix = links.matrix()
+    strength = np.exp(-k * matrix)
+    strength[matrix > longest] = 0.0
+    received = strength @ weight
+    if not of_links:
+        return received, np.zeros(links.n)
+    np.fill_diagonal(matrix, np.inf)
+    loss = np.empty(len(links))
+    for i in range(links.n):
+        progress(0.2 + 0.8 * i / links.n)
+        own = np.flatnonzero(links.a == i)
+        ends = links.b[own]
+        detour = np.full(ends.size, np.inf)
+        for first in range(0, links.n, 256):
+            progress.check()
+            rows = slice(first, first + 256)
+            detour = np.minimum(detour, (matrix[rows, ends] + matrix[rows, i, None]).min(axis=0))
+        loss[own] = 2 * weight[i] * weight[ends] * np.maximum(strength[i, ends] - np.exp(-k * detour), 0)
+    return received, loss
 
 
 # changes one at a time ----------------------------------------------------------------------------------
@@ -208,8 +234,7 @@ def link_importance(weight, links, dispersal_distance, dispersal_probability, pr
     Exact, as :func:`connectivity` and in the same time.
     """
     weight, links, k = _checked(weight, links, dispersal_distance, dispersal_probability)
-    graph = _needed(links, progress.part(0, 0.2))
-    received, lost = removal(graph, weight, Strength(k), links=True, progress=progress.part(0.2, 1))
+    received, lost = _removed(links, weight, k, True, math.inf, progress)
     result = np.zeros(len(links))
     result[:lost.size] = 100 * lost / float(weight @ received)
     return result
@@ -378,7 +403,8 @@ def kept_share(weight, links, order, dispersal_distance, dispersal_probability, 
 
 def strengths(links, k, progress=SILENT):
     """P* of every pair, shape (n, n)."""
-    distance = shortest(_needed(links, progress.part(0, 0.3)), progress.part(0.3, 1))
+    graph = _needed(links, progress.part(0, 0.3))
+    distance = links.matrix() if graph is None else shortest(graph, progress.part(0.3, 1))
     return np.exp(np.multiply(distance, -k, out=distance), out=distance)
 
 

@@ -24,9 +24,10 @@ _THIN_NODES = 12_000      # nodes up to which the (n, n) matrix that it needs is
 _WITNESSES = 32           # patches in between that are looked at in one numpy step
 _KERNEL_WORTH = 2_000_000  # links x nodes from which loading a compiled loop pays
 _NEGLIGIBLE = 1e-11       # share of the sum over all pairs that no loss may be short by
+_LONG = 64                # neighbours from which their detours are not sorted
 _TURN = 0.2               # seconds per call of a compiled loop
 _TRIPLES = 1 << 20        # (source, node, removed) held at once by the numpy engine
-_EDGES = 1 << 17          # (source, link) held at once there
+_EDGES = 1 << 18          # (source, link) held at once there
 _ROWS = 64                # rows of distances in one numpy step
 
 
@@ -91,6 +92,8 @@ def worth_thinning(n, links):
 def thinned(n, a, b, matrix, progress=SILENT):
     """Which links are needed for all shortest paths, also when any one node or link is removed.
 
+    None is dropped where every distance is the shortest way itself, as between points: ``metric``.
+
     Parameters
     ----------
     matrix : float64 ndarray, shape (n, n)
@@ -98,7 +101,9 @@ def thinned(n, a, b, matrix, progress=SILENT):
 
     Returns
     -------
-    bool ndarray, shape (number of links,)
+    keep : bool ndarray, shape (number of links,)
+    metric : bool
+        All pairs are linked, and no detour is shorter than a link (by more than rounding).
     """
     witnesses = np.zeros((n, n), dtype=np.int8)  # those nearer to the row's patch than to the column's
     for u in range(n):
@@ -122,7 +127,8 @@ def thinned(n, a, b, matrix, progress=SILENT):
             found[left] += np.minimum(np.count_nonzero(sure, axis=0), 2).astype(np.int8)
             at += _WITNESSES
         witnesses[u, others] = found
-    return witnesses[a, b] + witnesses[b, a] < 2
+    between = witnesses[a, b] + witnesses[b, a]
+    return between < 2, 2 * len(between) == n * (n - 1) and not between.any()
 
 
 def removal(graph, weight, strength, links=False, longest=math.inf, progress=SILENT):
@@ -296,7 +302,7 @@ def _repair_loop(start, neighbour, length, link, weight, decay, links, longest, 
         # how much longer each link makes the way to its end than the shortest, the least first
         for j in range(n):
             label[j] = 0.0
-            if size[j] == 0:
+            if size[j] == 0 or start[j + 1] - start[j] > _LONG:
                 continue
             for e in range(start[j], start[j + 1]):
                 u = neighbour[e]
@@ -332,12 +338,21 @@ def _repair_loop(start, neighbour, length, link, weight, decay, links, longest, 
                     best = label[j]
                     if best > 0.0:
                         before = best
-                        for e in range(start[j], start[j + 1]):
-                            if extra[e] >= best:
-                                break
-                            delay = label[via[e]] + extra[e]
-                            if delay < best and (over[e] != cut or j != v):
-                                best = delay
+                        if start[j + 1] - start[j] > _LONG:  # not worth sorting for each source
+                            for e in range(start[j], start[j + 1]):
+                                if best == 0.0 or length[e] >= dist[j] + best:
+                                    break
+                                u = neighbour[e]
+                                delay = label[u] + (dist[u] + length[e] - dist[j])
+                                if delay < best and (link[e] != cut or j != v):
+                                    best = delay
+                        else:
+                            for e in range(start[j], start[j + 1]):
+                                if extra[e] >= best:
+                                    break
+                                delay = label[via[e]] + extra[e]
+                                if delay < best and (over[e] != cut or j != v):
+                                    best = delay
                         if best < before:
                             label[j] = best
                             changed = True
@@ -478,6 +493,8 @@ def _repair_block(graph, dist, first, weight, strength, links, enough, received,
         here = at[bounds[k]:bounds[k + 1]]
         mass += np.bincount(parent[here], weights=mass[here], minlength=mass.size)
     wanted = (mass if links else mass - value) > enough
+    if not wanted.any():
+        return 0
     count = np.maximum(level - (0 if links else 1), 0)
     offset = np.concatenate(([0], np.cumsum(count)))
     node, removed = np.empty(offset[-1], dtype=np.int64), np.empty(offset[-1], dtype=np.int64)
@@ -528,23 +545,22 @@ def _repair_block(graph, dist, first, weight, strength, links, enough, received,
             best[going] = np.minimum(best[going], key)
             at[going] += 1
 
-    by_level = np.argsort(level[node], kind="stable")
-    bounds = np.searchsorted(level[node][by_level], np.arange(depth + 2))
-    for k in range(depth + 1):
-        active = by_level[bounds[k]:bounds[k + 1]]
-        active = active[wanted[removed[active]]]
-        if active.size:
-            delay[active] = pull(active)
-    stale = wanted.copy()
-    while True:
-        active = np.flatnonzero(stale[removed] & (delay > 0))
-        best = pull(active)
-        better = best < delay[active]
-        if not better.any():
-            break
-        delay[active] = best
-        stale[:] = False
-        stale[removed[active[better]]] = True
+    # level by level down the trees, up, and down again, until nothing changes below a removed node
+    at = np.flatnonzero(wanted[removed])
+    at = at[np.argsort(level[node[at]], kind="stable")]
+    bounds = np.searchsorted(level[node[at]], np.arange(depth + 2))
+    stale, turn = wanted, 0
+    while stale.any():
+        changed = np.zeros(rows * n, dtype=bool)
+        for k in range(depth + 1)[::-1 if turn % 2 else 1]:
+            active = at[bounds[k]:bounds[k + 1]]
+            active = active[stale[removed[active]] & (delay[active] > 0)]
+            if active.size:
+                best = pull(active)
+                better = best < delay[active]
+                delay[active] = best
+                changed[removed[active[better]]] = True
+        stale, turn = changed, turn + 1
     counted = wanted[removed] & (value[node] > 0)
     node, removed, delay, cut = node[counted], removed[counted], delay[counted], cut[counted]
     if strength.decay < 0:
