@@ -142,7 +142,9 @@ class Variant:
     lost_km2, new_km2 : float
         Ground that is in the scored list alone, and here alone.
     kmo : float
+    weight : ndarray, shape (services,)
     weights : str
+        The same as manual weights are written.
     """
 
     kind: str
@@ -158,6 +160,7 @@ class Variant:
     lost_km2: float
     new_km2: float
     kmo: float
+    weight: np.ndarray
     weights: str
 
 
@@ -203,6 +206,7 @@ class Firmness:
     the choices.
     """
 
+    names: list
     sources: list
     variants: list
     frequency: object
@@ -409,7 +413,7 @@ def _compare(kind, label, words, made, scored, cell_km2, weights, kmo, names):
     either = here + there - both
     return Variant(kind, label, words, share, int(made.keep.sum()), here * cell_km2, both / either if either else 1.0, kept,
                    known.size - kept, int((made.keep & ~met).sum()), (there - both) * cell_km2,
-                   (here - both) * cell_km2, kmo,
+                   (here - both) * cell_km2, kmo, weights,
                    ", ".join(f"{n}={w:.4g}" for n, w in zip(names, weights.tolist()))), mask
 
 
@@ -569,7 +573,7 @@ def source_firmness(services, names, settings=Settings(), alternatives=Alternati
         progress.warn(text)
     for kind, why in left_out.items():
         progress.log(f"The {kind} does not count to the stability: {why}.")
-    result = Firmness(rows, variants, float_grid(frequency, maker.template, "frequency"), float(stability), settings,
+    result = Firmness(names, rows, variants, float_grid(frequency, maker.template, "frequency"), float(stability), settings,
                       left_out, skipped, distances, ranks, spearman, ranked, outside, outside_km2, sources is None,
                       warnings)
     for text in conclusions(result):
@@ -726,17 +730,20 @@ def _score(rows, variants, used_kinds, progress):
 
 def _lost_with(index, variants, used_kinds):
     """The alternatives that take more than half of a source's ground, by kind."""
-    parts = []
+    parts, whole = [], 0
     for kind in used_kinds:
-        groups = {}
-        for v in variants:
-            if v.kind == kind and v.share[index] < LOST_BELOW - _ROUNDING:
-                before, value, after = v.words
+        of_kind = [v for v in variants if v.kind == kind]
+        losing = [v.words for v in of_kind if v.share[index] < LOST_BELOW - _ROUNDING]
+        if len(losing) == len(of_kind) > 1:
+            parts.append(f"{kind} (every alternative)")
+            whole += 1
+        elif losing:
+            groups = {}
+            for before, value, after in losing:
                 groups.setdefault((before, after), []).append(value)
-        if groups:
             parts.append(f"{kind} " + ", ".join(f"{before}{', '.join(values)}{after}"
                                                 for (before, after), values in groups.items()))
-    return "; ".join(parts)
+    return "every alternative" if whole == len(used_kinds) else "; ".join(parts)
 
 
 def _ranks(areas, matrix, distances, maker, progress):
@@ -870,7 +877,11 @@ def _score_cell(value):
 def _rank_text(row):
     if row.rank_min is None:
         return ""
-    return str(row.rank_min) if row.rank_min == row.rank_max else f"{row.rank_min} to {row.rank_max}"
+    return _range(row.rank_min, row.rank_max)
+
+
+def _range(low, high):
+    return f"{low}" if low == high else f"{low}\u00a0to\u00a0{high}"
 
 
 def _report_sources(report, result):
@@ -881,11 +892,12 @@ def _report_sources(report, result):
         report.text("An alternative loses a source when less than half of its ground is still source.")
         rows = []
         for row in weakest:
-            low = min((kind for kind in KINDS if not math.isnan(getattr(row, KIND_FIELDS[kind]))),
-                      key=lambda kind: getattr(row, KIND_FIELDS[kind]))
-            rows.append((row.source_id, row.area_km2, row.stability, row.verdict, low,
+            scores = {kind: getattr(row, KIND_FIELDS[kind]) for kind in KINDS if kind not in result.left_out}
+            low = [kind for kind, score in scores.items() if score <= min(scores.values()) + _ROUNDING]
+            rows.append((row.source_id, row.area_km2, row.stability, row.verdict,
+                         "all choices alike" if len(low) == len(scores) > 1 else _and(low),
                          row.lost_with or "none loses it; several take a part"))
-        report.table(("source", "area (km2)", "stability (0 to 1)", "verdict", "hangs most on the", "lost with"), rows)
+        report.table(("source", "area (km2)", "stability (0 to 1)", "verdict", "hangs most on", "lost with"), rows)
     report.heading("Stability of each source")
     shown = result.sources[:_TOLD]
     if len(shown) < len(result.sources):
@@ -945,8 +957,8 @@ def _report_kinds(report, result):
         variants = result.of_kind(kind)
         worst = min(variants, key=lambda v: v.jaccard)
         rows.append((kind, len(variants), float(np.mean([v.jaccard for v in variants])), worst.jaccard, worst.variant,
-                     f"{min(v.n_sources for v in variants)} to {max(v.n_sources for v in variants)}",
-                     f"{number(min(v.area_km2 for v in variants))} to {number(max(v.area_km2 for v in variants))}"))
+                     _range(min(v.n_sources for v in variants), max(v.n_sources for v in variants)),
+                     _range(number(min(v.area_km2 for v in variants)), number(max(v.area_km2 for v in variants)))))
     report.table(("choice", "alternatives", "shared ground, mean (0 to 1)", "lowest", "with", "sources", "area (km2)"),
                  rows)
 
@@ -985,6 +997,12 @@ def _report_variants(report, result):
     report.text("Kept and lost: scored sources that keep at least half of their ground, and that do not. New: sources "
                 "that share no ground with any scored one.")
     report.table(("choice", "alternative", "sources", "area (km2)", "shared ground (0 to 1)", "kept", "lost", "new",
-                  "lost ground (km2)", "new ground (km2)", "KMO", "weights"),
-                 [(v.kind, v.variant, v.n_sources, v.area_km2, v.jaccard, v.kept, v.lost, v.new, v.lost_km2, v.new_km2,
-                   _score_cell(v.kmo), v.weights) for v in result.variants])
+                  "lost ground (km2)", "new ground (km2)"),
+                 [(v.kind, v.variant, v.n_sources, v.area_km2, v.jaccard, v.kept, v.lost, v.new, v.lost_km2, v.new_km2)
+                  for v in result.variants])
+    report.heading("Weights of the services")
+    report.text("By the base, by other grid sizes and by other ways of weighting; changes of one service by some per "
+                "cent are taken from the base. KMO below 0.5: the services share too little to be weighed by components.")
+    report.table(("choice", "alternative", *result.names, "KMO"),
+                 [(v.kind, v.variant, *map(float, v.weight), _score_cell(v.kmo)) for v in result.variants
+                  if v.kind in ("base", GRID) or (v.kind == WEIGHTS and not v.variant.endswith("%"))])
