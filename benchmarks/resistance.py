@@ -239,11 +239,30 @@ def make_dem(folder, shape):
         writer.finish()
 
 
+def on_files(sizes):
+    """Steps in processes of their own; before the layers are made, as a child inherits its parent's peak."""
+    rows = []
+    for size in sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            run = [sys.executable, str(HERE / "run.py"), "resistance", "--step"]
+            subprocess.run([*run, size, folder], check=True, capture_output=True)
+            for name in ("elevation", "slope", "distance"):
+                done = subprocess.run([*run, name, folder], capture_output=True, text=True, check=True)
+                took, start, peak = json.loads(done.stdout.splitlines()[-1])
+                rows.append([f"{name}, {size} million cells", f"{took:.1f}",
+                             f"{took / math.prod(SIZES[size]) * 1e9:.0f}", f"{start:.0f}", f"{peak:.0f}"])
+                print(*rows[-1], file=sys.stderr, flush=True)
+    if rows:
+        table(["steps on files", "seconds", "ns per cell", "MB before", "MB at peak"], rows)
+        print()
+
+
 def main(options):
     if options.step:
         name, folder = options.step
         return make_dem(folder, SIZES[name]) if name in SIZES else step(name, folder)
     print(versions("numpy", "scipy"), f"GDAL {gdal.__version__}")
+    on_files(options.files)
     layers, rules = Layers(*options.cells), read_factor_table()
     count = layers.cells.rows * layers.cells.cols
     seconds, results, peaks = {}, {}, {}
@@ -274,18 +293,5 @@ def main(options):
         "SciPy": lambda: np.digitize(transform(mask, layers.cells, None), breaks, right=True)}, options.rounds)
     same = np.array_equal(found["EcoNet"], found["SciPy"])
     print(f"\nDistance to water cells of the land cover ({mask.mean():.1%} of the map): "
-          f"EcoNet {medians['EcoNet']:.2f} s, EDT {medians['SciPy'] / medians['EcoNet']:.2f} x, {'the same classes' if same else 'other classes'}")
-    rows = []
-    for size in options.files:
-        with tempfile.TemporaryDirectory() as folder:
-            run = [sys.executable, str(HERE / "run.py"), "resistance", "--step"]
-            subprocess.run([*run, size, folder], check=True, capture_output=True)
-            for name in ("elevation", "slope", "distance"):
-                done = subprocess.run([*run, name, folder], capture_output=True, text=True, check=True)
-                took, start, peak = json.loads(done.stdout.splitlines()[-1])
-                rows.append([f"{name}, {size} million cells", f"{took:.1f}",
-                             f"{took / math.prod(SIZES[size]) * 1e9:.0f}", f"{start:.0f}", f"{peak:.0f}"])
-                print(*rows[-1], file=sys.stderr, flush=True)
-    if rows:
-        print()
-        table(["steps on files", "seconds", "ns per cell", "MB before", "MB at peak"], rows)
+          f"EcoNet {medians['EcoNet']:.2f} s, EDT {medians['SciPy'] / medians['EcoNet']:.2f} x, "
+          f"{'the same classes' if same else 'other classes'}")
