@@ -273,7 +273,7 @@ def test_many_neighbours(engine, monkeypatch):
 @pytest.mark.parametrize("thin", [False, True])
 def test_removal_equals_brute_force(engine, thin, monkeypatch):
     monkeypatch.setattr(removal, "_THIN_FROM", -1 if thin else math.inf)
-    for weight, matrix, _ in random_graphs(200, 14, 1):
+    for weight, matrix, _ in random_graphs(100, 12, 1):
         result = connectivity(weight, matrix, 4, 0.4)
         whole, whole_iic = pc_number(weight, matrix), iic_number(weight, matrix)
         assert result.ec ** 2 == pytest.approx(whole, rel=1e-12)
@@ -289,7 +289,7 @@ def test_removal_equals_brute_force(engine, thin, monkeypatch):
 @pytest.mark.parametrize("thin", [False, True])
 def test_link_importance_equals_brute_force(engine, thin, monkeypatch):
     monkeypatch.setattr(removal, "_THIN_FROM", -1 if thin else math.inf)
-    for weight, matrix, _ in random_graphs(80, 9, 2):
+    for weight, matrix, _ in random_graphs(50, 9, 2):
         links = Links.from_matrix(matrix)
         found = link_importance(weight, links, 4, 0.4)
         assert found.shape == (len(links),)
