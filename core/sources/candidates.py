@@ -114,8 +114,8 @@ def read_patches(candidates, weight_field, crs, geometries, names, progress=SILE
     candidates = check_patches(candidates, weight_field).to_crs(crs, progress).valid_polygons(progress)
     area = np.array([geometry.GetArea() for geometry in candidates.geometries])
     if not (area > 0).all():
-        raise InputError(f"Layer '{candidates.name}', feature {int(np.argmin(area)) + 1} encloses no area: delete it or "
-                         f"draw it anew.")
+        raise InputError(f"Layer '{candidates.name}', feature {int(np.argmin(area)) + 1} encloses no area: delete it "
+                         f"or draw it anew.")
     field = candidates.own_name(weight_field or "area_km2")
     weight = (candidates.numbers(field, "the weight of a candidate", minimum=0) if field else area / 1e6)
     n, cut, first_overlap = len(geometries), list(candidates.geometries), {}
@@ -131,8 +131,8 @@ def read_patches(candidates, weight_field, crs, geometries, names, progress=SILE
         weight[k] *= left / area[k]
     if first_overlap:
         k, (patch, shared) = min(first_overlap.items())
-        progress.warn(f"Layer '{candidates.name}': {len(first_overlap)} candidate(s) overlap patches that are there, the "
-                      f"first, feature {k + 1}, {names[patch]} by {shared / 1e6:.4g} km2: this ground is cut away "
+        progress.warn(f"Layer '{candidates.name}': {len(first_overlap)} candidate(s) overlap patches that are there, "
+                      f"the first, feature {k + 1}, {names[patch]} by {shared / 1e6:.4g} km2: this ground is cut away "
                       f"from the candidates for this run, and its share of their weight with it.")
     return CandidatePatches(candidates, list(candidates.geometries), cut, weight)
 
@@ -160,14 +160,13 @@ def gain_from_patches(candidates, weight, links, rule, limit, geometries, disper
     ec : float
         EC(PC) now.
     """
-    n = len(geometries)
+    n, name = len(geometries), candidates.features.name
     shapes = candidates.cut if rule == CENTROID else candidates.whole
     if rule == LEAST_COST:
-        moved = type(candidates.features)(candidates.features.name, candidates.features.crs, shapes)
+        moved = type(candidates.features)(name, candidates.features.crs, shapes)
         shapes = moved.to_crs(resistance.template.crs).geometries
     found = patch_links([*geometries, *shapes], rule, limit, resistance,
-                        [*names, *(f"feature {k + 1} of layer '{candidates.features.name}'" for k in range(len(shapes)))],
-                        n, progress.part(0, 0.7))
+                        [*names, *(f"feature {k + 1} of layer '{name}'" for k in range(len(shapes)))], n, progress.part(0, 0.7))
     new_links = []
     for k in range(len(shapes)):
         own = found.b == n + k
@@ -236,26 +235,26 @@ def read_links(lines, length_field, rule, crs, geometries, patch_id, progress=SI
             gaps.append((k, open_ends))
     if same:
         progress.warn(f"Layer '{lines.name}': {len(same)} line(s) start and end at one patch, the first, feature "
-                      f"{same[0] + 1}, at patch {patch_id[ends[same[0], 0]]}, and gain nothing: draw them from one patch "
-                      f"to another that takes part (SIZE_CLASSES).")
+                      f"{same[0] + 1}, at patch {patch_id[ends[same[0], 0]]}, and gain nothing: draw them from one "
+                      f"patch to another that takes part (SIZE_CLASSES).")
     if gaps:
         progress.warn(f"Layer '{lines.name}': {len(gaps)} line(s) end away from the patches that they join, the first, "
-                      f"feature {gaps[0][0] + 1}, by {gaps[0][1]:.0f} m in all, which count for nothing: draw them up to "
-                      f"the patches.")
+                      f"feature {gaps[0][0] + 1}, by {gaps[0][1]:.0f} m in all, which count for nothing: draw them up "
+                      f"to the patches.")
     return CandidateLinks(lines, ends[:, 0], ends[:, 1], distance, patch_id)
 
 
 def gain_from_links(candidates, weight, links, dispersal_distance, dispersal_probability, ec, progress=SILENT):
     """Fill in what each candidate link alone would add; ``ec`` is EC(PC) now."""
-    candidates.present = shortest_ways(links, candidates.a, candidates.b)
+    candidates.present = shortest_ways(links, candidates.a, candidates.b, progress)
     candidates.gain = gain_of_links(weight, links, candidates.a, candidates.b, candidates.distance,
                                     dispersal_distance, dispersal_probability, progress)
     candidates.gain_ec, candidates.rank = _gain_ec(ec, candidates.gain), _rank(candidates.gain)
     idle = np.flatnonzero((candidates.gain <= 0) & (candidates.a != candidates.b))
     if idle.size:
         k = idle[0]
-        progress.warn(f"Layer '{candidates.features.name}': {idle.size} of {len(candidates.gain)} candidate link(s) gain "
-                      f"nothing, since the patches are joined over a way as short already (the first, feature {k + 1}: "
+        progress.warn(f"Layer '{candidates.features.name}': {idle.size} of {len(candidates.gain)} candidate link(s) "
+                      f"gain nothing, since the patches are joined over a way as short already (the first, feature {k + 1}: "
                       f"{candidates.distance[k]:.6g}, and {candidates.present[k]:.6g} now). Links that animals cannot "
                       f"use must be left out of the network first: lower MAX_LINK_DISTANCE, or take least-cost "
                       f"distances.")

@@ -171,9 +171,10 @@ def landscape_connectivity(features, size_classes=("super-large",), weight_field
         geometries = [used.to_crs(resistance.template.crs, progress).geometries[i] for i in index]
     limit = math.inf if max_link_distance is None else float(max_link_distance)
     if limit == math.inf and len(index) > _MANY and distance != CENTROID:
-        progress.warn(f"{len(index)} patches have {len(index) * (len(index) - 1) // 2} pairs, and the distance of each is "
-                      f"measured, which takes minutes: give a longest link (MAX_LINK_DISTANCE) of some times the "
-                      f"dispersal distance; the report says what it neglects.")
+        pairs = len(index) * (len(index) - 1) // 2
+        progress.warn(f"{len(index)} patches have {pairs} pairs, and the distance of each is measured, which takes "
+                      f"minutes: give a longest link (MAX_LINK_DISTANCE) of some times the dispersal distance; the "
+                      f"report says what it neglects.")
     links = patch_links(geometries, distance, limit, resistance, names, progress=progress.part(0.02, 0.5))
     if len(links) == 0 and len(index) > 1 and limit < math.inf:
         progress.warn(f"No two patches are within {limit:g} of each other (MAX_LINK_DISTANCE, {distance}): each stands "
@@ -182,8 +183,8 @@ def landscape_connectivity(features, size_classes=("super-large",), weight_field
                            progress.part(0.5, 0.8))
     neglected = None
     if limit < math.inf:
-        neglected = _neglected(geometries, distance, limit, weight, links, dispersal_distance, dispersal_probability,
-                               indices.ec, progress.part(0.8, 0.84))
+        neglected = _neglected(geometries, distance, limit, resistance, weight, links, dispersal_distance,
+                               dispersal_probability, indices.ec, progress.part(0.8, 0.84))
     losses = None
     if link_losses:
         losses = link_importance(weight, links, dispersal_distance, dispersal_probability, progress.part(0.84, 0.92))
@@ -252,7 +253,8 @@ def _weights(features, index, weight_field, progress):
 
 def _identifiers(features, index, progress):
     values = [features.attributes[i].get("patch_id") for i in index]
-    numbers = [int(v) if isinstance(v, (int, float)) and math.isfinite(v) and v == math.floor(v) else None for v in values]
+    numbers = [int(v) if isinstance(v, (int, float)) and math.isfinite(v) and v == math.floor(v) else None
+               for v in values]
     if None not in numbers and len(set(numbers)) == len(numbers):
         return numbers
     renumbered = "the patches are numbered 1, 2, ... in the order of the layer"
@@ -273,16 +275,18 @@ def _identifiers(features, index, progress):
     return list(range(1, len(index) + 1))
 
 
-def _neglected(geometries, rule, limit, weight, links, dispersal_distance, dispersal_probability, ec, progress):
+def _neglected(geometries, rule, limit, resistance, weight, links, dispersal_distance, dispersal_probability, ec,
+               progress):
     """(most that links left out could add to PC, as a share of it; the largest probability of one).
 
-    Those left out are put back with a length that they have at least, the gap of the patches' boxes.
-    Where that bound is not to be had, or takes too long, it is ``indices.neglected_share``.
+    Those left out are put back with a length that they have at least (``links.least_distances``). Where
+    that takes too long the bound is ``indices.neglected_share``, which is far above what is neglected.
     """
     k = decay(dispersal_distance, dispersal_probability)
-    if rule == LEAST_COST or len(weight) > _BOUND_PATCHES:
+    if len(weight) > _BOUND_PATCHES:
         return neglected_share(weight, links, limit, dispersal_distance, dispersal_probability, progress)
-    strength = strengths(Links.from_matrix(least_distances(geometries, rule, limit, links)), k, progress)
+    least = least_distances(geometries, rule, limit, links, resistance)
+    strength = strengths(Links.from_matrix(least), k, progress)
     return max(0.0, float(weight @ strength @ weight) / ec ** 2 - 1), math.exp(-k * limit)
 
 
@@ -290,8 +294,8 @@ def _warn_of_overlaps(geometries, names, layer, progress):
     found = overlaps(geometries, progress=progress)
     if found:
         a, b, area = found[0]
-        progress.warn(f"Layer '{layer}': {len(found)} pair(s) of patches overlap, the first {names[a]} and {names[b]} by "
-                      f"{area / 1e6:.4g} km2. Ground that lies in two patches counts twice in PC: cut one by the "
+        progress.warn(f"Layer '{layer}': {len(found)} pair(s) of patches overlap, the first {names[a]} and {names[b]} "
+                      f"by {area / 1e6:.4g} km2. Ground that lies in two patches counts twice in PC: cut one by the "
                       f"other ('Difference'), or join them ('Dissolve').")
 
 
@@ -315,5 +319,5 @@ def neglect_text(result, share, probability):
     n = len(result.index)
     pairs = n * (n - 1) // 2
     return (f"{len(result.links)} of the {pairs} pairs of patches are linked directly; links longer than "
-            f"{result.max_link_distance:g} {result.length_unit} (MAX_LINK_DISTANCE) are left out. A link of that length "
-            f"has the probability {probability:.3g}; PC with all links would be at most {100 * share:.3g} % higher.")
+            f"{result.max_link_distance:g} {result.length_unit} (MAX_LINK_DISTANCE) are left out. A link of that "
+            f"length has the probability {probability:.3g}; PC with all links would be at most {100 * share:.3g} % higher.")

@@ -72,8 +72,8 @@ def _in_short(result):
     if alone:
         yield f"Without any such link: patch{'es' if len(alone) > 1 else ''} {_ids(result, alone)}."
     yield (f"The patches together are worth as much for connectivity as one patch of "
-           f"{_amount(result, i.ec)}. That is {number(100 * i.ec / total, 3)} % of their sum, {_amount(result, total)}; "
-           f"it would be 100 % if all lay side by side. Of PC, {number(_share(i.pc_intra), 3)} % comes from the "
+           f"{_amount(result, i.ec)}. That is {number(100 * i.ec / total, 3)} % of their sum, {_amount(result, total)}"
+           f"; it would be 100 % if all lay side by side. Of PC, {number(_share(i.pc_intra), 3)} % comes from the "
            f"patches' own size, {number(_share(i.pc_direct), 3)} % from direct links, {number(_share(i.pc_step), 3)} % "
            f"from better ways over stepping stones.")
     order = np.argsort(-i.dpc, kind="stable")
@@ -85,8 +85,9 @@ def _in_short(result):
         best = stones[0]
         yield (f"Stepping stones: patch{'es' if len(stones) > 1 else ''} {_ids(result, stones)}. Others reach each "
                f"other over them and no other patch replaces them; without patch {result.patch_id[best]} alone "
-               f"{number(i.dpc_connector[best], 3)} % of PC would be lost between other patches (connector). Such a patch "
-               f"is to be kept even where it is small.")
+               f"{number(i.dpc_connector[best], 3)} % of PC would be lost between other patches (connector). Named are "
+               f"those with a connector of at least {_STEPPING_STONE:g} % of PC; such a patch is to be kept even "
+               f"where it is small.")
     else:
         yield (f"No patch is a stepping stone: without any of them the others would lose less than "
                f"{_STEPPING_STONE:g} % of PC between each other (connector).")
@@ -140,8 +141,8 @@ def _patches(report, result):
                 "Intra: by its own size. Flux: by its links to other patches, as the start or end of a way. Connector: "
                 "as a stepping stone between other patches that no other patch replaces. The values of all patches add "
                 "to more than 100, since a pair is lost with either of its patches. dIIC: the same "
-                "share of IIC; its parts are fields of the layer. Degree: number of its links. Betweenness: share of the shortest ways between other "
-                "patches that pass it.")
+                "share of IIC; its parts are fields of the layer. Degree: number of its links. Betweenness: share of the "
+                "shortest ways between other patches that pass it.")
     top = order[:_BARS]
     places = np.arange(top.size)
 
@@ -186,7 +187,8 @@ def _links(report, result):
     report.text(f"dPC of a link: the share of PC that would be lost if this link alone were cut, in %. Shown are the "
                 f"{order.size} that matter most, of {len(links)}. {idle} link(s) have 0: without them a way over other "
                 f"patches is as good.")
-    report.table(("rank", "patch", "patch", f"length ({result.length_unit})", "probability (0 to 1)", "dPC of the link (%)"),
+    report.table(("rank", "patch", "patch", f"length ({result.length_unit})", "probability (0 to 1)",
+                  "dPC of the link (%)"),
                  [(rank, result.patch_id[links.a[k]], result.patch_id[links.b[k]], float(links.distance[k]),
                    float(result.probability[k]), _share(result.dpc_link[k])) for rank, k in enumerate(order, 1)])
 
@@ -196,8 +198,8 @@ def _candidate_patches(report, result):
     order = np.argsort(plan.rank)
     report.heading("Candidate patches")
     best = order[0]
-    report.text(f"What each candidate patch of '{plan.features.name}' alone, on top of the network that is there, would "
-                f"add to PC, in % of PC now. Intra: its own size. Flux: its links to the patches that are there. "
+    report.text(f"What each candidate patch of '{plan.features.name}' alone, on top of the network that is there, "
+                f"would add to PC, in % of PC now. Intra: its own size. Flux: its links to the patches that are there. "
                 f"Connector: what those gain from each other because it is a stepping stone. Gain of EC: the size of "
                 f"patch that it is worth. Most would be gained by feature {best + 1}: "
                 f"{number(plan.gains[best].gain)} % of PC.")
@@ -214,8 +216,8 @@ def _candidate_links(report, result):
     plan, unit = result.candidate_links, result.length_unit
     order = np.argsort(plan.rank)
     report.heading("Candidate links")
-    report.text(f"What each candidate link of '{plan.features.name}' alone would add to PC, in % of PC now. A link gains "
-                f"where it is shorter than the shortest way that joins its two patches now, over stepping stones too.")
+    report.text(f"What each candidate link of '{plan.features.name}' alone would add to PC, in % of PC now. A link "
+                f"gains where it is shorter than the shortest way that joins its two patches now, over stepping stones too.")
     names = plan.features.own_name("name")
     report.table(("rank", "feature", *(["name"] if names else []), "patch", "patch", f"length ({unit})",
                   f"shortest way now ({unit})", "gain of PC (%)", f"gain of EC ({result.weight_unit})"),

@@ -68,18 +68,23 @@ def centroid_links(geometries, limit=math.inf, first=None, progress=SILENT):
     return a[near], b[near], distance[near]
 
 
-def least_distances(geometries, rule, limit, links):
-    """Matrix (n, n) of links and, for pairs without one, of a length in metres that they have at least.
+def least_distances(geometries, rule, limit, links, resistance=None):
+    """Matrix (n, n) of links and, for pairs without one, of a length that they have at least.
 
-    By edges that is the gap of their boxes, by centroids the distance itself, and the limit at least.
+    By edges that is the gap of their boxes, by centroids the distance itself, by least cost the gap over
+    ground of the lowest resistance, less the half cells at its ends; the limit at least.
     """
-    if rule == EDGE:
+    if rule == CENTROID:
+        matrix = Links(len(geometries), *centroid_links(geometries)).matrix()
+    else:
         west, east, south, north = np.array([g.GetEnvelope() for g in geometries]).T
         gap_x = np.maximum(np.subtract.outer(west, east), 0)
         gap_y = np.maximum(np.subtract.outer(south, north), 0)
         matrix = np.hypot(np.maximum(gap_x, gap_x.T), np.maximum(gap_y, gap_y.T))
-    else:
-        matrix = Links(len(geometries), *centroid_links(geometries)).matrix()
+    if rule == LEAST_COST:
+        cells, values = resistance.template, resistance.values[resistance.valid]
+        matrix -= math.hypot(cells.cell_width, cells.cell_height)
+        matrix *= float(values[values > 0].min())
     np.maximum(matrix, limit, out=matrix)
     np.fill_diagonal(matrix, 0.0)
     matrix[links.a, links.b] = matrix[links.b, links.a] = links.distance
@@ -139,7 +144,7 @@ def _start(cost_grid, geometry, name, surface):
     return cells
 
 
-def shortest_ways(links, a, b):
+def shortest_ways(links, a, b, progress=SILENT):
     """Length of the shortest way over all links between pairs of patches, +inf where there is none."""
     from scipy.sparse import csr_matrix
     from scipy.sparse.csgraph import dijkstra
@@ -149,6 +154,7 @@ def shortest_ways(links, a, b):
     graph = csr_matrix((length, (links.a, links.b)), shape=(links.n, links.n))
     result = np.full(a.size, np.inf)
     for start in np.unique(a):
+        progress.check()
         pairs = np.flatnonzero(a == start)
         found = dijkstra(graph, directed=False, indices=start)[b[pairs]]
         result[pairs] = np.where(found < 1e-200, 0.0, found)

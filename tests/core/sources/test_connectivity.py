@@ -170,7 +170,8 @@ def test_what_is_neglected_by_other_distances():
     whole = landscape_connectivity(patches, distance=LEAST_COST, resistance=grid).indices.ec ** 2
     part = landscape_connectivity(patches, distance=LEAST_COST, resistance=grid, max_link_distance=9000.0)
     assert part.links.distance.max() <= 9000 < 20000
-    assert whole / part.indices.ec ** 2 - 1 <= part.neglected[0] and part.neglected[1] == pytest.approx(0.5 ** 3.6)
+    truth = whole / part.indices.ec ** 2 - 1
+    assert truth <= part.neglected[0] < 3 * truth + 0.02 and part.neglected[1] == pytest.approx(0.5 ** 3.6)
     assert "9000 resistance x m (MAX_LINK_DISTANCE)" in connectivity_report(part).html()
 
 

@@ -13,8 +13,8 @@ from econet.core.errors import Cancelled, InputError
 from econet.core.progress import Progress
 from econet.core.raster import Grid, Template
 from econet.core.sources.indices import Links
-from econet.core.sources.links import (CENTROID, DISTANCES, EDGE, LEAST_COST, centroid_links, cost_links, patch_links,
-                                       shortest_ways)
+from econet.core.sources.links import (CENTROID, DISTANCES, EDGE, LEAST_COST, centroid_links, cost_links,
+                                       least_distances, patch_links, shortest_ways)
 from econet.core.vector import rasterize
 
 UTM = "EPSG:32651"
@@ -120,3 +120,23 @@ def test_shortest_ways_equal_networkx():
     expected = [networkx.single_source_dijkstra_path_length(graph, i) for i in range(n)]
     found = shortest_ways(Links(n, a, b, distance), starts, ends)
     assert found == pytest.approx([expected[i].get(j, math.inf) for i, j in zip(starts, ends)])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_least_distances_are_never_above_the_true_ones(seed):
+    generator = np.random.default_rng(seed)
+    shapes = [square(*(generator.random(2) * 4000)).Centroid().Buffer(40 + 400 * generator.random())
+              for _ in range(15)]
+    grid = surface(generator.integers(2, 9, (50, 52)))
+    for rule in DISTANCES:
+        names = [str(k) for k in range(15)]
+        true = patch_links(shapes, rule, resistance=grid, names=names)
+        for limit in (0.0, 600.0):
+            kept = patch_links(shapes, rule, limit, grid, names)
+            found = least_distances(shapes, rule, limit, kept, grid)
+            assert np.array_equal(found, found.T) and (np.diag(found) == 0).all()
+            assert found[kept.a, kept.b] == pytest.approx(kept.distance)
+            assert (found[true.a, true.b] <= true.distance * (1 + 1e-12)).all()
+            left = found[true.a, true.b] < true.distance * (1 - 1e-9)
+            assert rule == CENTROID or left.any()
+            assert (found[true.a, true.b][true.distance > limit] >= limit).all()
