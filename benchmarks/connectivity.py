@@ -41,8 +41,8 @@ def textbook(area, apart, removed):
     rate = -np.log(PROBABILITY) / DISTANCE
 
     def number(keep):
-        # a graph of SciPy has no links of length 0: those are made a hair long
-        sub = np.maximum(apart[np.ix_(keep, keep)], 1e-9)
+        # SciPy takes lengths up to 1e-8 for no link at all: those of touching discs are made longer
+        sub = np.maximum(apart[np.ix_(keep, keep)], 1e-6)
         return area[keep] @ np.exp(-rate * floyd_warshall(sub)) @ area[keep]
 
     everyone = np.arange(area.size)
