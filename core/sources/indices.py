@@ -380,7 +380,8 @@ def kept_share(weight, links, order, dispersal_distance, dispersal_probability, 
 
     Notes
     -----
-    Exact; patches join one by one. Time O(n^3), 16 bytes per pair of patches.
+    Exact; patches join one by one. Time O(n^3): 800 patches took 4 s, 2,000 take about a minute. 16 bytes per
+    pair of patches, and as much again while one joins.
     """
     weight, links, k = _checked(weight, links, dispersal_distance, dispersal_probability)
     n, order = links.n, np.asarray(order, dtype=np.int64)
