@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from econet.core.errors import InputError
 from econet.core.resistance import surface as s
+from econet.core.resistance import transforms as t
 from econet.core.resistance.factor_maps import FactorLayers, extra_names
 from econet.core.resistance.factors import FACTORS
 
@@ -105,3 +106,17 @@ def test_names_of_added_factors(text, layers, found):
 def test_names_that_cannot_be(text, layers, message):
     with pytest.raises(InputError, match=message):
         extra_names(text, layers)
+
+
+def test_scores_of_other_cells_are_not_blended(city):
+    """Where cells are made anew, no 3 appears between 1 and 5."""
+    lab, cells, layers, *_ = city
+    coarse = lab.template(11, 11, 300, 350)
+    scores = np.random.default_rng(6).choice([1.0, 5.0], coarse.shape).astype(np.float32)
+    kept = {}
+    s.resistance_surface(FactorLayers(ndvi=layers.ndvi, extra={"people": lab.raster("coarse", scores, coarse)}), cells,
+                         s.Choices(weights=lab.table("factor,weight\nndvi,1\npeople,1\n"), transform=t.ONE_TO_100),
+                         kept.__setitem__)
+    x, y = cells.xy(*np.mgrid[:40, :50])
+    row, col = coarse.row_col(x, y)
+    np.testing.assert_array_equal(kept["people"].values, scores[row, col])
