@@ -306,20 +306,21 @@ def distance_resistance(distances, rule, template, name, output=None, output_dis
     breaks = np.array(intervals.breaks, dtype=np.float32)
     resistance = np.array(intervals.resistance, dtype=np.float32)
     counts = np.zeros(len(resistance), dtype=np.int64)
-    for window, part in each_window(template, progress):
-        part(0.0)
-        if output_distance is not None:
-            metres = distances.metres(window, part)
-            output_distance.write(window, metres)
-            classes = np.searchsorted(breaks, metres, side="left")
-        else:
-            classes = distances.classes(window, breaks, part)
-        counts += np.bincount(classes.reshape(-1), minlength=len(counts))
-        if output is not None:
-            output.write(window, resistance[classes])
-    for each in (output, output_distance):
-        if each is not None:
-            each.finish(progress)
+    with blocks._small_cache():
+        for window, part in each_window(template, progress):
+            part(0.0)
+            if output_distance is not None:
+                metres = distances.metres(window, part)
+                output_distance.write(window, metres)
+                classes = np.searchsorted(breaks, metres, side="left")
+            else:
+                classes = distances.classes(window, breaks, part)
+            counts += np.bincount(classes.reshape(-1), minlength=len(counts))
+            if output is not None:
+                output.write(window, resistance[classes])
+        for each in (output, output_distance):
+            if each is not None:
+                each.finish(progress)
     if len(breaks) and counts[-1] == counts.sum():
         progress.warn(f"Nothing of '{name}' lies within {breaks[-1]:g} m of any cell of '{template.name}': the whole "
                       f"map has the resistance of the last interval. Check that the layer belongs to this area.")
