@@ -356,8 +356,8 @@ def report_components(report, components, size_m, weighting):
     report.table(("correlation (-1 to 1)", *c.names),
                  [(name, *map(float, row)) for name, row in zip(c.names, c.correlation)])
     if c.matrix == COVARIANCE:
-        report.text("The components are of the covariance matrix, of services normalised to 0 to 1: a service that uses "
-                    "more of its range between the grid cells counts for more. KMO, MSA and Bartlett's test are of "
+        report.text("The components are of the covariance matrix, of services normalised to 0 to 1: a service that "
+                    "uses more of its range between the grid cells counts for more. KMO, MSA and Bartlett's test are of "
                     "the correlations, as they always are.")
         report.table(("covariance", *c.names, "standard deviation"),
                      [(name, *map(float, row), float(s)) for name, row, s in zip(c.names, c.covariance, c.deviations)])
@@ -380,8 +380,8 @@ def report_components(report, components, size_m, weighting):
         ("explained so far (%)", *map(float, 100 * np.cumsum(c.explained))),
         ("kept", *(i < c.kept for i in range(len(parts)))), *rows])
     report.text("A loading is the correlation of a service with a component, with its sign: services of one sign rise "
-                "and fall together, services of opposite signs replace each other. The sign of a whole component is free; "
-                "here its loadings add to a positive number." + (
+                "and fall together, services of opposite signs replace each other. The sign of a whole component is "
+                "free; here its loadings add to a positive number." + (
                     " Raw loadings are in the normalised service's own unit." if c.matrix == COVARIANCE else ""))
     if not two:
         report.table(("service", "communality (0 to 1)"), list(zip(c.names, map(float, c.communalities))))

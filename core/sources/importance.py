@@ -478,8 +478,8 @@ def _ground_check(normalised, names, land_cover, forest_codes, artificial_codes)
     warnings = []
     if not forest.any() or not artificial.any():
         missing = "forest" if not forest.any() else "artificial or mined ground"
-        warnings.append(f"The services' signs were not checked: land cover '{land_cover.name}' has no cell of {missing} "
-                        f"(codes {', '.join(map(str, artificial_codes if forest.any() else forest_codes))}); choose "
+        warnings.append(f"The services' signs were not checked: land cover '{land_cover.name}' has no cell of "
+                        f"{missing} (codes {', '.join(map(str, artificial_codes if forest.any() else forest_codes))}); choose "
                         f"its land-cover product, or give the codes.")
     for values, name in zip(normalised, names):
         on_forest, on_artificial = values[forest], values[artificial]
@@ -526,8 +526,8 @@ def _report_weights(report, result):
     by_rule = weights_by_rule(result.cells.means[result.cells.used], result.components)
     by_rule[result.weighting] = result.weights
     if len(by_rule) > 1:
-        report.text("What the other ways of weighing would give. Where the columns differ much, the weights rest on the "
-                    "choice of the rule, and the importance with them.")
+        report.text("What the other ways of weighing would give. Where the columns differ much, the weights rest on "
+                    "the choice of the rule, and the importance with them.")
         report.table(("service", *(f"{rule} (used)" if rule == result.weighting else rule for rule in by_rule)), [
             (name, *(float(weights[k]) for weights in by_rule.values())) for k, name in enumerate(result.names)])
         even = np.full(len(result.names), 1 / len(result.names))
