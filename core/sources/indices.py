@@ -145,7 +145,7 @@ def connectivity(weight, links, dispersal_distance, dispersal_probability, lands
     -----
     Removal is exact, by one shortest-path tree per patch, repaired for each patch removed (``removal``).
     Time goes with n^2 times the patches on a path, some n^2.5: all pairs of 500 patches took 0.7 s of
-    processor time compiled and 8 s in numpy alone, 2,000 took 30 s compiled (5,000: minutes by that rate);
+    processor time compiled and 8 s in numpy alone, 2,000 took 28 s compiled (5,000: minutes by that rate);
     in numpy alone some 15 times as long, so thousands want ``smallest_probability`` or numba. Where all
     pairs are linked and no detour is shorter (points) nothing is repaired. Memory: 10 bytes per pair of
     patches while a dense graph is thinned, another 16 in numpy alone, and 60 per link left.
