@@ -156,20 +156,29 @@ def _segments(geometries, origin):
 
 
 def _boundary_tree(segments, owner):
-    """Levels from segments up to one node per polygon: (box, point on the boundary, first child, end)."""
+    """Levels from segments up to one node per polygon: (box, points, first child, end).
+
+    A box is west, south, east, north, and the four points are where the boundary touches these sides.
+    """
     box = np.column_stack([np.minimum(segments[:, :2], segments[:, 2:]), np.maximum(segments[:, :2], segments[:, 2:])])
-    point = segments[:, :2]
-    levels = [(box, point, None, None)]
+    starts_first = segments[:, :2] <= segments[:, 2:]
+    low = np.where(starts_first[:, :, None], segments[:, None, :2], segments[:, None, 2:])
+    high = np.where(starts_first[:, :, None], segments[:, None, 2:], segments[:, None, :2])
+    points = np.concatenate([low, high], axis=1)
+    levels = [(box, points, None, None)]
     while True:
         size = np.bincount(owner)
         offset = np.concatenate(([0], np.cumsum(size)[:-1]))
         place = np.arange(owner.size) - offset[owner]
         first = np.flatnonzero(place % _FANOUT == 0)
         end = np.append(first[1:], owner.size)
-        box = np.column_stack([np.minimum.reduceat(box[:, :2], first, axis=0),
-                               np.maximum.reduceat(box[:, 2:], first, axis=0)])
-        point, owner = point[first], owner[first]
-        levels.append((box, point, first, end))
+        below, box = box, np.column_stack([np.minimum.reduceat(box[:, :2], first, axis=0),
+                                           np.maximum.reduceat(box[:, 2:], first, axis=0)])
+        children = np.minimum(first[:, None] + np.arange(_FANOUT), end[:, None] - 1)
+        outermost = (below[children] * (1, 1, -1, -1)).argmin(axis=1)
+        points = points[first[:, None] + outermost, np.arange(4)]
+        owner = owner[first]
+        levels.append((box, points, first, end))
         if size.max() <= _FANOUT:
             return levels
 
@@ -180,11 +189,16 @@ def _nearest(tree, segments, a, b, limit):
     pair = np.arange(count)
     nearest = np.full(count, (limit * (1 + 1e-12)) ** 2)  # squared, an upper bound until the last level
     for level in range(len(tree) - 1, -1, -1):
-        box, point, first, end = tree[level]
+        box, points, first, end = tree[level]
         gap = np.maximum(box[a, :2] - box[b, 2:], box[b, :2] - box[a, 2:])
         np.maximum(gap, 0, out=gap)
         lower = gap[:, 0] ** 2 + gap[:, 1] ** 2
-        between = point[a] - point[b]
+        # the distance of two points of the boundaries, on the sides that the boxes turn to each other
+        way = box[b] - box[a]
+        way = way[:, :2] + way[:, 2:]
+        axis = (np.abs(way[:, 1]) > np.abs(way[:, 0])).astype(np.int64)
+        ahead = 2 * (way[np.arange(a.size), axis] > 0)
+        between = points[a, axis + ahead] - points[b, axis + 2 - ahead]
         _lower_to(nearest, pair, between[:, 0] ** 2 + between[:, 1] ** 2)
         keep = lower <= nearest[pair] * (1 + 1e-12)
         a, b, pair = a[keep], b[keep], pair[keep]
