@@ -3,10 +3,11 @@
 from ...core.ids import source_ids
 from ...core.raster import QUANTITY, align, check_overlap, open_template
 from ...core.sources.components import COMPONENT_RULES, MANUAL, MATRICES, WEIGHTINGS
-from ...core.sources.firmness import (Alternatives, Settings, check_given, firmness_report, numbers_from_text,
-                                      source_firmness)
+from ...core.sources.firmness import Alternatives, check_given, numbers_from_text, source_firmness
+from ...core.sources.firmness_report import conclusions, firmness_report
 from ...core.sources.importance import CLASSIFY, check_grid_size, parse_clip, parse_weights, require_two, service_names
 from ...core.sources.patches import classes_from_text
+from ...core.sources.source_lists import Settings
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 from ..compat import GEOMETRY
@@ -98,6 +99,8 @@ class SourceFirmness(EcoNetAlgorithm):
         result = source_firmness(
             (align(source, template, QUANTITY, job.progress) for source in services), self._names(job), settings,
             alternatives, job.features("SOURCES"), job.field("ID_FIELD"), job.progress)
+        for text in conclusions(result):
+            job.progress.log(text)
         ours = {name.lower() for name in names(SOURCE_FIRMNESS)}
         carried = [f for f in job.schema("SOURCES") if f.name.lower() not in ours] if job.given("SOURCES") else []
         job.write_features("OUTPUT", (*SOURCE_FIRMNESS, *carried), GEOMETRY.MultiPolygon, template.crs,

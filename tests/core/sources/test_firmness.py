@@ -13,11 +13,13 @@ from econet.core.raster import Grid, Template
 from econet.core.sources.components import COMMUNALITIES, COMPONENT_SCORES, ENTROPY, EQUAL, MANUAL
 from econet.core.sources.connectivity import landscape_connectivity
 from econet.core.sources.firmness import (
-    AREA, CLASSES, DISPERSAL, GRID, KIND_FIELDS, OUTSIDE, WEIGHTS, Alternatives, Settings, changed_weights, conclusions,
-    firmness_report, numbers_from_text, patch_classes_of, source_firmness, verdict)
+    AREA, CLASSES, DISPERSAL, GRID, KIND_FIELDS, OUTSIDE, WEIGHTS, Alternatives, changed_weights, numbers_from_text,
+    source_firmness, verdict)
+from econet.core.sources.firmness_report import conclusions, firmness_report
 from econet.core.sources.importance import GRID_CELLS, service_importance
 from econet.core.sources.patches import find_patches
 from econet.core.sources.selection import select_sources
+from econet.core.sources.source_lists import Settings, patch_classes_of
 from econet.core.vector import Features, rasterize
 from osgeo import ogr
 
@@ -102,9 +104,10 @@ def test_a_plateau_that_survives_everything_scores_one():
     services = smooth(1, holes=False)
     for service in services:
         service.values[10:40, 10:40] = 3 + np.linspace(0, 0.01, 900).reshape(30, 30)
-    settings = Settings(grid_size_m=1000, min_area_km2=3.0, top=1, dispersal_distance=1000)
+        service.values[45:57, 50:65] = 3  # 1.8 km2, which the larger one outranks by dPC
+    settings = Settings(grid_size_m=1000, min_area_km2=1.5, top=1, dispersal_distance=1000)
     result = source_firmness(services, SMOOTH, settings,
-                             Alternatives((500, 1500), (4, 6), (2, 5, 8.9), (10, 50), (500, 5000)))
+                             Alternatives((500, 1500), (4, 6), (1, 5, 8.9), (10, 50), (500, 5000)))
     best = max(result.sources, key=lambda row: row.stability)
     assert not result.left_out and best.stability == 1 and best.verdict == "firm" and best.lost_with == ""
     assert [getattr(best, field) for field in KIND_FIELDS.values()] == [1, 1, 1, 1, 1]
@@ -321,6 +324,9 @@ def test_what_cannot_change_the_list_does_not_count():
     assert "no alternative differs from the base" in result.left_out[GRID]
     assert "(TOP)" in result.left_out[DISPERSAL]
     assert all(math.isnan(row.stability_dispersal) and row.rank_max for row in result.sources)
+    many = source_firmness(services, SMOOTH, Settings(grid_size_m=1000, min_area_km2=0.7, top=99),
+                           Alternatives((), (4,), (), (), (100, 9000)))
+    assert "no more than are kept (TOP)" in many.left_out[DISPERSAL]
     two = source_firmness(services[:2], SMOOTH[:2], settings, Alternatives((500,), (4,), (), (10,), ()))
     assert "equal weights" in two.left_out[GRID]  # two services always weigh the same
     with pytest.raises(InputError, match="Nothing is left that could change the list"):
