@@ -10,11 +10,12 @@ from ..crs import gdal_exceptions
 from ..errors import InputError
 from ..polygon_distance import overlaps
 from ..progress import SILENT
-from ..vector import _parts
+from ..vector import _parts, bounds_of
 from .indices import gain_of_links, gain_of_patches
 from .links import CENTROID, LEAST_COST, patch_links, shortest_ways
 
 _GAP_SHARE = 0.1       # of a line's length: gaps between its ends and the patches that are worth a word
+_REACH_M = 100_000     # from the patches: a layer of candidates that lies further is of another place
 _NOTHING = 1e-6        # of a candidate's area: less than this is nothing
 
 
@@ -109,9 +110,11 @@ def read_patches(candidates, weight_field, crs, geometries, names, progress=SILE
     Raises
     ------
     InputError
-        No field of the weight, a candidate without area, or one of which nothing is left.
+        No field of the weight, a layer of another place, a candidate without area, or one of which nothing
+        is left.
     """
-    candidates = check_patches(candidates, weight_field).to_crs(crs, progress).valid_polygons(progress)
+    candidates = check_patches(candidates, weight_field).to_crs_near(
+        crs, bounds_of(geometries), _REACH_M, "the patches", progress).valid_polygons(progress)
     area = np.array([geometry.GetArea() for geometry in candidates.geometries])
     if not (area > 0).all():
         raise InputError(f"Layer '{candidates.name}', feature {int(np.argmin(area)) + 1} encloses no area: delete it "
@@ -250,7 +253,7 @@ def gain_from_links(candidates, weight, links, dispersal_distance, dispersal_pro
     candidates.gain = gain_of_links(weight, links, candidates.a, candidates.b, candidates.distance,
                                     dispersal_distance, dispersal_probability, progress)
     candidates.gain_ec, candidates.rank = _gain_ec(ec, candidates.gain), _rank(candidates.gain)
-    idle = np.flatnonzero((candidates.gain <= 0) & (candidates.a != candidates.b))
+    idle = np.flatnonzero((candidates.a != candidates.b) & (candidates.distance >= candidates.present))
     if idle.size:
         k = idle[0]
         progress.warn(f"Layer '{candidates.features.name}': {idle.size} of {len(candidates.gain)} candidate link(s) "

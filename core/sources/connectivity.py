@@ -305,7 +305,7 @@ def _tell(result, progress):
                  f"component(s); EC(PC) {i.ec:.6g}"
                  + ("; PC is not reported, since no area of the landscape is given."
                     if math.isnan(i.pc) else f", PC {i.pc:.6g}, IIC {i.iic:.6g}."))
-    if result.neglected is not None:
+    if result.neglected is not None and count > 1:
         share, probability = result.neglected
         progress.log(neglect_text(result, share, probability))
         if result.max_link_distance < result.dispersal_distance:

@@ -69,7 +69,7 @@ def centres(a, b):
 @pytest.mark.parametrize("rule, distance, limit", [
     (EDGE, lambda a, b: a.Distance(b), None), (EDGE, lambda a, b: a.Distance(b), 3000.0), (CENTROID, centres, 4000.0)])
 def test_patches_equal_a_new_sum(patches, rule, distance, limit):
-    new = [square(1500, 8000, 950), square(10000, -800, 300), square(90000, 0), square(27500, -3000, 2500)]
+    new = [square(1500, 8000, 950), square(10000, -800, 300), square(70000, 0), square(27500, -3000, 2500)]
     result = landscape_connectivity(layer(patches), distance=rule, max_link_distance=limit,
                                     candidates=layer(new, [{"name": f"n{k}"} for k in range(4)], "plan"))
     limit = math.inf if limit is None else limit
@@ -208,9 +208,16 @@ def test_refusals():
              "'plan' has no field 'cost'"),
             ({"candidate_links": layer([line((0, 0), (4000, 0))], [{"cost": "far"}], "plan"),
               "candidate_link_field": "cost"}, "feature 1: 'far' is not a number of at least 0"),
+            ({"candidates": layer([square(0, 300000)], name="plan")}, "'plan' lies wholly away from 'the patches'"),
             ({"candidates": layer([square(2000, 0)], name="plan", crs="")}, "'plan' has no coordinate reference")):
         with pytest.raises(InputError, match=message):
             landscape_connectivity(present, **options)
+    weightless = layer([square(0, 0), square(4000, 0)], [{"w": 0}, {"w": 2}])
+    messages, progress = said()
+    found = landscape_connectivity(weightless, weight_field="w", progress=progress,
+                                   candidate_links=layer([line((1000, 500), (4000, 500))], [{"cost": 10}]),
+                                   candidate_link_field="cost").candidate_links
+    assert found.gain.tolist() == [0] and not any("as short already" in text for text in messages)
     other = layer([square(2000, 0)], name="plan").to_crs("EPSG:4326")
     gain = landscape_connectivity(present, candidates=other).candidate_patches.gains[0].gain
     same = landscape_connectivity(present, candidates=layer([square(2000, 0)])).candidate_patches.gains[0].gain
