@@ -249,7 +249,8 @@ def _compare(kind, label, words, made, scored, maker, weights, kmo):
     known = share[~np.isnan(share)]
     kept = int(np.count_nonzero(known >= LOST_BELOW - _ROUNDING))
     either = here + there - both
-    return Variant(kind, label, words, share, int(made.keep.sum()), here * cell_km2, both / either if either else 1.0, kept,
+    jaccard = both / either if either else 1.0
+    return Variant(kind, label, words, share, int(made.keep.sum()), here * cell_km2, jaccard, kept,
                    known.size - kept, int((made.keep & ~met).sum()), (there - both) * cell_km2,
                    (here - both) * cell_km2, kmo, weights,
                    ", ".join(f"{n}={w:.4g}" for n, w in zip(maker.names, weights.tolist()))), mask
@@ -443,14 +444,14 @@ def _cannot_change(settings, alternatives, base, maker):
     """Kinds of choice that cannot change the list, and why."""
     left_out = {}
     if base.weighting in (EQUAL, MANUAL) and settings.classify_on != GRID_CELLS:
-        left_out[GRID] = (f"with {base.weighting} weights and classes from the cells of the raster the grid has no say in the "
-                          f"list")
+        left_out[GRID] = (f"with {base.weighting} weights and classes from the cells of the raster the grid has no say "
+                          f"in the list")
     if not settings.top:
         left_out[DISPERSAL] = ("all patches above the area threshold are sources, however animals move; see the ranks "
                                "by dPC instead, or say how many sources are kept by dPC (TOP)")
     elif not maker.chooses_by_dpc(base.chosen):
-        left_out[DISPERSAL] = (f"{base.chosen.size} patches are larger than {settings.min_area_km2:g} km2, no more than "
-                               f"are kept (TOP), so that nothing is chosen by dPC")
+        left_out[DISPERSAL] = (f"{base.chosen.size} patches are larger than {settings.min_area_km2:g} km2, no more "
+                               f"than are kept (TOP), so that nothing is chosen by dPC")
     for kind, given in zip(KINDS, (alternatives.grid_sizes_m, alternatives.class_counts, alternatives.min_areas_km2,
                                    alternatives.weight_changes, alternatives.dispersal_distances)):
         if not given:
@@ -461,7 +462,8 @@ def _cannot_change(settings, alternatives, base, maker):
 def _plan(settings, alternatives, left_out, names, base):
     """(label, words, changed setting) of each alternative, by kind."""
     def of(options, base, before, after):
-        return [(f"{before}{value:g}{after}", (before, f"{value:g}", after), value) for value in options if value != base]
+        return [(f"{before}{value:g}{after}", (before, f"{value:g}", after), value)
+                for value in options if value != base]
 
     weights = base.weights
     changes = [*(-c for c in reversed(alternatives.weight_changes)), *alternatives.weight_changes]
@@ -497,8 +499,8 @@ def _own_sources(base, maker):
     owner = place[made.labels.reshape(-1)[index]]
     order = np.argsort(owner, kind="stable")
     places = np.split(index[order], np.cumsum(np.bincount(owner, minlength=kept.size + 1)[1:])[:-1])
-    rows = [FirmSource(i + 1, float(places[i].size * maker.cell_km2), ogr.ForceToMultiPolygon(base.shapes[k].Clone()), 1.0,
-                       verdict="") for i, k in enumerate(kept)]
+    rows = [FirmSource(i + 1, float(places[i].size * maker.cell_km2), ogr.ForceToMultiPolygon(base.shapes[k].Clone()),
+                       1.0, verdict="") for i, k in enumerate(kept)]
     return rows, _Scored(places, [p.size for p in places], maker.template), []
 
 
@@ -617,7 +619,9 @@ def _rank(rows, base, own_list, distances, maker, progress):
         areas, place = base.sizes[base.chosen - 1] * maker.cell_km2, np.flatnonzero(base.made.keep[base.chosen])
     else:
         areas, place = np.array([row.area_km2 for row in on_map]), np.arange(len(on_map))
-        matrix = edge_distances([row.geometry for row in on_map], progress.part(0, 0.4)) if len(on_map) <= _RANKED else None
+        matrix = None
+        if len(on_map) <= _RANKED:
+            matrix = edge_distances([row.geometry for row in on_map], progress.part(0, 0.4))
     if matrix is None:
         return None, [], areas.size
     ranks, spearman = _ranks(areas, matrix, distances, maker, progress.part(0.4, 1))

@@ -32,7 +32,9 @@ def conclusions(result):
     weak = sorted((row for row in known if row.stability < VERDICTS[0][0] - _ROUNDING), key=lambda row: row.stability)
     if weak:
         first = weak[0]
-        why = f"it is lost with {first.lost_with}" if first.lost_with else "no single alternative takes half of its ground"
+        why = "no single alternative takes half of its ground"
+        if first.lost_with:
+            why = f"it is lost with {first.lost_with}"
         texts.append(f"The least firm is source {first.source_id} ({number(first.area_km2)} km2, stability "
                      f"{first.stability:.2f}): {why}.")
     else:
@@ -43,8 +45,8 @@ def conclusions(result):
         texts.append("No alternative changes the list at all.")
     else:
         worst = min(result.of_kind(most), key=lambda v: v.jaccard)
-        texts.append(f"The list depends most on the {most}: the lists that it gives share {100 * overlap[most]:.0f} % of "
-                     f"their ground with this one on average, and {100 * worst.jaccard:.0f} % with "
+        texts.append(f"The list depends most on the {most}: the lists that it gives share {100 * overlap[most]:.0f} % "
+                     f"of their ground with this one on average, and {100 * worst.jaccard:.0f} % with "
                      f"{most} {worst.variant}.")
         least = max(overlap, key=overlap.get)
         if least != most:
@@ -80,9 +82,9 @@ def firmness_report(result, parameters=()):
                 "shares are averaged within each kind of choice, and the stability of a source is the mean over the "
                 "kinds, so that the many alternatives of the weights count no more than the few of the area threshold. "
                 "The base itself does not count.")
-    report.text("Firm: at least 0.9, the source hardly depends on the choices. Fairly firm: at least 0.7. Shaky: at least "
-                "0.5, its ground is source under more than half of the choices. Weak: below 0.5. The bounds are ours, "
-                "not the paper's. A low stability does not say that the ground is poor, only that its place in the "
+    report.text("Firm: at least 0.9, the source hardly depends on the choices. Fairly firm: at least 0.7. Shaky: at "
+                "least 0.5, its ground is source under more than half of the choices. Weak: below 0.5. The bounds are "
+                "ours, not the paper's. A low stability does not say that the ground is poor, only that its place in the "
                 "list rests on the choices made.")
     report.text("Weights change by raising or lowering one service against the others, after which all are scaled to "
                 "add to 1. With another number of classes, patches are made from the classes that stand for the same "
@@ -192,8 +194,8 @@ def _report_ranks(report, result):
     base = result.rank_distances.index(result.settings.dispersal_distance)
     report.text(f"Rank 1 has the highest dPC of the {result.ranked} patches that were ranked. Spearman's rank "
                 f"correlation compares the order at each distance with that at "
-                f"{result.settings.dispersal_distance:g} m: 1 is the same order, 0 none in common. Where ranks move far, "
-                f"say for which species the network is meant.")
+                f"{result.settings.dispersal_distance:g} m: 1 is the same order, 0 none in common. Where ranks move "
+                f"far, say for which species the network is meant.")
     report.table(("dispersal distance (m)", "Spearman's rank correlation (-1 to 1)"), [
         (f"{d:g}" + (" (base)" if k == base else ""), "not defined" if math.isnan(r) else float(r))
         for k, (d, r) in enumerate(zip(result.rank_distances, result.spearman))])
@@ -224,7 +226,8 @@ def _report_variants(report, result):
                   for v in result.variants])
     report.heading("Weights of the services")
     report.text("By the base, by other grid sizes and by other ways of weighting; changes of one service by some per "
-                "cent are taken from the base. KMO below 0.5: the services share too little to be weighed by components.")
+                "cent are taken from the base. KMO below 0.5: the services share too little to be weighed by "
+                "components.")
     report.table(("choice", "alternative", *result.names, "KMO"),
                  [(v.kind, v.variant, *map(float, v.weight), _score_cell(v.kmo)) for v in result.variants
                   if v.kind in ("base", GRID) or (v.kind == WEIGHTS and not v.variant.endswith("%"))])

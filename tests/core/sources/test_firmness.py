@@ -404,7 +404,7 @@ def test_report_says_it_in_plain_words():
     for text in conclusions(result):
         assert text.replace("'", "&#x27;").replace(">", "&gt;") in html
     for text in ("The weakest sources, and what loses them", "area threshold above 1.5 km2", "data:image/png",
-                 "Rank by connectivity at each dispersal distance", "The bounds are ours",
+                 "Rank by connectivity at each dispersal distance", "The bounds are ours, not the paper",
                  "The dispersal distance does not count"):
         assert text in html
     assert "nan" not in html.lower().replace("dominan", "").split("data:image")[0]
