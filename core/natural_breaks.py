@@ -254,7 +254,7 @@ def _distinct(values, name, progress=SILENT):
     if values.size == 0:
         raise InputError(f"'{name}' holds no value at all: choose a layer with values.")
     limits = []
-    if values.size > 2 * _SORTED:
+    if values.size > _SORTED:
         sample = np.sort(values[::max(1, values.size // 65_536)])
         limits = np.unique(sample[::max(1, sample.size * _SORTED // values.size)])[1:]
     parts, left = [], values
