@@ -218,8 +218,15 @@ class Job:
         return self._parameters.get(key) not in (None, "", [])
 
     def _layer_name(self, key, name):
-        """A child's layer inside a model is called OUTPUT: then the parameter's label says more."""
+        """A layer's name for messages.
+
+        A child's layer inside a model is called OUTPUT: then the parameter's label says more. QGIS calls a
+        layer given by path after its file, also where the file holds several.
+        """
         label = self._algorithm.parameterDefinition(key).description()
+        path, _, inside = str(_source_text(self._parameters.get(key))).partition("|layername=")
+        if inside and name == Path(path).stem:
+            return inside.split("|")[0]
         generic = not name or name.upper().startswith("OUTPUT") or name == "memory"
         return label if generic else name
 

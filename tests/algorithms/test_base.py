@@ -129,6 +129,17 @@ def test_a_filtered_layer_gives_what_the_filter_lets_through(probe, make):
     assert probe(lambda job: job.features("AREAS"), AREAS=layer).values("n") == [2, 3]
 
 
+def test_a_layer_of_a_file_that_holds_several_goes_by_its_own_name(probe, make):
+    path = make.layer("city", [(SQUARE, {"n": 1})])
+    dataset = gdal.OpenEx(path, gdal.OF_VECTOR | gdal.OF_UPDATE)
+    inside = dataset.GetLayer(0).GetName()
+    dataset.CopyLayer(dataset.GetLayer(0), "water")
+    dataset = None
+    assert probe(lambda job: job.features("AREAS"), AREAS=f"{path}|layername=water").name == "water"
+    assert probe(lambda job: job.features("AREAS"), AREAS=f"{path}|layername={inside}|subset=\"n\" = 1").name == inside
+    assert probe(lambda job: job.features("AREAS"), AREAS=path).name == "city"
+
+
 def test_the_crs_assigned_in_qgis_counts(probe, make):
     layer = vector_layer((SQUARE, 1, "a"), crs="")
     layer.setCrs(QgsCoordinateReferenceSystem())
