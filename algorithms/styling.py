@@ -7,7 +7,9 @@ to the 2 % to 98 % range of the values of the map at hand, or to the range that 
 import functools
 from pathlib import Path
 
-from qgis.core import (NULL, QgsApplication, QgsBasicNumericFormat, QgsColorRampLegendNodeSettings, QgsProcessingContext,
+from osgeo import gdal
+from qgis.core import (NULL, QgsApplication, QgsBasicNumericFormat, QgsColorRampLegendNodeSettings,
+                       QgsPalettedRasterRenderer, QgsProcessingContext,
                        QgsProcessingLayerPostProcessorInterface, QgsProject, QgsRasterLayer,
                        QgsRasterShader, QgsRuleBasedRenderer, QgsSingleBandPseudoColorRenderer)
 from qgis.PyQt.QtCore import QTimer
@@ -23,6 +25,9 @@ SHOWN = {"breakpoints", "fracture_surfaces", "corridors", "sources", "resistance
 # Ranges that keep their meaning from map to map, as long as the map stays inside.
 FIXED_RANGES = {"resistance": (1.0, 5.0), "habitat_quality": (0.0, 1.0), "sediment_delivery": (0.0, 1.0),
                 "frequency": (0.0, 1.0)}
+
+# Of classes that the map at hand names.
+SPARE_LABELS = {"1st added factor", "2nd added factor", "3rd added factor"}
 
 # QGIS calls a post-processor only while Python keeps it alive.
 _ALIVE = []
@@ -95,9 +100,32 @@ def apply(layer, style):
     layer.loadNamedStyle(str(path))
     if isinstance(layer, QgsRasterLayer):
         _stretch(layer, FIXED_RANGES.get(style))
+        _name_classes(layer)
     elif isinstance(layer.renderer(), QgsRuleBasedRenderer):
         _drop_rules(layer)
     layer.triggerRepaint()
+
+
+def _name_classes(layer):
+    """Classes of a map that names them itself: no more than those, and its names where the style has none."""
+    renderer = layer.renderer()
+    if not isinstance(renderer, QgsPalettedRasterRenderer):
+        return
+    dataset = gdal.Open(layer.source())
+    band = dataset.GetRasterBand(1) if dataset is not None else None
+    if band is None:
+        return
+    band.GetMetadata()  # without it GDAL 3.6 does not look for names beside the file
+    names = band.GetCategoryNames() or []
+    if not names:
+        return
+    styled = {int(item.value): item for item in renderer.classes()}
+    spare = list(styled.values())[-1].color
+    classes = [QgsPalettedRasterRenderer.Class(
+        value, styled[value].color if value in styled else spare,
+        name if value not in styled or styled[value].label in SPARE_LABELS else styled[value].label)
+        for value, name in enumerate(names) if name]
+    layer.setRenderer(QgsPalettedRasterRenderer(layer.dataProvider(), 1, classes))
 
 
 def _drop_rules(layer):

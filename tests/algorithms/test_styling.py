@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from econet.algorithms import styling
 from econet.algorithms.styling import STYLES
+from osgeo import gdal
 from qgis.core import QgsRasterLayer, QgsVectorLayer
 
 LINE, POINT, SQUARE = "LINESTRING(500000 4600000,500100 4600000)", "POINT(500000 4600000)", (
@@ -51,3 +52,15 @@ def test_numbers_of_a_ramp_are_rounded(provider, make, top, decimals):
 def test_words_of_the_classes_in_legends():
     page = (STYLES / "importance_classes.qml").read_text(encoding="utf-8")
     assert 'label="least important"' in page and "very not" not in page
+
+
+@pytest.mark.parametrize("added, shown", [((), 10), (("bird_roads",), 11), (("a", "b", "c", "塌陷"), 14)])
+def test_added_factors_go_by_their_names_and_others_are_not_in_the_legend(provider, make, added, shown):
+    path = make.raster("dominant", np.arange(16, dtype=np.uint8).reshape(4, 4) % shown, nodata=255)
+    dataset = gdal.Open(path, gdal.GA_Update)
+    dataset.GetRasterBand(1).SetCategoryNames([f"factor {code}" for code in range(10)] + list(added))
+    dataset = None
+    layer = QgsRasterLayer(path, "dominant")
+    styling.apply(layer, "dominant_factor")
+    labels = [item.label for item in layer.renderer().classes()]
+    assert len(labels) == shown and labels[1] == "slope" and tuple(labels[10:]) == added
