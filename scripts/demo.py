@@ -91,6 +91,25 @@ def city_layer(name):
 
 ROAD, MINE = "#3c3c3c", "#4a2c5e"
 
+CITY_STEPS = (
+    Step("sourcefirmness",
+         {"SERVICES": ["@habitat_quality", "@sediment_retention", "@water_yield", "@carbon_storage"],
+          "SERVICE_NAMES": "habitat_quality,sediment_retention,water_yield,carbon_storage"},
+         {"OUTPUT": "Firmness of the sources", "OUTPUT_FREQUENCY": "How often a cell is a source",
+          "OUTPUT_VARIANTS": "Alternatives of the sources", "OUTPUT_REPORT": "Firmness report"}),
+    Step("ahpweights", {"JUDGEMENTS": CITY / "judgements.csv"},
+         {"OUTPUT": "AHP weights", "OUTPUT_REPORT": "AHP report"}),
+    Step("resistancesurface",
+         {"DEM": CITY / "dem.tif", "LAND_COVER": "@land_cover", "NDVI": CITY / "ndvi.tif",
+          "NIGHT_LIGHT": CITY / "night_light.tif", "WATER": city_layer("water"),
+          "MOTORWAYS": city_layer("motorways"), "HIGHWAYS": city_layer("highways"), "MINES": city_layer("mines"),
+          "WEIGHTS": "@ahp_weights", "OUTPUT": "TEMPORARY_OUTPUT"},
+         {"OUTPUT_DOMINANT": "Which factor makes a cell hard", "OUTPUT_REPORT": "Resistance report"}),
+    Step("mineresistance",
+         {"MINES": city_layer("mines"), "TEMPLATE": "@land_cover", "OUTPUT": "TEMPORARY_OUTPUT"},
+         {"OUTPUT_RINGS": "Rings of the mines"}),
+)
+
 STUDIES = [
     Study(
         "mining_city", "Mining city", "ecologicalnetwork",
@@ -114,7 +133,8 @@ STUDIES = [
         },
         CITY / "dem.tif",
         {"Roads": (city_layer("roads"), ROAD), "Mines": (city_layer("mines"), MINE),
-         "Land cover": (CITY / "land_cover.tif", "land_cover")}),
+         "Land cover": (CITY / "land_cover.tif", "land_cover")},
+        CITY_STEPS),
     Study(
         "zion", "Zion", "networkfromlandcover",
         "Zion National Park and its surroundings, Utah: real land cover (NLCD 2011) and SRTM; its "
@@ -146,8 +166,14 @@ STAGES = {
         ("serviceimportance", "OUTPUT_IMPORTANCE")]),
     "sources": ("Ecological sources", [
         ("selectsources", "OUTPUT"), ("serviceimportance", "OUTPUT_CLASSES")]),
+    "firmness": ("Firmness of the sources", [
+        ("sourcefirmness", "OUTPUT"), ("sourcefirmness", "OUTPUT_FREQUENCY")]),
     "resistance": ("Resistance surface", [
         ("resistancesurface", "OUTPUT")]),
+    "dominant_factor": ("Which factor makes a cell hard", [
+        "context", ("resistancesurface", "OUTPUT_DOMINANT")]),
+    "mine_rings": ("Resistance of mines and their rings", [
+        "context", ("mineresistance", "OUTPUT_RINGS"), "relief"]),
     "corridors": ("Corridors, important and general", [
         ("gravitymodel", "OUTPUT"), ("selectsources", "OUTPUT"), "relief"]),
     "breakpoints": ("Breakpoints and fracture surfaces", [
@@ -158,6 +184,10 @@ STAGES = {
 
 # What a map shows, in a sentence.
 NOTES = {
+    "firmness": "How much of each source stays source when grid size, number of classes, area threshold and weights "
+                "are chosen otherwise; below it, how often a cell is source.",
+    "dominant_factor": "The factor whose weighted score adds most above its lowest.",
+    "mine_rings": "The rings of Table 2 around each mine, by mineral, method and state.",
     "importance": "The services added up by their weights, from 0 to 1.",
     "sources": "The largest patches of the most important classes.",
     "resistance": "How hard it is for animals to cross each cell.",
@@ -179,6 +209,7 @@ MEANINGS = {
     "fracture surfaces": "parts of open pits that corridors run through, which need restoration",
     "KMO": "whether the services share enough to be weighed by components (with Kaiser's word)",
     "weights": "share of each service in the importance",
+    "stability": "share of the sources' ground that stays source when the choices behind the list change",
     "PC": "probability that two places chosen at random lie in patches between which animals can move",
 }
 
@@ -278,7 +309,7 @@ class Run:
 def run_model(study, outputs):
     """Run a model, its steps told to the terminal."""
     study.folder.mkdir(parents=True)
-    return run(study, study.model, study.parameters, outputs)
+    return process(study, study.model, study.parameters, outputs)
 
 
 def run_step(study, step, outputs, present):
@@ -290,10 +321,10 @@ def run_step(study, step, outputs, present):
 
     parameters = {key: [value_of(item) for item in value] if isinstance(value, list) else value_of(value)
                   for key, value in step.parameters.items()}
-    return run(study, step.algorithm, parameters, outputs)
+    return process(study, step.algorithm, parameters, outputs)
 
 
-def run(study, algorithm, parameters, outputs):
+def process(study, algorithm, parameters, outputs):
     """Run an algorithm with qgis_process; its log is added to log.txt."""
     arguments = []
     for key, given in parameters.items():
@@ -307,14 +338,14 @@ def run(study, algorithm, parameters, outputs):
     started, lines = time.monotonic(), []
     with open(study.folder / "log.txt", "a", encoding="utf-8") as log, subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8",
-            errors="replace") as process:
-        for line in process.stdout:
+            errors="replace") as child:
+        for line in child.stdout:
             log.write(line)
             lines.append(line.rstrip("\n"))
             step = re.search(r"Running (.*) \[(\d+)/(\d+)\]", line)
             if step:
                 print(f"  {step.group(2):>2}/{step.group(3)} {step.group(1)}", flush=True)
-    if process.returncode:
+    if child.returncode:
         print("\n".join(lines[-30:]), file=sys.stderr)
         sys.exit(f"econet:{algorithm} failed; the whole log is {study.folder / 'log.txt'}")
     return Run(results_of(lines), steps_of(lines), time.monotonic() - started)
@@ -419,6 +450,12 @@ def stage_title(stage, layers):
     """A stage's title; a chain without mines has no fracture surfaces."""
     title = STAGES[stage][0]
     return title if ("fracturesurfaces", "OUTPUT") in layers else title.replace(" and fracture surfaces", "")
+
+
+def stages_of(layers):
+    """The stages whose first result a study has."""
+    return [stage for stage, (_, wanted) in STAGES.items()
+            if next(key for key in wanted if isinstance(key, tuple)) in layers]
 
 
 def stage_layers(layers, wanted):
@@ -565,7 +602,8 @@ def summary(layers, run):
         "breakpoints (on important)":
             f"{len(points)} ({sum(point['class'] == 'important' for point in points)})",
         "fracture surfaces": str(surfaces),
-        "KMO": kmo_in_words(run), "weights": weights_in_words(result(run, "weights")), "PC": result(run, "pc")}
+        "KMO": kmo_in_words(run), "weights": weights_in_words(result(run, "weights")), "PC": result(run, "pc"),
+        "stability": result(run, "STABILITY")}
 
 
 def figures(told):
@@ -638,6 +676,8 @@ def page(told, reports):
         parts.append("<p>" + " · ".join(
             f'<a href="{target}">{html.escape(title)}</a>' for title, target in links) + "</p>")
         for stage, (title, _) in STAGES.items():
+            if not (OUTPUT / "maps" / f"{study.name}_{stage}.png").exists():
+                continue
             note = NOTES[stage] + (" " + PITS if stage == "breakpoints" and fractured else "")
             parts.append(f'<h3>{html.escape(title)}</h3><p>{html.escape(note)}</p>'
                          f'<img src="maps/{study.name}_{stage}.png" alt="{html.escape(study.title)}: {html.escape(title)}">')
@@ -693,7 +733,7 @@ def main(names):
             outputs += made
         layers = add_study(project, study, outputs)
         open_on(project, layers["resistancesurface", "OUTPUT"])
-        for stage in STAGES:
+        for stage in stages_of(layers):
             layout = add_map(project, study, layers, stage)
             export(layout, OUTPUT / "maps" / f"{study.name}_{stage}.png")
         told[study.name] = summary(layers, run), run
