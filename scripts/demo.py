@@ -664,7 +664,7 @@ def table_rows(lines):
                          for cell in row) + "</tr>" for index, row in enumerate(lines))
 
 
-def page(told, reports):
+def page(told, reports, maps):
     lines, studies = figures(told), told_studies(told)
     meant = [[*row, MEANINGS.get(row[0], "what it means")] for row in lines]
     parts = []
@@ -675,9 +675,8 @@ def page(told, reports):
         fractured = told[study.name][0].get("fracture surfaces", "-") not in ("-", "0")
         parts.append("<p>" + " · ".join(
             f'<a href="{target}">{html.escape(title)}</a>' for title, target in links) + "</p>")
-        for stage, (title, _) in STAGES.items():
-            if not (OUTPUT / "maps" / f"{study.name}_{stage}.png").exists():
-                continue
+        for stage in maps[study.name]:
+            title = STAGES[stage][0]
             note = NOTES[stage] + (" " + PITS if stage == "breakpoints" and fractured else "")
             parts.append(f'<h3>{html.escape(title)}</h3><p>{html.escape(note)}</p>'
                          f'<img src="maps/{study.name}_{stage}.png" alt="{html.escape(study.title)}: {html.escape(title)}">')
@@ -717,7 +716,7 @@ def main(names):
     clear(studies)
     (OUTPUT / "maps").mkdir(parents=True)
     project = QgsProject.instance()
-    told, reports = {}, {}
+    told, reports, maps = {}, {}, {}
     for study in studies:
         print(f"{study.title}: econet:{study.model}", flush=True)
         outputs = model_outputs(study)
@@ -733,7 +732,8 @@ def main(names):
             outputs += made
         layers = add_study(project, study, outputs)
         open_on(project, layers["resistancesurface", "OUTPUT"])
-        for stage in stages_of(layers):
+        maps[study.name] = stages_of(layers)
+        for stage in maps[study.name]:
             layout = add_map(project, study, layers, stage)
             export(layout, OUTPUT / "maps" / f"{study.name}_{stage}.png")
         told[study.name] = summary(layers, run), run
@@ -741,7 +741,7 @@ def main(names):
                                if output.path.suffix == ".html"]
         project.write(str(study.project))
         check_project(study.project)
-    (OUTPUT / "index.html").write_text(page(told, reports), encoding="utf-8")
+    (OUTPUT / "index.html").write_text(page(told, reports, maps), encoding="utf-8")
     print_table(figures(told) + times(told))
     print(f"demo-output/index.html shows the maps, {', '.join(f'demo-output/{s.project.name}' for s in studies)} "
           f"hold the layers ({time.monotonic() - started:.0f} s).")

@@ -2,10 +2,12 @@
 
 import demo
 import pytest
-from qgis.core import QgsApplication
+from qgis.core import QgsApplication, QgsProcessingParameterDefinition
 
 from econet.core import vector
 from econet.core.raster import RasterSource, open_template, read_classes
+
+OPTIONAL = QgsProcessingParameterDefinition.Flag.FlagOptional
 
 LOG = """Prepare algorithm: habitat
 Running 1 Habitat quality [1/2]
@@ -44,14 +46,15 @@ def test_page_tells_what_rows_mean_apart_from_times():
     rows = {label: "1" for label in demo.MEANINGS}
     told = {study.name: (dict(rows), demo.Run({}, [("3 Resistance", 2.0)], 9.0)) for study in demo.STUDIES}
     told["zion"][0]["fracture surfaces"] = "-"
-    page = demo.page(told, {study.name: [] for study in demo.STUDIES})
+    maps = {"mining_city": list(demo.STAGES), "zion": ["sources", "breakpoints"]}
+    page = demo.page(told, {study.name: [] for study in demo.STUDIES}, maps)
     for meaning in demo.MEANINGS.values():
         assert page.count(demo.html.escape(meaning)) == 1
     first, rest = page.split("</table>", 1)
     assert "2.0 s" not in first and "2.0 s" in rest and "9.0 s" in rest
     assert 'href="zion/log.txt"' in page and page.count("Hard barriers") == 1
     assert page.index("Hard barriers") < page.index("<h2>Zion</h2>")
-    assert page.count("<img") == len(demo.STAGES) * len(demo.STUDIES)
+    assert page.count("<img") == len(demo.STAGES) + 2
 
 
 @pytest.fixture(params=demo.STUDIES, ids=lambda study: study.name)
@@ -71,6 +74,22 @@ def test_steps_and_results_are_read_from_the_log_of_qgis_process():
                                     "sources:sources": "/tmp/a b/sources.gpkg"}
 
 
+def test_steps_after_the_model_have_all_they_need(study):
+    present = {output.path.stem for output in demo.model_outputs(study)}
+    for step in study.steps:
+        algorithm = QgsApplication.processingRegistry().createAlgorithmById(f"econet:{step.algorithm}")
+        keys = {definition.name() for definition in algorithm.parameterDefinitions()}
+        given = {**step.parameters, **step.outputs}
+        assert set(given) <= keys
+        for definition in algorithm.parameterDefinitions():
+            optional = definition.flags() & OPTIONAL or definition.defaultValue() is not None
+            assert definition.name() in given or optional, definition.name()
+        for value in step.parameters.values():
+            for item in value if isinstance(value, list) else [value]:
+                assert not str(item).startswith("@") or item[1:] in present
+        present |= {output.path.stem for output in demo.step_outputs(study, step)}
+
+
 def test_every_parameter_of_a_study_is_one_of_its_model(study):
     model = QgsApplication.processingRegistry().createAlgorithmById(f"econet:{study.model}")
     known = {definition.name() for definition in model.parameterDefinitions()}
@@ -78,17 +97,25 @@ def test_every_parameter_of_a_study_is_one_of_its_model(study):
 
 
 def test_every_file_of_a_study_is_in_the_repository(study):
-    values = [*study.parameters.values(), study.relief, *(source for source, _ in study.context.values())]
+    values = [*study.parameters.values(), study.relief,
+              *(value for step in study.steps for value in step.parameters.values()), *(source for source, _ in study.context.values())]
     files = {demo.file_of(value) for value in values if str(value).startswith(str(demo.ROOT))}
     assert len(files) >= 4
     assert [str(path) for path in files if not path.is_file()] == []
 
 
 def test_every_map_finds_its_layers_in_the_model(study):
-    made = {(output.algorithm, output.child_output) for output in demo.model_outputs(study)}
+    outputs = demo.model_outputs(study)
+    for step in study.steps:
+        outputs += demo.step_outputs(study, step)
+    made = {(output.algorithm, output.child_output) for output in outputs}
     wanted = {key for _, keys in demo.STAGES.values() for key in keys if isinstance(key, tuple)}
     if study.model == "networkfromlandcover":
-        wanted -= {("fracturesurfaces", "OUTPUT")}
+        wanted -= {("fracturesurfaces", "OUTPUT"), ("sourcefirmness", "OUTPUT"), ("sourcefirmness", "OUTPUT_FREQUENCY"),
+                   ("resistancesurface", "OUTPUT_DOMINANT"), ("mineresistance", "OUTPUT_RINGS")}
+        assert demo.stages_of(made) == ["importance", "sources", "resistance", "corridors", "breakpoints"]
+    else:
+        assert demo.stages_of(made) == list(demo.STAGES)
     assert wanted <= made
 
 
