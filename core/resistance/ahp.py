@@ -232,13 +232,17 @@ def _row(hierarchy, factor, nodes, low, high):
 
 
 def _voices(comparison, hierarchy, aggregation, say):
-    """Matrices to take weights from, by whose they are; without ``say`` all experts are heard alike."""
+    """Matrices to take weights from, by whose they are; without ``say`` all experts are heard alike.
+
+    Experts whose say is 0 do not count.
+    """
     blank = empty_matrix(len(comparison.members))
     if len(hierarchy.experts) == 1:
         return {ALL_EXPERTS: comparison.matrices.get(hierarchy.experts[0], blank)}
     if aggregation == OF_JUDGEMENTS:
         return {ALL_EXPERTS: joint_judgements(comparison.matrices, say or dict.fromkeys(hierarchy.experts, 1.0), blank)}
-    return {expert: comparison.matrices.get(expert, blank) for expert in hierarchy.experts}
+    return {expert: comparison.matrices.get(expert, blank) for expert in hierarchy.experts
+            if say is None or say[expert] > 0}
 
 
 def joint_judgements(matrices, say, blank):

@@ -6,6 +6,7 @@ judged. Saaty (1980), The Analytic Hierarchy Process.
 """
 
 import functools
+import itertools
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ TOP_OF_SCALE = 9
 
 _POLISHING_STEPS = 5
 _SCALE = np.arange(1 - TOP_OF_SCALE, TOP_OF_SCALE)
+_TRIED_AT_MOST = 200_000  # two changes among 9 factors, three among 4; some seconds
 _RANDOM_INDEX_COLUMNS = [tables.Column("table", "text"), tables.Column("n", "integer", minimum=1),
                          tables.Column("random_index", minimum=0)]
 
@@ -300,8 +302,9 @@ def as_text(value):
 def repair(matrix, name, progress=SILENT):
     """Change as few judgements, by as few steps of Saaty's scale, as make CR fall below 0.1.
 
-    Where the change of one judgement is enough, all are tried and the one with the fewest steps
-    is made. Else the change that lowers CR most is made and the search goes on from there; at
+    All changes of one judgement are tried, then all of two, up to 200 000 (two judgements of a
+    matrix of 9, three of one of 4): the first number that is enough is the least, and so are the
+    steps. Beyond that the change that lowers CR most is made and the search goes on from there; at
     the end every changed judgement is taken back towards what was said as far as CR stays below
     0.1. New values lie on Saaty's scale. The measure (number, then steps) is ours.
 
@@ -317,6 +320,14 @@ def repair(matrix, name, progress=SILENT):
     """
     n, pairs = len(matrix), judged_pairs(matrix)
     ri = consistency_of(matrix, name).ri
+    if consistency_of(matrix, name).cr < ACCEPTED:
+        return matrix, []
+    for count in range(1, len(pairs) + 1):
+        if math.comb(len(pairs), count) * len(_SCALE) ** count > _TRIED_AT_MOST:
+            break
+        current = _least_changes(matrix, pairs, count, ri, progress)
+        if current is not None:
+            return current, _changes(matrix, current, pairs)
     current = matrix
     while (now := consistency_of(current, name).cr) >= ACCEPTED:
         progress.check()
@@ -334,10 +345,49 @@ def repair(matrix, name, progress=SILENT):
                              f"below {ACCEPTED:g}: the judgements contradict each other throughout, so ask again.")
         current = stack[best]
     current = _taken_back(matrix, current, name, progress)
+    return current, _changes(matrix, current, pairs)
+
+
+def _changes(matrix, current, pairs):
     changes = [Change(row, column, float(matrix[row, column]), float(current[row, column]),
                       abs(position(current[row, column]) - position(matrix[row, column])))
                for row, column in pairs if current[row, column] != matrix[row, column]]
-    return current, sorted(changes, key=lambda change: -change.steps)
+    return sorted(changes, key=lambda change: -change.steps)
+
+
+def _least_changes(matrix, pairs, count, ri, progress):
+    """The matrix with so many changed judgements and the fewest steps that has a CR below 0.1, or None."""
+    values = np.array([at_position(float(place)) for place in _SCALE])
+    chosen = np.array(list(itertools.combinations(range(len(pairs)), count)))
+    places = np.array(list(itertools.product(range(len(_SCALE)), repeat=count)))
+    said = np.array([position(matrix[pair]) for pair in pairs])
+    steps = np.zeros((len(chosen), len(places)))
+    for nth in range(count):
+        steps += np.abs(_SCALE[places[:, nth]] - said[chosen[:, nth], None])
+    order = np.argsort(steps, axis=None, kind="stable")
+    best, fewest, lowest = None, math.inf, math.inf
+    filled = _filled(matrix)
+    rows, columns = np.array(pairs).T
+    for start in range(0, len(order), 256):
+        progress.check()
+        which, what = np.unravel_index(order[start:start + 256], steps.shape)
+        if steps[which[0], what[0]] > fewest + 1e-9:
+            break
+        stack = np.repeat(filled[None], len(which), axis=0)
+        for nth in range(count):
+            row, column, value = rows[chosen[which, nth]], columns[chosen[which, nth]], values[places[what, nth]]
+            stack[np.arange(len(which)), row, column], stack[np.arange(len(which)), column, row] = value, 1.0 / value
+        ratios = (np.linalg.eigvals(stack).real.max(axis=1) - len(matrix)) / (len(matrix) - 1) / ri
+        for good in np.flatnonzero(ratios < ACCEPTED * (1.0 - 1e-9)):
+            here = steps[which[good], what[good]]
+            if here < fewest - 1e-9 or here <= fewest + 1e-9 and ratios[good] < lowest:
+                fewest, lowest, best = here, ratios[good], (chosen[which[good]], values[places[what[good]]])
+    if best is None:
+        return None
+    current = matrix
+    for number, value in zip(*best):
+        current = put(current, *pairs[number], value)
+    return current
 
 
 def _ratios(stack, n, ri, progress):

@@ -22,10 +22,16 @@ _ROWS = [tables.Column("factor_a", "text", aliases=("因子a", "因素a", "指�
          tables.Column("expert", "text", required=False, aliases=("专家",))]
 _GROUPS = [tables.Column("factor", "text", aliases=("因子", "因素", "指标")),
            tables.Column("group", "text", required=False, aliases=("dimension", "criterion", "维度", "准则", "准则层"))]
-_NOT_JUDGED = {"", "-", "*", "null", "na", "n/a", "none"}
+_NOT_JUDGED = {"", "-", "*", "?", "null", "na", "n/a", "none"}
 _MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
-_DATE = re.compile(rf"\d{{1,4}}([-/.]\d{{1,2}}){{2}}( .*)?|\d{{1,2}}[- ]?{_MONTH}\.?|{_MONTH}\.?[- ]?\d{{1,2}}|.*月.*",
-                   re.IGNORECASE)
+_YEAR = r"([- ,]+\d{2,4})?"
+_DATE = re.compile(rf"\d{{1,4}}[-/.]\d{{1,2}}[-/.]\d{{1,4}}( .*)?|\d{{1,2}}[- ]?{_MONTH}\.?{_YEAR}|"
+                   rf"{_MONTH}\.?[- ]?\d{{1,2}}{_YEAR}|.*月.*", re.IGNORECASE)
+# a raised or fraction sign after a digit would become further digits: 1½ is not 11/2
+_RUN_TOGETHER = re.compile("\\d\\s*[\u00b2\u00b3\u00b9\u00bc-\u00be\u2070-\u2079\u2150-\u215e]")
+# what programs write beside a matrix
+_BESIDE = {"wi", "weight", "weights", "priority", "priorities", "priority vector", "eigenvector", "sum", "total", "ci", "cr",
+           "lambda max", "λmax", "λ max", "权重", "权重值", "特征向量", "合计", "总和", "求和"}
 _SIGNS = str.maketrans("\u2044\u2215\u2236", "//:")  # fraction slash, division slash, ratio
 _ROUNDING = 0.02
 
@@ -94,10 +100,15 @@ class _Names:
 
     def key(self, text):
         text = text.strip()
-        key = re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFKC", text)).strip().casefold()
+        plain = re.sub("[\u00ad\u200b-\u200d\ufeff]", "", unicodedata.normalize("NFKC", text))
+        key = re.sub(r"[\s_-]+", " ", plain).strip().casefold() or text
         if self.shown.setdefault(key, text) != text and text not in self.variants:
             self.variants.append(text)
         return key
+
+    def read_as(self):
+        """A sentence for each spelling that was taken for another one."""
+        return [f"Read '{variant}' as '{self.shown[self.key(variant)]}'." for variant in tuple(self.variants)]
 
     def list(self, keys):
         return ", ".join(f"'{self.shown[key]}'" for key in keys)
@@ -123,7 +134,7 @@ def judgement_of(text, where):
     cell = unicodedata.normalize("NFKC", text).translate(_SIGNS).strip().lstrip("'=")
     if cell.lower() in _NOT_JUDGED or set(cell) <= set("-–—―"):
         return None
-    value = tables.number_of(cell.replace(":", "/", 1))
+    value = None if _RUN_TOGETHER.search(text) else tables.number_of(cell.replace(":", "/", 1))
     if value is None:
         if _DATE.fullmatch(cell):
             raise InputError(f"{where}: '{text}' is a date, into which spreadsheets turn judgements such as 1/3: "
@@ -139,8 +150,12 @@ def judgement_of(text, where):
     return value
 
 
-def _entries_of_rows(raw, names):
+def _entries_of_rows(raw, names, experts):
     table = tables.parse(raw, _ROWS)
+    judgement = _ROWS[2]
+    if not {judgement.name, *judgement.aliases} & {heading.strip().lower() for heading in raw.header}:
+        raise InputError(f"Table '{raw.name}' has no column '{judgement.name}': its columns are "
+                         f"{', '.join(raw.header)}; add '{judgement.name}' or rename one.")
     with_expert = any(row["expert"] for row in table)
     entries = []
     for index, row in enumerate(table.rows):
@@ -148,12 +163,12 @@ def _entries_of_rows(raw, names):
         if with_expert and not row["expert"]:
             raise table.error(index, "expert", "is empty; name the expert in every row.")
         a, b = names.key(row["factor_a"]), names.key(row["factor_b"])
-        entries.append(_Entry(a, b, judgement_of(row["judgement"] or "", where), row["judgement"] or "",
-                              (row["expert"] or "").strip(), where))
+        expert = experts.shown[experts.key(row["expert"])] if row["expert"] else ""
+        entries.append(_Entry(a, b, judgement_of(row["judgement"] or "", where), row["judgement"] or "", expert, where))
     return entries
 
 
-def _entries_of_matrix(raw, names):
+def _entries_of_matrix(raw, names, notes):
     header, rows = raw.header, raw.rows
     if header and header[0].strip().lower() in ("fid", "ogc_fid"):  # what a GeoPackage puts first
         header, rows = header[1:], [(number, cells[1:]) for number, cells in rows]
@@ -167,14 +182,25 @@ def _entries_of_matrix(raw, names):
             raise InputError(f"Table '{raw.name}' has " + (f"two {what} {names.list(twice)}; a factor stands once in "
                              f"the header and once in the first column." if twice else
                              f"{what} without a name; name each factor in the header and in the first column."))
+    beside = {key for key in columns + lines if key in _BESIDE} - (set(columns) & set(lines))
+    if beside:
+        notes.append(f"{names.list(sorted(beside))} in table '{raw.name}' is no factor and was passed over.")
+        kept = [0, *(place for place, key in enumerate(columns, 1) if key not in beside)]
+        rows = [(number, [cells[place] for place in kept]) for (number, cells), key in zip(rows, lines) if key not in beside]
+        columns, lines = ([key for key in found if key not in beside] for found in (columns, lines))
     only_columns = [key for key in columns if key not in lines]
     only_lines = [key for key in lines if key not in columns]
-    triangle = columns[:-1] == lines[1:] or columns[1:] == lines[:-1]  # without the row and column of the diagonal
-    if not triangle and ((only_columns and only_lines) or len(only_columns) > 1 or len(only_lines) > 1):
+    # without the row and column of the diagonal; two numbers are a matrix without names
+    triangle = ((columns[:-1] == lines[1:] or columns[1:] == lines[:-1])
+                and not all(tables.number_of(names.shown[key]) for key in columns + lines))
+    if not columns or not lines or not triangle and (
+            (only_columns and only_lines) or len(only_columns) > 1 or len(only_lines) > 1):
         raise InputError(
             f"Table '{raw.name}' is no matrix of judgements: the header has {names.list(columns) or 'no names'} and the "
             f"first column {names.list(lines) or 'no names'}; name the same factors in both, or give rows with the "
             f"columns factor_a, factor_b, judgement.")
+    if not triangle and (only_columns or only_lines):
+        _check_whole(raw, columns, lines, [cells for _, cells in rows], (only_columns or only_lines)[0], names)
     entries = []
     for line, (number, cells) in zip(lines, rows):
         for column, cell in zip(columns, cells[1:]):
@@ -184,6 +210,21 @@ def _entries_of_matrix(raw, names):
     for key in only_columns:  # a row that would hold nothing but the diagonal may be left out
         entries.append(_Entry(key, key, None, "", "", ""))
     return entries
+
+
+def _check_whole(raw, columns, lines, rows, alone, names):
+    """Refuse a name that stands only in the header or the first column where both triangles are filled.
+
+    The row or column that a triangle may leave out is empty but for the diagonal.
+    """
+    order, filled = {key: place for place, key in enumerate(columns)}, set()
+    for line, cells in zip(lines, rows):
+        filled |= {order[line] < place for column, place in order.items()
+                   if column in lines and line in order and column != line and cells[1 + place].strip()}
+    if len(filled) == 2:
+        here, there = ("column", "row") if alone in columns else ("row", "column")
+        raise InputError(f"Table '{raw.name}' has a {here} '{names.shown[alone]}' and no such {there}: remove the {here} "
+                         f"if it is no factor, or add the {there}.")
 
 
 def _is_rows(raw):
@@ -306,12 +347,13 @@ def read_hierarchy(judgements=None, judgement_tables=(), groups=None, progress=S
                          if judgement_tables else
                          "No judgements are given: choose a table of rows (factor_a, factor_b, judgement) or the "
                          "experts' tables.")
-    names = _Names()
+    names, people = _Names(), _Names()
     parent = _read_groups(groups, names)
-    named = []
+    named, beside = [], []
     for raw in [judgements] if judgements is not None else judgement_tables:
         progress.check()
-        named.append((raw.name, (_entries_of_rows if _is_rows(raw) else _entries_of_matrix)(raw, names)))
+        found = _entries_of_rows(raw, names, people) if _is_rows(raw) else _entries_of_matrix(raw, names, beside)
+        named.append((raw.name, found))
     order = list(dict.fromkeys(key for _, found in named for entry in found for key in (entry.a, entry.b)))
     group_keys = set(parent.values()) - {GOAL}
     if groups is None:
@@ -326,7 +368,7 @@ def read_hierarchy(judgements=None, judgement_tables=(), groups=None, progress=S
     entries, tables_of = _name_experts(named, lambda key: parent[key])
     experts = list(dict.fromkeys(entry.expert for entry in entries))
     comparisons = _comparisons(order, parent, names)
-    notes = _notes(names, tables_of, judgement_tables)
+    notes = beside + _notes(names, tables_of, judgement_tables) + people.read_as()
     _fill(comparisons, entries, parent, names, notes)
     shown = names.shown
     for comparison in comparisons:
@@ -371,7 +413,7 @@ def _comparisons(order, parent, names):
 
 
 def _notes(names, tables_of, judgement_tables):
-    notes = [f"Read '{variant}' as '{names.shown[names.key(variant)]}'." for variant in list(names.variants)]
+    notes = names.read_as()
     if len(judgement_tables) > 1:
         notes += [f"Judgements of {label}: tables {', '.join(found)}." for label, found in tables_of if found != [label]]
     return notes

@@ -327,6 +327,39 @@ def test_one_change_is_the_smallest_that_is_enough():
     assert (changes[0].row, changes[0].column, changes[0].old, changes[0].new) == (2, 6, 6, 1)
 
 
+def fewest_changes(judged, n):
+    """All changes of one judgement, of two and of three, on Saaty's scale: the least number and its least steps."""
+    pairs = list(itertools.combinations(range(n), 2))
+    for count in (1, 2, 3):
+        places = np.array(list(itertools.product(range(-8, 9), repeat=count)))
+        least = np.inf
+        for chosen in itertools.combinations(pairs, count):
+            stack, steps = np.repeat(judged[None], len(places), axis=0), np.zeros(len(places))
+            for nth, (row, column) in enumerate(chosen):
+                place, given = places[:, nth], judged[row, column]
+                value = np.array(SCALE)[place + 8]
+                stack[:, row, column], stack[:, column, row] = value, 1 / value
+                steps += abs(place - (given - 1 if given >= 1 else 1 - 1 / given))
+            enough = (np.linalg.eigvals(stack).real.max(axis=1) - n) / (n - 1) / {3: 0.58, 4: 0.9}[n] < 0.1 - 1e-9
+            least = min(least, steps[enough].min(initial=np.inf))
+        if least < np.inf:
+            return count, least
+
+
+@pytest.mark.parametrize("n, seed", [(3, 1), (3, 2), (4, 3)])
+def test_no_repair_changes_less(n, seed):
+    rng, counts = np.random.default_rng(seed), set()
+    for _ in range(6):
+        judged = random_matrix(rng, n)
+        if m.consistency_of(judged, SAATY).cr >= 0.1:
+            mended, changes = m.repair(judged, SAATY)
+            found = len(changes), sum(change.steps for change in changes)
+            assert found == pytest.approx(fewest_changes(judged, n))
+            assert (np.linalg.eigvals(mended).real.max() - n) / (n - 1) / {3: 0.58, 4: 0.9}[n] < 0.1
+            counts.add(len(changes))
+    assert max(counts) >= 2
+
+
 @pytest.mark.parametrize("n", [3, 4, 5, 6, 8])
 def test_repair_reaches_consistency_and_changes_no_more_than_it_has_to(n):
     rng = np.random.default_rng(20 + n)
@@ -390,6 +423,10 @@ def test_aij_and_aip():
     assert result.lambda_max == pytest.approx(by_numpy(joint)[0])
     single = np.array([by_numpy(one)[1], by_numpy(other)[1]])
     geometric = np.sqrt(single[0] * single[1])
+    for aggregation in range(3):  # who does not count is not measured either
+        silent = ahp.ahp_weights(read_hierarchy(None, raws), aggregation, say={"Li.csv": 0.0, "Wang.csv": 1.0})
+        np.testing.assert_allclose(list(weights(silent).values()), by_numpy(other)[1], atol=1e-12)
+        assert silent.lambda_max == pytest.approx(by_numpy(other)[0])
     averaged = solve(*raws, aggregation=ahp.OF_WEIGHTS)
     np.testing.assert_allclose(list(weights(averaged).values()), geometric / geometric.sum(), atol=1e-12)
     worst = max((by_numpy(found)[0] - 4) / 3 / 0.9 for found in (one, other))
@@ -551,7 +588,7 @@ def test_saatys_scale():
 
 @pytest.mark.parametrize("text, value", [("3", 3), ("1/3", 1 / 3), (" 0,25 ", .25), ("0.25", .25), ("1:4", .25), ("4:1", 4),
                                          ("１／３", 1 / 3), ("1∕3", 1 / 3), ("⅓", 1 / 3), ("５", 5), ("0.11", 1 / 9),
-                                         ("0.111", 1 / 9), ("9", 9), ("", None), ("-", None), ("—", None), ("NULL", None),
+                                         ("0.111", 1 / 9), ("9", 9), ("", None), ("-", None), ("—", None), ("NULL", None), ("?", None),
                                          ("1：3", 1 / 3), ("1 / 3", 1 / 3), ("'1/3", 1 / 3)])
 def test_judgements_as_people_write_them(text, value):
     assert judgement_of(text, "here") == (None if value is None else pytest.approx(value))
@@ -561,7 +598,8 @@ def test_judgements_as_people_write_them(text, value):
     ("10", "'10' is outside Saaty's scale, 1/9 to 9"), ("0", "outside"), ("-3", "outside"), ("1/10", "outside"),
     ("0.1", "outside"), ("9.5", "outside"), ("much", "is not a judgement"), ("slope 3", "is not a judgement"), ("1/0", "is not a judgement"),
     ("3-Jan", "is a date"), ("Jan-03", "is a date"), ("1月3日", "is a date"), ("2026-01-03", "is a date"),
-    ("2026/1/3", "is a date"), ("nan", "is not a judgement"), ("inf", "is not a judgement")])
+    ("2026/1/3", "is a date"), ("3/1/2026", "is a date"), ("03-Jan-26", "is a date"), ("1½", "is not a judgement"),
+    ("3²", "is not a judgement"), ("nan", "is not a judgement"), ("inf", "is not a judgement")])
 def test_judgements_refused(text, message):
     with pytest.raises(InputError, match="Table 'x', row 2: .*" + message):
         judgement_of(text, "Table 'x', row 2")
@@ -579,6 +617,29 @@ def test_matrices_in_any_shape_give_the_same():
     from_layer = tables.RawTable("layer", ["fid", "name", "a", "b", "c"], [
         (1, ["1", "a", "1", "3", "5"]), (2, ["2", "b", "", "1", "2"]), (3, ["3", "c", "", "", "1"])])
     assert weights(solve(from_layer)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("shape", [
+    "goal,a,b,c,Wi\na,1,3,5,0.6483\nb,1/3,1,2,0.2297\nc,1/5,1/2,1,0.1220", "目标,a,b,c,权重\na,1,3,5,0.65\nb,,1,2,0.23\nc,,,1,0.12",
+    ",a,b,c\na,1,3,5\nb,1/3,1,2\nc,1/5,1/2,1\nsum,1.5,4.5,14"])
+def test_what_programs_write_beside_a_matrix_is_no_factor(shape):
+    result = solve(csv(shape))
+    assert weights(result) == pytest.approx(dict(a=.648329, b=.229651, c=.122020), abs=5e-7)
+    assert any("is no factor and was passed over" in note for note in result.hierarchy.notes)
+
+
+def test_a_factor_may_bear_such_a_name_where_it_has_row_and_column():
+    assert list(weights(solve(csv(",Weight,b\nWeight,1,3\nb,,1")))) == ["Weight", "b"]
+
+
+def test_signs_as_names():
+    assert weights(solve(csv("factor_a,factor_b,judgement\n-,b,3"))) == pytest.approx({"-": .75, "b": .25})
+
+
+def test_an_expert_is_one_person_however_written():
+    rows_of_two = csv("factor_a,factor_b,judgement,expert\na,b,3,Li Ming\nb,c,2,li  ming\na,b,5,Wang")
+    hierarchy = read_hierarchy(rows_of_two)
+    assert hierarchy.experts == ["Li Ming", "Wang"] and "Read 'li  ming' as 'Li Ming'." in hierarchy.notes
 
 
 def test_rounded_reciprocals_are_taken_as_such_and_said():
@@ -628,7 +689,12 @@ ROWS = "factor_a,factor_b,judgement"
     ("x,a,\na,1,3\n,,1", "is no matrix|without a name"),
     ("factor_a,factor_b,value,expert\na,b,2,Li\nb,c,2,", "column 'expert': '' is empty"),
     ("factor_a,judgement\na,2", "has no column 'factor_b'"),
-    (ROWS, "no rows"),
+    (ROWS, "no rows"), ("hello", "is no matrix"), ("hello\nworld", "is no matrix"), ("a,b", "is no matrix"),
+    ("factor_a,factor_b,score\na,b,3", "has no column 'judgement': its columns are factor_a, factor_b, score"),
+    ("1,3\n1/3,1", "is no matrix of judgements: the header has '3' and the first column '1/3'"),
+    ("x,a,b,c,rest\na,1,3,5,2\nb,1/3,1,2,3\nc,1/5,1/2,1,4", "has a column 'rest' and no such row"),
+    ("x,a,b,c\na,1,3,5\nb,1/3,1,2\nc,1/5,1/2,1\nCR=0.003,,,", "has a row 'CR=0.003' and no such column"),
+    ("factor_a,factor_b,judgement,expert\na,b,3,Li\na,b,5,li", "row 3: 'a' against 'b' is '5', and in"),
     ("p,q\n1,2\n3,4", "is no matrix of judgements")])
 def test_tables_refused(text, message):
     import re
