@@ -10,7 +10,10 @@ length the thinned graph has the same distances as the whole, also without any o
 """
 
 import math
+import os
+import threading
 import time
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +29,9 @@ _KERNEL_WORTH = 2_000_000  # links x nodes from which loading a compiled loop pa
 _NEGLIGIBLE = 1e-11       # share of the sum over all pairs that no loss may be short by
 _LONG = 64                # neighbours from which their detours are not sorted
 _TURN = 0.2               # seconds per call of a compiled loop
+_PARTS = 12               # of the sources, with losses of their own: 1, 2, 3 or 4 threads share them evenly
+_THREADS = 4
+_SHARED_FROM = 200        # nodes from which threads pay
 _TRIPLES = 1 << 20        # (source, node, removed) held at once by the numpy engine
 _EDGES = 1 << 18          # (source, link) held at once there
 _ROWS = 64                # rows of distances in one numpy step
@@ -175,40 +181,73 @@ def removal(graph, weight, strength, links=False, longest=math.inf, progress=SIL
 # compiled engine ----------------------------------------------------------------------------------------
 
 def _compiled(loop, graph, weight, strength, links, longest, enough, received, loss, progress):
-    scratch = _scratch(graph)
-    first, step = 0, 1
-    while first < graph.n:
-        last = min(first + step, graph.n)
-        began = time.monotonic()
-        loop(graph.start, graph.neighbour, graph.length, graph.link, weight, strength.decay, links, longest, enough,
-             first, last, *scratch, received, loss)
-        took = time.monotonic() - began
-        first = last
-        step = max(1, min(2 * step, int(step * _TURN / max(took, 1e-6))))
-        progress(first / graph.n)
+    """Every ``_PARTS``-th source is a part with losses of its own, added up in the order of the parts.
+
+    So results do not depend on the number of threads, up to 4, that take parts in turn. The loop runs without
+    the lock of Python; only the calling thread reports progress.
+    """
+    n, parts = graph.n, min(_PARTS, graph.n)
+    threads = min(_THREADS, os.cpu_count() or 1, parts) if n >= _SHARED_FROM else 1
+    own, done, stop = np.zeros((parts, loss.size)), [0] * parts, threading.Event()
+
+    def work(part, told):
+        scratch, sources, at, count = _scratch(graph), range(part, n, parts), 0, 1
+        while at < len(sources) and not stop.is_set():
+            turn = sources[at:at + count]
+            began = time.monotonic()
+            loop(graph.start, graph.neighbour, graph.length, graph.link, weight, strength.decay, links, longest,
+                 enough, turn.start, turn.stop, parts, *scratch, received, own[part])
+            took = time.monotonic() - began
+            at += len(turn)
+            done[part] = at
+            count = max(1, min(2 * count, int(count * _TURN / max(took, 1e-6))))
+            told()
+
+    def tell():
+        progress(sum(done) / n)
+
+    if threads == 1:
+        for part in range(parts):
+            work(part, tell)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            pending = {pool.submit(work, part, lambda: None) for part in range(parts)}
+            try:
+                while pending:
+                    ready, pending = wait(pending, _TURN, FIRST_COMPLETED)
+                    for job in ready:
+                        job.result()
+                    tell()
+            finally:
+                stop.set()
+    for part in own:
+        loss += part
 
 
 def _scratch(graph):
     n = graph.n
     many = graph.neighbour.size + n + 1
-    return (np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty((7, n), dtype=np.int64), np.empty(many),
+    return (np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty((8, n), dtype=np.int64), np.empty(many),
             np.empty(many, dtype=np.int64), np.empty(many, dtype=np.int64), np.empty(many), np.empty(many, dtype=np.int64))
 
 
-def _repair_loop(start, neighbour, length, link, weight, decay, links, longest, enough, first, last, dist, label,
+def _repair_loop(start, neighbour, length, link, weight, decay, links, longest, enough, first, last, stride, dist, label,
                  worth, mass, whole, extra, via, over, keys, heap, received, loss):
-    """Adds to ``received`` and ``loss`` what the sources from ``first`` to ``last`` bring.
+    """Adds to ``received`` and ``loss`` what every ``stride``-th source from ``first`` to ``last`` brings.
 
     ``keys`` and ``heap`` are a binary heap of (distance, node) with stale entries.
     """
     n = weight.size
-    parent, by, order, place, size, free, at = whole[0], whole[1], whole[2], whole[3], whole[4], whole[5], whole[6]
-    for s in range(first, last):
+    parent, by, order, place = whole[0], whole[1], whole[2], whole[3]
+    size, free, at, rank = whole[4], whole[5], whole[6], whole[7]
+    least = 1.0 if decay < 0 else 0.0  # delay of what is late
+    for s in range(first, last, stride):
         # the tree of shortest paths; order: nodes as they are settled
         for i in range(n):
             dist[i] = np.inf
             place[i] = -1
             size[i] = 0
+            rank[i] = n
         dist[s] = 0.0
         parent[s] = -1
         by[s] = -1
@@ -217,7 +256,7 @@ def _repair_loop(start, neighbour, length, link, weight, decay, links, longest, 
             order[0] = s
             settled = 1
             done = 0
-            while done < settled:
+            while done < settled < n:
                 u = order[done]
                 done += 1
                 for e in range(start[u], start[u + 1]):
@@ -272,6 +311,30 @@ def _repair_loop(start, neighbour, length, link, weight, decay, links, longest, 
                             hole = (hole - 1) // 2
                         keys[hole] = key
                         heap[hole] = w
+        # from paths to what all shortest paths pass: the nearest node, and the link if there is but one
+        for i in range(settled):
+            rank[order[i]] = i
+        for i in range(1, settled):
+            j = order[i]
+            if decay < 0 and dist[j] == 1.0:
+                continue
+            above = -1
+            for e in range(start[j], start[j + 1]):
+                if length[e] > dist[j] or above == s:
+                    break
+                u = neighbour[e]
+                if rank[u] < i and dist[u] + length[e] == dist[j]:
+                    if above < 0:
+                        above = u
+                        by[j] = link[e]
+                    else:
+                        by[j] = -1
+                        while above != u:
+                            if rank[above] > rank[u]:
+                                above = parent[above]
+                            else:
+                                u = parent[u]
+            parent[j] = above
         # what lies below each node: how many, and what the pairs with s are worth that s has to look at
         for i in range(settled):
             u = order[i]
@@ -323,7 +386,7 @@ def _repair_loop(start, neighbour, length, link, weight, decay, links, longest, 
             held = mass[v]
             if not links and v > s:
                 held -= weight[v] * worth[v]
-            if low == high or 2.0 * weight[s] * held <= enough:
+            if low == high or 2.0 * weight[s] * held <= enough or (links and by[v] < 0):
                 continue
             for q in range(place[v], high):
                 label[at[q]] = np.inf
@@ -336,11 +399,11 @@ def _repair_loop(start, neighbour, length, link, weight, decay, links, longest, 
                 while low <= q < high:
                     j = at[q]
                     best = label[j]
-                    if best > 0.0:
+                    if best > least:
                         before = best
                         if start[j + 1] - start[j] > _LONG:  # not worth sorting for each source
                             for e in range(start[j], start[j + 1]):
-                                if best == 0.0 or length[e] >= dist[j] + best:
+                                if best <= least or length[e] >= dist[j] + best:
                                     break
                                 u = neighbour[e]
                                 delay = label[u] + (dist[u] + length[e] - dist[j])
@@ -356,9 +419,9 @@ def _repair_loop(start, neighbour, length, link, weight, decay, links, longest, 
                         if best < before:
                             label[j] = best
                             changed = True
-                            if best == 0.0 and down:  # nor can anything below it be late
+                            if best == least and down:  # nor can anything below it be later
                                 for r in range(q + 1, q + size[j]):
-                                    label[at[r]] = 0.0
+                                    label[at[r]] = least
                                 q += size[j] - 1
                     q += 1 if down else -1
                 if not changed or high - low == 1:
