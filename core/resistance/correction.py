@@ -1,9 +1,10 @@
 """Corrections of a resistance surface: a map that raises it where there is more light, or as a planner says.
 
-By night light: ``R' = R * light / mean light of the cell's land-cover class``, as Chinese studies correct
-the resistance that a land-cover class has for what people do there (Peng et al. 2018, Science of the
-Total Environment 644: 781-790). The bounds of the quotient, and 1 where there is no light to compare
-with, are ours: a dark cell would have no resistance at all.
+By night light: ``R' = R * light / mean light of the cell's land-cover class``. Studies of ecological
+security patterns correct resistance by night light, such as Jiao et al. (2024), Frontiers in Ecology and
+Evolution 11: 1301149. The quotient is the form that we know to be usual there; we could not open a source
+that prints it. Its bounds, and 1 where there is no light to compare with, are ours: a dark cell would
+have no resistance at all.
 """
 
 import numpy as np
@@ -109,23 +110,30 @@ def _by_class(light, grid, bounds, name, progress):
     codes = np.array(sorted(totals), dtype=np.int64)
     means = np.array([totals[code][0] / totals[code][1] for code in codes])
     dark = [str(code) for code, mean in zip(codes, means) if not mean > 0]
-    limited = 0
+    dimmed = raised = 0
     for rows in row_blocks(len(light)):
         progress.check()
         here = valid[rows]
         mean = means[np.searchsorted(codes, classes[rows][here])] if codes.size else np.empty(0)
         share = np.divide(light[rows][here], mean, out=np.ones_like(mean), where=mean > 0)
-        limited += int(((share < bounds[0]) | (share > bounds[1])).sum())
+        dimmed += int((share < bounds[0]).sum())
+        raised += int((share > bounds[1]).sum())
         block = light[rows]
         block[~here] = 1  # no class, or no light: counted by the caller
         block[here] = np.clip(share, *bounds)
     if dark:
         progress.log(f"Land-cover class(es) {', '.join(dark)} have no light at all in '{name}' and are not corrected.")
+    limited = dimmed + raised
     if limited:
-        say = progress.warn if limited > _MOST_LIMITED * light.size else progress.log
-        say(f"{limited} cells ({100 * limited / light.size:.1f} %) have less than {bounds[0]:g} times or more than "
-            f"{bounds[1]:g} times the mean light of their land-cover class and are corrected by that bound (CORRECTION_LEAST, "
-            f"CORRECTION_MOST).")
+        text = (f"{limited} cells ({100 * limited / light.size:.1f} %) have less than {bounds[0]:g} times or more than "
+                f"{bounds[1]:g} times the mean light of their land-cover class and are corrected by that bound "
+                f"(CORRECTION_LEAST on {dimmed} cells, CORRECTION_MOST on {raised}).")
+        if limited <= _MOST_LIMITED * light.size:
+            progress.log(text)
+        else:
+            progress.warn(f"{text} The light is patchy: the correction mostly tells lit cells from dark ones, by up to "
+                          f"{bounds[1] / bounds[0]:g} times, and may outweigh all factors. Choose bounds nearer to 1, such "
+                          f"as 0.5 and 2, or leave night light to its factor.")
 
 
 def _text(value):

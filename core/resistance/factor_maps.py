@@ -20,6 +20,8 @@ from .factors import FACTORS, MINE, classify, classify_codes, classify_distance,
 from .mines import check_mines, mine_resistance
 
 _MOST_ADDED = 240
+_HEIGHTS_M = -12000, 9000  # the earth's
+_NO_HEIGHT = -9999  # what elevation maps hold where they have no value
 
 
 @dataclass
@@ -124,6 +126,12 @@ class FactorMaps:
     def _elevations(self, progress):
         if self._dem is None:
             self._dem = self._quantity(self._layers.dem, progress)
+            with np.errstate(invalid="ignore"):
+                wrong = (self._dem < _HEIGHTS_M[0]) | (self._dem > _HEIGHTS_M[1]) | (self._dem == _NO_HEIGHT)
+            if wrong.any():
+                raise InputError(f"Layer '{self._layers.dem.name}' (DEM) holds {float(self._dem[wrong][0]):g} and "
+                                 f"{wrong.sum()} cells of it cannot be heights in metres: set that as its nodata value "
+                                 f"where it stands for no value, else bring the layer to metres with the raster calculator.")
         return self._dem
 
     def _slope(self, rule, progress):
@@ -149,7 +157,8 @@ class FactorMaps:
         highest = float(np.nanmax(np.abs(ndvi)))
         if highest > 1.5 and all(abs(bound) <= 1 for bound in rule.intervals.bounds):
             raise InputError(f"Layer '{self._layers.ndvi.name}' holds values up to {highest:g} and NDVI lies between "
-                             f"-1 and 1: divide it by its scale factor (often 10000) with the raster calculator.")
+                             f"-1 and 1: divide it by its scale factor (often 10000) with the raster calculator, or "
+                             f"set its nodata value where that stands for no value.")
         self._burn(ndvi, "ndvi")
         return classify(ndvi, rule, 0.0, self._layers.ndvi.name, progress)
 

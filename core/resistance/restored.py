@@ -37,9 +37,12 @@ def read_restored(raw=None):
     Raises
     ------
     InputError
-        An unknown feature or one named twice.
+        An unknown feature or one named twice, or a table without any value.
     """
     table = tables.parse(default_restored_table() if raw is None else raw, _COLUMNS)
+    if raw is not None and all(row[column] is None for row in table.rows for column in COLUMNS):
+        raise InputError(f"Table '{table.name}' says nothing that restored mines become: fill in a column "
+                         f"{', '.join(COLUMNS)} in one row at least.")
     known, rows = known_words()["feature"], {}
     for index, row in enumerate(table.rows):
         feature = known.get(plain_word(row["feature"])) if row["feature"] else ""

@@ -27,6 +27,8 @@ from .restored import default_restored_table, read_restored, restored_cells
 from .transforms import (DECIMALS, NO_TRANSFORM, ONE_TO_100, POWER, TRANSFORMS, check_exponent, require_one_to_five,
                          scores_of, transformed)
 
+_LARGEST_TOTAL = 1e30
+
 
 @dataclass
 class Choices:
@@ -142,6 +144,8 @@ def read_scheme(present, choices, progress=SILENT):
     InputError
         A table that is wrong, rules or weights that do not match the factors.
     """
+    if not math.isfinite(choices.datum_m):
+        raise InputError("The elevation that counts as 0 (DATUM) is not a number: write one in metres, such as 0.")
     factor_table = choices.factor_table or table_for_product(default_factor_table(), choices.product)
     extra = [factor for factor in present if factor not in FACTORS]
     rules, given = _read_rules(factor_table, extra)
@@ -164,6 +168,9 @@ def read_scheme(present, choices, progress=SILENT):
         if factor not in rules and factor != MINE and factor in FACTORS and weights[factor] > 0:
             raise InputError(f"Table '{name}' has no rows for factor '{factor}', whose map is given: add them, give "
                              f"the factor the weight 0, or leave the map out.")
+    if not sum(weights[factor] for factor in present) < _LARGEST_TOTAL:
+        raise InputError(f"Table '{source}': the weights add to more than {_LARGEST_TOTAL:g}, which cannot be scaled to "
+                         f"1; write smaller ones, such as shares of 1.")
     base = scaled_weights(weights, [factor for factor in present if factor != MINE])
     if not base:
         raise InputError(f"Table '{source}' gives the weight 0 to every factor that has a map: give one of "
@@ -234,6 +241,9 @@ def resistance_surface(layers, template, choices=None, keep=None, progress=SILEN
     scheme = read_scheme(layers.present(), choices, progress)
     check_correction(choices, layers)
     restored = restored_cells(layers.mines, template, scheme, progress)
+    if layers.water_codes and layers.water is None and layers.land_cover is None:
+        progress.warn("Land-cover codes that are water are given (WATER_CODES) and no land cover (LAND_COVER): the "
+                      "distance to water is left out.")
     makers = FactorMaps(layers, template, scheme, choices, restored, progress)
     total = np.zeros(template.shape, dtype=np.float64)
     mines, uses = None, _unused(scheme, layers.present())
@@ -266,6 +276,9 @@ def resistance_surface(layers, template, choices=None, keep=None, progress=SILEN
                                           progress.part(0.95, 1))
     effects += close(base, integrated, layers, template, choices, progress)
     _say_effects(effects, mines is not None, progress)
+    if effects and np.isnan(integrated).all():
+        progress.warn("Hard barriers leave no cell of the integrated surface open: no corridor can run on it. Choose fewer "
+                      "barriers, or check the extent of the mines and roads.")
     missing = np.isnan(base).mean()
     if missing > 0:
         progress.log(f"{100 * missing:.2f} % of the cells have no resistance in the base surface, because a factor has "

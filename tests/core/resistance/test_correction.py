@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from econet.core.errors import InputError
+from econet.core.progress import Progress
 from econet.core.resistance import surface as s
 from econet.core.resistance import transforms as t
 from econet.core.resistance.correction import MULTIPLIER, NIGHT_LIGHT
@@ -30,6 +31,8 @@ def test_night_light_over_the_mean_of_the_class(city):
     np.testing.assert_allclose(bounded.base.values, plain.base.values * np.clip(expected, 0.5, 1.5), rtol=1e-5)
     limited = int(((expected < 0.5) | (expected > 1.5)).sum())
     assert f"{limited} cells ({100 * limited / expected.size:.1f} %) have less than 0.5 times or more than 1.5" in log.text
+    dimmed = int((expected < 0.5).sum())
+    assert f"(CORRECTION_LEAST on {dimmed} cells, CORRECTION_MOST on {limited - dimmed})" in log.text
     two, other = (cover == code for code in (2, 3))
     shares = (made.base.values / plain.base.values)
     assert shares[two].mean() == pytest.approx(1, rel=1e-5) and shares[other].mean() == pytest.approx(1, rel=1e-5)
@@ -99,3 +102,20 @@ def test_corrections_that_lack_something(city, named, choices, message):
     names = ("night_light", "land_cover") if named == "both" else (named,)
     with pytest.raises(InputError, match=message):
         s.resistance_surface(FactorLayers(**{name: getattr(layers, name) for name in names}), cells, s.Choices(**choices))
+
+
+@pytest.mark.parametrize("lit, warned", [(24, False), (26, True)])
+def test_patchy_light_is_warned_of(lab, lit, warned):
+    """The cells at the bounds are a quarter of the map or less: a fact; above it: a warning that says what to do."""
+    cells = lab.template(10, 10)
+    light = np.ones(100, np.float32)
+    light[:lit // 2], light[lit // 2:lit] = 0, 2
+    layers = FactorLayers(land_cover=lab.raster("cover", np.full((10, 10), 2, np.uint8), cells, nodata=0),
+                          night_light=lab.raster("light", light.reshape(10, 10), cells))
+    said = {"log": [], "warn": []}
+    s.resistance_surface(layers, cells, s.Choices(correction=NIGHT_LIGHT, correction_bounds=(0.5, 1.5)),
+                         progress=Progress(log=said["log"].append, warn=said["warn"].append))
+    text = f"{lit} cells ({lit}.0 %) have less than 0.5 times"
+    assert any(line.startswith(text) for line in said["warn"]) == warned
+    assert any(line.startswith(text) for line in said["log"]) != warned
+    assert ("by up to 3 times" in "".join(said["warn"])) == warned

@@ -12,6 +12,7 @@ from econet.core.resistance import barriers as b
 from econet.core.resistance import surface as s
 from econet.core.resistance import transforms as t
 from econet.core.resistance.factors import FACTORS
+from econet.core.resistance.restored import read_restored
 from scipy import ndimage
 
 WEIGHTS = dict(zip(FACTORS, (0.11, 0.06, 0.25, 0.08, 0.11, 0.16, 0.08, 0.05, 0.10)))
@@ -364,3 +365,53 @@ def test_mines_of_another_city_are_refused_before_any_map_is_read(city):
     unread = replace(layers, mines=[away], dem=RasterSource("nowhere.tif", "nowhere"))
     with pytest.raises(InputError, match=f"'mines' lies wholly away from 'template'.*{west:.0f}, {south:.0f} to {east:.0f}"):
         s.resistance_surface(unread, cells)
+
+
+@pytest.mark.parametrize("value, refused", [(-9999, True), (-32768, True), (9001, True), (30000, True), (8849, False),
+                                            (-10900, False)])
+def test_elevations_that_no_ground_has(lab, value, refused):
+    cells = lab.template(3, 3)
+    heights = np.full((3, 3), 50, np.float32)
+    heights[1, 1:] = value
+    layers = s.FactorLayers(dem=lab.raster("srtm", heights, cells))
+    if refused:
+        with pytest.raises(InputError, match=rf"'srtm' \(DEM\) holds {value} and 2 cells of it cannot be heights in metres"):
+            s.resistance_surface(layers, cells)
+    else:
+        s.resistance_surface(layers, cells)
+
+
+@pytest.mark.parametrize("datum", [math.nan, math.inf])
+def test_a_datum_that_is_no_number(city, datum):
+    _, cells, layers, _, _ = city
+    with pytest.raises(InputError, match=r"\(DATUM\) is not a number"):
+        s.resistance_surface(layers, cells, s.Choices(datum_m=datum))
+
+
+def test_weights_that_no_sum_holds(city):
+    lab, cells, layers, _, _ = city
+    layers = s.FactorLayers(ndvi=layers.ndvi, land_cover=layers.land_cover)
+    with pytest.raises(InputError, match="Table 'mine.csv': the weights add to more than 1e\+30"):
+        s.resistance_surface(layers, cells, s.Choices(weights=lab.table("factor,weight\nndvi,1e308\nland_cover,1e308\n")))
+
+
+def test_codes_of_water_without_a_land_cover_are_warned_of(city):
+    lab, cells, layers, _, _ = city
+    log = lab.Log()
+    s.resistance_surface(s.FactorLayers(ndvi=layers.ndvi, water_codes=(5,)), cells, progress=log.progress)
+    assert "(WATER_CODES) and no land cover (LAND_COVER): the distance to water is left out" in log.text
+
+
+def test_barriers_that_close_the_whole_map_are_warned_of(city):
+    lab, cells, layers, _, _ = city
+    for rows, warned in ((40, True), (39, False)):
+        log, pit = lab.Log(), lab.mine(lab.box(cells, 0, 0, rows, 50))
+        s.resistance_surface(s.FactorLayers(ndvi=layers.ndvi, mines=[pit]), cells, s.Choices(barriers=(0,)),
+                             progress=log.progress)
+        assert ("leave no cell of the integrated surface open" in log.text) == warned
+
+
+@pytest.mark.parametrize("text", ["feature\npit\ndump\n", "feature,landcover\n,4\n", "feature,land_cover,ndvi\npit,,\n"])
+def test_a_restored_table_that_says_nothing(lab, text):
+    with pytest.raises(InputError, match="'mine.csv' says nothing that restored mines become: fill in a column land_cover, ndvi"):
+        read_restored(lab.table(text))
