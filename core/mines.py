@@ -51,13 +51,18 @@ def known_words(raw=None):
     for source in (default_words(), raw):
         if source is None:
             continue
-        table = tables.parse(source, _COLUMNS)
+        table, own = tables.parse(source, _COLUMNS), set()
         for index, row in enumerate(table.rows):
             meanings = _WORDS[row["attribute"]]
             meaning = plain_word(row["meaning"])
             if meaning not in meanings:
                 raise table.error(index, "meaning", f"is not a {row['attribute']}; use one of {', '.join(meanings)}.")
-            words[row["attribute"]][plain_word(row["word"])] = meaning
+            known, word = words[row["attribute"]], plain_word(row["word"])
+            if (row["attribute"], word) in own and known[word] != meaning:
+                raise table.error(index, "word", f"means '{known[word]}' in an earlier row and '{meaning}' here; keep one "
+                                                 f"of them.")
+            own.add((row["attribute"], word))
+            known[word] = meaning
     return words
 
 
@@ -115,6 +120,7 @@ def read_mines(features, crs, name_field="", mineral_field="", method_field="", 
                           geometry=geometry, number=index + 1, layer=features.name, layer_crs=layer_crs, **found))
     if unknown:
         raise InputError(_unknown_words(unknown, features.name, field_of))
+    _warn_of_twins(mines, features.name, progress)
     return mines
 
 
@@ -149,10 +155,25 @@ def _unknown_words(unknown, layer, field_of):
     others = [f"'{other}' ({kind})" for kind, other in unknown if (kind, other) != (attribute, word)]
     also = f" Not known either: {', '.join(others[:_NAMED_AT_MOST])}" if others else ""
     more = f" and {len(others) - _NAMED_AT_MOST} more" if len(others) > _NAMED_AT_MOST else ""
+    mend = "fill it in." if word in ("NULL", "") else (
+        "correct it, or say what it means in a table of words (MINE_WORDS: attribute, word, meaning); the words that are "
+        "known stand in core/defaults/mine_words.csv of the plugin.")
     return (f"Mine layer '{layer}', field '{field_of[attribute]}', feature {index + 1}: '{word}' is not a {attribute} "
-            f"that is known ({', '.join(_WORDS[attribute])}); correct it, or say what it means in a table of words "
-            f"(MINE_WORDS: attribute, word, meaning); the words that are known stand in "
-            f"core/defaults/mine_words.csv of the plugin.{also}{more}{'.' if also else ''}")
+            f"that is known ({', '.join(_WORDS[attribute])}); {mend}{also}{more}{'.' if also else ''}")
+
+
+def _warn_of_twins(mines, layer, progress):
+    """Warn of mines of one outline that differ in what they are, as a feature that was copied to change its state."""
+    first = {}
+    for mine in mines:
+        if mine.geometry.IsEmpty():
+            continue
+        twin = first.setdefault(bytes(mine.geometry.ExportToWkb()), mine)
+        if (twin.mineral, twin.method, twin.state) != (mine.mineral, mine.method, mine.state):
+            progress.warn(f"Mine layer '{layer}': features {twin.number} ('{twin.name}') and {mine.number} ('{mine.name}') "
+                          f"have one outline and differ in mineral, method or state; both count. Delete one of them if it "
+                          f"is one mine.")
+            return
 
 
 def require_near(mines, template, reach_m, map_name=""):

@@ -1,6 +1,5 @@
 """Toolbox step: rings of resistance around mines, as a raster and as polygons."""
 
-from ...core.raster import open_template
 from ...core.resistance.mines import OVERLAPS, mine_resistance, read_rings
 from ...core.resistance.ring_polygons import ring_polygons
 from .. import parameters as p
@@ -29,11 +28,12 @@ class MineResistance(EcoNetAlgorithm):
         ]
 
     def validate(self, job):
+        job.template()
         read_rings(job.table("RING_TABLE"))
         job.check_mines()
 
     def execute(self, job):
-        template = open_template(job.raster("TEMPLATE"))
+        template = job.template()
         rings = read_rings(job.table("RING_TABLE"))
         mines = job.mines(template.crs)
         job.write_raster("OUTPUT", mine_resistance(mines, rings, template, job.choice("OVERLAP"), job.progress))

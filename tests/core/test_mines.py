@@ -60,7 +60,29 @@ def test_unknown_words_are_refused_with_field_feature_value_and_words(row, field
     message = str(caught.value)
     assert message.startswith(f"Mine layer 'mines of F', field '{field}', feature 2: '{value}' is not a {field}")
     assert {"mineral": "building material", "method": "underground", "state": "restored"}[field] in message
-    assert "table of words" in message and "core/defaults/mine_words.csv" in message
+    if value in ("NULL", ""):
+        assert message.endswith("; fill it in.")
+    else:
+        assert "table of words" in message and "core/defaults/mine_words.csv" in message
+
+
+def test_mines_of_one_outline_that_differ_are_warned_of():
+    said = []
+    same, other = ("a", "coal", "open pit", "producing"), ("b", "coal", "open pit", "restored")
+    read_mines(layer(same, same), UTM, **FIELDS, progress=Progress(log=said.append))
+    assert not said
+    read_mines(layer(same, other, same), UTM, name_field="label", **FIELDS, progress=Progress(log=said.append))
+    assert len(said) == 1 and "features 1 ('a') and 2 ('b') have one outline and differ" in said[0]
+
+
+def test_a_word_with_two_meanings_in_one_table_is_refused_and_one_repeated_is_not():
+    words = "attribute,word,meaning\nmineral,Kohle,coal\nstate,Kohle,producing\nmineral,kohle,"
+    with pytest.raises(InputError, match="row 4, column 'word': 'kohle' means 'coal' in an earlier row and 'metal' here"):
+        mines.known_words(parse_csv(words + "metal\n", "words"))
+    assert mines.known_words(parse_csv(words + "coal\n", "words"))["mineral"]["kohle"] == "coal"
+    # a planner's table has the last word over the shipped one
+    own = parse_csv("attribute,word,meaning\nmineral,limestone,metal\n", "words")
+    assert mines.known_words(own)["mineral"]["limestone"] == "metal"
 
 
 def test_an_unknown_feature_is_refused_and_an_empty_one_is_a_pit():
