@@ -24,6 +24,7 @@ _LARGEST_CORNERS = 16
 _CHUNK = 1 << 16
 _CHUNK_CELLS = 1 << 18
 _SLACK_M = 1e-3
+_MOST_BREAKS = 120  # classes of 8 bits
 
 
 class Distances:
@@ -67,10 +68,12 @@ class Distances:
         return cls(edges, covered, template)
 
     def classes(self, window, breaks_m, progress=SILENT):
-        """How many breaks lie below the distance of each cell of a window, int8; see `distance_classes`."""
+        """How many breaks lie below the distance of each cell of a window; see `distance_classes`."""
         part, breaks = self._template.part(window), np.asarray(breaks_m, dtype=np.float32)
         if not len(breaks):
             return np.zeros(part.shape, dtype=np.int8)
+        if len(breaks) > _MOST_BREAKS:
+            return np.searchsorted(breaks, self.metres(window, progress), side="left").astype(_counts(breaks))
         classes = _classes_of_edges(self._edges, breaks, part, progress)
         inside = self._covered(window)
         if inside is not None:
@@ -104,12 +107,13 @@ def distance_classes(geometries, breaks_m, template, progress=SILENT):
     geometries : list of ogr.Geometry
         In the template's CRS. Those beyond the map's edge count.
     breaks_m : ascending sequence of floats
-        At most 120; a distance equal to a break lies below it, so 0 is [0, first break].
+        A distance equal to a break lies below it, so 0 is [0, first break].
     template : raster.Template
 
     Returns
     -------
     int8 ndarray, shape ``template.shape``
+        int32 for more than 120 breaks.
         From cell centre to the geometry itself, 0 m inside a polygon. Distances are compared in
         float32, so that rounding does not tip a cell that lies on a break.
 
@@ -117,7 +121,7 @@ def distance_classes(geometries, breaks_m, template, progress=SILENT):
     -----
     1 byte per cell, 40 bytes per sample of the edges in reach, and a part of the map at work.
     """
-    classes = np.zeros(template.shape, dtype=np.int8)
+    classes = np.zeros(template.shape, dtype=_counts(breaks_m))
     if len(breaks_m):
         distances = Distances.to_geometries(geometries, template, breaks_m)
         for window, part in each_window(template, progress):
@@ -145,10 +149,15 @@ def distance_classes_to_cells(mask, breaks_m, template, progress=SILENT):
     """
     points = np.column_stack(template.xy(*np.nonzero(border_of(mask))))
     distances = Distances(Edges.of_points(points, template), lambda window: mask[window.slices], template)
-    classes = np.zeros(template.shape, dtype=np.int8)
+    classes = np.zeros(template.shape, dtype=_counts(breaks_m))
     for window, part in each_window(template, progress):
         classes[window.slices] = distances.classes(window, breaks_m, part)
     return classes
+
+
+def _counts(breaks):
+    """The data type of classes by some breaks."""
+    return np.int8 if len(breaks) <= _MOST_BREAKS else np.int32
 
 
 def border_of(mask):

@@ -27,6 +27,7 @@ _AS_PRINTED = {"dem": "elevation", "distance_to_water_body": "distance_to_water"
                "nighttime_light_index": "night_light", "nighttime_light": "night_light"}
 _NO_DISTANCE = tuple(factor for factor in FACTORS if factor not in DISTANCES)
 _NEVER_NEGATIVE = (*DISTANCES, "slope", "night_light")
+_SMALLEST, _LARGEST = 1e-9, 1e9  # sums of costs keep their digits
 
 _COLUMNS = [tables.Column("factor", "text"), tables.Column("weight", required=False),
             tables.Column("from", required=False, aliases=("from_m",)),
@@ -263,6 +264,8 @@ def positive_resistance(table, index):
     if value <= 0:
         raise table.error(index, "resistance", "is not above 0, and a corridor's cost would vanish or fall; "
                                                "write a positive number.")
+    if not _SMALLEST <= value <= _LARGEST:
+        raise table.error(index, "resistance", f"is not between {_SMALLEST:g} and {_LARGEST:g}; correct it.")
     return value
 
 

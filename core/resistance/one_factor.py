@@ -104,6 +104,9 @@ def _check_range(rule, name, low, high, slope, progress):
     if rule.factor == "slope" and not slope and bounds and (high > 90 or low < 0):
         progress.warn(f"Layer '{name}' holds values from {low:g} to {high:g}, and slopes in degrees lie between 0 and "
                       f"90: if it is an elevation, tick 'The raster is an elevation: compute its slope'.")
+    if rule.factor.startswith("distance_") and low < 0:
+        progress.warn(f"Layer '{name}' holds values down to {low:g}, and distances are not negative: they are scored as "
+                      f"0 m. If they mean no value, declare them as the raster's nodata value.")
 
 
 def read_mask_codes(text):
@@ -228,7 +231,7 @@ def distances_to_mask(source, codes, template, breaks_m, exact=False, progress=S
 
     reach = math.inf if exact else max((*breaks_m, 0.0))
     box = _box_within(own, template, reach)
-    found, held, total = [], set(), 0
+    found, held, total, absent = [], set(), 0, set(codes.tolist())
     for window, part in each_window(own, progress.part(0, 0.5)):
         part(0.0)
         top, left = max(0, window.row - 1), max(0, window.col - 1)
@@ -237,6 +240,7 @@ def distances_to_mask(source, codes, template, breaks_m, exact=False, progress=S
         grid = layer.read(around, part)
         mask = masked(grid)
         total += int(np.count_nonzero(mask))
+        absent -= {code for code in absent if (mask & (grid.values == code)).any()}
         if not total and len(held) <= _NAMED_AT_MOST:
             held |= set(np.unique(grid.values[grid.valid])[:_NAMED_AT_MOST + 1].tolist())
         border = border_of(mask)[window.within(around)]
@@ -249,6 +253,9 @@ def distances_to_mask(source, codes, template, breaks_m, exact=False, progress=S
         what = f"one of the codes {', '.join(map(str, codes))} (MASK_CODES)" if len(codes) else "a value other than 0"
         raise InputError(f"No cell of raster '{source.name}' holds {what}; it holds {some}: correct the codes, or "
                          f"choose another raster.")
+    if absent:
+        progress.warn(f"No cell of raster '{source.name}' holds {', '.join(map(str, sorted(absent)))} of the codes "
+                      f"(MASK_CODES); distance is taken to the others.")
     points = np.concatenate(found)
     if not is_same_crs(own.crs, template.crs) and len(points):
         with gdal_exceptions():

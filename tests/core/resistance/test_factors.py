@@ -122,6 +122,8 @@ HEAD = "factor,weight,from,to,codes,resistance\n"
     ("slope,1,,10,,1\nslope,,5,20,,2\nslope,,20,,,3\n", r"factor 'slope': rows 2 and 3 overlap in \(5, 10\]"),
     ("slope,1,,10,,1\nslope,,8,9,,2\nslope,,10,,,3\n", r"rows 2 and 3 overlap in \(8, 9\]"),
     ("slope,1,,10,,1\nslope,,10,,,-2\n", r"row 3, column 'resistance': '-2.0' is not above 0"),
+    ("slope,1,,10,,1e39\nslope,,10,,,2\n", r"row 2, column 'resistance': '1e\+39' is not between 1e-09 and 1e\+09"),
+    ("slope,1,,10,,1e-50\nslope,,10,,,2\n", r"row 2, column 'resistance': '1e-50' is not between"),
     ("slope,1,,10,,0\nslope,,10,,,2\n", r"row 2, column 'resistance': '0.0' is not above 0"),
     ("slope,1,,10,,\nslope,,10,,,2\n", r"row 2, column 'resistance': '' is empty"),
     ("slope,1,,steep,,1\nslope,,10,,,2\n", r"row 2, column 'to': 'steep' is not a number"),

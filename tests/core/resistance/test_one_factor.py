@@ -6,7 +6,7 @@ from econet.core.blocks import Array
 from econet.core.errors import Cancelled, InputError
 from econet.core.progress import Progress
 from econet.core.raster import Grid, RasterSource, Template, write
-from econet.core.resistance.factors import classify, read_rule
+from econet.core.resistance.factors import classify, classify_distance, classify_distance_to_cells, read_rule
 from econet.core.resistance.one_factor import (distance_resistance, distances_to_features, distances_to_mask,
                                                factor_resistance, read_mask_codes)
 from econet.core.slope import slope_degrees
@@ -198,6 +198,36 @@ def test_no_breaks_give_one_resistance_and_0_m_belongs_to_the_first_interval(lab
     assert maps(distances_to_features(point, cells, BREAKS), cells, False)[0][0, 0] == 5
 
 
+@pytest.mark.parametrize("count", [119, 121, 400])
+def test_a_fine_table_of_many_intervals(lab, count):
+    cells = lab.template(20, 30, 40)
+    text = "".join(f"{3 * k},{3 * k + 3},{k + 1}\n" for k in range(count))
+    rule = read_rule(parse_csv(f"from,to,resistance\n{text}{3 * count},,{count + 1}\n", "fine.csv"), "", True)
+    line = lab.geometry("LINESTRING(500013 4599500,500371 4599987)")
+    expected = np.minimum(np.maximum(np.ceil(lab.distance_by_ogr([line], cells) / 3), 1), count + 1)
+    for exact in (False, True):
+        output = Array(cells)
+        distance_resistance(distances_to_features(lab.features("f", line), cells, rule.intervals.breaks, exact), rule, cells,
+                            "f", output, Array(cells) if exact else None)
+        np.testing.assert_array_equal(output.values, expected)
+    np.testing.assert_array_equal(classify_distance([line], rule, cells), expected)
+    mask = np.zeros(cells.shape, bool)
+    mask[3, 4] = True
+    away = np.hypot(*np.subtract(np.mgrid[:20, :30], np.array([3, 4])[:, None, None])) * 40
+    np.testing.assert_array_equal(classify_distance_to_cells(mask, rule, cells),
+                                  np.minimum(np.maximum(np.ceil(away / 3), 1), count + 1))
+
+
+def test_a_code_that_no_cell_holds_is_said(lab):
+    cells, log = lab.template(10, 10, 50), lab.Log()
+    source = lab.raster("cover", np.array([[5] + [4] * 9] * 10, np.uint8), cells)
+    distances_to_mask(source, (7, 5, 9), cells, BREAKS, progress=log.progress)
+    assert "No cell of raster 'cover' holds 7, 9 of the codes (MASK_CODES); distance is taken to the others." in log.text
+    log = lab.Log()
+    distances_to_mask(source, (4, 5), cells, BREAKS, progress=log.progress)
+    assert "MASK_CODES" not in log.text
+
+
 def test_cancel(lab):
     cells = lab.template(300, 300, 50)
     asked = []
@@ -260,3 +290,9 @@ def test_values_in_another_unit(lab):
     log = lab.Log()
     scored_map(lab.raster("dem", np.full(cells.shape, 800.0), cells), cells, read_rule(None, "slope"), progress=log.progress)
     assert "'dem' holds values from 800 to 800, and slopes in degrees" in log.text
+    log = lab.Log()
+    values = np.array([[-9999, 40.0, 0]])
+    _, found = scored_map(lab.raster("rail", values, lab.template(1, 3)), lab.template(1, 3),
+                          read_rule(TABLE, "distance_to_rail"), progress=log.progress)
+    np.testing.assert_array_equal(found, [[5, 5, 5]])
+    assert "'rail' holds values down to -9999, and distances are not negative" in log.text
