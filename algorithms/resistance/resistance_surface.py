@@ -118,7 +118,7 @@ class ResistanceSurface(EcoNetAlgorithm):
         if districts is not None:
             zones += district_zones(surfaces, districts, job.usual_field("DISTRICT_FIELD", districts), job.progress)
         job.write_table("OUTPUT_SUMMARY", RESISTANCE_SUMMARY, zones)
-        job.write_report("OUTPUT_REPORT", resistance_report(surfaces, zones, self.chosen(job, layers), job.said))
+        job.write_report("OUTPUT_REPORT", resistance_report(surfaces, zones, self.chosen(job, layers), job.said, job.progress))
 
     def chosen(self, job, layers):
         """What the report says of inputs and parameters."""

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..progress import SILENT
+
 _BINS = 4000
 _BLOCK_ROWS = 256
 
@@ -112,10 +114,11 @@ class Values:
         return self.percent_95 / self.percent_5
 
 
-def values_of(grid, bins=60):
+def values_of(grid, bins=60, progress=SILENT):
     """`Values` of a map; all NaN where it has none."""
     reach, total, count = _Range(), 0.0, 0
     for rows in row_blocks(grid.values.shape[0]):
+        progress.check()
         block = grid.values[rows]
         block = block[~np.isnan(block)]
         reach.add(block)
@@ -127,6 +130,7 @@ def values_of(grid, bins=60):
     fine = np.zeros(_BINS - _BINS % bins, dtype=np.int64)
     top = high if high > low else low + max(abs(low), 1.0) * 1e-6
     for rows in row_blocks(grid.values.shape[0]):
+        progress.check()
         block = grid.values[rows]
         fine += np.histogram(block[~np.isnan(block)], fine.size, (low, top))[0]
     edges = np.linspace(low, top, fine.size + 1)
@@ -134,6 +138,7 @@ def values_of(grid, bins=60):
     bounds = [edges[np.searchsorted(shares, share) + 1] for share in (0.05, 0.95)]
     marks = [low, low]  # the largest values up to those bounds: of few scores one that there is
     for rows in row_blocks(grid.values.shape[0]):
+        progress.check()
         block = grid.values[rows]
         for place, bound in enumerate(bounds):
             with np.errstate(invalid="ignore"):

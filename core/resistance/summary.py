@@ -199,7 +199,7 @@ def _some(names, most=5):
 
 # the report --------------------------------------------------------------------------------------
 
-def resistance_report(surfaces, zones=(), parameters=(), said=()):
+def resistance_report(surfaces, zones=(), parameters=(), said=(), progress=SILENT):
     """The report of a resistance surface, in a planner's words.
 
     Parameters
@@ -213,7 +213,7 @@ def resistance_report(surfaces, zones=(), parameters=(), said=()):
     """
     report = Report("Resistance surface")
     maps = {"base (without mines)": surfaces.base, "mines alone": surfaces.mines, "integrated": surfaces.integrated}
-    values = {name: values_of(grid) for name, grid in maps.items() if grid is not None}
+    values = {name: values_of(grid, progress=progress) for name, grid in maps.items() if grid is not None}
     _contrast(report, values["integrated"])
     _surfaces(report, values, surfaces)
     _factors(report, surfaces)

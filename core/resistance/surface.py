@@ -257,8 +257,11 @@ def resistance_surface(layers, template, choices=None, keep=None, progress=SILEN
             mines = grid
         else:
             _log_missing(factor, grid.values, part)
+            part.check()
             total += scheme.base_weights[factor] * grid.values
+        part.check()
         uses[factor] = _use(factor, grid.values, scheme)
+        part.check()
         if dominant is not None and factor in scheme.weights:
             dominant.add(factor, grid.values)
         if keep is not None:
