@@ -140,8 +140,9 @@ def breaks_from_text(text, class_count, name="Upper bounds of the classes by han
     if len(breaks) not in (class_count - 1, class_count):
         raise InputError(f"{name}: {len(breaks)} upper bound(s) for {class_count} classes; give "
                          f"{class_count - 1} (the last class has no upper end).")
-    for lower, upper in zip(breaks, breaks[1:]):
-        if not lower < upper:
+    for place, (lower, upper) in enumerate(zip(breaks, breaks[1:]), 2):
+        # the last of as many bounds as classes is the one before it where a run found no value above that
+        if not (lower < upper or lower == upper and place == class_count):
             raise InputError(f"{name}: {upper:g} follows {lower:g}; give the upper bounds in ascending order.")
     return breaks[:class_count - 1]
 

@@ -1,7 +1,7 @@
 """Toolbox step: classes of a raster by natural breaks."""
 
-from ...core.natural_breaks import breaks_report, classify_raster
-from ...core.raster import read
+from ...core.natural_breaks import breaks_report, check_class_count, classify_raster
+from ...core.raster import open_cells, read
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 
@@ -22,6 +22,10 @@ class NaturalBreaks(EcoNetAlgorithm):
             p.text_output("BREAKS", "Upper bounds of the classes"),
             p.number_output("GVF", "Goodness of variance fit"),
         ]
+
+    def validate(self, job):
+        open_cells(job.raster("INPUT"))
+        check_class_count(job.integer("CLASS_COUNT"))
 
     def execute(self, job):
         grid = read(job.raster("INPUT"))

@@ -43,7 +43,7 @@ class SelectSources(EcoNetAlgorithm):
         bands_from_text(job.text("AREA_BANDS") or "1, 4, 7")
         check_choices(job.outline("PATCHES"), job.number("MIN_DPC"), job.number("MIN_EC_SHARE"),
                       job.number("MERGE_DISTANCE"), job.number("MERGE_AREA"), job.number("DISPERSAL_DISTANCE"),
-                      job.number("DISPERSAL_PROBABILITY"))
+                      job.number("DISPERSAL_PROBABILITY"), job.number("MIN_AREA"), job.integer("TOP"))
 
     def execute(self, job):
         patches, include, exclude = (job.features(key) for key in ("PATCHES", "INCLUDE", "EXCLUDE"))

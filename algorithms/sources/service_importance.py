@@ -5,7 +5,7 @@ from ...core.natural_breaks import breaks_from_text
 from ...core.raster import QUANTITY, align, check_overlap, open_template, read_classes
 from ...core.sources.components import COMPONENT_RULES, MANUAL, MATRICES, WEIGHTINGS
 from ...core.sources.importance import (
-    CLASSIFY, check_grid_size, ground_codes, importance_report, parse_clip, parse_weights, require_two,
+    CLASSIFY, check_grid_count, check_grid_size, check_valid_share, ground_codes, importance_report, parse_clip, parse_weights, require_two,
     service_importance, service_names)
 from ...core.sources.patches import classes_from_text
 from .. import parameters as p
@@ -65,6 +65,8 @@ class ServiceImportance(EcoNetAlgorithm):
         for source in job.rasters("SERVICES"):
             check_overlap(source, template)
         check_grid_size(job.number("GRID_SIZE"), template)
+        check_grid_count(job.number("GRID_SIZE"), template, len(names), WEIGHTINGS[job.choice("WEIGHTING")])
+        check_valid_share(job.number("MIN_VALID"))
         parse_clip(job.text("CLIP"))
         if job.text("BREAKS"):
             breaks_from_text(job.text("BREAKS"), job.integer("CLASS_COUNT"))

@@ -260,6 +260,11 @@ def weights_by_rule(observations, components):
     return found
 
 
+def needs_statistics(weighting, service_count):
+    """Whether a way of weighing needs at least three grid cells that differ."""
+    return weighting == ENTROPY or (weighting in (COMPONENT_SCORES, COMMUNALITIES) and service_count > 2)
+
+
 def weigh(observations, names, weighting, manual=None, rule=EIGENVALUE_RULE, matrix=CORRELATION):
     """Weights of services by their means over grid cells, and what a planner should know of them.
 
@@ -287,14 +292,13 @@ def weigh(observations, names, weighting, manual=None, rule=EIGENVALUE_RULE, mat
     """
     n, p = observations.shape
     warnings = []
-    needs_statistics = weighting == ENTROPY or (weighting in (COMPONENT_SCORES, COMMUNALITIES) and p > 2)
     spread = np.ptp(observations, axis=0) if n else np.zeros(p)
     flat = [name for name, s in zip(names, spread) if not s > 1e-9]
     components = None
     if n >= 3 and not flat:
         components = principal_components(observations, names, rule, matrix)
         warnings += components.notes
-    elif needs_statistics:
+    elif needs_statistics(weighting, p):
         if n < 3:
             raise InputError(f"Only {n} grid cell(s) hold enough valid ground, too few to weigh the services "
                              f"by: make the grid size (GRID_SIZE) smaller, or choose equal or manual weights.")

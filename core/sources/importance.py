@@ -19,7 +19,8 @@ from ..raster import Grid, float_grid
 from ..report import Report, number
 from ..tables import number_of, split_list
 from .components import (
-    COMPONENT_SCORES, CORRELATION, EIGENVALUE_RULE, MANUAL, Components, report_components, weigh, weights_by_rule)
+    COMPONENT_SCORES, CORRELATION, EIGENVALUE_RULE, MANUAL, Components, needs_statistics, report_components, weigh,
+    weights_by_rule)
 
 RASTER_CELLS, GRID_CELLS = CLASSIFY = ("cells of the raster", "cells of the grid")
 CLASS_WORDS = {5: ("least important (very not important)", "not important", "average", "important", "very important")}
@@ -27,6 +28,8 @@ RESERVED_FIELDS = ("fid", "geom", "cell_id", "importance", "class")
 FOREST_CLASSES = (2,)
 ARTIFICIAL_CLASSES = (8, 11, 12, 13, 14)
 
+_USUAL_NODATA = {float(v) for v in (99, 127, 128, 255, 999, 9999, 99999, 999999, 32767, 32768, 65535, 2147483647,
+                                   2147483648, 4294967295)}
 _BLOCK = 512
 
 
@@ -166,8 +169,7 @@ def service_importance(services, names=None, weighting=COMPONENT_SCORES, weights
     """
     require_two(services)
     names = unique_names([s.name for s in services] if names is None else names)
-    if not 0 < min_valid_share <= 1:
-        raise InputError(f"The valid share of a grid cell is {min_valid_share:g}: give one above 0, up to 1.")
+    check_valid_share(min_valid_share)
     manual = parse_weights(weights, names) if weighting == MANUAL else None
     by_hand = breaks_from_text(breaks, class_count) if breaks.strip() else None
     template = services[0].template
@@ -185,6 +187,7 @@ def service_importance(services, names=None, weighting=COMPONENT_SCORES, weights
         valid &= ~np.isnan(values)
         normalised.append(values)
         ranges.append(limits)
+        warnings += _nodata_doubts(service, name, limits)
     if not valid.any():
         raise InputError(f"No cell of '{template.name or services[0].name}' has a value of all of "
                          f"{', '.join(names)}: choose maps that cover one area.")
@@ -210,6 +213,12 @@ def service_importance(services, names=None, weighting=COMPONENT_SCORES, weights
     cells.importance = cells.means @ weight
     classes, found = importance_classes(importance, cells, valid, template, class_count, classify_on, by_hand,
                                         progress.part(0.6, 0.95))
+    empty = [str(k) for k, count in enumerate(found.counts, 1) if not count]
+    if empty:
+        warnings.append(f"No importance of the {classify_on} falls into class {', '.join(empty)} by the upper bounds given "
+                        f"by hand (BREAKS): it reaches from {found.minimum:.4g} to {float(np.nanmax(importance)):.4g}; "
+                        f"check that the bounds belong to this map.")
+        progress.warn(warnings[-1])
     progress.log(f"Upper bounds of the {class_count} classes: {', '.join(f'{b:.4f}' for b in found.breaks)}; "
                  f"goodness of variance fit {found.gvf:.4f}.")
     progress(1.0)
@@ -257,7 +266,7 @@ def require_two(services):
 
 def check_grid_size(size_m, template):
     """Refuse grid cells smaller than a raster cell, or larger than the whole map."""
-    if size_m < max(template.cell_width, template.cell_height):
+    if not size_m >= max(template.cell_width, template.cell_height):
         raise InputError(f"The grid size (GRID_SIZE) is {size_m:g} m and the raster's cells are "
                          f"{template.cell_width:g} x {template.cell_height:g} m: give a larger grid size.")
     west, south, east, north = template.bounds
@@ -265,6 +274,24 @@ def check_grid_size(size_m, template):
         raise InputError(f"The grid size (GRID_SIZE) is {size_m:g} m and '{template.name or 'the map'}' measures only "
                          f"{east - west:g} x {north - south:g} m, which is less than one grid cell: give a smaller "
                          f"grid size.")
+
+
+def check_valid_share(share):
+    """Refuse a least valid share of grid cells that is not above 0, up to 1."""
+    if not 0 < share <= 1:
+        raise InputError(f"The least valid share of a grid cell (MIN_VALID) is {share:g}: give one above 0, up to 1.")
+
+
+def check_grid_count(size_m, template, service_count, weighting):
+    """Refuse a grid of fewer than three cells where the weights come from the differences between them."""
+    if not needs_statistics(weighting, service_count):
+        return
+    rows, cols = (int(_index(count, side, size_m)[-1]) + 1 for count, side in (
+        (template.rows, template.cell_height), (template.cols, template.cell_width)))
+    if rows * cols < 3:
+        raise InputError(f"The grid size (GRID_SIZE) of {size_m:g} m makes only {rows * cols} grid cell(s) of "
+                         f"'{template.name or 'the map'}', too few to weigh the services by: give a smaller grid size, "
+                         f"or choose equal or manual weights (WEIGHTING).")
 
 
 def service_names(text, layer_names):
@@ -335,8 +362,9 @@ def parse_weights(text, names):
     if missing:
         raise InputError(f"Manual weights (WEIGHTS): no weight for {', '.join(missing)}; write name=value for "
                          f"every service.")
-    if values.sum() <= 0:
+    if not values.any():
         raise InputError("Manual weights (WEIGHTS): all weights are 0; give at least one above 0.")
+    values = values / values.max() if values.max() > 1e300 else values  # their sum would overflow
     unchanged = abs(values.sum() - 1) < 1e-12  # so that the weights of another run are the same here
     return values if unchanged else values / values.sum()
 
@@ -373,10 +401,10 @@ def normalise(service, name, clip=None, progress=SILENT):
     InputError
         No value at all, or one value everywhere.
     """
-    values = service.floats()
-    known = values[~np.isnan(values)]
-    if known.size == 0:
+    valid = service.valid
+    if not valid.any():
         raise InputError(f"Service '{name}' holds no value at all, only nodata: choose another raster.")
+    known = service.values[valid]  # in their own type: float32 has no room for 1,000,000,000 and one more
     low, high, limited = float(known.min()), float(known.max()), 0
     if clip is not None and low < high:
         low, high = (float(v) for v in np.percentile(known, clip))
@@ -388,10 +416,29 @@ def normalise(service, name, clip=None, progress=SILENT):
         raise InputError(f"Service '{name}' is {low:g} everywhere{between}, so it cannot be normalised: leave "
                          f"it out{', or widen the percentiles (CLIP)' if clip else ''}.")
     del known
+    values = np.empty(valid.shape, dtype=np.float32)
+    half = 1.0 if math.isfinite(high - low) else 0.5  # a range beyond all numbers
     for start in range(0, values.shape[0], _BLOCK):
-        block = (values[start:start + _BLOCK].astype(np.float64) - low) / (high - low)
-        values[start:start + _BLOCK] = np.clip(block, 0.0, 1.0) if limited else block
+        part = slice(start, start + _BLOCK)
+        block = np.where(valid[part], service.values[part], np.nan)  # float64, and float32 where both are
+        block = (block.astype(np.float64) * half - low * half) / (high * half - low * half)
+        values[part] = np.clip(block, 0.0, 1.0) if limited else block
+        progress.check()
     return values, (low, high, limited)
+
+
+def _nodata_doubts(service, name, limits):
+    """A warning where the smallest or largest value looks like a nodata value that was not declared."""
+    for extreme, opposite in (limits[:2], limits[1::-1]):
+        if not (abs(extreme) in _USUAL_NODATA or abs(extreme) > 1e30):
+            continue
+        rest = service.valid & (service.values != extreme)
+        count, rest = int(np.count_nonzero(service.valid & ~rest)), service.values[rest]
+        nearest = float(rest.min() if extreme < opposite else rest.max()) if rest.size else extreme
+        if count and abs(nearest - extreme) > 2 * abs(opposite - nearest):
+            yield (f"Service '{name}' is {extreme:g} in {count} cell(s) and {min(nearest, opposite):g} to "
+                   f"{max(nearest, opposite):g} elsewhere: if this means no value, declare it as nodata ('Translate', or "
+                   f"Layer Properties > Transparency and export), since it squeezes all other values together.")
 
 
 def grid_means(normalised, valid, template, size_m, min_share, progress=SILENT):

@@ -5,6 +5,7 @@ patches; 7, 4 and 1 km2 part super-large, large, medium and small ones.
 """
 
 import math
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,13 +36,13 @@ class Patch:
 
 
 def size_class(area_km2, bands=AREA_BANDS_KM2):
-    """small < bands[0] <= medium < bands[1] <= large <= bands[2] < super-large."""
+    """small < bands[0] <= medium < bands[1] <= large <= bands[2] < super-large, areas to 1e-9 of themselves."""
     small, medium, large = bands
-    if area_km2 < small:
+    if area_km2 < small * (1 - _ROUNDING):
         return "small"
-    if area_km2 < medium:
+    if area_km2 < medium * (1 - _ROUNDING):
         return "medium"
-    return "large" if area_km2 <= large else "super-large"
+    return "large" if area_km2 <= large * (1 + _ROUNDING) else "super-large"
 
 
 def bands_from_text(text, name="Limits of small, medium and large patches (AREA_BANDS)"):
@@ -57,7 +58,8 @@ def classes_from_text(text, name="Classes that make patches (PATCH_CLASSES)"):
     """Class numbers from ``4, 5``."""
     numbers = [number_of(part) for part in split_list(text)]
     if not numbers or any(n is None or n != math.floor(n) for n in numbers):
-        raise InputError(f"{name}: '{text}' is not a list of class numbers; write 4, 5.")
+        raise InputError(f"{name}: '{text}' is not a list of class numbers; write whole numbers with commas "
+                         f"between, such as 4, 5.")
     return tuple(int(n) for n in numbers)
 
 
@@ -156,6 +158,8 @@ def delineate(classes, patch_classes=(4, 5), importance=None, bands=AREA_BANDS_K
         result.filled = holes, cells * km2, unknown
         progress.log(f"{holes} hole(s) of at most {fill_holes_km2:g} km2 were filled, {cells * km2:.3f} km2 in all"
                      + (f"; {unknown} such hole(s) hold cells without a value and were kept." if unknown else "."))
+    if sliver_cells and sliver_cells > min(template.shape):
+        raise _too_wide(classes.name, sliver_cells)
     if sliver_cells and sliver_cells > 1:
         cells, gone, split = _cut_slivers(chosen, int(sliver_cells), neighbours, labels, progress.part(0.15, 0.25))
         result.cut = cells * km2, gone, split
@@ -164,8 +168,7 @@ def delineate(classes, patch_classes=(4, 5), importance=None, bands=AREA_BANDS_K
     _, cells = label_patches(chosen, diagonals, labels, progress)
     count = cells.size
     if not count:
-        raise InputError(f"No part of the patches of '{classes.name}' is {sliver_cells} cells wide: lower the least "
-                         f"width (SLIVERS) or leave it empty.")
+        raise _too_wide(classes.name, sliver_cells)
     del chosen
     progress(0.3)
     order = np.argsort(-cells, kind="stable")
@@ -213,6 +216,11 @@ def label_patches(chosen, diagonals=True, labels=None, progress=SILENT):
     labels = np.empty(chosen.shape, dtype=np.int32) if labels is None else labels
     count = _label(chosen, np.ones((3, 3)) if diagonals else None, labels, progress)
     return labels, _counts(labels, count, progress)
+
+
+def _too_wide(name, sliver_cells):
+    return InputError(f"No part of the patches of '{name}' is {sliver_cells} cells wide: lower the least width (SLIVERS) "
+                      f"or leave it empty.")
 
 
 def _blocks(array):
@@ -402,6 +410,30 @@ def _changes(found):
 
 # patches as a layer -------------------------------------------------------------------------------------
 
+def size_words(features, progress=SILENT):
+    """The size class of each feature by its field ``size_class``, whatever its case; "" where it is none.
+
+    Raises
+    ------
+    InputError
+        When no feature has one.
+    """
+    values = features.values("size_class")
+    words = [re.sub(r"[\s_-]+", "-", str(value or "").strip().lower()).replace("superlarge", SIZE_CLASSES[0])
+             for value in values]
+    words = [word if word in SIZE_CLASSES else "" for word in words]
+    unknown = [str(value if value is not None else "") for value, word in zip(values, words) if not word]
+    if not unknown:
+        return words
+    told = ", ".join(f"'{value}'" for value in sorted(set(unknown))[:5])
+    where, mend = f"Layer '{features.name}', field 'size_class'", f"write {', '.join(SIZE_CLASSES)}"
+    if len(unknown) == len(words):
+        raise InputError(f"{where}: {told} is no size class; {mend}, or use a layer without this field.")
+    progress.warn(f"{where}: {len(unknown)} of {len(words)} patches have no size class ({told}) and are left out; {mend} "
+                  f"there.")
+    return words
+
+
 def of_size(features, size_classes, progress=SILENT):
     """Indices of the features of the wanted size classes; all where the layer has no ``size_class``.
 
@@ -416,7 +448,7 @@ def of_size(features, size_classes, progress=SILENT):
     if "size_class" not in features.field_names:
         progress.log(f"Layer '{features.name}' has no field 'size_class': all its {len(features)} polygons are used.")
         return list(range(len(features)))
-    found = features.values("size_class")
+    found = size_words(features, progress)
     chosen = [index for index, value in enumerate(found) if value in size_classes]
     counts = ", ".join(f"{sum(value == name for value in found)} {name}" for name in SIZE_CLASSES)
     if not chosen:

@@ -18,9 +18,10 @@ from ..ids import as_id, id_list
 from ..polygon_distance import edge_links, overlaps
 from ..progress import SILENT, Progress
 from ..report import Report, number
+from ..tables import number_of
 from ..vector import bounds_of, is_near
 from .indices import Links, check_dispersal, connectivity, kept_share
-from .patches import AREA_BANDS_KM2, SIZE_CLASSES, of_size, size_class
+from .patches import AREA_BANDS_KM2, SIZE_CLASSES, of_size, size_class, size_words
 
 DPC_FIELDS = ("dpc", "dpc_intra", "dpc_flux", "dpc_connector")
 
@@ -72,7 +73,7 @@ class Selection:
 
 
 def check_choices(features=None, min_dpc=None, min_ec_share=None, merge_distance_m=None, merge_area_km2=None,
-                  dispersal_distance=2500.0, dispersal_probability=0.5):
+                  dispersal_distance=2500.0, dispersal_probability=0.5, min_area_km2=None, top=None):
     """Refuse what is known to be wrong before the work: numbers out of range, an unfit layer.
 
     Raises
@@ -80,7 +81,7 @@ def check_choices(features=None, min_dpc=None, min_ec_share=None, merge_distance
     InputError
     """
     if min_ec_share is not None and not 0 <= min_ec_share <= 100:
-        raise InputError(f"The least share of connectivity (MIN_EC_SHARE) is {min_ec_share:g}: give a share from 0 to "
+        raise InputError(f"The least share of connectivity (MIN_EC_SHARE) is {min_ec_share:.10g}: give a share from 0 to "
                          f"100 %, or leave it empty.")
     if merge_distance_m is not None and not 0 <= merge_distance_m < math.inf:
         raise InputError(f"The distance within which patches are merged (MERGE_DISTANCE) is {merge_distance_m:g}: give "
@@ -91,6 +92,10 @@ def check_choices(features=None, min_dpc=None, min_ec_share=None, merge_distance
     if merge_area_km2 and merge_distance_m is None:
         raise InputError("An area below which patches are merged (MERGE_AREA) is given without a distance: give one "
                          "(MERGE_DISTANCE), or leave the area empty.")
+    for value, name, unit in ((min_area_km2, "least area (MIN_AREA)", " km2"), (min_dpc, "least dPC (MIN_DPC)", " %"),
+                              (top, "number of patches to keep (TOP)", "")):
+        if value is not None and not value >= 0:
+            raise InputError(f"The {name} is {value:g}: give 0{unit} or more, or leave it empty.")
     check_dispersal(dispersal_distance, dispersal_probability)
     if features is None:
         return
@@ -157,7 +162,7 @@ def choose_sources(features, size_classes=("super-large",), min_area_km2=None, m
         An empty layer, a missing field, a number out of range, or no patch that meets the conditions.
     """
     check_choices(features, min_dpc, min_ec_share, merge_distance_m, merge_area_km2, dispersal_distance,
-                  dispersal_probability)
+                  dispersal_probability, min_area_km2, top)
     if not size_classes:
         raise InputError(f"No size class (SIZE_CLASSES) is chosen: choose at least one of {', '.join(SIZE_CLASSES)}.")
     features = features.with_fields("patch_id", "size_class", "importance_mean", *DPC_FIELDS)
@@ -165,9 +170,13 @@ def choose_sources(features, size_classes=("super-large",), min_area_km2=None, m
     progress = _recording(progress, result.warnings)
     merging, sized = merge_distance_m is not None, "size_class" in features.field_names
     chosen = list(range(len(features))) if merging else of_size(features, size_classes, progress)
-    for index in set(range(len(features))) - set(chosen):
-        result.decisions[index].append(f"not a source: its size class is {features.values('size_class')[index]}")
-    candidates = _candidates(features, chosen, result, progress)
+    words = size_words(features, progress.quiet() if not merging else progress) if sized else [""] * len(features)
+    for index in sorted(set(range(len(features))) - set(chosen)):
+        result.decisions[index].append(f"not a source: its size class is {words[index] or 'not known'}")
+    candidates = _candidates(features, chosen, words, result, progress)
+    if not candidates and include is None:
+        raise InputError(f"No patch of '{features.name}' in question encloses any area: correct the layer's polygons, or "
+                         f"choose another layer.")
     conditions = [f"size class {', '.join(size_classes)}" if sized else ""]
 
     def keep(fits, reason, condition):
@@ -180,6 +189,10 @@ def choose_sources(features, size_classes=("super-large",), min_area_km2=None, m
     if exclude is not None and len(exclude):
         barred = exclude.to_crs(features.crs, progress).valid_polygons(progress)
         candidates = _cut(candidates, barred, result, progress.part(0, 0.2))
+        if not candidates and (include is None or not len(include)):
+            raise InputError(f"All patches in question of '{features.name}' lie wholly inside the polygons of "
+                             f"'{exclude.name}' that may not be sources (EXCLUDE): check that layer, or choose more "
+                             f"patches.")
         conditions.append("outside the polygons that may not be sources")
     any_merged = False
     if merging:
@@ -229,6 +242,11 @@ def choose_sources(features, size_classes=("super-large",), min_area_km2=None, m
                                  result, progress.part(0.7, 0.8))
     if top:
         ranked = has_dpc()
+        unknown = sum(math.isnan(s.dpc) for s in candidates)
+        if not ranked and "dpc" in features.field_names and candidates:
+            progress.warn(f"Layer '{features.name}', field 'dpc': {unknown} of the {len(candidates)} patches in question "
+                          f"have no number there, so the first {top} (TOP) are those by area: run 'Landscape "
+                          f"connectivity' on the patches to rank them by dPC.")
         candidates.sort(key=lambda s: (-s.dpc if ranked else -s.area_km2, -s.area_km2))
         if len(candidates) < top:
             progress.log(f"Only {len(candidates)} patches meet the conditions, fewer than the {top} that were to be "
@@ -283,24 +301,20 @@ def _its(source):
     return "after merging its" if source.merged else "its"
 
 
-def _candidates(features, chosen, result, progress):
+def _candidates(features, chosen, words, result, progress):
     features = features.valid_polygons(progress)
     result.areas_km2 = [geometry.GetArea() / 1e6 for geometry in features.geometries]
-    sources, empty = [], []
+    sources = []
     for index in chosen:
         attributes, geometry = features.attributes[index], features.geometries[index]
         if not geometry.GetArea() > 0:
-            empty.append(index + 1)
             result.decisions[index].append("not a source: it encloses no area")
             continue
         patch_id = attributes.get("patch_id")
         sources.append(Source(0, index + 1 if patch_id is None else patch_id, geometry.GetArea() / 1e6,
                               _float(attributes.get("importance_mean")), _polygons_only(geometry),
                               *(_float(attributes.get(name)) for name in DPC_FIELDS),
-                              size_class=str(attributes.get("size_class") or ""), members=[index]))
-    if empty:
-        progress.warn(f"Layer '{features.name}': feature(s) {', '.join(map(str, empty[:20]))} enclose no area and "
-                      f"cannot be sources.")
+                              size_class=words[index], members=[index]))
     twice = [i for i, count in Counter(as_id(s.patch_id) for s in sources).items() if count > 1]
     if twice:
         progress.warn(f"Layer '{features.name}', field 'patch_id': {', '.join(map(str, twice[:20]))} is used by more "
@@ -310,10 +324,8 @@ def _candidates(features, chosen, result, progress):
 
 
 def _float(value):
-    try:
-        return math.nan if value is None else float(value)
-    except (TypeError, ValueError):
-        return math.nan
+    value = value if isinstance(value, (int, float)) else number_of("" if value is None else value)
+    return math.nan if value is None else float(value)
 
 
 def _polygons_only(geometry):
@@ -358,6 +370,9 @@ def _cut(candidates, exclude, result, progress):
                 gone += not source.area_km2 > 0
                 lost = f"{number(before - source.area_km2)} of {number(before)} km2 cut at '{exclude.name}'"
                 result.tell(source, lost if source.area_km2 > 0 else f"not a source: wholly inside '{exclude.name}'")
+    if not cut:
+        progress.warn(f"No polygon of '{exclude.name}' that may not be a source meets a patch in question, so nothing was "
+                      f"cut out: check that it belongs to this area and that its CRS is right.")
     if cut:
         progress.log(f"{cut} patch(es) were cut at the polygons of '{exclude.name}', {gone} of them wholly; dPC and "
                      f"importance are those of the whole patch.")

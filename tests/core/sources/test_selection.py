@@ -305,7 +305,7 @@ def test_far_unlike_and_broken_input_is_told(patches):
     assert [s.area_km2 for s in found.sources] == pytest.approx([8])
     assert found.decisions[1] == ["not a source: it encloses no area"]
     assert any("1 polygon(s) were mended" in t or "were mended for this run" in t for t in found.warnings)
-    assert any("feature(s) 2 enclose no area and cannot be sources" in text for text in found.warnings)
+    assert any("feature(s) 2 enclose no area and count for nothing" in text for text in found.warnings)
 
 
 def test_include_on_excluded_ground_is_told(patches):
