@@ -1,7 +1,7 @@
 """Toolbox step: connectivity of patches, PC, IIC, what patches and links give, what candidates would add."""
 
 from ...core.errors import InputError
-from ...core.raster import read
+from ...core.raster import open_template, read
 from ...core.sources.connectivity import check_choices, landscape_connectivity
 from ...core.sources.connectivity_report import connectivity_report
 from ...core.sources.links import DISTANCES, LEAST_COST
@@ -63,10 +63,19 @@ class LandscapeConnectivity(EcoNetAlgorithm):
             "max_link_distance": job.number("MAX_LINK_DISTANCE"),
             "candidate_link_field": job.field("CANDIDATE_LINK_FIELD") if job.given("CANDIDATE_LINKS") else ""}
 
+    def _is_least_cost(self, job):
+        return DISTANCES[job.choice("DISTANCE")] == LEAST_COST and job.given("RESISTANCE")
+
     def validate(self, job):
         check_choices(job.outline("PATCHES"), has_resistance=job.given("RESISTANCE"),
                       candidates=job.outline("CANDIDATES"), candidate_links=job.outline("CANDIDATE_LINKS"),
                       landscape_area_km2=job.number("AREA_OF_LANDSCAPE"), **self._choices(job))
+        if self._is_least_cost(job):
+            surface = job.raster("RESISTANCE")
+            cells = open_template(surface)
+            for key in ("PATCHES", "CANDIDATES"):
+                if job.given(key):
+                    job.outline(key).to_crs_near(cells.crs, cells.bounds, 0.0, surface.name)
         for wanted, needed, what in (("OUTPUT_CANDIDATES", "CANDIDATES", "candidate patches"),
                                      ("OUTPUT_CANDIDATE_LINKS", "CANDIDATE_LINKS", "candidate links")):
             if job.wants(wanted) and not job.given(needed):
@@ -77,10 +86,9 @@ class LandscapeConnectivity(EcoNetAlgorithm):
         patches, candidates, candidate_links = (
             job.features(key) for key in ("PATCHES", "CANDIDATES", "CANDIDATE_LINKS"))
         chosen = self._choices(job)
-        least_cost = chosen["distance"] == LEAST_COST and job.given("RESISTANCE")
         size_classes = [SIZE_CLASSES[index] for index in job.choices("SIZE_CLASSES")]
         result = landscape_connectivity(
-            patches, size_classes, resistance=read(job.raster("RESISTANCE")) if least_cost else None,
+            patches, size_classes, resistance=read(job.raster("RESISTANCE")) if self._is_least_cost(job) else None,
             landscape_area_km2=job.number("AREA_OF_LANDSCAPE"), candidates=candidates,
             candidate_links=candidate_links, link_losses=job.wants("OUTPUT_LINKS") or job.wants("OUTPUT_REPORT"),
             progress=job.progress, **chosen)

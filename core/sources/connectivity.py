@@ -22,6 +22,7 @@ from .links import CENTROID, EDGE, LEAST_COST, least_distances, patch_links
 from .patches import of_size
 
 _BOUND_PATCHES = 5000  # up to which the bound of what is neglected is computed over all pairs, 40 bytes each
+_SQUARED = 1e100       # of numbers further from 1 than this the products of squares overflow or vanish
 _MANY = 1000           # patches from which the distances of all pairs take minutes
 _PATCH_FIELDS = ("dpc", "dpc_intra", "dpc_flux", "dpc_connector", "diic", "diic_intra", "diic_flux", "diic_connector",
                  "degree", "betweenness", "component")
@@ -220,6 +221,9 @@ def check_choices(features, weight_field, dispersal_distance, dispersal_probabil
     if landscape_area_km2 is not None and not landscape_area_km2 > 0:
         raise InputError(f"The area of the landscape (AREA_OF_LANDSCAPE) is {landscape_area_km2:g} km2: give one above "
                          f"0, or leave it empty.")
+    if landscape_area_km2 is not None and not 1 / _SQUARED < landscape_area_km2 < _SQUARED:
+        raise InputError(f"The area of the landscape (AREA_OF_LANDSCAPE) is {landscape_area_km2:g} km2, which is the "
+                         f"size of no place: correct it, or leave it empty.")
     features.require_some("patch")
     west, south, _, _ = bounds_of(features.geometries)
     require_metres(features.crs, features.name, (west, south))
@@ -248,6 +252,9 @@ def _weights(features, index, weight_field, progress):
     if not weight.sum() > 0:
         raise InputError(f"Layer '{features.name}', field '{field}': all weights are 0; give at least one patch a "
                          f"weight above 0.")
+    if not 1 / _SQUARED < weight.max() < _SQUARED:
+        raise InputError(f"Layer '{features.name}', field '{field}': the largest weight is {weight.max():g}, and its "
+                         f"square is no number that can be kept: give the weights in another unit.")
     return weight
 
 

@@ -201,8 +201,9 @@ def _candidate_patches(report, result):
     report.text(f"What each candidate patch of '{plan.features.name}' alone, on top of the network that is there, "
                 f"would add to PC, in % of PC now. Intra: its own size. Flux: its links to the patches that are there. "
                 f"Connector: what those gain from each other because it is a stepping stone. Gain of EC: the size of "
-                f"patch that it is worth. Most would be gained by feature {best + 1}: "
-                f"{number(plan.gains[best].gain)} % of PC.")
+                f"patch that it is worth. "
+                + (f"Most would be gained by feature {best + 1}: {number(plan.gains[best].gain)} % of PC."
+                   if plan.gains[best].gain > _ROUNDING else "None of them would add anything."))
     names = plan.features.own_name("name")
     report.table(("rank", "feature", *(["name"] if names else []), f"weight ({result.weight_unit})", "direct links",
                   "gain of PC (%)", "intra (%)", "flux (%)", "connector (%)", f"gain of EC ({result.weight_unit})"),
