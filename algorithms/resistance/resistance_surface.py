@@ -131,6 +131,7 @@ class ResistanceSurface(EcoNetAlgorithm):
         weights = job.table("WEIGHTS")
         return [
             *maps, ("further factors", ", ".join(layers.extra) or "none"),
+            (job.label("DISTRICTS"), getattr(job.outline("DISTRICTS"), "name", "none")),
             ("mines", f"{len(layers.mines)} of layer '{layers.mines[0].layer}'" if layers.mines else "none"), *tables,
             (job.label("WEIGHTS"), weights.name if weights else "those of the factor table"),
             (job.label("DATUM"), job.number("DATUM")), (job.label("WATER_CODES"), job.text("WATER_CODES") or "none"),
@@ -138,6 +139,8 @@ class ResistanceSurface(EcoNetAlgorithm):
             (job.label("TRANSFORM"), TRANSFORMS[job.choice("TRANSFORM")]),
             (job.label("TRANSFORM_POWER"), job.number("TRANSFORM_POWER")),
             (job.label("CORRECTION"), CORRECTIONS[job.choice("CORRECTION")]),
+            (job.label("CORRECTION_LEAST"), job.number("CORRECTION_LEAST")),
+            (job.label("CORRECTION_MOST"), job.number("CORRECTION_MOST")),
             (job.label("HARD_BARRIERS"), ", ".join(BARRIERS[b] for b in job.choices("HARD_BARRIERS")) or "none"),
             (job.label("LAND_COVER_PRODUCT"), PRODUCTS[job.choice("LAND_COVER_PRODUCT")])]
 

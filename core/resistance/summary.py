@@ -30,13 +30,13 @@ class Zone:
     area_km2 : float
         Of the cells that have a value in the integrated surface.
     base_mean, mine_mean, resistance_mean : float
-        NaN where there is no value.
+        Over those cells; NaN where there is no value.
     mine_effect : float
-        Mean of the integrated minus the base surface, over the cells that have both.
+        Mean of the integrated minus the base surface: ``resistance_mean - base_mean``.
     main_factor : str
-        The factor that dominates most of its cells; empty where none does.
+        The factor that dominates most of those cells; empty where none does.
     main_share : float
-        The share of its cells that it dominates.
+        The share of those cells that it dominates.
     """
 
     zone_kind: str
@@ -156,11 +156,13 @@ class _Sums:
         self._dominant = np.zeros(256, dtype=np.int64)
 
     def add(self, surfaces, slices, mask):
+        # what a mine closes has a base resistance still: all means are of the same cells
+        mask = mask & ~np.isnan(surfaces.integrated.values[slices])
         base, integrated = surfaces.base.values[slices][mask], surfaces.integrated.values[slices][mask]
         self._add("base", base)
         self._add("integrated", integrated)
         self._add("effect", integrated.astype(np.float64) - base)
-        self.cells += int((~np.isnan(integrated)).sum())
+        self.cells += integrated.size
         if surfaces.mines is not None:
             self._add("mines", surfaces.mines.values[slices][mask])
         if surfaces.dominant is not None:

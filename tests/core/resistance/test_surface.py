@@ -415,3 +415,21 @@ def test_barriers_that_close_the_whole_map_are_warned_of(city):
 def test_a_restored_table_that_says_nothing(lab, text):
     with pytest.raises(InputError, match="'mine.csv' says nothing that restored mines become: fill in a column land_cover, ndvi"):
         read_restored(lab.table(text))
+
+
+@pytest.mark.parametrize("scores, value, refused", [
+    ((0.5, 9), 9, False), ((0.5, 9), 0.5, False), ((0.5, 9), 9.5, True), ((0.5, 9), 0.4, True),
+    # rules within 1 to 5 do not narrow what a map may hold that is scored already
+    ((2, 3), 1, False), ((2, 3), 5, False), ((2, 3), 5.5, True), ((2, 3), 0.9, True)])
+def test_maps_that_are_scored_already_keep_to_the_range_of_the_others(lab, scores, value, refused):
+    cells = lab.template(2, 2)
+    layers = s.FactorLayers(ndvi=lab.raster("ndvi", np.full((2, 2), 0.3, np.float32), cells),
+                            extra={"cliff": lab.raster("cliff", np.array([[2, value], [2, 2]], np.float32), cells)})
+    choices = s.Choices(factor_table=lab.table("factor,weight,from,to,resistance\n"
+                                               f"ndvi,0.5,,0.4,{scores[0]}\nndvi,,0.4,,{scores[1]}\ncliff,0.5,,,\n"))
+    if refused:
+        with pytest.raises(InputError, match=rf"Layer 'cliff' \(EXTRA_FACTORS\) holds {value:g}, and 1 cells lie outside"):
+            s.resistance_surface(layers, cells, choices)
+    else:
+        made = s.resistance_surface(layers, cells, choices)
+        assert made.base.values[0, 1] == pytest.approx((scores[0] + value) / 2)
