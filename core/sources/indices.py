@@ -16,7 +16,8 @@ import numpy as np
 
 from ..errors import InputError
 from ..progress import SILENT
-from .removal import HOPS, Graph, Strength, removal, shortest, thinned, worth_thinning
+from .removal import HOPS, Graph, Strength, removal, thinned, worth_thinning
+from .removal_numpy import shortest
 
 _SOURCES = 256   # sources whose paths are counted at once
 _DENSE = 0.05    # share of linked pairs from which a full matrix multiplies faster

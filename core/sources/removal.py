@@ -20,6 +20,7 @@ import numpy as np
 
 from .. import accel
 from ..progress import SILENT
+from .removal_numpy import repair
 
 _CLOSE = 1e-12            # relative difference of lengths that is rounding
 _THIN_FROM = 24           # links per node from which thinning pays
@@ -32,9 +33,6 @@ _TURN = 0.2               # seconds per call of a compiled loop
 _PARTS = 12               # of the sources, with losses of their own: 1, 2, 3 or 4 threads share them evenly
 _THREADS = 4
 _SHARED_FROM = 200        # nodes from which threads pay
-_TRIPLES = 1 << 20        # (source, node, removed) held at once by the numpy engine
-_EDGES = 1 << 18          # (source, link) held at once there
-_ROWS = 64                # rows of distances in one numpy step
 
 
 @dataclass
@@ -170,7 +168,7 @@ def removal(graph, weight, strength, links=False, longest=math.inf, progress=SIL
     least = float(weight @ weight + weight[ends] * weight[graph.neighbour] @ strength(graph.length))
     enough = _NEGLIGIBLE * least / graph.n
     loop = accel.kernel(_repair_loop, _loop_agrees, graph.neighbour.size * graph.n, _KERNEL_WORTH, progress)
-    engine = _compiled if loop else _numpy
+    engine = _compiled if loop else repair
     engine(loop, graph, weight, strength, links, longest, enough, received, loss, progress)
     progress(1.0)
     rank = np.empty(graph.n, dtype=np.int64)
@@ -455,7 +453,7 @@ def _loop_agrees(loop):
     for links in (False, True):
         for strength, length in ((Strength(0.7), apart[a, b]), (HOPS, np.ones(a.size))):
             results = []
-            for engine in (_compiled, _numpy):
+            for engine in (_compiled, repair):
                 graph = Graph.of(36, a, b, length)
                 received, loss = np.zeros(36), np.zeros(a.size if links else 36)
                 engine(loop, graph, weight, strength, links, math.inf, 0.0, received, loss, SILENT)
@@ -463,172 +461,3 @@ def _loop_agrees(loop):
             if not np.allclose(*results, rtol=1e-12, atol=1e-12):
                 return False
     return True
-
-
-# engine of numpy alone ----------------------------------------------------------------------------------
-
-def _numpy(_, graph, weight, strength, links, longest, enough, received, loss, progress):
-    n = graph.n
-    distance = shortest(graph, progress.part(0, 0.3))
-    distance[distance > longest] = np.inf
-    part = progress.part(0.3, 1)
-    first = 0
-    width = max(1, min(n, _EDGES // max(1, graph.neighbour.size)))
-    while first < n:
-        last = min(first + width, n)
-        # column s of the closed matrix holds the sums from s outwards
-        deepest = _repair_block(graph, np.ascontiguousarray(distance[:, first:last].T), first, weight, strength,
-                                links, enough, received, loss, part)
-        width = max(1, min(width, _TRIPLES // max(1, deepest // (last - first))))
-        first = last
-        part(first / n)
-
-
-def shortest(graph, progress=SILENT):
-    """Shortest distances, shape (n, n): rows are ends, columns sources (Bellman 1958, all sources at once)."""
-    n = graph.n
-    distance = np.full((n, n), np.inf)
-    ends = np.repeat(np.arange(n), np.diff(graph.start))
-    distance[ends, graph.neighbour] = graph.length
-    np.fill_diagonal(distance, 0.0)
-    stale, turn = np.ones(n, dtype=bool), 0
-    while stale.any():
-        todo = np.flatnonzero(stale)
-        for j in todo[::-1] if turn % 2 else todo:
-            progress.check()
-            stale[j] = False
-            near = slice(graph.start[j], graph.start[j + 1])
-            others = graph.neighbour[near]
-            changed = False
-            for at in range(0, others.size, _ROWS):
-                key = distance[others[at:at + _ROWS]]
-                key += graph.length[near][at:at + _ROWS, None]
-                key = key.min(axis=0)
-                if (key < distance[j]).any():
-                    np.minimum(distance[j], key, out=distance[j])
-                    changed = True
-            if changed:
-                stale[others] = True
-        turn += 1
-        progress(1 - 0.5 ** turn)
-    return distance
-
-
-def _repair_block(graph, dist, first, weight, strength, links, enough, received, loss, progress):
-    """The sources from ``first`` on, all nodes and all removals at once; the number of triples there were.
-
-    A pair (source, node) is numbered ``row * n + node``; a triple is a pair and one node above it in the
-    source's tree. The triples of a pair follow each other from the source downwards.
-    """
-    n, rows = graph.n, dist.shape[0]
-    worth = strength(dist)
-    received[first:first + rows] += worth @ weight
-    ends = np.repeat(np.arange(n), np.diff(graph.start))
-    base = np.arange(rows)[:, None] * n
-    with np.errstate(invalid="ignore"):
-        extra = dist[:, graph.neighbour] + graph.length - dist[:, ends]
-    extra[np.isnan(extra)] = np.inf
-    # the trees: level by level along the links that delay nothing, so that zero lengths make no ring
-    pair_rows, links_at = np.nonzero(extra == 0)
-    lower, upper = pair_rows * n + ends[links_at], pair_rows * n + graph.neighbour[links_at]
-    level, parent, by = (np.full(rows * n, -1) for _ in range(3))
-    level[np.arange(rows) * n + first + np.arange(rows)] = 0
-    depth = 0
-    while lower.size:
-        progress.check()
-        reached = np.flatnonzero((level[upper] == depth) & (level[lower] < 0))
-        if not reached.size:
-            break
-        parent[lower[reached]] = reached
-        own = np.unique(lower[reached])
-        pick = parent[own]
-        depth += 1
-        level[own], parent[own], by[own] = depth, upper[pick], graph.link[links_at[pick]]
-        left = level[lower] < 0
-        lower, upper, links_at = lower[left], upper[left], links_at[left]
-    # what the pairs below each node are worth that the source has to look at, from the bottom up
-    source, end = np.divmod(np.arange(rows * n), n)
-    source += first
-    value = np.where(end > source, 2 * weight[source] * weight[end] * worth.ravel(), 0.0)
-    mass, at = value.copy(), np.argsort(level, kind="stable")
-    bounds = np.searchsorted(level[at], np.arange(depth + 2))
-    for k in range(depth, 0, -1):
-        here = at[bounds[k]:bounds[k + 1]]
-        mass += np.bincount(parent[here], weights=mass[here], minlength=mass.size)
-    wanted = (mass if links else mass - value) > enough
-    if not wanted.any():
-        return 0
-    count = np.maximum(level - (0 if links else 1), 0)
-    offset = np.concatenate(([0], np.cumsum(count)))
-    node, removed = np.empty(offset[-1], dtype=np.int64), np.empty(offset[-1], dtype=np.int64)
-    if not node.size:
-        return 0
-    pair = np.flatnonzero(count)
-    above = pair if links else parent[pair]
-    while pair.size:
-        at = offset[pair] + level[above] - 1
-        node[at], removed[at] = pair, above
-        above = parent[above]
-        going = level[above] > 0
-        pair, above = pair[going], above[going]
-    # links into each node, those that delay least first
-    order = np.argsort(extra, axis=1, kind="stable")
-    order = np.take_along_axis(order, np.argsort(ends[order], axis=1, kind="stable"), axis=1)
-    extra = np.take_along_axis(extra, order, axis=1).ravel()
-    into = (graph.neighbour[order] + base).ravel()
-    over = graph.link[order].ravel()
-    start = (np.arange(rows)[:, None] * ends.size + graph.start[:-1]).ravel()
-    stop = (np.arange(rows)[:, None] * ends.size + graph.start[1:]).ravel()
-    delay = np.full(node.size, np.inf)
-    cut = by[removed]
-
-    def pull(active):
-        """Least delay of these triples by any neighbour, as its own delay now stands."""
-        best = delay[active]
-        at, end = start[node[active]], stop[node[active]]
-        going = np.arange(active.size)
-        while True:
-            going = going[at[going] < end[going]]
-            x = extra[at[going]]
-            near = x < best[going]
-            going, x = going[near], x[near]
-            if not going.size:
-                return best
-            progress.check()
-            triple, other = active[going], into[at[going]]
-            v = removed[triple]
-            rank = level[v]
-            index = np.minimum(offset[other] + rank - 1, node.size - 1)
-            below = (count[other] >= rank) & (removed[index] == v)
-            key = np.where(below, delay[index], 0.0) + x
-            if links:
-                key[(over[at[going]] == cut[triple]) & (node[triple] == v)] = np.inf
-            else:
-                key[other == v] = np.inf
-            best[going] = np.minimum(best[going], key)
-            at[going] += 1
-
-    # level by level down the trees, up, and down again, until nothing changes below a removed node
-    at = np.flatnonzero(wanted[removed])
-    at = at[np.argsort(level[node[at]], kind="stable")]
-    bounds = np.searchsorted(level[node[at]], np.arange(depth + 2))
-    stale, turn = wanted, 0
-    while stale.any():
-        changed = np.zeros(rows * n, dtype=bool)
-        for k in range(depth + 1)[::-1 if turn % 2 else 1]:
-            active = at[bounds[k]:bounds[k + 1]]
-            active = active[stale[removed[active]] & (delay[active] > 0)]
-            if active.size:
-                best = pull(active)
-                better = best < delay[active]
-                delay[active] = best
-                changed[removed[active[better]]] = True
-        stale, turn = changed, turn + 1
-    counted = wanted[removed] & (value[node] > 0)
-    node, removed, delay, cut = node[counted], removed[counted], delay[counted], cut[counted]
-    if strength.decay < 0:
-        lost = value[node] * (1 - strength(dist.ravel()[node] + delay) / worth.ravel()[node])
-    else:
-        lost = value[node] * -np.expm1(-strength.decay * delay)
-    loss += np.bincount(cut if links else removed % n, weights=lost, minlength=loss.size)
-    return int(offset[-1])
