@@ -119,3 +119,16 @@ def test_patchy_light_is_warned_of(lab, lit, warned):
     assert any(line.startswith(text) for line in said["warn"]) == warned
     assert any(line.startswith(text) for line in said["log"]) != warned
     assert ("by up to 3 times" in "".join(said["warn"])) == warned
+
+
+def test_means_of_classes_are_of_the_whole_map(lab):
+    """The map is worked in blocks of 256 rows; a class's mean is of all of them."""
+    cells = lab.template(600, 2)
+    rng = np.random.default_rng(9)
+    cover = rng.integers(1, 3, cells.shape).astype(np.uint8)
+    light = (rng.uniform(1, 3, cells.shape) * np.linspace(1, 4, 600)[:, None]).astype(np.float32)
+    layers = FactorLayers(land_cover=lab.raster("cover", cover, cells, nodata=0), night_light=lab.raster("light", light, cells))
+    choices = s.Choices(weights=lab.table("factor,weight\nland_cover,1\nnight_light,0\n"), correction=NIGHT_LIGHT)
+    means = np.where(cover == 1, light[cover == 1].mean(dtype=float), light[cover == 2].mean(dtype=float))
+    np.testing.assert_allclose(s.resistance_surface(layers, cells, choices).base.values,
+                               np.where(cover == 1, 4, 1) * light / means, rtol=1e-6)

@@ -120,3 +120,14 @@ def test_scores_of_other_cells_are_not_blended(city):
     x, y = cells.xy(*np.mgrid[:40, :50])
     row, col = coarse.row_col(x, y)
     np.testing.assert_array_equal(kept["people"].values, scores[row, col])
+
+
+def test_of_equal_contributions_and_weights_the_first_counts(city):
+    lab, cells, layers, expected, _ = city
+    weights = lab.table("factor,weight\nland_cover,1\nndvi,1\nnight_light,1\n")
+    made = s.resistance_surface(FactorLayers(ndvi=layers.ndvi, land_cover=layers.land_cover, night_light=layers.night_light),
+                                cells, s.Choices(weights=weights), explain=True)
+    scores = np.array([expected[name] for name in ("land_cover", "ndvi", "night_light")])
+    numbers = np.array([3, 4, 8])[scores.argmax(axis=0)]  # argmax takes the first
+    np.testing.assert_array_equal(made.dominant.values, np.where(scores.max(axis=0) == 1, 0, numbers))
+    assert (np.sort(scores, axis=0)[1] == scores.max(axis=0)).mean() > 0.1

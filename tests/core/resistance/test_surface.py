@@ -433,3 +433,24 @@ def test_maps_that_are_scored_already_keep_to_the_range_of_the_others(lab, score
     else:
         made = s.resistance_surface(layers, cells, choices)
         assert made.base.values[0, 1] == pytest.approx((scores[0] + value) / 2)
+
+
+@pytest.mark.parametrize("state", ["producing", "abandoned"])
+def test_ground_shared_with_any_mine_that_is_not_restored_keeps_the_maps_values(city, state):
+    lab, cells, layers, _, _ = city
+    restored = lab.mine(lab.box(cells, 5, 5, 4, 6), state="restored")
+    other = lab.mine(lab.box(cells, 7, 9, 4, 6), state=state, name="Other")
+    changed = {}
+    for name, mines in (("before", [other]), ("after", [restored, other])):
+        kept = {}
+        s.resistance_surface(replace(layers, mines=mines), cells, s.Choices(
+            restored_table=lab.table("feature,land_cover,ndvi,slope_degrees\n,2,0.9,0\n")), kept.__setitem__)
+        changed[name] = kept
+    shared = np.zeros(cells.shape, bool)
+    shared[7:9, 9:11] = True
+    for name in ("land_cover", "ndvi", "slope"):
+        before, after = changed["before"][name].values, changed["after"][name].values
+        np.testing.assert_array_equal(before[shared], after[shared])
+        own = np.zeros(cells.shape, bool)
+        own[5:9, 5:11] = True
+        assert (after[own & ~shared] == 1).all()
