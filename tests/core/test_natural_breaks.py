@@ -254,3 +254,12 @@ def test_classes_of_a_raster():
 def test_cancel():
     with pytest.raises(Cancelled):
         natural_breaks(np.random.default_rng(0).random(5000), 4, progress=Progress(cancelled=lambda: True))
+
+
+def test_bounds_of_a_run_are_read_back_although_the_last_stands_twice():
+    found = fixed_breaks(np.array([0.1, 0.3, 0.5]), [0.2, 0.4, 0.8])
+    assert found.text() == "0.2, 0.4, 0.8, 0.8"
+    assert breaks_from_text(found.text(), 4) == [0.2, 0.4, 0.8]
+    for text in ("0.2, 0.4, 0.8, 0.7", "0.2, 0.4, 0.4"):
+        with pytest.raises(InputError, match="ascending"):
+            breaks_from_text(text, 4)

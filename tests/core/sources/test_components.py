@@ -172,3 +172,19 @@ def test_kmo_below_a_half_says_what_to_do():
     assert len(said) == 1 and "choose equal or manual weights (WEIGHTING), or leave out '" in said[0]
     _, _, warnings, _ = weigh(values, list("abc"), MANUAL, np.array([0.2, 0.3, 0.5]))
     assert any("below 0.5" in text and "manual weights used here do not come from" in text for text in warnings)
+
+
+def test_components_stop_at_85_percent():
+    """Covariances 82, 10 and 8 % of the variance: one component holds too little, two hold 92 %."""
+    signs = np.array([[1, 1, 1], [1, 1, -1], [1, -1, 1], [1, -1, -1], [-1, 1, 1], [-1, 1, -1], [-1, -1, 1], [-1, -1, -1]])
+    observations = 0.5 + 0.1 * signs * np.sqrt([82, 10, 8]) / 9
+    assert principal_components(observations, list("abc"), VARIANCE_RULE, COVARIANCE).kept == 2
+
+
+def test_services_that_oppose_each_other_do_not_say_the_same():
+    x = np.random.default_rng(1).random((200, 3))
+    x[:, 1] = 1 - x[:, 0] + 0.02 * x[:, 1]
+    _, _, warnings, _ = weigh(x, list("abc"), COMPONENT_SCORES)
+    assert not any("say nearly the same" in text for text in warnings)
+    x[:, 1] = 1 - x[:, 1]
+    assert any("say nearly the same" in text for text in weigh(x, list("abc"), COMPONENT_SCORES)[2])

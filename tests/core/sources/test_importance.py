@@ -11,7 +11,8 @@ from econet.core.raster import Grid, Template
 from econet.core.sources.components import (
     COMMUNALITIES, COVARIANCE, ENTROPY, EQUAL, MANUAL, entropy_weights, principal_components)
 from econet.core.sources.importance import (
-    CLASSIFY, GRID_CELLS, grid_means, importance_report, parse_clip, parse_weights, service_importance, service_names,
+    CLASSIFY, GRID_CELLS, check_grid_count, check_grid_size, check_valid_share, grid_means, importance_report, normalise,
+    parse_clip, parse_weights, service_importance, service_names,
     unique_names)
 
 UTM = "EPSG:32651"
@@ -290,3 +291,52 @@ def test_areas_in_the_report_are_the_maps():
     for low, high in ((0.3, 0.4), (0.5, 0.6)):
         cells = int(((values > np.float32(low)) & (values <= high)).sum())
         assert f'<td class="n">{cells}</td><td class="n">{cells * 0.01:.4g}</td>' in page
+
+
+@pytest.mark.parametrize("values", [
+    lambda x: 1e9 + x, lambda x: (2_000_000_000 + 50 * x).astype(np.int32), lambda x: x * 1e300, lambda x: x * 1e-300,
+    lambda x: (x - 0.5) * 1.7e308 * 2, lambda x: (x * 1e15).astype(np.uint64)])
+def test_services_are_normalised_in_their_own_type(values):
+    x = np.random.default_rng(3).random((20, 30))
+    with np.errstate(over="ignore"):
+        service = values(x)
+    service = np.where(np.isfinite(service), service, 0).astype(service.dtype)
+    exact = (service.astype(np.longdouble) - service.min()) / (
+        np.longdouble(service.max()) - np.longdouble(service.min()))
+    found, _ = normalise(Grid(service, grid(x).template, None, "s"), "s")
+    assert np.abs(found - exact).max() < 1e-7
+
+
+def test_an_undeclared_nodata_value_is_named():
+    a, b, c = surfaces(count=3)
+    a.values[:3] = -9999
+    warnings = service_importance([a, b, c], grid_size_m=1000).warnings
+    assert any("'service_1' is -9999 in 240 cell(s)" in text and "declare it as nodata" in text for text in warnings)
+    a, b, c = surfaces(count=3)
+    a.values[:] = np.linspace(0, 255, a.values.size).reshape(a.values.shape)  # 255 as the end of a range is a value
+    assert not any("nodata" in text for text in service_importance([a, b, c], grid_size_m=1000).warnings)
+
+
+def test_breaks_by_hand_that_leave_classes_empty_are_named():
+    services = surfaces(count=3)
+    found = service_importance(services, grid_size_m=1000, breaks="5, 6, 7, 8")
+    assert any("falls into class 2, 3, 4, 5" in text and "(BREAKS)" in text for text in found.warnings)
+    again = service_importance(services, grid_size_m=1000, breaks=found.breaks.text())  # 8.0 stands twice in it
+    assert (again.classes.values == found.classes.values).all() and again.breaks.breaks == found.breaks.breaks
+
+
+def test_weights_whose_sum_overflows_are_scaled():
+    assert parse_weights("a=1e308, b=1e308", ["a", "b"]).tolist() == [0.5, 0.5]
+
+
+def test_numbers_that_are_none_and_grids_of_too_few_cells_are_refused():
+    template = grid(np.zeros((60, 60))).template
+    with pytest.raises(InputError, match="GRID_SIZE"):
+        check_grid_size(math.nan, template)
+    for share in (0, math.nan, 1.5):
+        with pytest.raises(InputError, match="MIN_VALID"):
+            check_valid_share(share)
+    with pytest.raises(InputError, match=r"makes only 1 grid cell\(s\)"):
+        check_grid_count(6000, template, 3, "component scores")
+    for size, count, weighting in ((6000, 3, EQUAL), (6000, 2, "component scores"), (3000, 3, ENTROPY)):
+        check_grid_count(size, template, count, weighting)

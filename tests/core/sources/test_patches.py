@@ -12,8 +12,8 @@ from econet.core.errors import Cancelled, InputError
 from econet.core.progress import Progress
 from econet.core.raster import Grid, Template
 from econet.core.sources.patches import (
-    bands_from_text, classes_from_text, delineate, find_patches, patches_report, size_class, size_summary)
-from econet.core.vector import rasterize
+    bands_from_text, classes_from_text, delineate, find_patches, of_size, patches_report, size_class, size_summary)
+from econet.core.vector import Features, rasterize
 
 UTM = "EPSG:32651"
 DATA = Path(__file__).parents[2] / "data" / "conefor"
@@ -263,3 +263,31 @@ def test_report_tells_shares_and_changes():
     assert ('<td>large</td><td>4 to 7</td><td class="n">2</td><td class="n">11</td><td class="n">57.86</td>') in text
     none = patches_report(delineate(grid([[5, 1]]))).html()
     assert "No patch is super-large (above 7 km2)" in none and "not known" in none
+
+
+@pytest.mark.parametrize("cell", [10.0, 12.5, 25.0, 100 / 3, 100.0, 500.0])
+def test_areas_on_a_limit_are_of_their_class_whatever_the_cell(cell):
+    for km2, name in ((1, "medium"), (4, "large"), (7, "large")):
+        count = round(km2 * 1e6 / cell ** 2)
+        patch, = find_patches(grid(np.full((1, count), 5), cell, cell))
+        assert patch.size_class == name, (cell, km2)
+
+
+def test_a_width_beyond_the_map_is_refused_at_once():
+    with pytest.raises(InputError, match="1000000000 cells wide"):
+        delineate(grid(np.full((5, 5), 5)), sliver_cells=10 ** 9)
+    assert len(find_patches(grid(np.full((5, 5), 5)), sliver_cells=5)) == 1
+
+
+def layer_of_sizes(words):
+    return Features("p", UTM, [None] * len(words), [{"size_class": word} for word in words], ["size_class"])
+
+
+def test_size_classes_are_understood_whatever_their_case():
+    said = []
+    progress = Progress(None, None, None, said.append)
+    features = layer_of_sizes(["SUPER-LARGE", "Super Large", "superlarge", "super_large", " Large ", "grand", None])
+    assert of_size(features, ("super-large",), progress) == [0, 1, 2, 3] and of_size(features, ("large",)) == [4]
+    assert len(said) == 1 and "2 of 7 patches have no size class ('', 'grand')" in said[0]
+    with pytest.raises(InputError, match="field 'size_class': '3' is no size class; write super-large"):
+        of_size(layer_of_sizes([3, 3]), ("large",))

@@ -340,3 +340,42 @@ def test_numbers_out_of_range_are_refused(patches, options, key):
 def test_cancel(patches):
     with pytest.raises(Cancelled):
         select_sources(patches, merge_distance_m=10, progress=Progress(cancelled=lambda: True))
+
+
+def test_dpc_as_text_is_a_number_and_what_is_none_is_told(patches):
+    for row in patches.attributes:
+        row["dpc"] = f"{row['dpc']:.1f}".replace(".", ",")
+    every = ("super-large", "large", "medium", "small")
+    assert sorted(s.patch_id for s in select_sources(patches, every, min_dpc=5)) == [7, 8, 9]
+    patches.attributes[0]["dpc"] = "n/a"
+    found = choose_sources(patches, every, top=2)
+    assert [s.patch_id for s in found.sources] == [10, 8]
+    assert any("field 'dpc': 1 of the 5 patches" in text and "by area" in text for text in found.warnings)
+
+
+def test_exclusion_that_meets_nothing_or_takes_all_is_told(patches):
+    far, over = layer([square(500, 500, 1)], name="far"), layer([square(-5, -5, 60)], name="mines")
+    assert any("No polygon of 'far'" in text for text in choose_sources(patches, exclude=far).warnings)
+    with pytest.raises(InputError, match=r"inside the polygons of 'mines' .* \(EXCLUDE\)"):
+        choose_sources(patches, exclude=over)
+    assert [s.origin for s in select_sources(patches, exclude=over, include=far)] == ["'far'"]
+
+
+@pytest.mark.parametrize("options, message", [
+    ({"min_area_km2": math.nan}, "MIN_AREA"), ({"min_dpc": -1}, "MIN_DPC"), ({"top": -1}, "TOP"),
+    ({"min_ec_share": 100.0001}, "is 100.0001")])
+def test_numbers_out_of_range_are_refused(patches, options, message):
+    with pytest.raises(InputError, match=message):
+        choose_sources(patches, **options)
+
+
+def test_patches_without_area_are_refused():
+    flat = ogr.CreateGeometryFromWkt("POLYGON((500000 4600000,501000 4601000,500000 4600000,500000 4600000))")
+    with pytest.raises(InputError, match="encloses any area"):
+        choose_sources(layer([flat]))
+
+
+def test_sizes_in_capitals_serve_merging_too(patches):
+    for row in patches.attributes:
+        row["size_class"] = row["size_class"].upper()
+    assert sorted(s.patch_id for s in select_sources(patches, merge_distance_m=0)) == [7, 8, 10]
