@@ -22,6 +22,7 @@ from .edges import Edges
 _LARGEST_BLOCK = 64
 _LARGEST_CORNERS = 16
 _CHUNK = 1 << 16
+_EXACT_CHUNK = 1 << 14
 _CHUNK_CELLS = 1 << 18
 _SLACK_M = 1e-3
 _MOST_BREAKS = 120  # classes of 8 bits
@@ -85,7 +86,7 @@ class Distances:
         part, inside = self._template.part(window), self._covered(window)
         distance = np.zeros(part.shape, dtype=np.float32)
         asked = np.ones(part.shape, dtype=bool) if inside is None else ~inside
-        for rows, cols in _chunks(asked, _CHUNK, progress):
+        for rows, cols in _chunks(asked, _EXACT_CHUNK, progress):
             distance[rows, cols] = self._edges.exact_m(self._edges.local(*part.xy(rows, cols)))
         return distance
 
