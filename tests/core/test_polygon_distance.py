@@ -104,6 +104,10 @@ def test_overlaps_equal_ogr(shapes):
     assert overlaps(sliver) == [] and edge_links(sliver, 0)[2].tolist() == [0]
 
 
+def test_a_small_patch_in_a_huge_one_overlaps_it():
+    assert overlaps([box(0, 0, 20000, 20000), box(500, 500, 510, 510)]) == [(0, 1, 100.0)]
+
+
 def test_none_one_and_too_far():
     for few in ([], [box(0, 0, 1, 1)], [box(0, 0, 1, 1), box(9, 0, 10, 1)]):
         assert [part.size for part in edge_links(few, 5.0)] == [0, 0, 0] and overlaps(few) == []

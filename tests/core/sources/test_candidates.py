@@ -93,6 +93,18 @@ def test_patches_equal_a_new_sum(patches, rule, distance, limit):
     assert [row["rank"] for row in rows] == [sorted(gains, reverse=True).index(gain) + 1 for gain in gains]
 
 
+def test_a_centroid_is_that_of_what_is_left_of_a_candidate():
+    here, new = square(0, 0), square(500, 0, 1000)
+    template = Template(50, 50, (5e5, 100, 0, 4603000, 0, -100), UTM, "resistance")
+    ground = Grid(np.ones((50, 50), dtype=np.float32), template, math.nan, "resistance")
+    for rule, metres in ((CENTROID, 750.0), (EDGE, 0.0), (LEAST_COST, 0.0)):
+        result = landscape_connectivity(layer([here]), distance=rule, resistance=ground if rule == LEAST_COST else None,
+                                        candidates=layer([new], name="plan"))
+        (_, row), = result.candidate_patches.rows()
+        assert row["weight"] == pytest.approx(0.5)
+        assert row["gain_flux"] == pytest.approx(100 * 2 * 0.5 * math.exp(-K * metres)), rule
+
+
 def test_links_equal_a_new_sum(patches):
     lines = [line((1000, 3000), (7000, 3000)), line((3500, 2000), (24500, 2000)), line((24500, 0), (500, 0))]
     lengths = [100.0, 4000.0, 9000.0]
@@ -187,6 +199,7 @@ def test_lines_of_parts_that_join_up():
     ("MULTILINESTRING((501000 4600500,502000 4600500),(503000 4600500,504000 4600500))", "feature 1 has 4 ends"),
     ("LINESTRING(501000 4600500,502000 4600500,502000 4600600,501000 4600500)", "feature 1 has 0 ends"),
     ("LINESTRING(501000 4600500,501500 4600500,501500 4690000)", None),
+    ("LINESTRING(501000 4602500,501000 4603500)", "ends 1500 m from the nearest patch .1., further than it is long .1000"),
     ("LINESTRING(590000 4600500,590100 4600500)", "further than it is long .100 m.: draw it from patch to patch")])
 def test_lines_that_join_nothing(shape, message):
     present, plan = layer([square(0, 0), square(4000, 0)]), layer([ogr.CreateGeometryFromWkt(shape)], name="plan")

@@ -71,6 +71,24 @@ def test_layer_with_costs():
     assert result.links.distance[0] == pytest.approx(1100)
 
 
+def test_costs_on_a_surface_in_another_crs():
+    other = "EPSG:32652"
+    boxes = np.array([g.GetEnvelope() for g in layer().to_crs(other).geometries])
+    corner = boxes[:, 0].min() - 4000, boxes[:, 3].max() + 4000
+    template = Template(200, 160, (corner[0], 100, 0, corner[1], 0, -100), other, "resistance")
+    values = np.random.default_rng(6).integers(1, 9, (200, 160)).astype(np.float32)
+    grid = Grid(values, template, math.nan, "resistance")
+    plan = Features("plan", UTM, [square(3000, 3000)], [{"w": 1.0}], ["w"])
+    here = layer([{"w": 2.0}] * 3)
+    found = [landscape_connectivity(patches, distance=LEAST_COST, resistance=grid, weight_field="w",
+                                    max_link_distance=40000.0, candidates=plan)
+             for patches in (here, here.to_crs(other))]
+    for one, two in zip(*(result.links.distance for result in found)):
+        assert one == two > 1000
+    one, two = (result.candidate_patches.gains[0] for result in found)
+    assert one.flux == pytest.approx(two.flux, rel=1e-9) and one.flux > 0
+
+
 def test_refuses():
     rows = [{"value": 1.0, "text": "x"}, {"value": 0.0, "text": "y"}, {"value": None, "text": "z"}]
     for features, options, message in (
@@ -87,6 +105,10 @@ def test_refuses():
             (layer(), {"max_link_distance": -1}, r"\(MAX_LINK_DISTANCE\) is -1: give at least 0"),
             (layer(), {"max_link_distance": math.nan}, r"\(MAX_LINK_DISTANCE\) is nan"),
             (layer(), {"landscape_area_km2": 0}, r"\(AREA_OF_LANDSCAPE\) is 0"),
+            (layer(), {"landscape_area_km2": 1e300}, "is 1e.300 km2, which is the size of no place"),
+            (layer(), {"landscape_area_km2": 1e-300}, "is 1e-300 km2, which is the size of no place"),
+            (layer([{"w": 1e200}] * 3), {"weight_field": "w"}, "the largest weight is 1e.200, .* another unit"),
+            (layer([{"w": 1e-200}] * 3), {"weight_field": "w"}, "the largest weight is 1e-200, .* another unit"),
             (layer(), {"distance": LEAST_COST}, r"choose one \(RESISTANCE\)"),
             (layer([{"size_class": "small"}] * 3), {}, "no patch of size class super-large")):
         with pytest.raises(InputError, match=message):

@@ -120,6 +120,8 @@ def test_shortest_ways_equal_networkx():
     expected = [networkx.single_source_dijkstra_path_length(graph, i) for i in range(n)]
     found = shortest_ways(Links(n, a, b, distance), starts, ends)
     assert found == pytest.approx([expected[i].get(j, math.inf) for i, j in zip(starts, ends)])
+    nothing = np.array([expected[i].get(j) == 0 for i, j in zip(starts, ends)])
+    assert (found[nothing] == 0).all() and nothing.sum() > n  # not a number that is as good as 0: it is shown
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -140,3 +142,14 @@ def test_least_distances_are_never_above_the_true_ones(seed):
             left = found[true.a, true.b] < true.distance * (1 - 1e-9)
             assert rule == CENTROID or left.any()
             assert (found[true.a, true.b][true.distance > limit] >= limit).all()
+
+
+def test_patches_between_the_centres_of_cells_are_nearer_by_cost_than_by_their_outlines():
+    # at the western side of one cell and the eastern side of the next: the centres of the two are nearer
+    shapes = [square(1, 50, 2), square(197, 50, 2)]
+    grid = surface(np.ones((50, 60)))
+    names = ["west", "east"]
+    true = pairs(cost_links(shapes, grid, names))[0, 1]
+    assert true == pytest.approx(100) and shapes[0].Distance(shapes[1]) == pytest.approx(194)
+    kept = patch_links(shapes, LEAST_COST, 0.0, grid, names)
+    assert len(kept) == 0 and least_distances(shapes, LEAST_COST, 0.0, kept, grid)[0, 1] <= true
