@@ -8,8 +8,10 @@ import re
 from dataclasses import dataclass, field
 
 import numpy as np
+from osgeo import gdal
 
 from .. import tables
+from ..crs import gdal_exceptions
 from ..errors import InputError
 from ..euclidean import distance_m
 from ..progress import SILENT
@@ -126,6 +128,7 @@ class FactorMaps:
     def _elevations(self, progress):
         if self._dem is None:
             self._dem = self._quantity(self._layers.dem, progress)
+            _refuse_feet(self._layers.dem)
             with np.errstate(invalid="ignore"):
                 wrong = (self._dem < _HEIGHTS_M[0]) | (self._dem > _HEIGHTS_M[1]) | (self._dem == _NO_HEIGHT)
             if wrong.any():
@@ -205,6 +208,16 @@ class FactorMaps:
         for row, mask in self._restored:
             if row[column] is not None:
                 values[mask & (~np.isnan(values) if valid is None else valid)] = row[column]
+
+
+def _refuse_feet(source):
+    """Refuse an elevation map whose band says that it is in feet."""
+    with gdal_exceptions():
+        dataset = gdal.Open(source.path)  # a band does not outlive it
+        unit = dataset.GetRasterBand(source.band).GetUnitType() or ""
+    if re.search(r"\b(us-)?ft(us)?\b|foot|feet", unit.lower()):
+        raise InputError(f"Layer '{source.name}' (DEM) is in '{unit}' and heights are needed in metres: multiply it by 0.3048 "
+                         f"with the raster calculator and give that.")
 
 
 def extra_names(text, layer_names):

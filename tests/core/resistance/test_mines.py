@@ -109,6 +109,19 @@ def test_rings_that_rise_outwards_and_end_above_1(lab):
         np.testing.assert_array_equal(mine_resistance([mine], own, cells).values, value.astype(np.float32))
 
 
+def test_a_sum_is_capped_at_5_or_the_highest_that_meet(lab):
+    cells = lab.template(1, 12, 100)
+    own = rings(lab, "coal,open pit,producing,0,200,9\ncoal,open pit,producing,200,,1\n"
+                     "metal,open pit,producing,0,200,3.5\nmetal,open pit,producing,200,,1\n")
+    coal, metal = lab.mine(lab.box(cells, 0, 0)), lab.mine(lab.box(cells, 0, 3), "metal")
+    one = [9, 9, 9, 1, 1, 1, 1, 1, 1, 1, 1, 1]
+    np.testing.assert_array_equal(mine_resistance([coal], own, cells, CAPPED_SUM).values[0], one)
+    np.testing.assert_array_equal(mine_resistance([coal, metal], own, cells, CAPPED_SUM).values[0],
+                                  [9, 9, 9, 3.5, 3.5, 3.5, 1, 1, 1, 1, 1, 1])
+    np.testing.assert_array_equal(mine_resistance([metal, metal, coal], own, cells, CAPPED_SUM).values[0],
+                                  [9, 9, 9, 5, 5, 5, 1, 1, 1, 1, 1, 1])
+
+
 def test_a_mine_smaller_than_a_cell_counts(lab):
     cells = lab.template(9, 9, 1000)
     shaft = lab.geometry("POINT(504020 4595010)").Buffer(6)  # near a corner of cell (4, 4), 687 m from its centre

@@ -13,6 +13,7 @@ from econet.core.resistance import surface as s
 from econet.core.resistance import transforms as t
 from econet.core.resistance.factors import FACTORS
 from econet.core.resistance.restored import read_restored
+from osgeo import gdal
 from scipy import ndimage
 
 WEIGHTS = dict(zip(FACTORS, (0.11, 0.06, 0.25, 0.08, 0.11, 0.16, 0.08, 0.05, 0.10)))
@@ -454,3 +455,18 @@ def test_ground_shared_with_any_mine_that_is_not_restored_keeps_the_maps_values(
         own = np.zeros(cells.shape, bool)
         own[5:9, 5:11] = True
         assert (after[own & ~shared] == 1).all()
+
+
+@pytest.mark.parametrize("unit, refused", [("ft", True), ("US survey foot", True), ("ftUS", True), ("feet", True), ("m", False),
+                                           ("metre", False), ("", False), ("shift", False)])
+def test_an_elevation_map_in_feet(lab, unit, refused):
+    cells = lab.template(3, 3)
+    source = lab.raster("ned", np.full((3, 3), 700, np.float32), cells)
+    data = gdal.Open(source.path, gdal.GA_Update)
+    data.GetRasterBand(1).SetUnitType(unit)
+    del data  # closes it
+    if refused:
+        with pytest.raises(InputError, match=rf"Layer 'ned' \(DEM\) is in '{unit}' and heights are needed in metres"):
+            s.resistance_surface(s.FactorLayers(dem=source), cells)
+    else:
+        s.resistance_surface(s.FactorLayers(dem=source), cells)
