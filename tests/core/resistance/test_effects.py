@@ -36,6 +36,11 @@ def test_numbers_against_numpy(offset):
     assert effect.closed == int((here & np.isnan(after)).sum())
 
 
+def test_rises_and_falls_do_not_cancel_each_other():
+    effect = moved(np.array([[1.0, 5], [3, 3]]), np.array([[5.0, 1], [3, 2]]))
+    assert effect.mean_change == 9 / 4 and effect.changed_share == 3 / 4 and effect.correlation < -0.9
+
+
 def test_a_surface_that_does_not_vary_or_has_no_value():
     flat = np.full((4, 5), 2.0)
     assert math.isnan(moved(flat, flat + 1).correlation) and moved(flat, flat + 1).mean_change == 1

@@ -10,11 +10,12 @@ import pytest
 from econet.core import vector
 from econet.core.errors import InputError
 from econet.core.land_cover_products import CLCD
-from econet.core.raster import float_grid
+from econet.core.raster import Grid, float_grid
 from econet.core.resistance import barriers as b
 from econet.core.resistance import summary
 from econet.core.resistance import surface as s
 from econet.core.resistance import transforms as t
+from econet.core.resistance.dominant import LABELS, NO_VALUE
 
 WKT_FIELDS = ["name"]
 
@@ -140,3 +141,16 @@ def test_a_surface_without_any_value(lab):
     nothing = float_grid(np.full((3, 3), np.nan), cells)
     text = plain(summary.resistance_report(s.ResistanceSurfaces(nothing, None, nothing, {})))
     assert "The integrated surface has no value anywhere" in text
+
+
+def test_the_main_factor_of_ground_that_is_mostly_easy(lab):
+    """Cells that no factor makes hard are no factor's, but count in the share."""
+    cells = lab.template(2, 5)
+    flat = float_grid(np.ones((2, 5), np.float32), cells, "flat")
+    numbers = np.array([[0, 0, 0, 0, 0], [0, 3, 3, 3, 1]], np.uint8)
+    surfaces = s.ResistanceSurfaces(flat, None, flat, {}, dominant=Grid(numbers, cells, NO_VALUE, "dominant", LABELS))
+    zone, = summary.district_zones(surfaces, districts(lab, cells, ("All", lab.box(cells, 0, 0, 2, 5))), "name")
+    assert (zone.main_factor, zone.main_share) == ("land cover", pytest.approx(0.3))
+    assert math.isnan(zone.mine_mean) and zone.mine_effect == 0
+    zone, = summary.district_zones(surfaces, districts(lab, cells, ("Easy", lab.box(cells, 0, 0, 1, 5))), "name")
+    assert zone.main_factor == "" and math.isnan(zone.main_share)
