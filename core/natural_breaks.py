@@ -100,8 +100,10 @@ def natural_breaks(values, class_count, name="values", progress=SILENT):
         raise InputError(f"'{name}' has {n} distinct value(s), and {class_count} classes were asked for: {mend}.")
     progress.check()
     ends = _best_division(distinct, counts, class_count, progress.part(0.3, 1))
+    progress.check()
+    result = _summary(distinct, counts, ends)
     progress(1.0)
-    return _summary(distinct, counts, ends)
+    return result
 
 
 def fixed_breaks(values, breaks, name="values"):
@@ -147,7 +149,7 @@ def breaks_from_text(text, class_count, name="Upper bounds of the classes by han
     return breaks[:class_count - 1]
 
 
-def classify(values, breaks):
+def classify(values, breaks, progress=SILENT):
     """Classes 1 to k as uint8 by upper bounds ``(a, b]``; 0 where there is no value.
 
     Values above the last bound belong to the last class, so that the breaks of one year serve another.
@@ -157,6 +159,7 @@ def classify(values, breaks):
     classes = np.empty(values.shape, dtype=np.uint8)
     flat, out = values.reshape(-1), classes.reshape(-1)
     for start in range(0, flat.size, _CHUNK):
+        progress.check()
         part = flat[start:start + _CHUNK].astype(np.float64)
         found = np.searchsorted(inner, part, side="left") + 1
         found[np.isnan(part)] = 0
@@ -173,7 +176,7 @@ def classify_raster(grid, class_count, progress=SILENT):
     """
     valid = grid.valid
     found = natural_breaks(grid.values[valid], class_count, grid.name, progress.part(0, 0.9))
-    classes = classify(grid.values, found.breaks)
+    classes = classify(grid.values, found.breaks, progress)
     classes[~valid] = 0
     progress.log(f"Upper bounds of the {class_count} classes of '{grid.name}': "
                  f"{', '.join(f'{b:g}' for b in found.breaks)}; goodness of variance fit {found.gvf:.4f}.")
@@ -259,6 +262,7 @@ def _distinct(values, name, progress=SILENT):
         sample = np.sort(values[::max(1, values.size // 65_536)])
         limits = np.unique(sample[::max(1, sample.size * _SORTED // values.size)])[1:]
     parts, left = [], values
+    progress.check()
     for index, limit in enumerate([*limits, None]):
         progress(index / (len(limits) + 1))
         if limit is None:
@@ -325,7 +329,7 @@ class _Sums:
         What rounding may do to the sum of squares of a class.
     """
 
-    def __init__(self, distinct, counts, cuts=()):
+    def __init__(self, distinct, counts, cuts=(), progress=SILENT):
         self.distinct, self.counts, self.cuts = distinct, counts, list(cuts)
         n = distinct.size
         edges = [0, *self.cuts, n]
@@ -335,6 +339,7 @@ class _Sums:
         terms = _BLOCK * math.ceil(math.log(max(n, _BLOCK), _BLOCK))
         self.error = 0.0
         for group, (start, end) in enumerate(zip(edges, edges[1:])):
+            progress.check()
             x, w = distinct[start:end], counts[start:end]
             mean = x[0] + np.dot(w, x - x[0]) / w.sum()
             near = min(int(np.searchsorted(x, mean)), x.size - 1)
@@ -344,6 +349,7 @@ class _Sums:
             centred = x - x[near]
             weighted = w * centred
             for part, values in zip(self.parts, (w.astype(np.float64), weighted, weighted * centred)):
+                progress.check()
                 part[start + 1:end + 1] = _cumulated(values)
             self.error += 8 * terms * 2.0 ** -53 * self.parts[2][end]
         if self.grouped:
@@ -433,10 +439,12 @@ def _best_division(distinct, counts, class_count, progress):
         every = [first + j for j in range(class_count - 1)]
         return _certain(_Sums(values, counts), math.inf, lambda sums, upper, part: every, progress)[0]
     bins = np.linspace(0, n, max(_BINS, 4 * class_count) + 1).astype(np.int64)
+    progress.check()
     widest = np.argpartition(np.diff(values), n - 1 - _GAPS)[n - 1 - _GAPS:] + 1  # they part what is far away
     edges = np.union1d(bins, widest)
     coarse = [edges[1:-1]] * (class_count - 1)
-    _, sums, upper = _certain(_Sums(values, counts), math.inf, lambda sums, upper, part: coarse, progress.part(0, 0.2))
+    progress.check()
+    _, sums, upper = _certain(_Sums(values, counts, progress=progress), math.inf, lambda sums, upper, part: coarse, progress.part(0, 0.2))
     return _certain(sums, upper, lambda sums, upper, part: _bracket(sums, edges, class_count, upper, part),
                     progress.part(0.2, 1))[0]
 
@@ -461,13 +469,14 @@ def _certain(sums, upper, candidates_of, progress):
     best = None
     while True:
         ends, _ = _optimum(sums, candidates_of(sums, upper, progress.part(0, 0.6)), progress.part(0.6, 1))
+        progress.check()
         within = _within(sums.distinct, sums.counts, ends)
         if best is None or within < upper:
             best, upper = ends, within
         cuts = sorted({end for end in ends if 0 < end < sums.counts.size})
         if sums.error <= _ROUNDING * within or cuts == sums.cuts:
             return best, sums, upper
-        sums = _Sums(sums.distinct, sums.counts, cuts)
+        sums = _Sums(sums.distinct, sums.counts, cuts, progress)
 
 
 def _optimum(sums, candidates, progress=SILENT):

@@ -253,7 +253,7 @@ def importance_classes(importance, cells, valid, template, class_count, classify
         found = fixed_breaks(sample, by_hand, what)
     cells.class_number = classify(cells.importance, found.breaks)
     if classify_on == RASTER_CELLS:
-        return classify(importance, found.breaks), found
+        return classify(importance, found.breaks, progress), found
     return _spread(cells, template, valid), found
 
 
