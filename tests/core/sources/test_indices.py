@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import threading
 from pathlib import Path
 
 import networkx
@@ -284,6 +285,106 @@ def test_removal_equals_brute_force(engine, thin, monkeypatch):
             assert result.dpc[i] == pytest.approx(100 * (whole - left[0]) / whole, rel=1e-11, abs=2e-9)
             assert result.diic[i] == pytest.approx(100 * (whole_iic - left[1]) / whole_iic, rel=1e-11, abs=2e-9)
         assert (result.dpc_connector >= 0).all() and result.neglected == 0
+
+
+def larger_landscapes(generator):
+    """Dense and sparse, with equal and zero lengths, islands, and cut nodes between cliques."""
+    for kind in ("ties", "zeros", "sparse", "discs", "islands", "cliques", "ring", "star"):
+        n = int(generator.integers(60, 151))
+        x, y = generator.random((2, n)) * 20
+        apart = np.hypot(x[:, None] - x, y[:, None] - y)
+        if kind == "ties":
+            matrix = np.ceil(apart)
+        elif kind == "zeros":
+            matrix = np.floor(apart / 2)
+        elif kind == "sparse":
+            matrix = np.where(generator.random((n, n)) < 3 / n, apart, np.inf)
+        elif kind == "discs":
+            radius = generator.random(n) ** 3 * 3
+            matrix = np.maximum(apart - radius - radius[:, None], 0)
+        elif kind == "islands":
+            matrix = np.where((x[:, None] < 8) == (x < 8), np.where(apart < 5, apart, np.inf), np.inf)
+        else:
+            matrix = np.full((n, n), np.inf)
+            if kind == "cliques":  # each shares one node with the next
+                for first in range(0, n, 12):
+                    matrix[first:first + 13, first:first + 13] = apart[first:first + 13, first:first + 13]
+            elif kind == "ring":
+                matrix[np.arange(n), (np.arange(n) + 1) % n] = 1.0
+            else:
+                matrix[0] = x
+        matrix = np.minimum(matrix, matrix.T)
+        np.fill_diagonal(matrix, 0)
+        yield np.ceil(generator.random(n) * 5), matrix, generator
+
+
+@pytest.mark.parametrize("seed", [21, 22])
+def test_removal_from_larger_landscapes(engine, seed):
+    late = 0
+    for weight, matrix, generator in larger_landscapes(np.random.default_rng(seed)):
+        for reach in (4.0, 12.0):  # hops: few links, and many
+            result = connectivity(weight, matrix, reach, 0.4)
+            whole, whole_iic = pc_number(weight, matrix, reach), iic_number(weight, matrix, reach)
+            worst = np.argsort(result.dpc_connector + result.diic_connector)[-3:]
+            for i in {0, 12, *worst.tolist(), *generator.choice(weight.size, 3).tolist()}:
+                rest, left = np.delete(weight, i), without(matrix, i)
+                assert result.dpc[i] == pytest.approx(100 * (1 - pc_number(rest, left, reach) / whole), rel=1e-10,
+                                                      abs=2e-9)
+                assert result.diic[i] == pytest.approx(100 * (1 - iic_number(rest, left, reach) / whole_iic),
+                                                       rel=1e-10, abs=2e-9)
+                late += result.diic_connector[i] > 0.1
+        links = Links.from_matrix(matrix)
+        found, whole = link_importance(weight, links, 4, 0.4), pc_number(weight, matrix)
+        for i in {int(np.argmax(found)), *generator.choice(len(links), 3).tolist()}:
+            cut = matrix.copy()
+            cut[links.a[i], links.b[i]] = cut[links.b[i], links.a[i]] = np.inf
+            assert found[i] == pytest.approx(100 * (1 - pc_number(weight, cut) / whole), rel=1e-10, abs=2e-9)
+    assert late > 20
+
+
+def test_numbers_of_paths_beyond_the_prime(engine):
+    """Full layers: 5 ** 18 shortest paths from end to end, and one node that all must pass."""
+    layers = [list(range(5 * k, 5 * k + 5)) for k in range(20)]
+    n = 101
+    layers = layers[:10] + [[n - 1]] + layers[10:]
+    matrix = np.full((n, n), np.inf)
+    for one, other in zip(layers, layers[1:]):
+        matrix[np.ix_(one, other)] = 1.0
+    matrix = np.minimum(matrix, matrix.T)
+    np.fill_diagonal(matrix, 0)
+    weight = 1.0 + np.arange(n) % 3
+    result, whole = connectivity(weight, matrix, 1.5, 0.5), iic_number(weight, matrix, 1.5)
+    for i in range(0, n, 4):
+        left = iic_number(np.delete(weight, i), without(matrix, i), 1.5)
+        assert result.diic[i] == pytest.approx(100 * (1 - left / whole), rel=1e-11)
+    assert np.argmax(result.diic_connector) == n - 1 and result.diic_connector[:5].max() == 0
+
+
+def test_threads_change_no_bit_and_stop(monkeypatch):
+    x, y, radius = np.random.default_rng(5).random((3, 260)) * [[60], [60], [2]]
+    matrix = np.maximum(np.hypot(x[:, None] - x, y[:, None] - y) - radius - radius[:, None], 0)
+    np.fill_diagonal(matrix, 0)
+    accel.prefer("numba")
+    try:
+        found = []
+        for threads in (1, 2, 3, 4):
+            monkeypatch.setattr(removal, "_THREADS", threads)
+            monkeypatch.setattr(removal.os, "cpu_count", lambda: 4)
+            result = connectivity(radius, matrix, 3, 0.5)
+            found.append((result.dpc.tobytes(), result.diic.tobytes(), link_importance(radius, matrix, 3, 0.5).tobytes()))
+        assert found.count(found[0]) == 4
+        heard = []
+
+        def cancelled():
+            heard.append(threading.current_thread() is threading.main_thread())
+            return len(heard) > 280  # in the repair: thinning asks once per patch
+
+        before = threading.active_count()
+        with pytest.raises(Cancelled):
+            connectivity(radius, matrix, 3, 0.5, progress=Progress(cancelled=cancelled))
+        assert all(heard) and threading.active_count() == before
+    finally:
+        accel.prefer("auto")
 
 
 @pytest.mark.parametrize("thin", [False, True])
