@@ -328,11 +328,11 @@ def test_one_change_is_the_smallest_that_is_enough():
 
 
 def fewest_changes(judged, n):
-    """All changes of one judgement, of two and of three, on Saaty's scale: the least number and its least steps."""
+    """All changes of one judgement, of two and of three, on Saaty's scale: the least number, its least steps, and CR."""
     pairs = list(itertools.combinations(range(n), 2))
     for count in (1, 2, 3):
         places = np.array(list(itertools.product(range(-8, 9), repeat=count)))
-        least = np.inf
+        found = []
         for chosen in itertools.combinations(pairs, count):
             stack, steps = np.repeat(judged[None], len(places), axis=0), np.zeros(len(places))
             for nth, (row, column) in enumerate(chosen):
@@ -340,22 +340,22 @@ def fewest_changes(judged, n):
                 value = np.array(SCALE)[place + 8]
                 stack[:, row, column], stack[:, column, row] = value, 1 / value
                 steps += abs(place - (given - 1 if given >= 1 else 1 - 1 / given))
-            enough = (np.linalg.eigvals(stack).real.max(axis=1) - n) / (n - 1) / {3: 0.58, 4: 0.9}[n] < 0.1 - 1e-9
-            least = min(least, steps[enough].min(initial=np.inf))
-        if least < np.inf:
-            return count, least
+            ratios = (np.linalg.eigvals(stack).real.max(axis=1) - n) / (n - 1) / {3: 0.58, 4: 0.9}[n]
+            found += [(round(step, 6), ratio) for step, ratio in zip(steps, ratios) if ratio < 0.1 - 1e-9]
+        if found:
+            return count, *min(found)
 
 
 @pytest.mark.parametrize("n, seed", [(3, 1), (3, 2), (4, 3)])
 def test_no_repair_changes_less(n, seed):
     rng, counts = np.random.default_rng(seed), set()
-    for _ in range(6):
+    for _ in range(6 if n == 3 else 3):
         judged = random_matrix(rng, n)
         if m.consistency_of(judged, SAATY).cr >= 0.1:
             mended, changes = m.repair(judged, SAATY)
-            found = len(changes), sum(change.steps for change in changes)
+            ratio = (np.linalg.eigvals(mended).real.max() - n) / (n - 1) / {3: 0.58, 4: 0.9}[n]
+            found = len(changes), sum(change.steps for change in changes), ratio
             assert found == pytest.approx(fewest_changes(judged, n))
-            assert (np.linalg.eigvals(mended).real.max() - n) / (n - 1) / {3: 0.58, 4: 0.9}[n] < 0.1
             counts.add(len(changes))
     assert max(counts) >= 2
 
@@ -363,7 +363,7 @@ def test_no_repair_changes_less(n, seed):
 @pytest.mark.parametrize("n", [3, 4, 5, 6, 8])
 def test_repair_reaches_consistency_and_changes_no_more_than_it_has_to(n):
     rng = np.random.default_rng(20 + n)
-    for _ in range(4):
+    for _ in range(4 if n < 8 else 1):
         judged = random_matrix(rng, n)
         before = m.consistency_of(judged, SAATY).cr
         mended, changes = m.repair(judged, SAATY)

@@ -218,6 +218,16 @@ def test_a_fine_table_of_many_intervals(lab, count):
                                   np.minimum(np.maximum(np.ceil(away / 3), 1), count + 1))
 
 
+def test_many_vertices_close_together_do_not_hide_a_nearer_line(lab):
+    """The line passes 19 m from the centre, its samples lie 24 m off; six vertices of another one lie 20 m off."""
+    cells = lab.template(1, 1, 30)
+    line = lab.geometry("LINESTRING(499700 4599966,500330 4599966)")
+    vertices = ",".join(f"{500035 + k / 100} 4599985" for k in range(6))
+    close = lab.geometry(f"LINESTRING({vertices})")
+    _, metres = maps(distances_to_features(lab.features("f", close, line), cells, BREAKS, True), cells, True)
+    np.testing.assert_allclose(metres, [[19]], rtol=1e-6)
+
+
 def test_a_code_that_no_cell_holds_is_said(lab):
     cells, log = lab.template(10, 10, 50), lab.Log()
     source = lab.raster("cover", np.array([[5] + [4] * 9] * 10, np.uint8), cells)
@@ -263,6 +273,16 @@ def test_a_map_in_parts_is_scored_as_a_whole(lab, kind, nodata):
     assert f"1: {100 * (expected == 1).mean():.2f} %" in log.text and ("none (no value" in log.text) == (nodata is not None)
 
 
+@pytest.mark.parametrize("kind, nodata", [(np.int16, -9999), (np.int16, 500), (np.float32, -9999)])
+def test_cells_without_a_value_are_not_measured_against_the_bounds(lab, kind, nodata):
+    cells = lab.template(2, 3)
+    values = np.array([[1, 10, nodata], [11, nodata, 100]], kind)
+    rule = read_rule(parse_csv("from,to,resistance\n0,10,2\n10,100,3\n", "own.csv"))
+    found, scored = scored_map(lab.raster("own", values, cells, nodata), cells, rule)
+    np.testing.assert_array_equal(scored, [[2, 2, np.nan], [3, np.nan, 3]])
+    assert found == {2: 2, 3: 2}
+
+
 def test_codes_in_parts_and_what_the_whole_map_lacks(lab):
     cells = lab.template(300, 40)
     values = np.random.default_rng(4).choice([1, 2, 5, 8], cells.shape).astype(np.uint8)
@@ -272,6 +292,12 @@ def test_codes_in_parts_and_what_the_whole_map_lacks(lab):
     values[3, 3] = values[280, 7] = 77
     with pytest.raises(InputError, match=r"code\(s\) 77 \(2 cells\) of layer 'strange'.*\(BREAKS_TABLE\)"):
         scored_map(lab.raster("strange", values, cells, 0), cells, rule)
+
+
+def test_codes_beyond_32_bits_in_a_table(lab):
+    cells, rule = lab.template(1, 2), read_rule(parse_csv("codes,resistance\n3000000000,1\n3000000001,2\n", "far.csv"))
+    with pytest.raises(InputError, match=r"no row scores the code\(s\) 1 \(1 cells\), 2 \(1 cells\)"):
+        scored_map(lab.raster("soil", np.array([[1, 2]], np.int32), cells), cells, rule)
 
 
 def test_slope_of_an_elevation(lab):
