@@ -334,6 +334,8 @@ def _polygons_only(geometry):
     if geometry is None:
         return result
     kind = ogr.GT_Flatten(geometry.GetGeometryType())
+    if kind == ogr.wkbMultiPolygon:
+        return geometry.Clone()
     if kind == ogr.wkbPolygon:
         result.AddGeometry(geometry)
     elif geometry.GetGeometryCount() and kind != ogr.wkbLineString:
@@ -349,19 +351,28 @@ def _union(geometries):
     for geometry in geometries:
         for part in range(geometry.GetGeometryCount()):
             every.AddGeometry(geometry.GetGeometryRef(part))
-    return _polygons_only(every.UnionCascaded())
+    return _polygons_only(every.UnionCascaded()) if every.GetGeometryCount() else every
 
 
 def _cut(candidates, exclude, result, progress):
     left, cut, gone = [], 0, 0
     with gdal_exceptions():
+        # parts that do not overlap, so that a patch of many corners is cut once, not by each polygon that it meets
+        union = _union([_polygons_only(geometry) for geometry in exclude.geometries])
+        parts = [union.GetGeometryRef(index).Clone() for index in range(union.GetGeometryCount())]
+        boxes = np.array([part.GetEnvelope() for part in parts]).reshape(-1, 4)
         for count, source in enumerate(candidates):
             progress(count / len(candidates))
             before = source.area_km2
-            for geometry in exclude.geometries:
-                progress.check()
-                if source.geometry.Intersects(geometry):
-                    source.geometry = _polygons_only(source.geometry.Difference(geometry))
+            west, east, south, north = source.geometry.GetEnvelope()
+            near = np.flatnonzero((boxes[:, 0] < east) & (boxes[:, 1] > west)
+                                  & (boxes[:, 2] < north) & (boxes[:, 3] > south))
+            if near.size:
+                barred = ogr.Geometry(ogr.wkbMultiPolygon)
+                for index in near.tolist():
+                    barred.AddGeometry(parts[index])
+                if source.geometry.Intersects(barred):
+                    source.geometry = _polygons_only(source.geometry.Difference(barred))
             source.area_km2 = source.geometry.GetArea() / 1e6
             if source.area_km2 > 0:
                 left.append(source)

@@ -340,3 +340,13 @@ def test_numbers_that_are_none_and_grids_of_too_few_cells_are_refused():
         check_grid_count(6000, template, 3, "component scores")
     for size, count, weighting in ((6000, 3, EQUAL), (6000, 2, "component scores"), (3000, 3, ENTROPY)):
         check_grid_count(size, template, count, weighting)
+
+
+def test_a_service_a_little_higher_on_artificial_ground_is_named():
+    services = surfaces(count=3)
+    cover = np.where(np.arange(80) < 40, 2, 8) * np.ones((60, 1), int)
+    services[0].values[:] = np.linspace(0, 1, 4800).reshape(60, 80)
+    services[0].values[:, 40:] += 0.02
+    land_cover = Grid(cover, services[0].template, 0, "cover")
+    warned = service_importance(services, grid_size_m=1000, land_cover=land_cover).warnings
+    assert any("Service 'service_1' is higher on artificial" in text for text in warned)

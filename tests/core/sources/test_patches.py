@@ -291,3 +291,10 @@ def test_size_classes_are_understood_whatever_their_case():
     assert len(said) == 1 and "2 of 7 patches have no size class ('', 'grand')" in said[0]
     with pytest.raises(InputError, match="field 'size_class': '3' is no size class; write super-large"):
         of_size(layer_of_sizes([3, 3]), ("large",))
+
+
+def test_a_mean_importance_leaves_out_declared_nodata():
+    classes = grid(np.full((1, 3), 5))
+    importance = Grid(np.array([[0.2, -9999, 0.4]]), classes.template, -9999, "importance")
+    patch, = find_patches(classes, importance=importance)
+    assert patch.importance_mean == pytest.approx(0.3, rel=1e-12)

@@ -9,7 +9,7 @@ from osgeo import ogr
 from econet.core.errors import Cancelled, InputError
 from econet.core.progress import Progress
 from econet.core.sources.patches import size_class
-from econet.core.sources.selection import choose_sources, select_sources, selection_report
+from econet.core.sources.selection import choose_sources, clusters, select_sources, selection_report
 from econet.core.vector import Features
 
 UTM = "EPSG:32651"
@@ -379,3 +379,10 @@ def test_sizes_in_capitals_serve_merging_too(patches):
     for row in patches.attributes:
         row["size_class"] = row["size_class"].upper()
     assert sorted(s.patch_id for s in select_sources(patches, merge_distance_m=0)) == [7, 8, 10]
+
+
+def test_two_large_patches_never_meet_by_a_chain_of_small_ones():
+    """Patch 3 joins 0 first, then 2 comes to both, and 1 is near 2 alone."""
+    links = np.array([0, 2, 1]), np.array([3, 3, 2]), np.array([1.0, 2.0, 3.0])
+    assert clusters([10.0, 9.0, 1.2, 1.1], links, 5.0) == [0, 1, 0, 0]
+    assert clusters([10.0, 9.0, 1.2, 1.1], links) == [0, 0, 0, 0]
