@@ -167,6 +167,20 @@ def test_patches_in_degrees_are_refused_by_the_dialog(run, make):
     assert not fine and "'degrees' is in degrees" in message and "CM 123E" in message
 
 
+def test_patches_away_from_the_resistance_are_refused_by_the_dialog(run, make, patches):
+    near = make.raster("near", np.ones((40, 90), np.float32), cell=100.0, north=4603000.0, west=499000.0)
+    away = make.raster("away", np.ones((40, 90), np.float32), cell=100.0, north=4603000.0, west=599000.0)
+    plan = make.layer("plan", [(square(60000, 0), {"n": 1})])
+    for choice, message in (({"RESISTANCE": away}, "'patches' lies wholly away from 'away'"),
+                            ({"RESISTANCE": near, "CANDIDATES": plan}, "'plan' lies wholly away from 'near'")):
+        fine, said = run.check("landscapeconnectivity", PATCHES=patches, DISTANCE=2, **choice, OUTPUT=make.out("x.gpkg"))
+        assert not fine and message in said, said
+        # another distance takes no resistance
+        assert run.check("landscapeconnectivity", PATCHES=patches, **choice, OUTPUT=make.out("x.gpkg"))[0]
+    assert run.check("landscapeconnectivity", PATCHES=patches, DISTANCE=2, RESISTANCE=near,
+                     OUTPUT=make.out("x.gpkg")) == (True, "")
+
+
 def test_candidates_are_looked_at_by_the_dialog(run, make, patches):
     empty = make.layer("empty", [], {"n": int})
     plan = make.layer("plan", [(square(6000, 0), {"n": 1})])

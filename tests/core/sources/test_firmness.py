@@ -334,6 +334,14 @@ def test_what_cannot_change_the_list_does_not_count():
             (500,), (200,), (1.0,), (), ()))
 
 
+def test_the_only_weight_is_not_taken_away():
+    alone = Settings(grid_size_m=1000, min_area_km2=0.5, weighting=MANUAL, weights="s0=1, s1=0, s2=0, s3=0")
+    result = source_firmness(smooth(10), SMOOTH, alone, Alternatives((), (), (1,), (50, 100), ()))
+    changed = result.of_kind(WEIGHTS)
+    assert changed and all(np.isfinite(v.weight).all() and v.weight.sum() == pytest.approx(1) for v in changed)
+    assert not any(v.variant.startswith("s0 ") for v in changed)  # of one service alone nothing changes
+
+
 def test_an_alternative_that_cannot_be_computed_is_left_out_once_and_said():
     said = []
     result = source_firmness(smooth(11), SMOOTH, Settings(grid_size_m=1000, min_area_km2=0.7),
