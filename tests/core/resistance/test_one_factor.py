@@ -322,3 +322,10 @@ def test_values_in_another_unit(lab):
                           read_rule(TABLE, "distance_to_rail"), progress=log.progress)
     np.testing.assert_array_equal(found, [[5, 5, 5]])
     assert "'rail' holds values down to -9999, and distances are not negative" in log.text
+
+
+def test_curves_are_curves(lab):
+    cells = lab.template(1, 1, 30)  # its centre is that of a half circle of 100 m
+    arc = lab.geometry("CIRCULARSTRING(499915 4599985,500015 4600085,500115 4599985)")
+    _, metres = maps(distances_to_features(lab.features("bend", arc), cells, BREAKS, True), cells, True)
+    np.testing.assert_allclose(metres, [[100]], atol=0.1)
