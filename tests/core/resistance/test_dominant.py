@@ -131,3 +131,13 @@ def test_of_equal_contributions_and_weights_the_first_counts(city):
     numbers = np.array([3, 4, 8])[scores.argmax(axis=0)]  # argmax takes the first
     np.testing.assert_array_equal(made.dominant.values, np.where(scores.max(axis=0) == 1, 0, numbers))
     assert (np.sort(scores, axis=0)[1] == scores.max(axis=0)).mean() > 0.1
+
+
+@pytest.mark.parametrize("score, number", [(2.51, 10), (2.49, 4)])
+def test_contributions_that_nearly_tie(lab, score, number):
+    """0.6 x (2 - 1) against 0.4 x (score - 1)."""
+    cells = lab.template(1, 2)
+    layers = FactorLayers(ndvi=lab.raster("ndvi", np.full((1, 2), 0.55, np.float32), cells),
+                          extra={"noise": lab.raster("noise", np.full((1, 2), score, np.float32), cells)})
+    made = s.resistance_surface(layers, cells, s.Choices(weights=lab.table("factor,weight\nndvi,0.6\nnoise,0.4\n")), explain=True)
+    assert (made.dominant.values == number).all()

@@ -470,3 +470,22 @@ def test_an_elevation_map_in_feet(lab, unit, refused):
             s.resistance_surface(s.FactorLayers(dem=source), cells)
     else:
         s.resistance_surface(s.FactorLayers(dem=source), cells)
+
+
+def test_a_restored_mine_fills_no_hole_of_a_map(lab):
+    cells = lab.template(3, 4)
+    ndvi = np.full((3, 4), 0.1, np.float32)
+    ndvi[1, 1] = np.nan
+    pit = lab.mine(lab.box(cells, 0, 0, 3, 3), state="restored")
+    made = s.resistance_surface(s.FactorLayers(ndvi=lab.raster("ndvi", ndvi, cells), mines=[pit]), cells,
+                                s.Choices(restored_table=lab.table("feature,ndvi\n,0.7\n")))
+    assert np.argwhere(np.isnan(made.base.values)).tolist() == [[1, 1]] and made.base.values[0].tolist() == [1, 1, 1, 5]
+
+
+@pytest.mark.parametrize("state, closed", [("producing", 9), ("abandoned", 0), ("restored", 0)])
+def test_only_producing_mines_are_hard_barriers(city, state, closed):
+    lab, cells, layers, _, _ = city
+    layers = s.FactorLayers(ndvi=layers.ndvi, mines=[lab.mine(lab.box(cells, 3, 3, 3, 3), state=state)])
+    for barrier in (b.BARRIER_OPEN_PITS, b.BARRIER_PRODUCING):
+        made = s.resistance_surface(layers, cells, s.Choices(barriers=(barrier,)))
+        assert np.isnan(made.integrated.values).sum() == closed
