@@ -386,3 +386,8 @@ def test_two_large_patches_never_meet_by_a_chain_of_small_ones():
     links = np.array([0, 2, 1]), np.array([3, 3, 2]), np.array([1.0, 2.0, 3.0])
     assert clusters([10.0, 9.0, 1.2, 1.1], links, 5.0) == [0, 1, 0, 0]
     assert clusters([10.0, 9.0, 1.2, 1.1], links) == [0, 0, 0, 0]
+
+
+def test_a_small_patch_between_two_large_ones_goes_to_the_larger():
+    for areas, expected in (([10.0, 6.0, 1.0], [0, 1, 0]), ([6.0, 10.0, 1.0], [0, 1, 1])):
+        assert clusters(areas, (np.array([0, 1]), np.array([2, 2]), np.array([1.0, 1.0])), 5.0) == expected
