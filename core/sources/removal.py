@@ -1,8 +1,11 @@
 """What removing each node, or each link, does to the shortest paths of all others, exactly.
 
-One shortest-path tree per source is built once and repaired: without node v only the nodes below v in
-the tree can lose; each starts from its best neighbour that is not below v, and Dijkstra (1959, Numer.
-Math. 1: 269) runs among them alone. Nothing of size n^3 is held.
+One shortest-path tree per source (Dijkstra 1959, Numer. Math. 1: 269) is built once and repaired for each
+removal, instead of n trees afresh for each of n nodes. In the repaired tree the parent of a node is the nearest
+node that all its shortest paths pass (its dominator: Lengauer & Tarjan 1979, ACM Trans. Program. Lang. Syst. 1:
+121; here along nodes as they are settled, by common parents). So without node v only the nodes below v can lose.
+Each starts from its best neighbour that is not below v; delays then go down the tree and up until none changes.
+Nothing of size n^3 is held. ``removal_numpy`` does the same where numba is absent.
 
 Dense graphs are thinned first: a link is left out where two other patches each make a shorter
 two-step way, since whatever single node or link is removed, one of the two is left; by induction on
@@ -161,8 +164,11 @@ def removal(graph, weight, strength, links=False, longest=math.inf, progress=SIL
     repaired below 1e-11 / n of the sum over all pairs, so that no loss is short by more than 1e-11 of it.
     """
     count = int(graph.link.max(initial=-1)) + 1 if links else graph.n
-    received, loss = np.zeros(graph.n), np.zeros(count)
     graph, order = graph.numbered()
+    numbers = np.arange(graph.n)
+    if links:  # those that were thinned out lose nothing
+        numbers, graph.link = np.unique(graph.link, return_inverse=True)
+    received, loss = np.zeros(graph.n), np.zeros(numbers.size)
     weight = weight[order]
     ends = np.repeat(np.arange(graph.n), np.diff(graph.start))
     least = float(weight @ weight + weight[ends] * weight[graph.neighbour] @ strength(graph.length))
@@ -171,9 +177,10 @@ def removal(graph, weight, strength, links=False, longest=math.inf, progress=SIL
     engine = _compiled if loop else repair
     engine(loop, graph, weight, strength, links, longest, enough, received, loss, progress)
     progress(1.0)
-    rank = np.empty(graph.n, dtype=np.int64)
-    rank[order] = np.arange(graph.n)
-    return received[rank], loss if links else loss[rank]
+    result, by_node = np.zeros(count), np.empty(graph.n)
+    result[numbers if links else order] = loss
+    by_node[order] = received
+    return by_node, result
 
 
 # compiled engine ----------------------------------------------------------------------------------------

@@ -10,8 +10,8 @@ import numpy as np
 
 from ..progress import SILENT
 
-_TRIPLES = 1 << 20        # (source, node, removed) held at once
-_EDGES = 1 << 18          # (source, link) held at once
+_TRIPLES = 1 << 21        # (source, node, removed) held at once
+_EDGES = 1 << 20          # (source, link) held at once
 _ROWS = 64                # rows of distances in one numpy step
 _PRIME = float(2 ** 31 - 1)
 _DENSE = 0.05             # share of linked pairs from which a full matrix multiplies faster
