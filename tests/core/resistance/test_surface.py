@@ -489,3 +489,12 @@ def test_only_producing_mines_are_hard_barriers(city, state, closed):
     for barrier in (b.BARRIER_OPEN_PITS, b.BARRIER_PRODUCING):
         made = s.resistance_surface(layers, cells, s.Choices(barriers=(barrier,)))
         assert np.isnan(made.integrated.values).sum() == closed
+
+
+def test_a_mine_closes_the_cells_whose_centre_it_holds(city):
+    """Not those that it touches: its outline ends a quarter into the cells around."""
+    lab, cells, layers, _, _ = city
+    pit = lab.box(cells, 3, 3, 2, 2).Buffer(15)
+    made = s.resistance_surface(s.FactorLayers(ndvi=layers.ndvi, mines=[lab.mine(pit)]), cells,
+                                s.Choices(barriers=(b.BARRIER_OPEN_PITS,)))
+    assert np.argwhere(np.isnan(made.integrated.values)).tolist() == [[3, 3], [3, 4], [4, 3], [4, 4]]
