@@ -14,6 +14,10 @@ from dataclasses import dataclass, field
 from .errors import InputError
 
 _ENCODINGS = ("utf-8-sig", "gb18030", "latin-1")
+# 0,5 and 1,25 are decimals; 1,250 is one where the same table holds such, else nobody can tell
+_DECIMAL_COMMA = re.compile(r"[+-]?(\d*,(\d{1,2}|\d{4,})|0*,\d+|\d{4,},\d+)")
+_THOUSAND_OR_DECIMAL = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
+
 _TRUE = {"1", "true", "yes", "y", "t", "是"}
 _FALSE = {"0", "false", "no", "n", "f", "否", ""}
 _CHINESE_MARKS = str.maketrans("，、；＝", ",,;=")
@@ -187,14 +191,16 @@ def parse(raw, columns, extra="ignore"):
     for _, column in others:
         require_one(column.name)
     rows, numbers = [], []
+    measured = [where[column.name] for column in columns if column.kind == "number" and where[column.name] is not None]
+    commas = any(_DECIMAL_COMMA.fullmatch(cells[index].strip()) for _, cells in raw.rows for index in measured)
     for number, cells in raw.rows:
         row = {}
         for column in columns:
             index = where[column.name]
             cell = "" if index is None else cells[index]
-            row[column.name] = _value(cell, column, raw.name, number)
+            row[column.name] = _value(cell, column, raw.name, number, commas)
         for index, column in others:
-            row[column.name] = _value(cells[index], column, raw.name, number)
+            row[column.name] = _value(cells[index], column, raw.name, number, commas)
         rows.append(row)
         numbers.append(number)
     return Table(raw.name, rows, numbers, list(raw.header), raw.folder)
@@ -204,7 +210,7 @@ def _plain(heading):
     return re.sub(r"[\s_]+", "_", heading.strip().lower())
 
 
-def _value(cell, column, table, number):
+def _value(cell, column, table, number, commas):
     cell = cell.strip()
 
     def refuse(mend):
@@ -232,6 +238,8 @@ def _value(cell, column, table, number):
         if not all(column.minimum <= value <= column.maximum for value in values):
             raise refuse(f"holds a number outside {column.minimum:g} to {column.maximum:g}; correct it.")
         return values
+    if _THOUSAND_OR_DECIMAL.fullmatch(cell) and (column.kind == "integer" or not commas):
+        raise refuse(f"may mean {cell.replace(',', '')} or {cell.replace(',', '.')}; write it without the comma.")
     if column.kind == "integer":
         value = _integer(cell, refuse)
     else:

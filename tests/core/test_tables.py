@@ -98,6 +98,19 @@ def test_what_a_text_means_as_a_number(text, value):
     assert number_of(text) == value
 
 
+def test_a_comma_that_may_part_thousands_is_asked_about():
+    columns = [Column("land_cover", "integer"), Column("weight")]
+    text = "land_cover;weight\n1;{}\n2;{}\n"
+    for first, second, values in (("1,250", "0,5", (1.25, 0.5)), ("2,75", "12,345", (2.75, 12.345)),
+                                  ("0,125", "3", (0.125, 3)), ("1250", "1.250", (1250, 1.25))):
+        found = rows(text.format(first, second), columns)
+        assert (found[0]["weight"], found[1]["weight"]) == values
+    with pytest.raises(InputError, match="row 3, column 'weight': '1,250' may mean 1250 or 1.250; write it without"):
+        rows(text.format("3", "1,250"), columns)
+    with pytest.raises(InputError, match="column 'land_cover': '1,000' may mean 1000 or 1.000"):
+        rows("land_cover;weight\n1,000;0,5\n", columns)
+
+
 def test_flags_lists_and_choices():
     columns = [Column("flag", "flag", required=False, default=None), Column("codes", "integers", minimum=0),
                Column("decay", "text", choices=("linear", "exponential"))]
