@@ -383,15 +383,20 @@ class Job:
         return result
 
     def _add_features(self, result, features):
+        without = 0
         for feature in features:
             self.progress.check()
             geometry = feature.geometry()
             if geometry.isNull() or geometry.isEmpty():
+                without += 1
                 continue
             shape = ogr.CreateGeometryFromWkb(bytes(geometry.asWkb()))
             result.geometries.append(vector.plain_geometry(shape))
             result.attributes.append(
                 {name: _plain(value) for name, value in zip(result.field_names, feature.attributes())})
+        if without:
+            self.progress.log(f"{without} feature(s) of layer '{result.name}' have no shape: they count for nothing, and "
+                              f"features are numbered without them.")
 
     def schema(self, key):
         """The fields of a vector input as ``fields.Field`` tuples, to be carried over."""

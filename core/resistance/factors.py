@@ -372,7 +372,8 @@ def _names(extra):
 def _factor_name(table, index, names):
     factor = factor_name(table.rows[index]["factor"])
     if factor not in names:
-        raise table.error(index, "factor", f"is not a factor; use one of {', '.join(names)}.")
+        raise table.error(index, "factor", f"is not a factor; use one of {', '.join(names)}, or give its map "
+                                           f"under that name (EXTRA_FACTORS, EXTRA_NAMES).")
     return factor
 
 
