@@ -144,12 +144,14 @@ def connectivity(weight, links, dispersal_distance, dispersal_probability, lands
 
     Notes
     -----
-    Removal is exact, by one shortest-path tree per patch, repaired for each patch removed (``removal``).
-    Time goes with n^2 times the patches on a path, some n^2.5: all pairs of 500 patches took 0.7 s of
-    processor time compiled and 8 s in numpy alone, 2,000 took 28 s compiled (5,000: minutes by that rate);
-    in numpy alone some 15 times as long, so thousands want ``smallest_probability`` or numba. Where all
-    pairs are linked and no detour is shorter (points) nothing is repaired. Memory: 10 bytes per pair of
-    patches while a dense graph is thinned, another 16 in numpy alone, and 60 per link left.
+    Removal is exact: one shortest-path tree per patch is built once and repaired for each patch removed, instead
+    of all trees afresh (``removal``). Time goes with n^2 times the patches on a path, some n^2.5. All pairs, in
+    processor seconds that threads (up to 4, compiled only) share: 500 patches 0.8 compiled, 7 in numpy alone;
+    2,000 some 20 and 160; 5,000 took 256 compiled before threads, and 175 for PC alone since; in numpy alone
+    some 29 minutes by 27 of the sources, so there thousands want ``smallest_probability`` or numba. Results do not
+    depend on the number of threads. Where all pairs are linked and no detour is shorter (points) nothing is repaired.
+    Memory: 10 bytes per pair of patches while a dense graph is thinned, 60 per link left and thread; in numpy
+    alone 12 more per pair and some 300 MB. The process that made all pairs of 5,000 peaked at 910 MB, compiled.
     """
     weight, links, k = _checked(weight, links, dispersal_distance, dispersal_probability)
     if landscape_area is not None and not landscape_area > 0:

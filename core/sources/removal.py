@@ -233,11 +233,12 @@ def _scratch(graph):
     n = graph.n
     many = graph.neighbour.size + n + 1
     return (np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty((8, n), dtype=np.int64), np.empty(many),
-            np.empty(many, dtype=np.int64), np.empty(many, dtype=np.int64), np.empty(many), np.empty(many, dtype=np.int64))
+            np.empty(many, dtype=np.int64), np.empty(many, dtype=np.int64), np.empty(many),
+            np.empty(many, dtype=np.int64))
 
 
-def _repair_loop(start, neighbour, length, link, weight, decay, links, longest, enough, first, last, stride, dist, label,
-                 worth, mass, whole, extra, via, over, keys, heap, received, loss):
+def _repair_loop(start, neighbour, length, link, weight, decay, links, longest, enough, first, last, stride, dist,
+                 label, worth, mass, whole, extra, via, over, keys, heap, received, loss):
     """Adds to ``received`` and ``loss`` what every ``stride``-th source from ``first`` to ``last`` brings.
 
     ``keys`` and ``heap`` are a binary heap of (distance, node) with stale entries.

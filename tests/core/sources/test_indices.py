@@ -371,7 +371,8 @@ def test_threads_change_no_bit_and_stop(monkeypatch):
             monkeypatch.setattr(removal, "_THREADS", threads)
             monkeypatch.setattr(removal.os, "cpu_count", lambda: 4)
             result = connectivity(radius, matrix, 3, 0.5)
-            found.append((result.dpc.tobytes(), result.diic.tobytes(), link_importance(radius, matrix, 3, 0.5).tobytes()))
+            importance = link_importance(radius, matrix, 3, 0.5)
+            found.append((result.dpc.tobytes(), result.diic.tobytes(), importance.tobytes()))
         assert found.count(found[0]) == 4
         heard = []
 
