@@ -340,7 +340,7 @@ def test_the_only_weight_is_not_taken_away():
     result = source_firmness(smooth(10), SMOOTH, alone, Alternatives((), (), (1,), (50, 100), ()))
     changed = result.of_kind(WEIGHTS)
     assert changed and all(np.isfinite(v.weight).all() and v.weight.sum() == pytest.approx(1) for v in changed)
-    assert not result.skipped and not any(v.variant.startswith("s0 ") for v in changed)  # of one service alone nothing changes
+    assert not result.skipped and not any(v.variant.startswith("s0 ") for v in changed)
 
 
 def test_an_alternative_that_cannot_be_computed_is_left_out_once_and_said():
