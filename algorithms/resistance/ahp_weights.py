@@ -24,7 +24,7 @@ class AhpWeights(EcoNetAlgorithm):
             p.choice("RANDOM_INDEX", "Random index for the consistency ratio", list(RANDOM_INDICES)),
             p.flag("REPAIR", "Repair contradictions by the least change (said in the report)"),
             p.advanced(p.choice("METHOD", "Weights by", list(METHODS))),
-            p.advanced(p.text("EXPERT_WEIGHTS", "Say of the experts (name=weight, comma between; empty: all alike)")),
+            p.advanced(p.text("EXPERT_WEIGHTS", "Weights of the experts (name=value, comma between; empty: all alike)")),
             p.vector_output("OUTPUT", "Weights", p.TABLE),
             p.report_output("OUTPUT_REPORT", "Weights report"),
             p.number_output("CONSISTENCY_RATIO", "Consistency ratio"),
@@ -58,4 +58,4 @@ class AhpWeights(EcoNetAlgorithm):
                 ("average of", AGGREGATIONS[job.choice("AGGREGATION")]),
                 ("random index", RANDOM_INDICES[job.choice("RANDOM_INDEX")]),
                 ("weights by", METHODS[job.choice("METHOD")]), ("repair", job.flag("REPAIR")),
-                ("say of the experts", job.text("EXPERT_WEIGHTS") or "all alike")]
+                ("weights of the experts", job.text("EXPERT_WEIGHTS") or "all alike")]

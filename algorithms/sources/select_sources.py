@@ -35,7 +35,7 @@ class SelectSources(EcoNetAlgorithm):
                                 optional=True)),
             p.advanced(p.number("DISPERSAL_PROBABILITY", "Probability at that distance", 0.5, optional=True)),
             p.vector_output("OUTPUT", "Sources", p.POLYGON),
-            p.report_output("OUTPUT_REPORT", "Report of what became of each patch"),
+            p.report_output("OUTPUT_REPORT", "Sources report"),
             p.number_output("N_SOURCES", "Number of sources"),
         ]
 
