@@ -147,7 +147,7 @@ def connectivity(weight, links, dispersal_distance, dispersal_probability, lands
     Removal is exact: one shortest-path tree per patch is built once and repaired for each patch removed, instead
     of all trees afresh (``removal``). Time goes with n^2 times the patches on a path, some n^2.5. All pairs, in
     processor seconds that threads (up to 4, compiled only) share: 500 patches 0.8 compiled, 7 in numpy alone;
-    2,000 26 and 160; 5,000 took 256 compiled before threads, and 175 for PC alone since; in numpy alone
+    2,000 26 and 160; 5,000 took 234 compiled, of both threads together; in numpy alone
     some 29 minutes by 27 of the sources, so there thousands want ``smallest_probability`` or numba. Results do not
     depend on the number of threads. Where all pairs are linked and no detour is shorter (points) nothing is repaired.
     Memory: 10 bytes per pair of patches while a dense graph is thinned, 60 per link left and thread; in numpy
