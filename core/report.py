@@ -96,6 +96,8 @@ def _give_fonts(figure):
     """Names in Chinese get a font that has them, where one is installed; the usual font has none."""
     from matplotlib import font_manager
     from matplotlib.text import Text
+    for axes in figure.axes:  # names along an axis are texts once they are asked for
+        axes.get_xticklabels(), axes.get_yticklabels()
     beyond = [text for text in figure.findobj(Text) if any(sign > "\u2e7f" for sign in text.get_text())]
     if beyond:
         installed = {font.name for font in font_manager.fontManager.ttflist}

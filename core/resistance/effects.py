@@ -132,7 +132,8 @@ def values_of(grid, bins=60, progress=SILENT):
     for rows in row_blocks(grid.values.shape[0]):
         progress.check()
         block = grid.values[rows]
-        fine += np.histogram(block[~np.isnan(block)], fine.size, (low, top))[0]
+        # numpy 2 takes the bounds in the values' own type, too coarse for the bins of a flat map
+        fine += np.histogram(block[~np.isnan(block)].astype(np.float64), fine.size, (low, top))[0]
     edges = np.linspace(low, top, fine.size + 1)
     shares = np.cumsum(fine) / count
     bounds = [edges[np.searchsorted(shares, share) + 1] for share in (0.05, 0.95)]

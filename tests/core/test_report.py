@@ -5,7 +5,7 @@ import html.parser
 
 import numpy as np
 import pytest
-from econet.core.report import Report, number, p_value
+from econet.core.report import Report, _give_fonts, number, p_value
 
 
 class Reader(html.parser.HTMLParser):
@@ -99,3 +99,19 @@ def test_warnings_stand_at_the_top_once_and_parameters_keep_their_digits():
     page = report.html()
     assert page.count(">first<") == 1 and page.index(">second<") < page.index("Inputs and parameters")
     assert Reader(page).cells == ["area", "1449.43", "seed", "7"]
+
+
+def test_names_in_chinese_get_a_font_of_their_own_also_along_an_axis(monkeypatch):
+    from matplotlib import font_manager
+    from matplotlib.figure import Figure
+    font = font_manager.FontEntry(name="SimHei")
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", [*font_manager.fontManager.ttflist, font])
+    figure = Figure()
+    axes = figure.add_subplot()
+    axes.barh(["坡度", "slope"], [1, 2])
+    axes.set_title("矿")
+    _give_fonts(figure)
+    chinese, english = axes.get_yticklabels()
+    for text in (chinese, axes.title):
+        assert "SimHei" in text.get_fontfamily() and text.get_fontfamily()[-1] == "DejaVu Sans"
+    assert "SimHei" not in english.get_fontfamily()
