@@ -63,6 +63,12 @@ class Judged:
         who = "" if self.voice == ALL_EXPERTS else f" of {self.voice}"
         return f"judgements{who} {self.comparison.where}"
 
+    @property
+    def checked(self):
+        """Whether there are more judgements than weights need, so that one can contradict another."""
+        n = self.consistency.n
+        return 2 * self.consistency.missing < (n - 1) * (n - 2)
+
     def pair(self, row, column):
         return f"{self.comparison.members[row]} against {self.comparison.members[column]}"
 
@@ -409,14 +415,19 @@ def _warnings(result):
             told = ""
             if one.suspects:
                 worst = one.suspects[0]
+                then = ("no value on Saaty's scale lowers the ratio" if worst.on_scale == worst.given else
+                        f"with {as_text(worst.on_scale)} the ratio would be {worst.cr_on_scale:.3g}")
                 told = (f" The one that fits worst is {one.pair(worst.row, worst.column)}, {as_text(worst.given)}; all "
-                        f"others say {as_text(worst.on_scale)}, with which the ratio would be {worst.cr_on_scale:.3g}.")
+                        f"others say {as_text(worst.implied)}; {then}.")
             found.append(f"The {one.subject} contradict each other: consistency ratio {one.consistency.cr:.3g}, and it "
                          f"should be below {ACCEPTED:g}.{told}")
-        n, missing = one.consistency.n, one.consistency.missing
-        if n > 2 and 2 * missing == (n - 1) * (n - 2):
+        if one.consistency.n > 2 and not one.checked:
             found.append(f"The {one.subject} are just enough for weights, so none checks another: the consistency ratio "
                          f"of 0 says nothing.")
+    if {one.consistency.n for one in result.judged} in ({2}, {1, 2}):
+        found.append("No judgement checks another, because nowhere are more than two things compared: the consistency "
+                     "ratio of 0 says nothing. Three or more factors in one group, or none in groups, would check each "
+                     "other.")
     if ALL_EXPERTS in {one.voice for one in result.judged} and len(result.hierarchy.experts) > 1:
         poor = [f"{one.voice} {one.comparison.where} {one.before.cr:.3g}" for one in result.experts.judged
                 if one.before.cr >= ACCEPTED]

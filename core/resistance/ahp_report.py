@@ -62,7 +62,7 @@ def _consistency(report, result):
     report.table(("compared", "things", "pairs not judged", "lambda max", "consistency index", "random index",
                   "consistency ratio", "accepted"),
                  [(one.title, one.consistency.n, one.consistency.missing, f"{one.consistency.lambda_max:.6f}",
-                   one.consistency.ci, one.consistency.ri, one.consistency.cr, one.consistency.cr < ACCEPTED)
+                   one.consistency.ci, one.consistency.ri, one.consistency.cr, _accepted(one, one.consistency.cr))
                   for one in result.judged])
     if len(result.hierarchy.comparisons) > 1:
         report.text(f"The whole hierarchy: consistency ratio {number(result.consistency_ratio)} (Saaty: the consistency "
@@ -96,11 +96,20 @@ def _suspects(report, result):
         report.text("The ratios above are accepted, so nothing has to be asked again; these judgements would be the first.")
     report.text("The judgements that fit the others worst, the worst first. Misfit: how many times the judgement is off the "
                 "ratio of the weights. All others say: the value that comes out when this judgement alone is left out; "
-                "the nearest one on Saaty's scale, and the consistency ratio with it, stand beside. With three factors all "
-                "three judgements fit equally badly. Ask again; do not just replace.")
+                "the value on Saaty's scale that makes the consistency ratio lowest, and that ratio, stand beside; as "
+                "judged: no value on the scale lowers it. With three factors all three judgements fit equally badly. Ask "
+                "again; do not just replace.")
     report.table(("compared", "pair", "judged", "misfit", "all others say", "on the scale", "ratio now", "ratio then"),
                  [(one.title, one.pair(s.row, s.column), as_text(s.given), s.misfit, as_text(s.implied),
-                   as_text(s.on_scale), one.before.cr, s.cr_on_scale) for one, s in found])
+                   _on_scale(s), one.before.cr, s.cr_on_scale) for one, s in found])
+
+
+def _on_scale(suspect):
+    return "as judged" if suspect.on_scale == suspect.given else as_text(suspect.on_scale)
+
+
+def _accepted(one, ratio):
+    return ratio < ACCEPTED if one.checked else "nothing to check"
 
 
 def _changes(report, result):
@@ -119,7 +128,7 @@ def _experts(report, result):
     experts, factors = result.experts, result.hierarchy.factors
     report.heading("Do the experts agree?")
     report.text(f"Combined by: {AGGREGATIONS[result.aggregation]}.")
-    report.table(("expert", "say", "own consistency ratio", *(f"{factor}, own weight" for factor in factors)),
+    report.table(("expert", "weight of the expert", "own consistency ratio", *(f"{factor}, own weight" for factor in factors)),
                  [(expert, experts.say[expert],
                    experts.ratios.get(expert, "judged only a part"),
                    *(experts.weights[expert].tolist() if expert in experts.weights else [None] * len(factors)))
@@ -128,8 +137,8 @@ def _experts(report, result):
         report.text("Each expert's own matrices, with the judgement that fits the others worst and what all other judgements of "
                     "the same expert say instead:")
         report.table(("expert", "compared", "pairs not judged", "consistency ratio", "accepted", "fits worst", "judged",
-                      "all others say", "ratio then"),
-                     [(one.voice, one.comparison.title, one.before.missing, one.before.cr, one.before.cr < ACCEPTED,
+                      "all others say", "on the scale", "ratio then"),
+                     [(one.voice, one.comparison.title, one.before.missing, one.before.cr, _accepted(one, one.before.cr),
                        *_worst(one)) for one in experts.judged])
     if experts.concordance is not None:
         report.text(f"Ranks of the factors: Kendall's W {number(experts.concordance, 3)}, where 1 is the same order for all and 0 "
@@ -153,9 +162,9 @@ def _experts(report, result):
 
 def _worst(one):
     if not one.suspects:
-        return "none", None, None, None
+        return "none", None, None, None, None
     worst = one.suspects[0]
-    return one.pair(worst.row, worst.column), as_text(worst.given), as_text(worst.on_scale), worst.cr_on_scale
+    return one.pair(worst.row, worst.column), as_text(worst.given), as_text(worst.implied), _on_scale(worst), worst.cr_on_scale
 
 
 def _influences(report, result):
