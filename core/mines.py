@@ -103,7 +103,7 @@ def read_mines(features, crs, name_field="", mineral_field="", method_field="", 
     check_layer(features, needed, name_field=name_field, **{f"{key}_field": field for key, field in field_of.items()})
     layer_crs = features.crs
     features = features.to_crs(crs, progress).valid_polygons(progress)
-    mines, unknown = [], {}
+    mines, unknown, understood = [], {}, {}
     for index, (geometry, attributes) in enumerate(zip(features.geometries, features.attributes)):
         found = {}
         for attribute, field_name in field_of.items():
@@ -114,12 +114,16 @@ def read_mines(features, crs, name_field="", mineral_field="", method_field="", 
             found[attribute] = known[attribute].get(plain_word("" if value is None else value))
             if found[attribute] is None:
                 unknown.setdefault((attribute, "NULL" if value is None else str(value)), index)
+            elif plain_word(value) != found[attribute]:
+                key = attribute, str(value).strip(), found[attribute]
+                understood[key] = understood.get(key, 0) + 1
         name = attributes.get(name_field) if name_field else None
         name = "" if name is None else str(name).strip()
         mines.append(Mine(name or f"mine {index + 1}",
                           geometry=geometry, number=index + 1, layer=features.name, layer_crs=layer_crs, **found))
     if unknown:
         raise InputError(_unknown_words(unknown, features.name, field_of))
+    _log_read(mines, understood, features.name, progress)
     _warn_of_twins(mines, features.name, progress)
     return mines
 
@@ -156,10 +160,29 @@ def _unknown_words(unknown, layer, field_of):
     also = f" Not known either: {', '.join(others[:_NAMED_AT_MOST])}" if others else ""
     more = f" and {len(others) - _NAMED_AT_MOST} more" if len(others) > _NAMED_AT_MOST else ""
     mend = "fill it in." if word in ("NULL", "") else (
-        "correct it, or say what it means in a table of words (MINE_WORDS: attribute, word, meaning); the words that are "
+        "correct it, or say what it means in 'Mines: table of words' (MINE_WORDS), with the columns attribute, word, meaning; the words that are "
         "known stand in core/defaults/mine_words.csv of the plugin.")
     return (f"Mine layer '{layer}', field '{field_of[attribute]}', feature {index + 1}: '{word}' is not a {attribute} "
             f"that is known ({', '.join(_WORDS[attribute])}); {mend}{also}{more}{'.' if also else ''}")
+
+
+def _log_read(mines, understood, layer, progress):
+    """Say how many mines of each kind were read, and what the layer's own words were taken to mean."""
+    kinds = {}
+    for mine in mines:
+        kind = " ".join(word for word in (mine.state, mine.method, mine.mineral) if word)
+        if kind:
+            kinds[kind] = kinds.get(kind, 0) + 1
+    parts = [f"{kind} {count}" for kind, count in sorted(kinds.items(), key=lambda item: -item[1])]
+    without = len(mines) - sum(kinds.values())
+    if without and parts:
+        parts.append(f"without mineral, method and state {without}")
+    if parts:
+        progress.log(f"Mine layer '{layer}', mines read: {len(mines)} ({'; '.join(parts)}).")
+    if understood:
+        words = [f"{attribute} '{word}' as {meaning} ({count})" for (attribute, word, meaning), count in understood.items()]
+        more = f" and {len(words) - _NAMED_AT_MOST} more" if len(words) > _NAMED_AT_MOST else ""
+        progress.log(f"Mine layer '{layer}', words understood: {', '.join(words[:_NAMED_AT_MOST])}{more}.")
 
 
 def _warn_of_twins(mines, layer, progress):

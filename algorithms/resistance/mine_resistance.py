@@ -1,6 +1,6 @@
 """Toolbox step: rings of resistance around mines, as a raster and as polygons."""
 
-from ...core.resistance.mines import OVERLAPS, mine_resistance, read_rings
+from ...core.resistance.mines import OVERLAPS, log_mine_shares, mine_resistance, read_rings
 from ...core.resistance.ring_polygons import ring_polygons
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
@@ -36,7 +36,9 @@ class MineResistance(EcoNetAlgorithm):
         template = job.template()
         rings = read_rings(job.table("RING_TABLE"))
         mines = job.mines(template.crs)
-        job.write_raster("OUTPUT", mine_resistance(mines, rings, template, job.choice("OVERLAP"), job.progress))
+        resistance = mine_resistance(mines, rings, template, job.choice("OVERLAP"), job.progress)
+        log_mine_shares(resistance, job.progress)
+        job.write_raster("OUTPUT", resistance)
         if job.wants("OUTPUT_RINGS"):
             job.write_features("OUTPUT_RINGS", MINE_RINGS, GEOMETRY.MultiPolygon, template.crs,
                                [(ring.geometry, ring) for ring in ring_polygons(mines, rings, job.progress)])

@@ -21,16 +21,21 @@ def close(base, integrated, layers, template, choices, progress):
     """
     made = []
     for barrier in choices.barriers:
+        lacking = _lacking(barrier, layers)
+        if lacking:
+            progress.warn(f"Hard barrier '{BARRIERS[barrier]}' closes nothing, because no layer of {lacking} is given: "
+                          f"choose one, or leave the barrier out.")
+            continue
         if barrier in (BARRIER_MOTORWAYS, BARRIER_HIGHWAYS):
             roads = layers.motorways if barrier == BARRIER_MOTORWAYS else layers.highways
-            closed = None if roads is None else fence(_shapes(roads, template, progress), template)
+            closed = fence(_shapes(roads, template, progress), template)
         else:
             closed = np.zeros(template.shape, dtype=bool)
-            for mine in layers.mines or ():
+            for mine in layers.mines:
                 progress.check()
                 if mine.state == "producing" and (barrier == BARRIER_PRODUCING or mine.method == "open pit"):
                     closed |= cells_of(mine.geometry, template)
-        if closed is None or not closed.any():
+        if not closed.any():
             progress.warn(f"Hard barrier '{BARRIERS[barrier]}': no cell of the map holds one.")
             continue
         both = barrier in (BARRIER_MOTORWAYS, BARRIER_HIGHWAYS)
@@ -44,6 +49,14 @@ def close(base, integrated, layers, template, choices, progress):
         progress.log(f"Hard barrier '{BARRIERS[barrier]}': {closed.sum()} cells have no resistance and no corridor "
                      f"crosses them.")
     return made
+
+
+def _lacking(barrier, layers):
+    """What layer a barrier needs and is not given, in words; empty where it is."""
+    needed, words = {BARRIER_MOTORWAYS: (layers.motorways, "motorways ('Motorways', MOTORWAYS)"),
+                     BARRIER_HIGHWAYS: (layers.highways, "highways ('Highways', HIGHWAYS)")}.get(
+                         barrier, (layers.mines, "mines ('Mines', MINES)"))
+    return words if needed is None else ""
 
 
 def fence(geometries, template):

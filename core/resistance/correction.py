@@ -31,20 +31,20 @@ def check_correction(choices, layers):
         multiplier raster that is not given.
     """
     if choices.correction == MULTIPLIER and layers.correction is None:
-        raise InputError("The correction 'multiplier raster' needs a raster of multipliers: choose one "
-                         "(CORRECTION_RASTER), or no correction.")
+        raise InputError("The correction 'multiplier raster' needs a raster of multipliers: choose one as 'Night "
+                         "light or multipliers for the correction' (CORRECTION_RASTER), or no correction.")
     if choices.correction != NIGHT_LIGHT:
         return
     if layers.correction is None and layers.night_light is None:
-        raise InputError("The correction 'night light' needs a map of night light: choose one (CORRECTION_RASTER or "
-                         "NIGHT_LIGHT), or no correction.")
+        raise InputError("The correction 'night light' needs a map of night light: choose one as 'Night light' "
+                         "(NIGHT_LIGHT) or for the correction alone (CORRECTION_RASTER), or no correction.")
     if layers.land_cover is None:
         raise InputError("The correction 'night light' compares each cell with its land-cover class: choose a land "
                          "cover (LAND_COVER), or no correction.")
     least, most = choices.correction_bounds
     if not (least is not None and most is not None and 0 < least <= 1 <= most):
-        raise InputError(f"The bounds of the correction by night light are {_text(least)} and {_text(most)}: the lower "
-                         f"(CORRECTION_LEAST) has to lie above 0 and up to 1, the upper (CORRECTION_MOST) at 1 or above.")
+        raise InputError(f"The bounds of the correction by night light are {_text(least)} and {_text(most)}: the lowest "
+                         f"multiplier (CORRECTION_LEAST) has to lie above 0 and up to 1, the highest (CORRECTION_MOST) at 1 or above.")
 
 
 def multipliers(choices, layers, template, read=(), progress=SILENT):
@@ -82,7 +82,7 @@ def multipliers(choices, layers, template, read=(), progress=SILENT):
     if choices.correction == MULTIPLIER:
         wrong = values <= 0
         if wrong.any():
-            raise InputError(f"Raster '{source.name}' (CORRECTION_RASTER) holds {float(values[wrong][0]):g}, and "
+            raise InputError(f"Raster '{source.name}' of the correction (CORRECTION_RASTER) holds {float(values[wrong][0]):g}, and "
                              f"{wrong.sum()} cells are not above 0: resistance would vanish there; write multipliers "
                              f"above 0 (1 changes nothing).")
     else:
@@ -127,7 +127,7 @@ def _by_class(light, grid, bounds, name, progress):
     if limited:
         text = (f"{limited} cells ({100 * limited / light.size:.1f} %) have less than {bounds[0]:g} times or more than "
                 f"{bounds[1]:g} times the mean light of their land-cover class and are corrected by that bound "
-                f"(CORRECTION_LEAST on {dimmed} cells, CORRECTION_MOST on {raised}).")
+                f"(the lowest multiplier, CORRECTION_LEAST, on {dimmed} cells, the highest, CORRECTION_MOST, on {raised}).")
         if limited <= _MOST_LIMITED * light.size:
             progress.log(text)
         else:

@@ -116,9 +116,9 @@ class FactorMaps:
         low, high = self._scheme.range
         wrong = (scores < low) | (scores > high)
         if wrong.any():
-            raise InputError(f"Layer '{source.name}' (EXTRA_FACTORS) holds {float(scores[wrong][0]):g}, and "
-                             f"{wrong.sum()} cells lie outside {low:g} to {high:g}: score it first with 'Resistance of a factor' "
-                             f"(factorresistance), or add rows for factor '{factor}' to the factor table.")
+            raise InputError(f"Further factor '{source.name}' (EXTRA_FACTORS) holds {float(scores[wrong][0]):g}, and "
+                             f"{wrong.sum()} cells lie outside {low:g} to {high:g}: score it first with 'Factor resistance' "
+                             f"or 'Distance resistance', or add rows for factor '{factor}' to the factor table.")
         return scores
 
     def _quantity(self, source, progress):

@@ -373,7 +373,7 @@ def _factor_name(table, index, names):
     factor = factor_name(table.rows[index]["factor"])
     if factor not in names:
         raise table.error(index, "factor", f"is not a factor; use one of {', '.join(names)}, or give its map "
-                                           f"under that name (EXTRA_FACTORS, EXTRA_NAMES).")
+                                           f"as a further factor (EXTRA_FACTORS) with that name (EXTRA_NAMES).")
     return factor
 
 

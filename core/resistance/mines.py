@@ -19,6 +19,7 @@ from ..progress import SILENT
 from ..raster import float_grid
 from .distance import Edges, cells_of, distance_classes
 from .factors import intervals_of
+from .scoring import log_shares
 
 # the order is that of the choice OVERLAP
 MAXIMUM, NEAREST, CAPPED_SUM = range(3)
@@ -27,6 +28,7 @@ OVERLAPS = ("maximum", "nearest mine", "sum, at most 5")
 RESTORED_RESISTANCE = 1.0
 HIGHEST = 5.0
 _CHUNK = 1 << 13
+_SHARES_AT_MOST = 20
 
 _COLUMNS = [tables.Column("mineral", "text"), tables.Column("method", "text"), tables.Column("state", "text"),
             tables.Column("from_m", required=False, minimum=0), tables.Column("to_m", required=False, minimum=0),
@@ -143,6 +145,15 @@ def mine_resistance(mines, rings, template, overlap=MAXIMUM, progress=SILENT):
     else:
         values = _highest_or_sum(mines, kinds, template, overlap, progress)
     return float_grid(values, template, "mine resistance")
+
+
+def log_mine_shares(grid, progress=SILENT):
+    """Say each resistance's share of a map of the mines' resistance."""
+    scores, counts = np.unique(grid.values, return_counts=True)
+    if len(scores) > _SHARES_AT_MOST:
+        progress.log(f"Resistance of mines: {scores[0]:g} to {scores[-1]:g}, {len(scores)} different values.")
+        return
+    log_shares(dict(zip(scores.tolist(), counts.tolist())), grid.values.size, grid.template.name, progress)
 
 
 def check_mines(mines, rings, template, progress=SILENT):

@@ -19,9 +19,10 @@ from ..vector import require_near
 from .distance import Distances, border_of, each_window
 from .edges import Edges
 from .factors import FACTORS
-from .scoring import Scoring
+from .scoring import Scoring, log_shares
 
 _NAMED_AT_MOST = 8
+_COUNTED_AT_MOST = 1000  # a raster with more values holds no codes
 
 
 def check_choices(rule, datum_m, slope):
@@ -31,7 +32,7 @@ def check_choices(rule, datum_m, slope):
                          f"choose the factor slope, or leave the slope off.")
     if datum_m and (slope or rule.codes or rule.factor in FACTORS and rule.factor != "elevation"):
         what = "slope" if slope else rule.factor
-        raise InputError(f"DATUM is {datum_m:g} m and is an elevation, and the factor is '{what}': leave it at 0.")
+        raise InputError(f"The elevation that counts as 0 (DATUM) is {datum_m:g} m, and the factor is '{what}': leave it at 0.")
 
 
 def factor_resistance(source, template, rule, output, offset=0.0, slope=False, progress=SILENT):
@@ -83,15 +84,6 @@ def factor_resistance(source, template, rule, output, offset=0.0, slope=False, p
     blocks.run([layer], step, [output], check, progress)
     log_shares(scoring.cells, template.rows * template.cols, source.name, progress)
     return scoring.cells
-
-
-def log_shares(cells, total, name, progress):
-    """Say each resistance's share of the map, and that of the cells without one."""
-    shares = [f"{resistance:g}: {100 * count / total:.2f} %" for resistance, count in cells.items()]
-    without = total - sum(cells.values())
-    if without:
-        shares.append(f"none (no value in '{name}'): {100 * without / total:.2f} %")
-    progress.log(f"Resistance and its share of the map's area: {'; '.join(shares)}.")
 
 
 def _check_range(rule, name, low, high, slope, progress):
@@ -231,7 +223,7 @@ def distances_to_mask(source, codes, template, breaks_m, exact=False, progress=S
 
     reach = math.inf if exact else max((*breaks_m, 0.0))
     box = _box_within(own, template, reach)
-    found, held, total, absent = [], set(), 0, set(codes.tolist())
+    found, total, absent = [], 0, set(codes.tolist())
     for window, part in each_window(own, progress.part(0, 0.5)):
         part(0.0)
         top, left = max(0, window.row - 1), max(0, window.col - 1)
@@ -241,17 +233,15 @@ def distances_to_mask(source, codes, template, breaks_m, exact=False, progress=S
         mask = masked(grid)
         total += int(np.count_nonzero(mask))
         absent -= {code for code in absent if (mask & (grid.values == code)).any()}
-        if not total and len(held) <= _NAMED_AT_MOST:
-            held |= set(np.unique(grid.values[grid.valid])[:_NAMED_AT_MOST + 1].tolist())
         border = border_of(mask)[window.within(around)]
         rows, cols = np.nonzero(border)
         rows, cols = rows + window.row, cols + window.col
         near = (rows >= box[0]) & (rows < box[1]) & (cols >= box[2]) & (cols < box[3])
         found.append(np.column_stack(own.xy(rows[near], cols[near])))
     if not total:
-        some = ", ".join(f"{code:g}" for code in sorted(held)[:_NAMED_AT_MOST]) or "none"
         what = f"one of the codes {', '.join(map(str, codes))} (MASK_CODES)" if len(codes) else "a value other than 0"
-        raise InputError(f"No cell of raster '{source.name}' holds {what}; it holds {some}: correct the codes, or "
+        raise InputError(f"No cell of raster '{source.name}' holds {what}; it holds "
+                         f"{_codes_held(layer, own, progress.part(0.5, 1))}: correct the codes, or "
                          f"choose another raster.")
     if absent:
         progress.warn(f"No cell of raster '{source.name}' holds {', '.join(map(str, sorted(absent)))} of the codes "
@@ -263,6 +253,20 @@ def distances_to_mask(source, codes, template, breaks_m, exact=False, progress=S
         points = np.array(moved)[:, :2]
         points = points[np.isfinite(points).all(axis=1)]
     return Distances(Edges.of_points(points, template, reach), _covered(source, own, template, masked), template)
+
+
+def _codes_held(layer, own, progress):
+    """The lowest codes of a raster, and how many more it holds."""
+    held = set()
+    for window, part in each_window(own, progress):
+        part(0.0)
+        grid = layer.read(window, part)
+        held |= set(np.unique(grid.values[grid.valid]).tolist())
+        if len(held) > _COUNTED_AT_MOST:
+            break
+    more = len(held) - _NAMED_AT_MOST
+    rest = "" if more <= 0 else " and many more" if len(held) > _COUNTED_AT_MOST else f" and {more} more"
+    return (", ".join(f"{code:g}" for code in sorted(held)[:_NAMED_AT_MOST]) or "none") + rest
 
 
 def _box_within(own, template, reach_m):

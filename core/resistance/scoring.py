@@ -126,6 +126,15 @@ class Scoring:
         return place
 
 
+def log_shares(cells, total, name, progress):
+    """Say each resistance's share of the map, and that of the cells without one."""
+    shares = [f"{resistance:g}: {100 * count / total:.2f} %" for resistance, count in cells.items()]
+    without = total - sum(cells.values())
+    if without:
+        shares.append(f"none (no value in '{name}'): {100 * without / total:.2f} %")
+    progress.log(f"Resistance and its share of the map's area: {'; '.join(shares)}.")
+
+
 class _Lookup:
     """Places of class codes in a table's order; the number of codes for one that the table lacks."""
 

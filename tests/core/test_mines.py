@@ -70,9 +70,18 @@ def test_mines_of_one_outline_that_differ_are_warned_of():
     said = []
     same, other = ("a", "coal", "open pit", "producing"), ("b", "coal", "open pit", "restored")
     read_mines(layer(same, same), UTM, **FIELDS, progress=Progress(log=said.append))
-    assert not said
+    assert said == ["Mine layer 'mines of F', mines read: 2 (producing open pit coal 2)."]
+    said.clear()
     read_mines(layer(same, other, same), UTM, name_field="label", **FIELDS, progress=Progress(log=said.append))
-    assert len(said) == 1 and "features 1 ('a') and 2 ('b') have one outline and differ" in said[0]
+    assert len(said) == 2 and "features 1 ('a') and 2 ('b') have one outline and differ" in said[1]
+
+
+def test_the_log_counts_mines_by_kind_and_says_what_words_were_taken_to_mean():
+    said = []
+    read_mines(layer(("a", "煤矿", "open pit", "producing"), ("b", "煤矿", "OPEN_PIT", "producing"), ("c", "Coal", "open pit", "producing"),
+                     ("d", "metal", "underground", "restored")), UTM, **FIELDS, progress=Progress(log=said.append))
+    assert said[:2] == ["Mine layer 'mines of F', mines read: 4 (producing open pit coal 3; restored underground metal 1).",
+                        "Mine layer 'mines of F', words understood: mineral '煤矿' as coal (2)."]
 
 
 def test_a_word_with_two_meanings_in_one_table_is_refused_and_one_repeated_is_not():

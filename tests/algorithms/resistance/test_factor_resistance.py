@@ -76,8 +76,8 @@ def test_refusals_before_the_run(run, make):
     overlap = make.csv("overlap", "from,to,resistance\n,10,1\n5,,2\n")
     assert "rows 2 and 3 overlap in (5, 10]" in refusal(BREAKS_TABLE=overlap)
     assert "(SLOPE_FROM_DEM), and the factor is 'ndvi'" in refusal(FACTOR="ndvi", SLOPE_FROM_DEM=True)
-    assert "DATUM is 76 m and is an elevation, and the factor is 'ndvi'" in refusal(FACTOR="ndvi", DATUM=76)
-    assert "DATUM is 76 m and is an elevation, and the factor is 'slope'" in refusal(
+    assert "The elevation that counts as 0 (DATUM) is 76 m, and the factor is 'ndvi'" in refusal(FACTOR="ndvi", DATUM=76)
+    assert "The elevation that counts as 0 (DATUM) is 76 m, and the factor is 'slope'" in refusal(
         FACTOR="slope", DATUM=76, SLOPE_FROM_DEM=True)
     degrees = make.raster("degrees", np.ones((3, 3), np.uint8), cell=0.001, crs="EPSG:4326", west=123.0, north=42.0)
     assert "'degrees' is in degrees" in refusal(INPUT=degrees, FACTOR="slope")

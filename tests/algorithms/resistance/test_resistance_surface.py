@@ -275,7 +275,7 @@ def test_corrections(run, make, maps):
     np.testing.assert_allclose(values(times["OUTPUT"]), plain * light, rtol=1e-6)
     assert "Correction 'multiplier raster', integrated surface: changes 97.5 % of the cells" in run.log
     fine, message = run.check("resistancesurface", **maps, CORRECTION=2, OUTPUT=make.out("x.tif"))
-    assert not fine and "needs a raster of multipliers: choose one (CORRECTION_RASTER)" in message
+    assert not fine and "needs a raster of multipliers: choose one as 'Night light or multipliers for the correction' (CORRECTION_RASTER)" in message
     fine, message = run.check("resistancesurface", **maps, CORRECTION=1, OUTPUT=make.out("x.tif"))
     assert not fine and "needs a map of night light" in message
     far = make.raster("far", np.ones((3, 3), np.float32), west=900000.0)

@@ -32,7 +32,7 @@ def test_night_light_over_the_mean_of_the_class(city):
     limited = int(((expected < 0.5) | (expected > 1.5)).sum())
     assert f"{limited} cells ({100 * limited / expected.size:.1f} %) have less than 0.5 times or more than 1.5" in log.text
     dimmed = int((expected < 0.5).sum())
-    assert f"(CORRECTION_LEAST on {dimmed} cells, CORRECTION_MOST on {limited - dimmed})" in log.text
+    assert f"(the lowest multiplier, CORRECTION_LEAST, on {dimmed} cells, the highest, CORRECTION_MOST, on {limited - dimmed})" in log.text
     two, other = (cover == code for code in (2, 3))
     shares = (made.base.values / plain.base.values)
     assert shares[two].mean() == pytest.approx(1, rel=1e-5) and shares[other].mean() == pytest.approx(1, rel=1e-5)
@@ -77,7 +77,7 @@ def test_multipliers_that_are_not_above_0(city, value):
     values = np.ones(cells.shape, np.float32)
     values[4, :7] = value
     layers = replace(layers, correction=lab.raster("m", values, cells))
-    with pytest.raises(InputError, match=rf"Raster 'm' \(CORRECTION_RASTER\) holds {value}, and 7 cells are not above 0"):
+    with pytest.raises(InputError, match=rf"Raster 'm' of the correction \(CORRECTION_RASTER\) holds {value}, and 7 cells are not above 0"):
         s.resistance_surface(layers, cells, s.Choices(correction=MULTIPLIER))
 
 
@@ -91,10 +91,10 @@ def test_multipliers_beyond_what_maps_hold(city):
 
 
 @pytest.mark.parametrize("named, choices, message", [
-    ("ndvi", dict(correction=MULTIPLIER), r"needs a raster of multipliers: choose one \(CORRECTION_RASTER\)"),
+    ("ndvi", dict(correction=MULTIPLIER), r"needs a raster of multipliers: choose one as 'Night light or multipliers for the correction' \(CORRECTION_RASTER\)"),
     ("ndvi", dict(correction=NIGHT_LIGHT), r"needs a map of night light"),
     ("night_light", dict(correction=NIGHT_LIGHT), r"choose a land cover \(LAND_COVER\)"),
-    ("both", dict(correction=NIGHT_LIGHT, correction_bounds=(0, 3)), r"are 0 and 3: the lower \(CORRECTION_LEAST\)"),
+    ("both", dict(correction=NIGHT_LIGHT, correction_bounds=(0, 3)), r"are 0 and 3: the lowest multiplier \(CORRECTION_LEAST\)"),
     ("both", dict(correction=NIGHT_LIGHT, correction_bounds=(0.5, 0.9)), r"are 0.5 and 0.9"),
     ("both", dict(correction=NIGHT_LIGHT, correction_bounds=(None, 2)), r"are not given and 2")])
 def test_corrections_that_lack_something(city, named, choices, message):

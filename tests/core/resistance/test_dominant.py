@@ -85,8 +85,8 @@ def test_added_factors_that_are_wrong(city):
     with pytest.raises(InputError, match="'factors.csv' has no weight for factor 'people', whose map is given"):
         s.resistance_surface(layers, cells)
     weights = lab.table("factor,weight\nndvi,1\npeople,1\n")
-    with pytest.raises(InputError, match=r"Layer 'density' \(EXTRA_FACTORS\) holds 4000, and 2000 cells lie outside 1 to 5: score "
-                                         r"it first with 'Resistance of a factor'"):
+    with pytest.raises(InputError, match=r"Further factor 'density' \(EXTRA_FACTORS\) holds 4000, and 2000 cells lie outside 1 to 5: score "
+                                         r"it first with 'Factor resistance' or 'Distance resistance', or add rows for factor 'people'"):
         s.resistance_surface(layers, cells, s.Choices(weights=weights))
     with pytest.raises(InputError, match="'peple' is not a factor; use one of slope, .*, people"):
         s.resistance_surface(layers, cells, s.Choices(weights=lab.table("factor,weight\nndvi,1\npeple,1\n")))

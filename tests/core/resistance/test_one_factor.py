@@ -180,6 +180,12 @@ def test_refusals_and_warnings(lab):
     source = lab.raster("cover", np.full(cells.shape, 4, np.uint8), cells)
     with pytest.raises(InputError, match=r"No cell of raster 'cover' holds one of the codes 5, 6 \(MASK_CODES\); it holds 4:"):
         distances_to_mask(source, (5, 6), cells, BREAKS)
+    many = lab.raster("many", (1 + np.arange(100).reshape(cells.shape) % 13).astype(np.uint8), cells)
+    with pytest.raises(InputError, match="it holds 1, 2, 3, 4, 5, 6, 7, 8 and 5 more: correct"):
+        distances_to_mask(many, (50,), cells, BREAKS)
+    values = lab.raster("values", np.arange(10000, dtype=np.float32).reshape(100, 100), lab.template(100, 100, 5))
+    with pytest.raises(InputError, match="it holds 0, 1, 2, 3, 4, 5, 6, 7 and many more: correct"):
+        distances_to_mask(values, (-50,), cells, BREAKS)
     zero = lab.raster("zero", np.zeros(cells.shape, np.uint8), cells)
     with pytest.raises(InputError, match="'zero' holds a value other than 0; it holds 0:"):
         distances_to_mask(zero, (), cells, BREAKS)

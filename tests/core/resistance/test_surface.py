@@ -211,7 +211,13 @@ def test_hard_barriers(city):
     for grid in (made.base, made.integrated):
         parts, count = ndimage.label(np.isfinite(grid.values), structure=np.ones((3, 3)))
         assert count == 2 and parts[0, 0] != parts[0, -1]
-    assert "Hard barrier 'highways': no cell of the map holds one." in log.text
+    assert ("Hard barrier 'highways' closes nothing, because no layer of highways ('Highways', HIGHWAYS) is given"
+            in log.text)
+    layers.highways, layers.mines = layers.motorways, None
+    layers.motorways, bare = None, lab.Log()
+    s.resistance_surface(layers, cells, s.Choices(barriers=(b.BARRIER_MOTORWAYS, b.BARRIER_PRODUCING)), progress=bare.progress)
+    assert "no layer of motorways ('Motorways', MOTORWAYS) is given" in bare.text
+    assert "'all producing mines' closes nothing, because no layer of mines ('Mines', MINES) is given" in bare.text
 
 
 @pytest.mark.parametrize("falling", [False, True])
@@ -429,7 +435,7 @@ def test_maps_that_are_scored_already_keep_to_the_range_of_the_others(lab, score
     choices = s.Choices(factor_table=lab.table("factor,weight,from,to,resistance\n"
                                                f"ndvi,0.5,,0.4,{scores[0]}\nndvi,,0.4,,{scores[1]}\ncliff,0.5,,,\n"))
     if refused:
-        with pytest.raises(InputError, match=rf"Layer 'cliff' \(EXTRA_FACTORS\) holds {value:g}, and 1 cells lie outside"):
+        with pytest.raises(InputError, match=rf"Further factor 'cliff' \(EXTRA_FACTORS\) holds {value:g}, and 1 cells lie outside"):
             s.resistance_surface(layers, cells, choices)
     else:
         made = s.resistance_surface(layers, cells, choices)
