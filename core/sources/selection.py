@@ -55,7 +55,8 @@ class Selection:
     """Sources, and why each patch is or is not among them.
 
     ``decisions``: a list of texts per feature of the layer, in the order of the steps. ``curve``: share of EC
-    (0 to 1) of the first k patches by dPC, where a share was asked for; ``ec_kept`` that of the chosen.
+    (0 to 1) of the first k patches by dPC, where a share was asked for; ``ec_kept`` that of the chosen;
+    ``measured`` says by which distances EC was measured, and whose dPC gave the order.
     """
 
     features: object
@@ -65,6 +66,7 @@ class Selection:
     warnings: list
     curve: object = None
     ec_kept: float = math.nan
+    measured: str = ""
 
     def tell(self, source, text):
         """Add what became of the patches of a source."""
@@ -207,7 +209,7 @@ def choose_sources(features, size_classes=("super-large",), min_area_km2=None, m
         candidates = keep(lambda s: s.area_km2 >= min_area_km2 * (1 - _ROUNDING),
                           lambda s: f"{_its(s)} {number(s.area_km2)} km2 are less than {min_area_km2:g} km2",
                           f"area of at least {min_area_km2:g} km2")
-    links = None
+    links, own_dpc = None, True
 
     def computed():
         nonlocal links
@@ -223,6 +225,7 @@ def choose_sources(features, size_classes=("super-large",), min_area_km2=None, m
     if candidates and wants_dpc and (any_merged and "dpc" in features.field_names
                                      or min_ec_share and not has_dpc()):
         _compute_dpc(candidates, computed(), dispersal_distance, dispersal_probability, progress.part(0.5, 0.7))
+        own_dpc = False
         progress.log(f"dPC of the {len(candidates)} patch(es) in question was computed anew, of their areas and the "
                      f"distances of their edges, with probability {dispersal_probability:g} at {dispersal_distance:g} m"
                      + (f": '{features.name}' has none for merged ones." if any_merged else "."))
@@ -238,6 +241,7 @@ def choose_sources(features, size_classes=("super-large",), min_area_km2=None, m
                           f"dPC of at least {min_dpc:g}")
         links = links if len(candidates) == before else None
     if min_ec_share and candidates:
+        result.measured = _measured(features.name if own_dpc else None, dispersal_distance, dispersal_probability)
         candidates = _keep_share(candidates, computed(), min_ec_share, dispersal_distance, dispersal_probability,
                                  result, progress.part(0.7, 0.8))
     if top:
@@ -259,7 +263,8 @@ def choose_sources(features, size_classes=("super-large",), min_area_km2=None, m
         if result.curve is not None and len(candidates) and result.curve[len(candidates) - 1] < min_ec_share / 100:
             result.ec_kept = float(result.curve[len(candidates) - 1])
             progress.warn(f"The first {top} patches (TOP) keep {100 * result.ec_kept:.2f} % of the connectivity, less "
-                          f"than the {min_ec_share:g} % asked for (MIN_EC_SHARE): raise TOP or leave it empty.")
+                          f"than the {min_ec_share:g} % asked for (MIN_EC_SHARE): raise the number of patches to "
+                          f"keep (TOP), or leave it empty.")
     _say_overlaps(candidates, features.name, progress)
     if include is not None and len(include):
         moved = include.to_crs(features.crs, progress).valid_polygons(progress)
@@ -474,10 +479,21 @@ def _keep_share(candidates, links, share, distance, probability, result, progres
     progress.log(f"{kept} of {len(chosen)} patch(es) by dPC keep {100 * result.ec_kept:.2f} % of the equivalent "
                  f"connectivity of all, at least {share:g} %. Patch, and what it keeps together with those before it: "
                  + ", ".join(f"{s.patch_id} {100 * part:.1f} %" for s, part in zip(chosen[:kept], result.curve)) + ".")
+    progress.log(result.measured)
     for place, source in enumerate(chosen[kept:], kept + 1):
         result.tell(source, f"not a source: place {place} by dPC ({number(source.dpc)} %), and the first {kept} keep "
                             f"{100 * result.ec_kept:.2f} % of the connectivity")
     return chosen[:kept]
+
+
+def _measured(layer, distance, probability):
+    """By which distances EC was measured, and whose dPC gave the order; ``layer`` None: dPC computed here."""
+    text = (f"EC was measured here, of the patches' areas and the distances between their edges, with probability "
+            f"{probability:g} at {distance:g} m")
+    if layer is None:
+        return f"{text}; so was the dPC that gave the order."
+    return (f"{text}. The dPC that gave the order is that of layer '{layer}', which may have been computed with other "
+            f"distances (least cost, say), another dispersal distance or another weight.")
 
 
 # what is said -------------------------------------------------------------------------------------------
@@ -571,7 +587,7 @@ def selection_report(found, parameters=()):
     if found.curve is not None:
         report.text(f"The chosen patches alone keep {number(100 * found.ec_kept)} % of the equivalent connectivity "
                     f"(EC) of the {len(found.curve)} patches in question. EC is the size of one patch alone in which "
-                    f"animals could move as freely as in all of them together.")
+                    f"animals could move as freely as in all of them together. {found.measured}")
     report.table(("source_id", "patch_id", "area (km2)", "share of all sources (%)", "mean importance", "dPC (%)",
                   "merged patches", "made of"),
                  [(s.source_id, s.patch_id, s.area_km2, 100 * s.area_km2 / total, _known(s.importance_mean),

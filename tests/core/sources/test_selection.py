@@ -1,5 +1,6 @@
 """Sources: areas by hand, ids by the conditions that the planner sets."""
 
+import html
 import math
 
 import numpy as np
@@ -243,7 +244,24 @@ def test_the_order_is_that_of_the_field_where_all_have_dpc(patches):
     said = []
     both = choose_sources(patches, EVERY, min_ec_share=100, top=2, progress=Progress(log=said.append, warn=said.append))
     assert {s.patch_id for s in both.sources} == {9, 7}
-    assert any("less than the 100 % asked for (MIN_EC_SHARE)" in text for text in said) and both.ec_kept < 1
+    assert any("less than the 100 % asked for (MIN_EC_SHARE): raise the number of patches to keep (TOP)" in text
+               for text in said) and both.ec_kept < 1
+
+
+def test_it_is_told_by_which_distances_ec_was_measured_and_whose_dpc_ranks(patches):
+    def told(layer, **options):
+        said = []
+        found = choose_sources(layer, EVERY, min_ec_share=20, progress=Progress(log=said.append), **options)
+        return found.measured if found.measured in said and found.measured in html.unescape(
+            selection_report(found).html()) else ""
+
+    own = told(patches, dispersal_distance=1800, dispersal_probability=0.3)
+    assert "distances between their edges, with probability 0.3 at 1800 m" in own
+    assert f"is that of layer '{patches.name}', which may have been computed with other distances (least cost" in own
+    for row in patches.attributes:
+        row["dpc"] = None
+    computed = told(patches)
+    assert "with probability 0.5 at 2500 m; so was the dPC" in computed and "least cost" not in computed
 
 
 def test_dpc_is_computed_anew_where_merging_leaves_it_unknown():
