@@ -101,7 +101,7 @@ class LandscapeConnectivity(EcoNetAlgorithm):
         if candidate_links is not None:
             self._write(job, "OUTPUT_CANDIDATE_LINKS", "CANDIDATE_LINKS", (), CANDIDATE_LINKS,
                         GEOMETRY.MultiLineString, patches.crs, result.candidate_links.rows())
-        job.write_report("OUTPUT_REPORT", connectivity_report(result, [
+        job.write_report("OUTPUT_REPORT", connectivity_report(result, [(label, _known(value)) for label, value in (
             ("patches", patches.name), ("size classes", ", ".join(size_classes)),
             ("weight", job.field("WEIGHT_FIELD")), ("distance", chosen["distance"]),
             ("dispersal distance (m; resistance x m for least cost)", chosen["dispersal_distance"]),
@@ -110,7 +110,7 @@ class LandscapeConnectivity(EcoNetAlgorithm):
             ("area of the landscape (km2)", job.number("AREA_OF_LANDSCAPE")),
             ("candidate patches", candidates and candidates.name),
             ("candidate links", candidate_links and candidate_links.name),
-            ("field of their length", chosen["candidate_link_field"])]))
+            ("field of their length", chosen["candidate_link_field"]))]))
         indices = result.indices
         for key, value in (("PC", indices.pc), ("EC", indices.ec), ("IIC", indices.iic), ("EC_IIC", indices.ec_iic),
                            ("N_COMPONENTS", indices.n_components), ("N_LINKS", indices.n_links),
@@ -123,3 +123,7 @@ class LandscapeConnectivity(EcoNetAlgorithm):
         taken = names((*first, *ours))
         schema = (*first, *(field for field in job.schema(source) if field.name not in taken), *ours)
         job.write_features(key, schema, geometry, crs, rows)
+
+
+def _known(value):
+    return "none" if value is None or value == "" else value

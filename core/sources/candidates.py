@@ -9,7 +9,7 @@ from osgeo import ogr
 from ..crs import gdal_exceptions
 from ..errors import InputError
 from ..polygon_distance import overlaps
-from ..progress import SILENT
+from ..progress import SILENT, Progress
 from ..vector import _parts, bounds_of
 from .indices import gain_of_links, gain_of_patches
 from .links import CENTROID, LEAST_COST, patch_links, shortest_ways
@@ -114,11 +114,15 @@ def read_patches(candidates, weight_field, crs, geometries, names, progress=SILE
         is left.
     """
     candidates = check_patches(candidates, weight_field).to_crs_near(
-        crs, bounds_of(geometries), _REACH_M, "the patches", progress).valid_polygons(progress)
+        crs, bounds_of(geometries), _REACH_M, "the patches", progress)
+    warnings = []  # said after the refusal that makes them needless
+    candidates = candidates.valid_polygons(Progress(warn=warnings.append))
     area = np.array([geometry.GetArea() for geometry in candidates.geometries])
     if not (area > 0).all():
         raise InputError(f"Layer '{candidates.name}', feature {int(np.argmin(area)) + 1} encloses no area: delete it "
                          f"or draw it anew.")
+    for text in warnings:
+        progress.warn(text)
     field = candidates.own_name(weight_field or "area_km2")
     weight = (candidates.numbers(field, "the weight of a candidate", minimum=0) if field else area / 1e6)
     n, cut, first_overlap = len(geometries), list(candidates.geometries), {}
@@ -259,8 +263,8 @@ def gain_from_links(candidates, weight, links, dispersal_distance, dispersal_pro
         progress.warn(f"Layer '{candidates.features.name}': {idle.size} of {len(candidates.gain)} candidate link(s) "
                       f"gain nothing, since the patches are joined over a way as short already (the first, feature {k + 1}: "
                       f"{candidates.distance[k]:.6g}, and {candidates.present[k]:.6g} now). Links that animals cannot "
-                      f"use must be left out of the network first: lower MAX_LINK_DISTANCE, or take least-cost "
-                      f"distances.")
+                      f"use must be left out of the network first: lower the longest link (MAX_LINK_DISTANCE), or "
+                      f"take least-cost distances (DISTANCE).")
 
 
 def _ends(line, what):

@@ -13,7 +13,7 @@ from osgeo import ogr
 from ..crs import require_metres
 from ..errors import InputError
 from ..polygon_distance import overlaps
-from ..progress import SILENT
+from ..progress import SILENT, Progress
 from ..vector import bounds_of
 from .candidates import check_patches, gain_from_links, gain_from_patches, read_links, read_patches
 from .indices import (Connectivity, Links, check_dispersal, connectivity, decay, link_importance, neglected_share,
@@ -147,10 +147,13 @@ def landscape_connectivity(features, size_classes=("super-large",), weight_field
                              resistance is not None, max_link_distance, landscape_area_km2, candidates,
                              candidate_links, candidate_link_field)
     index = of_size(features, size_classes, progress)
-    used = features.valid_polygons(progress)
+    warnings = []  # said after the refusal that makes them needless
+    used = features.valid_polygons(Progress(warn=warnings.append))
     for i in index:
         if not used.geometries[i].GetArea() > 0:
             raise InputError(f"Layer '{features.name}', feature {i + 1} encloses no area: delete it or draw it anew.")
+    for text in warnings:
+        progress.warn(text)
     weight = _weights(used, index, weight_field, progress)
     patch_id = _identifiers(features, index, progress)
     names = [f"patch {i}" for i in patch_id]
@@ -322,7 +325,7 @@ def _tell(result, progress):
 
 
 def neglect_text(result, share, probability):
-    """What links longer than MAX_LINK_DISTANCE would add, in words."""
+    """What links longer than the longest link would add, in words."""
     n = len(result.index)
     pairs = n * (n - 1) // 2
     return (f"{len(result.links)} of the {pairs} pairs of patches are linked directly; links longer than "

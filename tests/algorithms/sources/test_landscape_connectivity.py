@@ -51,7 +51,11 @@ def test_run(run, make, patches):
     assert [r["rank"] for r in links] == [2, 3, 1] and links[1]["dpc_link"] == 0
     assert links[2]["dpc_link"] == pytest.approx(100 * (whole - cut) / whole)
     with open(result["OUTPUT_REPORT"], encoding="utf-8") as stream:
-        assert "stepping stones" in stream.read()
+        html = stream.read()
+    assert "stepping stones" in html
+    for label in ("longest link (m; resistance x m for least cost)", "candidate patches", "candidate links",
+                  "field of their length"):
+        assert f"<td>{label}</td><td>none</td>" in html, label
 
 
 def test_no_landscape_no_pc(run, make, patches):

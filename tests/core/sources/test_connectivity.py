@@ -115,8 +115,17 @@ def test_refuses():
             landscape_connectivity(features, **options)
     flat = layer()
     flat.geometries[1] = ogr.CreateGeometryFromWkt("POLYGON((500000 4600000,500100 4600000,500000 4600000))")
+    warned = []
     with pytest.raises(InputError, match="'patches', feature 2 encloses no area"):
-        landscape_connectivity(flat)
+        landscape_connectivity(flat, progress=Progress(warn=warned.append))
+    with pytest.raises(InputError, match="feature 2 encloses no area"):
+        landscape_connectivity(layer(), candidates=flat, progress=Progress(warn=warned.append))
+    assert not warned  # the refusal is the only message
+    bow = layer()
+    bow.geometries[1] = ogr.CreateGeometryFromWkt(
+        "POLYGON((500000 4600000,500100 4600100,500100 4600000,500000 4600100,500000 4600000))")
+    assert len(landscape_connectivity(bow, progress=Progress(warn=warned.append)).index) == 3
+    assert any("1 self-crossing or otherwise invalid polygon(s) were mended" in text for text in warned)
 
 
 # what a stranger feeds in -------------------------------------------------------------------------------
