@@ -61,8 +61,15 @@ class NaturalBreaks:
     gvf: float = 1.0
 
     def text(self):
-        """The upper bounds with all their digits: read back, they give the same classes."""
-        return ", ".join(repr(b) for b in self.breaks)
+        """The upper bounds with all their digits: read back, they give the same classes.
+
+        The last is left out where no value lies above the one before it.
+        """
+        return ", ".join(repr(b) for b in self.told())
+
+    def told(self):
+        """The upper bounds as they are shown: without the last where no value lies above the one before it."""
+        return self.breaks[:-1] if len(self.breaks) > 1 and self.breaks[-1] == self.breaks[-2] else self.breaks
 
 
 def natural_breaks(values, class_count, name="values", progress=SILENT):
@@ -143,7 +150,7 @@ def breaks_from_text(text, class_count, name="Upper bounds of the classes by han
         raise InputError(f"{name}: {len(breaks)} upper bound(s) for {class_count} classes; give "
                          f"{class_count - 1} (the last class has no upper end).")
     for place, (lower, upper) in enumerate(zip(breaks, breaks[1:]), 2):
-        # the last of as many bounds as classes is the one before it where a run found no value above that
+        # earlier versions returned the last bound twice where no value lies above it
         if not (lower < upper or lower == upper and place == class_count):
             raise InputError(f"{name}: {upper:g} follows {lower:g}; give the upper bounds in ascending order.")
     return breaks[:class_count - 1]
@@ -219,10 +226,11 @@ def report_classes(report, found, values, quantity, counts, cell_area_km2=None, 
         What each class means.
     """
     lower, total = [found.minimum, *found.breaks[:-1]], max(1, int(sum(counts)))
+    upper = [*map(float, found.told()), *["no value above"] * (len(found.breaks) - len(found.told()))]
     header = ["class", *(["meaning"] if words else []), f"{quantity}: above", "up to", "cells",
               *(["area (km2)"] if cell_area_km2 else []), "share (%)"]
     report.table(header, [
-        [k + 1, *([words[k]] if words else []), float(lower[k]), float(found.breaks[k]), int(counts[k]),
+        [k + 1, *([words[k]] if words else []), float(lower[k]), upper[k], int(counts[k]),
          *([float(counts[k] * cell_area_km2)] if cell_area_km2 else []), float(100 * counts[k] / total)]
         for k in reversed(range(len(found.breaks)))])
     if not found.minimum < found.breaks[-1]:

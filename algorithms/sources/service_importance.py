@@ -77,8 +77,10 @@ class ServiceImportance(EcoNetAlgorithm):
 
     def _codes(self, job):
         usual = ground_codes(PRODUCTS[job.choice("LAND_COVER_PRODUCT")])
-        return [classes_from_text(job.text(key), key) if job.text(key) else codes
-                for key, codes in zip(("FOREST_CODES", "ARTIFICIAL_CODES"), usual)]
+        return [classes_from_text(job.text(key), f"{label} ({key})") if job.text(key) else codes
+                for (key, label), codes in zip((
+                    ("FOREST_CODES", "Land-cover codes of forest"),
+                    ("ARTIFICIAL_CODES", "Land-cover codes of artificial and mined ground")), usual)]
 
     def execute(self, job):
         template, progress = self._template(job), job.progress

@@ -219,7 +219,8 @@ def service_importance(services, names=None, weighting=COMPONENT_SCORES, weights
                         f"by hand (BREAKS): it reaches from {found.minimum:.4g} to {float(np.nanmax(importance)):.4g}; "
                         f"check that the bounds belong to this map.")
         progress.warn(warnings[-1])
-    progress.log(f"Upper bounds of the {class_count} classes: {', '.join(f'{b:.4f}' for b in found.breaks)}; "
+    open_end = "" if len(found.told()) == class_count else " (the highest class has none: nothing lies above these)"
+    progress.log(f"Upper bounds of the {class_count} classes: {', '.join(f'{b:.4f}' for b in found.told())}{open_end}; "
                  f"goodness of variance fit {found.gvf:.4f}.")
     progress(1.0)
     return Importance(names, weight, weighting, float_grid(importance, template, "importance"),

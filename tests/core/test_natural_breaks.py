@@ -11,9 +11,10 @@ import pytest
 from econet.core import natural_breaks as module
 from econet.core.errors import Cancelled, InputError
 from econet.core.natural_breaks import (
-    breaks_from_text, breaks_report, classify, classify_raster, fixed_breaks, natural_breaks)
+    breaks_from_text, breaks_report, classify, classify_raster, fixed_breaks, natural_breaks, report_classes)
 from econet.core.progress import Progress
 from econet.core.raster import Grid, Template
+from econet.core.report import Report
 
 DATA = Path(__file__).parent.parent / "data" / "natural_breaks"
 
@@ -256,10 +257,21 @@ def test_cancel():
         natural_breaks(np.random.default_rng(0).random(5000), 4, progress=Progress(cancelled=lambda: True))
 
 
-def test_bounds_of_a_run_are_read_back_although_the_last_stands_twice():
-    found = fixed_breaks(np.array([0.1, 0.3, 0.5]), [0.2, 0.4, 0.8])
-    assert found.text() == "0.2, 0.4, 0.8, 0.8"
-    assert breaks_from_text(found.text(), 4) == [0.2, 0.4, 0.8]
+@pytest.mark.parametrize("values, text", [
+    ([0.1, 0.3, 0.5], "0.2, 0.4, 0.8"), ([0.1, 0.3, 0.8], "0.2, 0.4, 0.8"), ([0.1, 0.3, 0.9], "0.2, 0.4, 0.8, 0.9")])
+def test_bounds_of_a_run_are_read_back_and_the_last_stands_once(values, text):
+    values, bounds = np.array(values), [0.2, 0.4, 0.8]
+    found = fixed_breaks(values, bounds)
+    assert found.text() == text and breaks_from_text(text, 4) == bounds
+    again = fixed_breaks(values, breaks_from_text(text, 4))
+    assert classify(values, again.breaks).tolist() == classify(values, found.breaks).tolist()
+    assert breaks_from_text("0.2, 0.4, 0.8, 0.8", 4) == bounds  # as versions before returned it
+    report = Report("bounds")
+    report_classes(report, found, values, "value", found.counts)
+    assert ("no value above" in report.html()) == (text == "0.2, 0.4, 0.8")
+
+
+def test_bounds_that_do_not_ascend_are_refused():
     for text in ("0.2, 0.4, 0.8, 0.7", "0.2, 0.4, 0.4"):
         with pytest.raises(InputError, match="ascending"):
             breaks_from_text(text, 4)

@@ -46,6 +46,23 @@ def test_run(run, make, services):
     np.testing.assert_array_equal(read(RasterSource(again["OUTPUT_CLASSES"])).values, classes.values)
 
 
+def test_bounds_by_hand_above_the_map_come_back_once_and_make_the_same_classes(run, make, services):
+    given = {"SERVICES": services, "GRID_SIZE": 300}
+    one = run("serviceimportance", BREAKS="0.2, 0.4, 0.6, 1.5", **given, **outputs(make))
+    assert one["BREAKS_USED"] == "0.2, 0.4, 0.6, 1.5" and "the highest class has none" in run.log
+    classes = read(RasterSource(one["OUTPUT_CLASSES"])).values
+    two = run("serviceimportance", BREAKS=one["BREAKS_USED"], **given,
+              **{**outputs(make), "OUTPUT_CLASSES": make.out("again.tif")})
+    np.testing.assert_array_equal(read(RasterSource(two["OUTPUT_CLASSES"])).values, classes)
+    assert two["BREAKS_USED"] == one["BREAKS_USED"]
+
+
+def test_codes_that_are_no_numbers_are_refused_by_label_and_key(run, make, services):
+    message = run.refusal("serviceimportance", SERVICES=services, GRID_SIZE=300, FOREST_CODES="wood",
+                          LAND_COVER=make.raster("cover", np.full((60, 80), 2, np.uint8)), **outputs(make))
+    assert "Land-cover codes of forest (FOREST_CODES): 'wood' is not a list" in message
+
+
 def test_two_services_weigh_the_same(run, make, services):
     result = run("serviceimportance", SERVICES=services[:2], GRID_SIZE=300, SERVICE_NAMES="a, b", **outputs(make))
     assert result["WEIGHTS_USED"] == "a=0.5, b=0.5" and "equal weights were used" in run.log

@@ -321,7 +321,7 @@ def test_breaks_by_hand_that_leave_classes_empty_are_named():
     services = surfaces(count=3)
     found = service_importance(services, grid_size_m=1000, breaks="5, 6, 7, 8")
     assert any("falls into class 2, 3, 4, 5" in text and "(BREAKS)" in text for text in found.warnings)
-    again = service_importance(services, grid_size_m=1000, breaks=found.breaks.text())  # 8.0 stands twice in it
+    again = service_importance(services, grid_size_m=1000, breaks=found.breaks.text())
     assert (again.classes.values == found.classes.values).all() and again.breaks.breaks == found.breaks.breaks
 
 
