@@ -42,16 +42,16 @@ class SourceFirmness(EcoNetAlgorithm):
             p.text("DISPERSAL_DISTANCES", "Other dispersal distances (m)", "500, 1000, 2500, 5000, 10000"),
             p.choice("WEIGHTING", "Base: weighting", WEIGHTINGS),
             p.choice("CLASSIFY", "Base: classify", CLASSIFY),
-            p.flag("DIAGONALS", "Cells that meet at a corner are one patch", True),
+            p.flag("DIAGONALS", "Base: cells that meet at a corner are one patch", True),
             p.text("WEIGHTS", "Base: manual weights (name=value, comma between)"),
-            p.text("CLIP", "Limit values to percentiles first (such as 0.5, 99.5; empty: not)"),
+            p.text("CLIP", "Base: limit values to percentiles first (such as 0.5, 99.5; empty: not)"),
             p.integer("TOP", "Base: keep only the first so many by dPC (empty: all)", minimum=0, optional=True),
-            p.advanced(p.choice("COMPONENTS", "Components that weigh", COMPONENT_RULES)),
-            p.advanced(p.choice("MATRIX", "Matrix that the components are taken of", MATRICES)),
-            p.advanced(p.number("MIN_VALID", "Least valid share of a grid cell", 0.5, 0, 1)),
+            p.advanced(p.choice("COMPONENTS", "Base: components that weigh", COMPONENT_RULES)),
+            p.advanced(p.choice("MATRIX", "Base: matrix that the components are taken of", MATRICES)),
+            p.advanced(p.number("MIN_VALID", "Base: least valid share of a grid cell", 0.5, 0, 1)),
             p.vector_output("OUTPUT", "Sources with their stability", p.POLYGON),
-            p.raster_output("OUTPUT_FREQUENCY", "How often ground is source (0 to 1)"),
-            p.vector_output("OUTPUT_VARIANTS", "Alternatives", p.TABLE),
+            p.raster_output("OUTPUT_FREQUENCY", "How often ground is source (0 to 1)", True, by_default=True),
+            p.vector_output("OUTPUT_VARIANTS", "Alternatives", p.TABLE, optional=True),
             p.report_output("OUTPUT_REPORT", "Firmness report"),
             p.number_output("STABILITY", "Stability of the whole list (0 to 1)"),
         ]
@@ -130,7 +130,8 @@ class SourceFirmness(EcoNetAlgorithm):
         if key == "DIAGONALS":
             return job.flag(key)
         if key in ("CLASS_COUNT", "TOP"):
-            return job.integer(key)
+            value = job.integer(key)
+            return "none" if value is None else value
         if key in ("GRID_SIZE", "MIN_AREA", "DISPERSAL_DISTANCE", "DISPERSAL_PROBABILITY", "MIN_VALID"):
             return job.number(key)
         return job.text(key) or "none"

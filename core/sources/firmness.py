@@ -223,6 +223,11 @@ def verdict(stability):
     return next(word for bound, word in VERDICTS if stability >= bound - _ROUNDING)
 
 
+def does_not_count(kind):
+    """A kind of choice and its verb: the weights do not count, the grid size does not."""
+    return f"{kind} {'do' if kind == WEIGHTS else 'does'} not count"
+
+
 class _Scored:
     """The sources that are scored, by the flat indices of their cells."""
 
@@ -326,7 +331,7 @@ def source_firmness(services, names, settings=Settings(), alternatives=Alternati
     for text in [*warnings, *skipped]:
         progress.warn(text)
     for kind, why in left_out.items():
-        progress.log(f"The {kind} does not count to the stability: {why}.")
+        progress.log(f"The {does_not_count(kind)} towards the stability: {why}.")
     known = [row for row in rows if not math.isnan(row.stability)]
     stability = sum(r.stability * r.area_km2 for r in known) / sum(r.area_km2 for r in known)
     progress(1.0)

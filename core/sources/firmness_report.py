@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from ..report import Report, number
-from .firmness import GRID, KIND_FIELDS, KINDS, VERDICTS, WEIGHTS
+from .firmness import GRID, KIND_FIELDS, KINDS, VERDICTS, WEIGHTS, does_not_count
 
 _LISTED = 10       # of the weakest sources
 _SHOWN = 60        # sources in the heat map
@@ -45,9 +45,9 @@ def conclusions(result):
         texts.append("No alternative changes the list at all.")
     else:
         worst = min(result.of_kind(most), key=lambda v: v.jaccard)
-        texts.append(f"The list depends most on the {most}: the lists that it gives share {100 * overlap[most]:.0f} % "
-                     f"of their ground with this one on average, and {100 * worst.jaccard:.0f} % with "
-                     f"{most} {worst.variant}.")
+        texts.append(f"The list depends most on the {most}: the lists by other choices of "
+                     f"{'them' if most == WEIGHTS else 'it'} share {100 * overlap[most]:.0f} % of their ground with "
+                     f"this one on average, and {100 * worst.jaccard:.0f} % with {most} {worst.variant}.")
         least = max(overlap, key=overlap.get)
         if least != most:
             texts.append(f"It depends least on the {least} ({100 * overlap[least]:.0f} %).")
@@ -132,7 +132,7 @@ def _report_sources(report, result):
                    *(_score_cell(getattr(row, KIND_FIELDS[kind])) for kind in KINDS), _rank_text(row),
                    *(() if result.own_list else (_score_cell(row.base_share),))) for row in shown])
     for kind, why in result.left_out.items():
-        report.text(f"The {kind} does not count: {why}.")
+        report.text(f"The {does_not_count(kind)}: {why}.")
 
 
 def _report_heat_map(report, result):
@@ -211,7 +211,7 @@ def _report_outside(report, result):
         report.text("No larger piece of ground outside the list is source under half of the choices or more.")
         return
     report.text(f"{number(result.outside_km2)} km2 outside the list are source under at least half of the choices. The "
-                f"largest pieces; the frequency map shows all:")
+                f"largest pieces follow; the map of how often ground is source (OUTPUT_FREQUENCY), if made, shows all:")
     report.table(("x (m)", "y (m)", "area (km2)", "share of choices (0 to 1)"),
                  [(f"{x:.0f}", f"{y:.0f}", area, mean) for x, y, area, mean in result.outside])
 

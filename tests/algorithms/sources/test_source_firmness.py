@@ -102,6 +102,11 @@ def test_refusals_known_before_the_run(run, make, services):
     assert not any(os.path.exists(path) for path in outputs(make).values())
 
 
+def test_map_and_table_of_alternatives_can_be_left_out(run, make, services):
+    result = run("sourcefirmness", SERVICES=services, **BASE, **ALTERNATIVES, OUTPUT=make.out("firm.gpkg"))
+    assert run.rows(result["OUTPUT"]) and "OUTPUT_VARIANTS" not in result
+
+
 def test_warnings_stand_in_log_and_report_once(run, make, services):
     result = run("sourcefirmness", SERVICES=services, **BASE, **{**ALTERNATIVES, "GRID_SIZES": "500, 90000"}, **outputs(make))
     text = "Grid size, 90000 m: left out."

@@ -13,8 +13,8 @@ from econet.core.raster import Grid, Template
 from econet.core.sources.components import COMMUNALITIES, COMPONENT_SCORES, ENTROPY, EQUAL, MANUAL
 from econet.core.sources.connectivity import landscape_connectivity
 from econet.core.sources.firmness import (
-    AREA, CLASSES, DISPERSAL, GRID, KIND_FIELDS, OUTSIDE, WEIGHTS, Alternatives, changed_weights, numbers_from_text,
-    source_firmness, verdict)
+    AREA, CLASSES, DISPERSAL, GRID, KIND_FIELDS, OUTSIDE, WEIGHTS, Alternatives, changed_weights, does_not_count,
+    numbers_from_text, source_firmness, verdict)
 from econet.core.sources.firmness_report import conclusions, firmness_report
 from econet.core.sources.importance import GRID_CELLS, service_importance
 from econet.core.sources.patches import find_patches
@@ -414,8 +414,9 @@ def test_report_says_it_in_plain_words():
         assert text.replace("'", "&#x27;").replace(">", "&gt;") in html
     for text in ("The weakest sources, and what loses them", "area threshold above 1.5 km2", "data:image/png",
                  "Rank by connectivity at each dispersal distance", "The bounds are ours, not the paper",
-                 "The dispersal distance does not count"):
+                 "The dispersal distance does not count", "The grid size does not count"):
         assert text in html
+    assert does_not_count(WEIGHTS) == "weights do not count"
     assert "nan" not in html.lower().replace("dominan", "").split("data:image")[0]
 
 
