@@ -132,8 +132,8 @@ class FactorMaps:
             with np.errstate(invalid="ignore"):
                 wrong = (self._dem < _HEIGHTS_M[0]) | (self._dem > _HEIGHTS_M[1]) | (self._dem == _NO_HEIGHT)
             if wrong.any():
-                raise InputError(f"Layer '{self._layers.dem.name}' (DEM) holds {float(self._dem[wrong][0]):g} and "
-                                 f"{wrong.sum()} cells of it cannot be heights in metres: set that as its nodata value "
+                raise InputError(f"Elevation layer '{self._layers.dem.name}' (DEM) holds {float(self._dem[wrong][0]):g} "
+                                 f"and {wrong.sum()} cells of it cannot be heights in metres: set that as its nodata value "
                                  f"where it stands for no value, else bring the layer to metres with the raster calculator.")
         return self._dem
 
@@ -216,8 +216,8 @@ def _refuse_feet(source):
         dataset = gdal.Open(source.path)  # a band does not outlive it
         unit = dataset.GetRasterBand(source.band).GetUnitType() or ""
     if re.search(r"\b(us-)?ft(us)?\b|foot|feet", unit.lower()):
-        raise InputError(f"Layer '{source.name}' (DEM) is in '{unit}' and heights are needed in metres: multiply it by 0.3048 "
-                         f"with the raster calculator and give that.")
+        raise InputError(f"Elevation layer '{source.name}' (DEM) is in '{unit}' and heights are needed in metres: multiply it "
+                         f"by 0.3048 with the raster calculator and give that.")
 
 
 def extra_names(text, layer_names):

@@ -60,6 +60,14 @@ def test_mines_in_another_crs_and_in_chinese(run, make, maps):
                  METHOD_FIELD="k_method", STATE_FIELD="k_state", OUTPUT=make.out("b.tif"))
     np.testing.assert_array_equal(values(result["OUTPUT"]), expected)
     assert "'kuang' was reprojected" in run.log
+    kinds = [" ".join(attributes[key] for key in ("state", "method", "mineral")) for attributes in there.attributes]
+    assert f"Mine layer 'kuang', mines read: {len(kinds)} (" in run.log
+    for kind in set(kinds):
+        assert f"{kind} {kinds.count(kind)}" in run.log
+    coal = [attributes["mineral"] for attributes in there.attributes].count("coal")
+    assert coal and f"mineral '煤矿' as coal ({coal})" in run.log
+    shares = "; ".join(f"{score:g}: {100 * (expected == score).mean():.2f} %" for score in np.unique(expected))
+    assert f"Resistance and its share of the map's area: {shares}." in run.log
 
 
 @pytest.mark.parametrize("change, message", [

@@ -320,3 +320,13 @@ def test_a_scenario_changes_only_the_mines_reach(run, make, maps, before, after)
         assert not changed[~reach].any(), key
     assert (made[0]["OUTPUT"] != made[1]["OUTPUT"])[reach].any()
     assert not (made[0]["OUTPUT_BASE"] != made[1]["OUTPUT_BASE"])[away > 0].any()
+
+
+def test_what_the_report_recommends_stands_in_the_dialog_before_the_advanced_parameters():
+    from econet.algorithms.resistance.resistance_surface import ResistanceSurface
+    parameters = [one for one in ResistanceSurface().definitions() if not one.isDestination()]
+    names = [one.name() for one in parameters]
+    advanced = {one.name() for one in parameters if one.flags() & one.Flag.FlagAdvanced}
+    assert not advanced & {"TRANSFORM", "TRANSFORM_POWER", "HARD_BARRIERS", "EXTRA_FACTORS", "EXTRA_NAMES"}
+    assert names.index("EXTRA_FACTORS") > names.index("DISTRICTS")
+    assert names.index("HARD_BARRIERS") < min(names.index(name) for name in ("OVERLAP", "CORRECTION"))

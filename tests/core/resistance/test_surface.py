@@ -472,7 +472,7 @@ def test_an_elevation_map_in_feet(lab, unit, refused):
     data.GetRasterBand(1).SetUnitType(unit)
     del data  # closes it
     if refused:
-        with pytest.raises(InputError, match=rf"Layer 'ned' \(DEM\) is in '{unit}' and heights are needed in metres"):
+        with pytest.raises(InputError, match=rf"Elevation layer 'ned' \(DEM\) is in '{unit}' and heights are needed in metres"):
             s.resistance_surface(s.FactorLayers(dem=source), cells)
     else:
         s.resistance_surface(s.FactorLayers(dem=source), cells)
