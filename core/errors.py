@@ -1,4 +1,4 @@
-"""The two exceptions that core raises on purpose.
+"""The two exceptions that core raises on purpose, and how messages name many things.
 
 Everything else that escapes from core is a defect of ours, not of the
 planner's data.
@@ -18,3 +18,9 @@ class Cancelled(Exception):
 
     def __init__(self, message="Cancelled: this step wrote nothing."):
         super().__init__(message)
+
+
+def first_few(texts, most):
+    """Texts with commas between, and how many more there are."""
+    more = f" and {len(texts) - most} more" if len(texts) > most else ""
+    return ", ".join(texts[:most]) + more

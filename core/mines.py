@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import tables, vector
-from .errors import InputError
+from .errors import InputError, first_few
 from .progress import SILENT
 
 MINERALS = ("metal", "coal", "building material")
@@ -157,13 +157,12 @@ def _unknown_words(unknown, layer, field_of):
     """The refusal of words by (attribute, word) to the first feature that has it."""
     (attribute, word), index = next(iter(unknown.items()))
     others = [f"'{other}' ({kind})" for kind, other in unknown if (kind, other) != (attribute, word)]
-    also = f" Not known either: {', '.join(others[:_NAMED_AT_MOST])}" if others else ""
-    more = f" and {len(others) - _NAMED_AT_MOST} more" if len(others) > _NAMED_AT_MOST else ""
+    also = f" Not known either: {first_few(others, _NAMED_AT_MOST)}." if others else ""
     mend = "fill it in." if word in ("NULL", "") else (
         "correct it, or say what it means in 'Mines: table of words' (MINE_WORDS), with the columns attribute, word, meaning; the words that are "
         "known stand in core/defaults/mine_words.csv of the plugin.")
     return (f"Mine layer '{layer}', field '{field_of[attribute]}', feature {index + 1}: '{word}' is not a {attribute} "
-            f"that is known ({', '.join(_WORDS[attribute])}); {mend}{also}{more}{'.' if also else ''}")
+            f"that is known ({', '.join(_WORDS[attribute])}); {mend}{also}")
 
 
 def _log_read(mines, understood, layer, progress):
@@ -181,8 +180,7 @@ def _log_read(mines, understood, layer, progress):
         progress.log(f"Mine layer '{layer}', mines read: {len(mines)} ({'; '.join(parts)}).")
     if understood:
         words = [f"{attribute} '{word}' as {meaning} ({count})" for (attribute, word, meaning), count in understood.items()]
-        more = f" and {len(words) - _NAMED_AT_MOST} more" if len(words) > _NAMED_AT_MOST else ""
-        progress.log(f"Mine layer '{layer}', words understood: {', '.join(words[:_NAMED_AT_MOST])}{more}.")
+        progress.log(f"Mine layer '{layer}', words understood: {first_few(words, _NAMED_AT_MOST)}.")
 
 
 def _warn_of_twins(mines, layer, progress):

@@ -45,11 +45,11 @@ class AhpWeights(EcoNetAlgorithm):
         result = ahp_weights(hierarchy, job.choice("AGGREGATION"), job.choice("METHOD"),
                              RANDOM_INDICES[job.choice("RANDOM_INDEX")], say, job.flag("REPAIR"), job.progress)
         job.write_table("OUTPUT", AHP_WEIGHTS, result.weights)
-        job.write_report("OUTPUT_REPORT", ahp_report(result, self.chosen(job, say)))
+        job.write_report("OUTPUT_REPORT", ahp_report(result, self.chosen(job)))
         job.result("CONSISTENCY_RATIO", result.consistency_ratio)
         job.result("LAMBDA_MAX", result.lambda_max)
 
-    def chosen(self, job, say):
+    def chosen(self, job):
         """What the report says of inputs and parameters."""
         given = [job.table("JUDGEMENTS"), *job.tables("JUDGEMENT_TABLES")]
         groups = job.table("GROUPS")

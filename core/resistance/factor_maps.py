@@ -14,10 +14,8 @@ from .. import tables
 from ..crs import gdal_exceptions
 from ..errors import InputError
 from ..euclidean import distance_m
-from ..progress import SILENT
 from ..raster import CLASSES, QUANTITY, align, read_classes
 from ..slope import slope_degrees
-from .distance import cells_of
 from .factors import FACTORS, MINE, classify, classify_codes, classify_distance, factor_name
 from .mines import check_mines, mine_resistance
 

@@ -189,7 +189,7 @@ def read_weights(raw, extra=()):
     """
     table = tables.parse(raw, _WEIGHT_COLUMNS)
     names, weights = _names(extra), {}
-    for index, row in enumerate(table.rows):
+    for index in range(len(table)):
         factor = _factor_name(table, index, names)
         if factor in weights:
             raise table.error(index, "factor", "has a weight in an earlier row; keep one of them.")

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, first_few
 from ..progress import SILENT
 
 _BLOCK_CELLS = 1 << 18
@@ -79,9 +79,8 @@ class Scoring:
                              f"outside the rows); leave the outermost bound empty, or correct the layer.")
         if self._missing:
             named = [f"{code} ({count} cells)" for code, count in sorted(self._missing.items())]
-            more = f" and {len(named) - _NAMED_AT_MOST} more" if len(named) > _NAMED_AT_MOST else ""
             raise InputError(f"Table '{rule.table}', factor '{rule.factor}': no row scores the code(s) "
-                             f"{', '.join(named[:_NAMED_AT_MOST])}{more} of layer '{name}'; add a row for each, give "
+                             f"{first_few(named, _NAMED_AT_MOST)} of layer '{name}'; add a row for each, give "
                              f"your own table ({self._table_key}), or let the shipped table serve the map by its "
                              f"land-cover product (LAND_COVER_PRODUCT).")
 

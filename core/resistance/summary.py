@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import blocks, vector
+from ..errors import first_few
 from ..land_cover_products import codes_of_class
 from ..progress import SILENT
 from ..raster import Window
@@ -195,8 +196,7 @@ def _window(bounds, template):
 
 
 def _some(names, most=5):
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(f"'{name}'" for name in names[:most]) + more
+    return first_few([f"'{name}'" for name in names], most)
 
 
 # the report --------------------------------------------------------------------------------------
