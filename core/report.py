@@ -112,6 +112,12 @@ def number(value, digits=4):
     return f"{rounded:.0f}" if 10 ** digits <= abs(rounded) < 1e9 else f"{rounded:.{digits}g}"
 
 
+def joined(words):
+    """``a, b and c``."""
+    words = list(words)
+    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
+
+
 def p_value(value):
     """A probability of error as it is usually told."""
     return "< 0.001" if value < 0.001 else f"{value:.3f}"

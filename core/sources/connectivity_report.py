@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..report import Report, number
+from ..report import Report, joined, number
 from .connectivity import neglect_text
 
 _BARS = 30            # patches in the chart
@@ -51,7 +51,7 @@ def _ids(result, positions):
     more = len(positions) - len(ids)
     if more:
         return f"{', '.join(ids)} and {more} more"
-    return ids[0] if len(ids) == 1 else f"{', '.join(ids[:-1])} and {ids[-1]}"
+    return joined(ids)
 
 
 def _in_short(result):

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..report import Report, number
+from ..report import Report, joined, number
 from .firmness import GRID, KIND_FIELDS, KINDS, VERDICTS, WEIGHTS, does_not_count
 
 _LISTED = 10       # of the weakest sources
@@ -20,7 +20,7 @@ def conclusions(result):
     used = [kind for kind in KINDS if kind not in result.left_out]
     texts = [f"When one choice at a time is made otherwise, {100 * result.stability:.0f} % of the ground of the "
              f"{len(known)} sources stays source on average (stability {result.stability:.2f}, over "
-             f"{len(result.alternatives)} alternatives of {_and(used)})."]
+             f"{len(result.alternatives)} alternatives of {joined(used)})."]
     counts = []
     for _, word in VERDICTS:
         rows = [row for row in known if row.verdict == word]
@@ -28,7 +28,7 @@ def conclusions(result):
             area = sum(row.area_km2 for row in rows)
             verb = "" if counts else "is " if len(rows) == 1 else "are "
             counts.append(f"{len(rows)} {verb}{word} ({100 * area / total:.0f} % of their area)")
-    texts.append(f"Of the {len(known)} sources {_and(counts)}.")
+    texts.append(f"Of the {len(known)} sources {joined(counts)}.")
     weak = sorted((row for row in known if row.stability < VERDICTS[0][0] - _ROUNDING), key=lambda row: row.stability)
     if weak:
         first = weak[0]
@@ -55,11 +55,6 @@ def conclusions(result):
         texts.append(f"{number(result.outside_km2)} km2 outside the list are source under at least half of the choices "
                      f"and deserve a second look.")
     return texts
-
-
-def _and(words):
-    words = list(words)
-    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
 
 
 def firmness_report(result, parameters=()):
@@ -119,7 +114,7 @@ def _report_sources(report, result):
             scores = {kind: getattr(row, KIND_FIELDS[kind]) for kind in KINDS if kind not in result.left_out}
             low = [kind for kind, score in scores.items() if score <= min(scores.values()) + _ROUNDING]
             rows.append((row.source_id, row.area_km2, row.stability, row.verdict,
-                         "all choices alike" if len(low) == len(scores) > 1 else _and(low),
+                         "all choices alike" if len(low) == len(scores) > 1 else joined(low),
                          row.lost_with or "none loses it; several take a part"))
         report.table(("source", "area (km2)", "stability (0 to 1)", "verdict", "hangs most on", "lost with"), rows)
     report.heading("Stability of each source")

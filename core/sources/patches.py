@@ -434,6 +434,12 @@ def size_words(features, progress=SILENT):
     return words
 
 
+def require_size_classes(size_classes):
+    """Refuse that none is chosen."""
+    if not size_classes:
+        raise InputError(f"No size class (SIZE_CLASSES) is chosen: choose at least one of {', '.join(SIZE_CLASSES)}.")
+
+
 def of_size(features, size_classes, progress=SILENT):
     """Indices of the features of the wanted size classes; all where the layer has no ``size_class``.
 
@@ -443,8 +449,7 @@ def of_size(features, size_classes, progress=SILENT):
         When the layer is empty or none is of a wanted class.
     """
     features.require_some("patch")
-    if not size_classes:
-        raise InputError(f"No size class (SIZE_CLASSES) is chosen: choose at least one of {', '.join(SIZE_CLASSES)}.")
+    require_size_classes(size_classes)
     if "size_class" not in features.field_names:
         progress.log(f"Layer '{features.name}' has no field 'size_class': all its {len(features)} polygons are used.")
         return list(range(len(features)))

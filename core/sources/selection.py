@@ -21,7 +21,7 @@ from ..report import Report, number
 from ..tables import number_of
 from ..vector import bounds_of, is_near
 from .indices import Links, check_dispersal, connectivity, kept_share
-from .patches import AREA_BANDS_KM2, SIZE_CLASSES, of_size, size_class, size_words
+from .patches import AREA_BANDS_KM2, of_size, require_size_classes, size_class, size_words
 
 DPC_FIELDS = ("dpc", "dpc_intra", "dpc_flux", "dpc_connector")
 
@@ -165,8 +165,7 @@ def choose_sources(features, size_classes=("super-large",), min_area_km2=None, m
     """
     check_choices(features, min_dpc, min_ec_share, merge_distance_m, merge_area_km2, dispersal_distance,
                   dispersal_probability, min_area_km2, top)
-    if not size_classes:
-        raise InputError(f"No size class (SIZE_CLASSES) is chosen: choose at least one of {', '.join(SIZE_CLASSES)}.")
+    require_size_classes(size_classes)
     features = features.with_fields("patch_id", "size_class", "importance_mean", *DPC_FIELDS)
     result = Selection(features, [], [[] for _ in features.geometries], [], [])
     progress = _recording(progress, result.warnings)
