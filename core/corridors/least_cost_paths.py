@@ -13,7 +13,7 @@ import numpy as np
 
 from ..cost_distance import CostGrid, allocation, floods, trace
 from ..crs import gdal_exceptions
-from ..errors import InputError
+from ..errors import InputError, first_few
 from ..ids import source_ids
 from ..progress import SILENT
 from ..raster import Grid, float_grid
@@ -301,8 +301,7 @@ def _report(places, found, unreachable, limit, progress):
 
 
 def _list(items):
-    items = [str(item) for item in items]
-    return ", ".join(items[:20]) + (f" and {len(items) - 20} more" if len(items) > 20 else "")
+    return first_few([str(item) for item in items], 20)
 
 
 class _Owners:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import blocks, tables, vector
-from ..errors import InputError
+from ..errors import InputError, first_few
 from ..land_cover_products import CLCD, known_codes, table_for_product
 from ..mines import FEATURES
 from ..progress import SILENT
@@ -129,9 +129,7 @@ def require_codes(land_cover, codes, table_name, progress=SILENT):
 
 def _missing_codes(missing, layer, table_name):
     named = [f"{code:g} ({count} pixels)" for code, count in sorted(missing.items())]
-    text = ", ".join(named[:_NAMED_AT_MOST])
-    if len(named) > _NAMED_AT_MOST:
-        text += f" and {len(named) - _NAMED_AT_MOST} more"
+    text = first_few(named, _NAMED_AT_MOST)
     return (f"Land cover '{layer}' holds code {text}, for which table '{table_name}' has no row in column "
             f"'land_cover': add a row per code, give the table that belongs to this map, or let the shipped "
             f"table serve it by the map's land-cover product (LAND_COVER_PRODUCT).")

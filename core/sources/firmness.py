@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from osgeo import ogr
 
-from ..errors import InputError
+from ..errors import InputError, first_few
 from ..ids import source_ids
 from ..polygon_distance import edge_distances
 from ..progress import SILENT
@@ -572,12 +572,8 @@ def _base_differs(rows, base):
         return ["The base settings make no source at all: the list that is scored was made in another way, and "
                 "stability says only how often other choices would make its ground source."]
     return [f"The base settings do not make {len(missing)} of the {len(known)} sources that are scored "
-            f"({_some(missing)}): less than half of their ground is source there. They were chosen in another way, "
+            f"({first_few(missing, 12)}): less than half of their ground is source there. They were chosen in another way, "
             f"or by other settings than those given here."]
-
-
-def _some(ids, most=12):
-    return ", ".join(ids[:most]) + (f" and {len(ids) - most} more" if len(ids) > most else "")
 
 
 # scores -------------------------------------------------------------------------------------------------

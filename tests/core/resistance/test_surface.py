@@ -398,7 +398,7 @@ def test_a_datum_that_is_no_number(city, datum):
 def test_weights_that_no_sum_holds(city):
     lab, cells, layers, _, _ = city
     layers = s.FactorLayers(ndvi=layers.ndvi, land_cover=layers.land_cover)
-    with pytest.raises(InputError, match="Table 'mine.csv': the weights add to more than 1e\+30"):
+    with pytest.raises(InputError, match=r"Table 'mine.csv': the weights add to more than 1e\+30"):
         s.resistance_surface(layers, cells, s.Choices(weights=lab.table("factor,weight\nndvi,1e308\nland_cover,1e308\n")))
 
 
