@@ -4,4 +4,5 @@
 def classFactory(iface):
     """The plugin; QGIS calls this, with ``iface`` None in qgis_process."""
     from .plugin import EcoNetPlugin
+
     return EcoNetPlugin(iface)

@@ -12,13 +12,30 @@ from pathlib import Path
 
 from osgeo import ogr
 from qgis.core import (
-    NULL, QgsCoordinateReferenceSystem, QgsFeature, QgsFeatureSink, QgsFields, QgsGeometry, QgsProcessing,
-    QgsProcessingAlgorithm, QgsProcessingException, QgsProcessingFeatureSource, QgsProcessingFeatureSourceDefinition,
-    QgsProcessingOutputDefinition, QgsProcessingOutputLayerDefinition, QgsProcessingParameterFeatureSink,
-    QgsProcessingParameterFeatureSource, QgsProcessingParameterFolderDestination,
-    QgsProcessingParameterMapLayer, QgsProcessingParameterMultipleLayers, QgsProcessingParameterRasterDestination,
-    QgsProcessingParameterRasterLayer, QgsProcessingParameterVectorLayer, QgsProcessingUtils,
-    QgsProviderRegistry)
+    NULL,
+    QgsCoordinateReferenceSystem,
+    QgsFeature,
+    QgsFeatureSink,
+    QgsFields,
+    QgsGeometry,
+    QgsProcessing,
+    QgsProcessingAlgorithm,
+    QgsProcessingException,
+    QgsProcessingFeatureSource,
+    QgsProcessingFeatureSourceDefinition,
+    QgsProcessingOutputDefinition,
+    QgsProcessingOutputLayerDefinition,
+    QgsProcessingParameterFeatureSink,
+    QgsProcessingParameterFeatureSource,
+    QgsProcessingParameterFolderDestination,
+    QgsProcessingParameterMapLayer,
+    QgsProcessingParameterMultipleLayers,
+    QgsProcessingParameterRasterDestination,
+    QgsProcessingParameterRasterLayer,
+    QgsProcessingParameterVectorLayer,
+    QgsProcessingUtils,
+    QgsProviderRegistry,
+)
 from qgis.PyQt.QtCore import QCoreApplication
 from qgis.PyQt.QtGui import QIcon
 
@@ -124,7 +141,8 @@ class EcoNetAlgorithm(QgsProcessingAlgorithm):
             return False, self.tr(
                 f"This step needs the Python package {names}, which this QGIS does not bring: install "
                 f"it with the OSGeo4W installer, with your system's packages "
-                f"({', '.join('python3-' + name for name in missing)}) or with pip, and restart QGIS.")
+                f"({', '.join('python3-' + name for name in missing)}) or with pip, and restart QGIS."
+            )
         return True, ""
 
     def checkParameterValues(self, parameters, context):
@@ -161,7 +179,8 @@ class EcoNetAlgorithm(QgsProcessingAlgorithm):
         if kinds and kind not in (*kinds, "Unknown geometry"):
             raise InputError(
                 f"Layer '{source.sourceName()}' for '{definition.description()}' holds {kind.lower()} features, and "
-                f"{' or '.join(kinds).lower()} features are needed: choose another layer.")
+                f"{' or '.join(kinds).lower()} features are needed: choose another layer."
+            )
 
     def processAlgorithm(self, parameters, context, feedback):
         job, refusal = Job(self, parameters, context, feedback), ""
@@ -195,9 +214,13 @@ class Job:
         self.files = raster.OutputFiles()
         self.results = {}
         self.warnings, self.said = [], []
-        self.progress = Progress() if feedback is None else Progress(
-            lambda fraction: feedback.setProgress(100 * fraction), feedback.isCanceled,
-            self._log, self._warn)
+        self.progress = (
+            Progress()
+            if feedback is None
+            else Progress(
+                lambda fraction: feedback.setProgress(100 * fraction), feedback.isCanceled, self._log, self._warn
+            )
+        )
 
     def _log(self, text):
         self.said.append(text)
@@ -252,11 +275,15 @@ class Job:
     def _raster_source(self, key, layer):
         label = self._algorithm.parameterDefinition(key).description()
         if layer is None or not layer.isValid():
-            raise InputError(f"'{label}' ({self._parameters.get(key)}) cannot be opened as a raster: "
-                             f"choose a raster layer or file that exists.")
+            raise InputError(
+                f"'{label}' ({self._parameters.get(key)}) cannot be opened as a raster: "
+                f"choose a raster layer or file that exists."
+            )
         if layer.providerType() != "gdal":
-            raise InputError(f"Layer '{layer.name()}' is a {layer.providerType()} layer: save it as a "
-                             f"GeoTIFF (Export > Save As) and use that.")
+            raise InputError(
+                f"Layer '{layer.name()}' is a {layer.providerType()} layer: save it as a "
+                f"GeoTIFF (Export > Save As) and use that."
+            )
         crs = _wkt(layer.crs())
         path = re.split(r"\|(?:option|credential):", layer.source())[0]
         return raster.RasterSource(path, self._layer_name(key, layer.name()), crs)
@@ -285,8 +312,10 @@ class Job:
         layer = self._algorithm.parameterAsLayer(self._parameters, key, self._context)
         if layer is None or not layer.isValid():
             label = self._algorithm.parameterDefinition(key).description()
-            raise InputError(f"'{label}' ({self._parameters.get(key)}) cannot be opened as a layer: choose a layer or "
-                             f"file that exists.")
+            raise InputError(
+                f"'{label}' ({self._parameters.get(key)}) cannot be opened as a layer: choose a layer or "
+                f"file that exists."
+            )
         return layer
 
     def map_layer(self, key, outline=False):
@@ -302,8 +331,9 @@ class Job:
         source = QgsProcessingFeatureSource(layer, self._context)
         name = self._layer_name(key, layer.name())
         if compat.geometry_kind(source) == "No geometry":
-            raise InputError(f"Layer '{name}' is a table without places: choose a layer of points, lines or polygons, "
-                             f"or a raster.")
+            raise InputError(
+                f"Layer '{name}' is a table without places: choose a layer of points, lines or polygons, or a raster."
+            )
         _require_one_kind(source)
         require_known(_wkt(source.sourceCrs()), name)
         return self._outline(source, name) if outline else self._features(source, name)
@@ -332,10 +362,10 @@ class Job:
         """The Template: size, transform and CRS that this step's layers share."""
         source = self.template_source()
         if source is None:
-            labels = [self._algorithm.parameterDefinition(key).description()
-                      for key in self._algorithm.TEMPLATE]
-            raise InputError(f"No raster is given to take cells and CRS from: choose at least one of "
-                             f"{', '.join(labels)}.")
+            labels = [self._algorithm.parameterDefinition(key).description() for key in self._algorithm.TEMPLATE]
+            raise InputError(
+                f"No raster is given to take cells and CRS from: choose at least one of {', '.join(labels)}."
+            )
         return raster.open_template(source)
 
     def feature_source(self, key):
@@ -344,8 +374,10 @@ class Job:
         source = self._algorithm.parameterAsSource(self._parameters, key, self._context)
         if source is None:
             label, value = self._algorithm.parameterDefinition(key).description(), self._parameters.get(key)
-            raise InputError(f"'{label}' ({_source_text(value)}) cannot be opened as a vector layer: choose a layer "
-                             f"or file that exists.")
+            raise InputError(
+                f"'{label}' ({_source_text(value)}) cannot be opened as a vector layer: choose a layer "
+                f"or file that exists."
+            )
         return source
 
     def outline(self, key):
@@ -373,6 +405,7 @@ class Job:
     def _features(self, source, name, selected=False):
         result = vector.Features(name, _wkt(source.sourceCrs()), field_names=source.fields().names())
         from qgis.core import QgsFeatureRequest
+
         features = opened = source.getFeatures(QgsFeatureRequest(), compat.SKIP_GEOMETRY_CHECKS)
         if selected:  # QGIS gives a selection in another order each time
             features = sorted(opened, key=lambda feature: feature.id())
@@ -393,22 +426,28 @@ class Job:
             shape = ogr.CreateGeometryFromWkb(bytes(geometry.asWkb()))
             result.geometries.append(vector.plain_geometry(shape))
             result.attributes.append(
-                {name: _plain(value) for name, value in zip(result.field_names, feature.attributes())})
+                {name: _plain(value) for name, value in zip(result.field_names, feature.attributes())}
+            )
         if without:
-            self.progress.log(f"{without} feature(s) of layer '{result.name}' have no shape: they count for nothing, and "
-                              f"features are numbered without them.")
+            self.progress.log(
+                f"{without} feature(s) of layer '{result.name}' have no shape: they count for nothing, and "
+                f"features are numbered without them."
+            )
 
     def schema(self, key):
         """The fields of a vector input as ``fields.Field`` tuples, to be carried over."""
         from .fields import Field
+
         kinds = {"int": int, "integer": int, "double": float, "bool": bool}
         source = self.feature_source(key)
         result = []
         for field in source.fields():
             name = field.typeName().lower()
             if name in ("binary", "blob", "bytea"):
-                self.progress.log(f"Field '{field.name()}' of layer '{source.sourceName()}' holds binary data and is "
-                                  f"not carried over.")
+                self.progress.log(
+                    f"Field '{field.name()}' of layer '{source.sourceName()}' holds binary data and is "
+                    f"not carried over."
+                )
                 continue
             numeric = field.isNumeric()
             kind = kinds.get(name) or (bool if "bool" in name else str)
@@ -434,8 +473,9 @@ class Job:
     def _table_of(self, key, layer, value):
         label = self._algorithm.parameterDefinition(key).description()
         if layer is None or not layer.isValid():
-            raise InputError(f"'{label}' ({value}) cannot be opened as a table: choose a CSV file or a "
-                             f"table layer that exists.")
+            raise InputError(
+                f"'{label}' ({value}) cannot be opened as a table: choose a CSV file or a table layer that exists."
+            )
         path = _path_of(layer)
         if path.lower().endswith((".csv", ".txt")) and not layer.subsetString():
             return tables.read_csv(path, self._layer_name(key, layer.name()))
@@ -452,8 +492,14 @@ class Job:
         features = self.features("MINES")
         if features is None:
             return None
-        return read_mines(features, crs, needed=needed, words=self.table("MINE_WORDS"),
-                          progress=self.progress, **self._mine_fields(features, needed))
+        return read_mines(
+            features,
+            crs,
+            needed=needed,
+            words=self.table("MINE_WORDS"),
+            progress=self.progress,
+            **self._mine_fields(features, needed),
+        )
 
     def check_mines(self, needed=("mineral", "method", "state")):
         """Refuse, before the work, a layer of mines that is empty or lacks a field."""
@@ -545,23 +591,31 @@ class Job:
             if isinstance(definition, QgsProcessingParameterFeatureSink) and extension.lower() == ".shp":
                 raise InputError(
                     f"Output '{label}' cannot be a shapefile, which cuts field names to ten characters: "
-                    f"save it as {stem}.gpkg instead.")
-            if (isinstance(definition, QgsProcessingParameterRasterDestination)
-                    and extension.lower() not in ("", ".tif", ".tiff")):
-                raise InputError(f"Output '{label}' is a GeoTIFF and cannot be saved as '{extension}': save it "
-                                 f"as {stem}.tif instead.")
+                    f"save it as {stem}.gpkg instead."
+                )
+            if isinstance(definition, QgsProcessingParameterRasterDestination) and extension.lower() not in (
+                "",
+                ".tif",
+                ".tiff",
+            ):
+                raise InputError(
+                    f"Output '{label}' is a GeoTIFF and cannot be saved as '{extension}': save it "
+                    f"as {stem}.tif instead."
+                )
             raster.require_writable(path)
             if added:
                 continue
             real = os.path.realpath(path)
             if real in taken:
-                raise InputError(f"Outputs '{taken[real]}' and '{label}' go to the same file {path}: give each "
-                                 f"its own name.")
+                raise InputError(
+                    f"Outputs '{taken[real]}' and '{label}' go to the same file {path}: give each its own name."
+                )
             taken[real] = label
             inputs = self._input_paths() if inputs is None else inputs
             if real in inputs:
-                raise InputError(f"Output '{label}' would replace the input '{inputs[real]}' ({path}): choose "
-                                 f"another name.")
+                raise InputError(
+                    f"Output '{label}' would replace the input '{inputs[real]}' ({path}): choose another name."
+                )
 
     def _input_paths(self):
         """The files of all inputs, and the parameter that each belongs to."""
@@ -663,12 +717,18 @@ class Job:
             if path:
                 self.files.in_place(path, copy=added)
             sink, destination = self._algorithm.parameterAsSink(
-                self._parameters, key, self._context, compat.qgs_fields(schema), geometry,
-                QgsCoordinateReferenceSystem.fromWkt(crs) if crs else QgsCoordinateReferenceSystem())
+                self._parameters,
+                key,
+                self._context,
+                compat.qgs_fields(schema),
+                geometry,
+                QgsCoordinateReferenceSystem.fromWkt(crs) if crs else QgsCoordinateReferenceSystem(),
+            )
             if sink is None:
                 raise InputError(
                     f"Output '{self.target(key)}' could not be created: close the program that holds "
-                    f"it open, or choose another place.")
+                    f"it open, or choose another place."
+                )
             holder = [sink]
             del sink
             try:
@@ -693,8 +753,9 @@ class Job:
             if not fine:
                 break
         if not (fine and holder[0].flushBuffer()):
-            raise InputError(f"Output '{self.target(key)}' could not be written: check the free "
-                             f"space and the rights of its folder.")
+            raise InputError(
+                f"Output '{self.target(key)}' could not be written: check the free space and the rights of its folder."
+            )
 
     def attach_styles(self):
         for key, destination in self._destinations.items():
@@ -706,7 +767,8 @@ def _require_one_kind(source):
     if compat.is_collection(source):
         raise InputError(
             f"Layer '{source.sourceName()}' holds geometry collections, and points, lines or polygons are needed: take "
-            f"out the kind that you want with 'Extract by geometry type' or 'Promote to multipart', and use that.")
+            f"out the kind that you want with 'Extract by geometry type' or 'Promote to multipart', and use that."
+        )
 
 
 def _wkt(crs):
@@ -759,6 +821,7 @@ def _typed(row, field):
 
 # help --------------------------------------------------------------------------------------------
 
+
 def read_help(identifier):
     """The help of an algorithm: its first paragraph, texts by parameter key, and all sections.
 
@@ -787,8 +850,7 @@ def read_help(identifier):
 
 def help_html(algorithm):
     """The help as the dialog shows it: labels of parameters in place of their keys."""
-    labels = {d.name(): d.description() for d in
-              [*algorithm.parameterDefinitions(), *algorithm.outputDefinitions()]}
+    labels = {d.name(): d.description() for d in [*algorithm.parameterDefinitions(), *algorithm.outputDefinitions()]}
     parts, listed = [], False
     for block in read_help(algorithm.ID)[2]:
         item = block.startswith("- ")

@@ -1,7 +1,14 @@
 """Everything that differs between QGIS 3.22 and 4.x, in one place."""
 
-from qgis.core import (Qgis, QgsCoordinateReferenceSystem, QgsField, QgsFields, QgsProcessing,
-                       QgsProcessingFeatureSource, QgsWkbTypes)
+from qgis.core import (
+    Qgis,
+    QgsCoordinateReferenceSystem,
+    QgsField,
+    QgsFields,
+    QgsProcessing,
+    QgsProcessingFeatureSource,
+    QgsWkbTypes,
+)
 from qgis.PyQt.QtCore import Qt
 
 SOURCE = QgsProcessing.SourceType
@@ -21,9 +28,11 @@ except AttributeError:
 def _field_types():
     if Qgis.QGIS_VERSION_INT >= 33800:
         from qgis.PyQt.QtCore import QMetaType
+
         kinds = QMetaType.Type
         return {int: kinds.LongLong, float: kinds.Double, str: kinds.QString, bool: kinds.Bool}
     from qgis.PyQt.QtCore import QVariant
+
     return {int: QVariant.LongLong, float: QVariant.Double, str: QVariant.String, bool: QVariant.Bool}
 
 
@@ -41,8 +50,11 @@ def number(enum):
     return int(getattr(enum, "value", enum))
 
 
-_KINDS = {number(SOURCE.TypeVectorPoint): "Point", number(SOURCE.TypeVectorLine): "Line",
-          number(SOURCE.TypeVectorPolygon): "Polygon"}
+_KINDS = {
+    number(SOURCE.TypeVectorPoint): "Point",
+    number(SOURCE.TypeVectorLine): "Line",
+    number(SOURCE.TypeVectorPolygon): "Polygon",
+}
 
 
 def geometry_kinds(definition):

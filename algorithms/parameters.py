@@ -1,20 +1,35 @@
 """Short builders for the parameters that many algorithms share."""
 
 from qgis.core import (
-    QgsProcessingOutputNumber, QgsProcessingOutputString, QgsProcessingParameterBoolean,
-    QgsProcessingParameterDefinition, QgsProcessingParameterEnum, QgsProcessingParameterFeatureSink,
-    QgsProcessingParameterFeatureSource, QgsProcessingParameterField,
-    QgsProcessingParameterFileDestination, QgsProcessingParameterFolderDestination,
-    QgsProcessingParameterMapLayer, QgsProcessingParameterMultipleLayers, QgsProcessingParameterNumber,
-    QgsProcessingParameterRasterDestination, QgsProcessingParameterRasterLayer,
-    QgsProcessingParameterString, QgsProcessingParameterVectorLayer)
+    QgsProcessingOutputNumber,
+    QgsProcessingOutputString,
+    QgsProcessingParameterBoolean,
+    QgsProcessingParameterDefinition,
+    QgsProcessingParameterEnum,
+    QgsProcessingParameterFeatureSink,
+    QgsProcessingParameterFeatureSource,
+    QgsProcessingParameterField,
+    QgsProcessingParameterFileDestination,
+    QgsProcessingParameterFolderDestination,
+    QgsProcessingParameterMapLayer,
+    QgsProcessingParameterMultipleLayers,
+    QgsProcessingParameterNumber,
+    QgsProcessingParameterRasterDestination,
+    QgsProcessingParameterRasterLayer,
+    QgsProcessingParameterString,
+    QgsProcessingParameterVectorLayer,
+)
 
 from ..core.land_cover_products import PRODUCTS
 from .compat import SOURCE
 
 POLYGON, LINE, POINT, ANY, TABLE = (
-    SOURCE.TypeVectorPolygon, SOURCE.TypeVectorLine, SOURCE.TypeVectorPoint,
-    SOURCE.TypeVectorAnyGeometry, SOURCE.TypeVector)
+    SOURCE.TypeVectorPolygon,
+    SOURCE.TypeVectorLine,
+    SOURCE.TypeVectorPoint,
+    SOURCE.TypeVectorAnyGeometry,
+    SOURCE.TypeVector,
+)
 
 PRESETS = ["Recommended", "As published", "As InVEST 3.20"]
 AS_PRESET = "as PRESET"
@@ -98,8 +113,9 @@ def land_cover_product():
 
     Optional: a model saved before the parameter was there would no longer validate.
     """
-    parameter = advanced(choice("LAND_COVER_PRODUCT", "Land-cover product that the shipped tables are keyed for",
-                                list(PRODUCTS)))
+    parameter = advanced(
+        choice("LAND_COVER_PRODUCT", "Land-cover product that the shipped tables are keyed for", list(PRODUCTS))
+    )
     parameter.setFlags(parameter.flags() | QgsProcessingParameterDefinition.Flag.FlagOptional)
     return parameter
 
@@ -120,14 +136,16 @@ def advanced(parameter):
 def mine_parameters(optional=False, needed=("mineral", "method", "state"), feature=True):
     """MINES and its fields; those not in ``needed`` are advanced."""
     result = [vector("MINES", "Mines", POLYGON, optional)]
-    for attribute, label in (("name", "name"), ("mineral", "mineral (metal, coal, building material)"),
-                             ("method", "method (underground, open pit)"),
-                             ("state", "state (producing, abandoned, restored)"),
-                             ("feature", "feature (pit, dump, subsidence, plant)")):
+    for attribute, label in (
+        ("name", "name"),
+        ("mineral", "mineral (metal, coal, building material)"),
+        ("method", "method (underground, open pit)"),
+        ("state", "state (producing, abandoned, restored)"),
+        ("feature", "feature (pit, dump, subsidence, plant)"),
+    ):
         if attribute == "feature" and not feature:
             continue
-        parameter = field(f"{attribute.upper()}_FIELD", f"Mines: field of the {label}", "MINES",
-                          default=attribute)
+        parameter = field(f"{attribute.upper()}_FIELD", f"Mines: field of the {label}", "MINES", default=attribute)
         result.append(parameter if attribute in needed or attribute == "name" else advanced(parameter))
     result.append(advanced(table("MINE_WORDS", "Mines: table of words (attribute, word, meaning)")))
     return result
@@ -136,18 +154,19 @@ def mine_parameters(optional=False, needed=("mineral", "method", "state"), featu
 def raster_output(key, text, optional=False, by_default=None):
     """An optional one is not made unless asked for, or made ``by_default`` and can be left out."""
     return QgsProcessingParameterRasterDestination(
-        key, text, optional=optional, createByDefault=not optional if by_default is None else by_default)
+        key, text, optional=optional, createByDefault=not optional if by_default is None else by_default
+    )
 
 
 def vector_output(key, text, kind, optional=False):
-    return QgsProcessingParameterFeatureSink(
-        key, text, kind, optional=optional, createByDefault=not optional)
+    return QgsProcessingParameterFeatureSink(key, text, kind, optional=optional, createByDefault=not optional)
 
 
 def report_output(key, text, optional=True, by_default=True):
     """A report is made unless left out: it is where a planner reads what a step found."""
     return QgsProcessingParameterFileDestination(
-        key, text, "HTML files (*.html)", optional=optional, createByDefault=by_default)
+        key, text, "HTML files (*.html)", optional=optional, createByDefault=by_default
+    )
 
 
 def folder_output(key, text):

@@ -19,9 +19,11 @@ def algorithm_classes():
     for package in (services, sources, resistance, corridors, network):
         for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda info: info.name):
             module = importlib.import_module(f"{package.__name__}.{info.name}")
-            found += [item for item in vars(module).values()
-                      if isinstance(item, type) and issubclass(item, EcoNetAlgorithm)
-                      and item.__module__ == module.__name__]
+            found += [
+                item
+                for item in vars(module).values()
+                if isinstance(item, type) and issubclass(item, EcoNetAlgorithm) and item.__module__ == module.__name__
+            ]
     return found
 
 

@@ -8,23 +8,39 @@ import functools
 from pathlib import Path
 
 from osgeo import gdal
-from qgis.core import (NULL, QgsApplication, QgsBasicNumericFormat, QgsColorRampLegendNodeSettings,
-                       QgsPalettedRasterRenderer, QgsProcessingContext,
-                       QgsProcessingLayerPostProcessorInterface, QgsProject, QgsRasterLayer,
-                       QgsRasterShader, QgsRuleBasedRenderer, QgsSingleBandPseudoColorRenderer)
+from qgis.core import (
+    NULL,
+    QgsApplication,
+    QgsBasicNumericFormat,
+    QgsColorRampLegendNodeSettings,
+    QgsPalettedRasterRenderer,
+    QgsProcessingContext,
+    QgsProcessingLayerPostProcessorInterface,
+    QgsProject,
+    QgsRasterLayer,
+    QgsRasterShader,
+    QgsRuleBasedRenderer,
+    QgsSingleBandPseudoColorRenderer,
+)
 from qgis.PyQt.QtCore import QTimer
 
 STYLES = Path(__file__).resolve().parent / "styles"
 
 # What the bundled models leave, uppermost layer first; those not in SHOWN are loaded switched off.
-ORDER = ("breakpoints fracture_surfaces fracture_pairs corridors all_corridors gravity_matrix sources patches "
-         "importance_grid resistance resistance_mines resistance_base importance_classes importance "
-         "habitat_quality sediment_retention water_yield carbon_storage land_cover").split()
+ORDER = (
+    "breakpoints fracture_surfaces fracture_pairs corridors all_corridors gravity_matrix sources patches "
+    "importance_grid resistance resistance_mines resistance_base importance_classes importance "
+    "habitat_quality sediment_retention water_yield carbon_storage land_cover"
+).split()
 SHOWN = {"breakpoints", "fracture_surfaces", "corridors", "sources", "resistance"}
 
 # Ranges that keep their meaning from map to map, as long as the map stays inside.
-FIXED_RANGES = {"resistance": (1.0, 5.0), "habitat_quality": (0.0, 1.0), "sediment_delivery": (0.0, 1.0),
-                "frequency": (0.0, 1.0)}
+FIXED_RANGES = {
+    "resistance": (1.0, 5.0),
+    "habitat_quality": (0.0, 1.0),
+    "sediment_delivery": (0.0, 1.0),
+    "frequency": (0.0, 1.0),
+}
 
 # Of classes that the map at hand names.
 SPARE_LABELS = {"1st added factor", "2nd added factor", "3rd added factor"}
@@ -72,8 +88,10 @@ def _arrange(layer_id, name, run):
     node.setExpanded(False)
     moved = node.clone()
     siblings = group.children()
-    ranks = [int(child.customProperty("econet/rank", -1)) if child.customProperty("econet/run") == str(run) else None
-             for child in siblings]
+    ranks = [
+        int(child.customProperty("econet/rank", -1)) if child.customProperty("econet/run") == str(run) else None
+        for child in siblings
+    ]
     below = [place for place, other in enumerate(ranks) if other is not None and other > rank]
     above = [place for place, other in enumerate(ranks) if other is not None and other <= rank]
     place = min(below) if below else (max(above) + 1 if above else siblings.index(node))
@@ -121,10 +139,15 @@ def _name_classes(layer):
         return
     styled = {int(item.value): item for item in renderer.classes()}
     spare = list(styled.values())[-1].color
-    classes = [QgsPalettedRasterRenderer.Class(
-        value, styled[value].color if value in styled else spare,
-        name if value not in styled or styled[value].label in SPARE_LABELS else styled[value].label)
-        for value, name in enumerate(names) if name]
+    classes = [
+        QgsPalettedRasterRenderer.Class(
+            value,
+            styled[value].color if value in styled else spare,
+            name if value not in styled or styled[value].label in SPARE_LABELS else styled[value].label,
+        )
+        for value, name in enumerate(names)
+        if name
+    ]
     layer.setRenderer(QgsPalettedRasterRenderer(layer.dataProvider(), 1, classes))
 
 
@@ -164,8 +187,12 @@ def _stretch(layer, fixed):
     decimals = 2 if high - low >= 0.1 else 4
     renewed.setLabelPrecision(decimals)
     renewed.classifyColorRamp(5, 1, layer.extent(), layer.dataProvider())
-    renewed.setColorRampItemList([type(function).ColorRampItem(item.value, item.color, f"{item.value:.{decimals}f}")
-                                  for item in renewed.colorRampItemList()])
+    renewed.setColorRampItemList(
+        [
+            type(function).ColorRampItem(item.value, item.color, f"{item.value:.{decimals}f}")
+            for item in renewed.colorRampItemList()
+        ]
+    )
     written = QgsBasicNumericFormat()
     written.setNumberDecimalPlaces(decimals)
     legend = QgsColorRampLegendNodeSettings()

@@ -38,6 +38,7 @@ def discs(n, seed=1, covered=0.15):
 def textbook(area, apart, removed):
     """Seconds for one patch, and dPC of the removed ones."""
     from scipy.sparse.csgraph import floyd_warshall
+
     rate = -np.log(PROBABILITY) / DISTANCE
 
     def number(keep):
@@ -79,8 +80,14 @@ def main(options):
         connectivity(area[:9], apart[:9, :9], DISTANCE, PROBABILITY)  # compiling is not counted
         seconds, found = in_turns(ways, options.rounds)
         accel.prefer("auto")
-        worst = max([np.abs(found[way].dpc[removed] - found["textbook"]).max() for way in ways if way != "textbook"],
-                    default=0.0) if "textbook" in ways else float("nan")
+        worst = (
+            max(
+                [np.abs(found[way].dpc[removed] - found["textbook"]).max() for way in ways if way != "textbook"],
+                default=0.0,
+            )
+            if "textbook" in ways
+            else float("nan")
+        )
         for way in ways:
             faster = seconds["textbook"] / seconds[way] if "textbook" in ways else float("nan")
             sample = f" ({len(removed)} patches removed, scaled)" if way == "textbook" and len(removed) < n else ""

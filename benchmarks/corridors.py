@@ -50,13 +50,19 @@ def add_options(parser):
     group = parser.add_argument_group("corridors")
     group.add_argument("--resistance", help="resistance raster of a study")
     group.add_argument("--sources", help="its sources: file or file|layername=name")
-    group.add_argument("--synthetic", nargs=2, type=int, metavar=("ROWS", "COLS"),
-                       help="made-up arrays of this size; without it and a study, the mining city as "
-                            "scripts/demo leaves it, or made-up arrays of its size where there is none")
+    group.add_argument(
+        "--synthetic",
+        nargs=2,
+        type=int,
+        metavar=("ROWS", "COLS"),
+        help="made-up arrays of this size; without it and a study, the mining city as "
+        "scripts/demo leaves it, or made-up arrays of its size where there is none",
+    )
 
 
 def main(options):
     from run import in_turns, table, versions
+
     if options.resistance:
         resistance, sources = given(options.resistance, options.sources)
     elif options.synthetic:
@@ -68,9 +74,11 @@ def main(options):
     points = source_points(resistance, sources, ids)
     count = len(points)
     cells = grid.index(points[:, 0], points[:, 1])
-    print(f"{resistance.name}: {resistance.values.shape[0]} x {resistance.values.shape[1]} cells, {grid.n_passable} "
-          f"passable, {count} sources, {count * (count - 1) // 2} pairs\n"
-          f"{versions('numpy', 'scipy', 'skimage', 'numba')}\n")
+    print(
+        f"{resistance.name}: {resistance.values.shape[0]} x {resistance.values.shape[1]} cells, {grid.n_passable} "
+        f"passable, {count} sources, {count * (count - 1) // 2} pairs\n"
+        f"{versions('numpy', 'scipy', 'skimage', 'numba')}\n"
+    )
 
     def surfaces(engine):
         def way():
@@ -78,16 +86,18 @@ def main(options):
             costs = np.empty((count, count))
             for k, labels in enumerate(floods(grid, [[cell] for cell in cells])):
                 costs[k] = labels[cells]
-                for other in cells[k + 1:]:
+                for other in cells[k + 1 :]:
                     if np.isfinite(labels[other]):
                         trace(grid, labels, other)
             return costs
+
         return way
 
     def paths(engine):
         def way():
             accel.prefer(engine)
             return len(corridors(resistance, sources, ids).corridors)
+
         return way
 
     engines = ["numpy"]
@@ -100,8 +110,10 @@ def main(options):
         ways[f"EcoNet, {engine}: surfaces and paths"] = surfaces(engine)
         ways[f"EcoNet, {engine}: corridors (paths only)"] = paths(engine)
     with tempfile.TemporaryDirectory() as folder:
-        peers = [("scikit-image MCP_Geometric", scikit_image(resistance, points)),
-                 ("SciPy dijkstra, one flood", scipy_once(resistance, points, Path(folder)))]
+        peers = [
+            ("scikit-image MCP_Geometric", scikit_image(resistance, points)),
+            ("SciPy dijkstra, one flood", scipy_once(resistance, points, Path(folder))),
+        ]
         ways.update(peer for peer in peers if peer[1])
         seconds, results = in_turns(ways, options.rounds)
     accel.prefer("auto")
@@ -133,10 +145,11 @@ def scikit_image(resistance, points):
             peer = MCP_Geometric(values, sampling=(template.cell_height, template.cell_width))
             cumulative, _ = peer.find_costs([tuple(point)])
             costs[k] = cumulative[points[:, 0], points[:, 1]]
-            for other in points[k + 1:]:
+            for other in points[k + 1 :]:
                 if np.isfinite(cumulative[tuple(other)]):
                     peer.traceback(tuple(other))
         return costs
+
     return way
 
 
@@ -150,12 +163,23 @@ def scipy_once(resistance, points, folder):
 
     def way():
         child = subprocess.run(
-            [sys.executable, "-c", SCIPY, str(folder / "values.npy"), str(folder / "points.npy"),
-             repr(template.cell_width), repr(template.cell_height), str(folder / "costs.npy")],
-            capture_output=True, text=True)
+            [
+                sys.executable,
+                "-c",
+                SCIPY,
+                str(folder / "values.npy"),
+                str(folder / "points.npy"),
+                repr(template.cell_width),
+                repr(template.cell_height),
+                str(folder / "costs.npy"),
+            ],
+            capture_output=True,
+            text=True,
+        )
         if child.returncode:
             return float("nan"), None
         return float(child.stdout), np.load(folder / "costs.npy")
+
     return way
 
 
@@ -166,9 +190,14 @@ def report(seconds, results, count, n_passable, table):
     rows = []
     for name in [*ours, *peers]:
         took = peer_seconds.get(name, seconds[name])
-        rows.append([name + (f" x {count}" if "one flood" in name else ""), f"{took:.2f}",
-                     f"{1e9 * took / count / n_passable:.0f}",
-                     *(f"{peer_seconds[peer] / took:.2f}" for peer in peers)])
+        rows.append(
+            [
+                name + (f" x {count}" if "one flood" in name else ""),
+                f"{took:.2f}",
+                f"{1e9 * took / count / n_passable:.0f}",
+                *(f"{peer_seconds[peer] / took:.2f}" for peer in peers),
+            ]
+        )
     table(["whole job", "seconds", "ns per cell and source", *(f"against {peer.split()[0]}" for peer in peers)], rows)
     reference = results[ours[0]]
     for name in [name for name in ours if "surfaces" in name] + peers:

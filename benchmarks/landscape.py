@@ -17,6 +17,7 @@ def synthetic(rows=1000, cols=1200, count=21, seed=1):
         Cells of 30 m; the sources have ``source_id``.
     """
     from scipy import ndimage
+
     random = np.random.RandomState(seed)
     relief = sum(size * ndimage.gaussian_filter(random.standard_normal((rows, cols)), size) for size in (2, 8, 40))
     low, high = relief.min(), relief.max()
@@ -32,8 +33,9 @@ def synthetic(rows=1000, cols=1200, count=21, seed=1):
     crs = spatial_reference("EPSG:32651").ExportToWkt()
     template = Template(rows, cols, (500000.0, 30.0, 0.0, 4640000.0, 0.0, -30.0), crs, "synthetic")
     polygons = vector.polygonize(number[parts], template)
-    sources = vector.Features("synthetic sources", crs, list(polygons.values()),
-                              [{"source_id": label} for label in polygons], ["source_id"])
+    sources = vector.Features(
+        "synthetic sources", crs, list(polygons.values()), [{"source_id": label} for label in polygons], ["source_id"]
+    )
     return Grid(values, template, float("nan"), "synthetic"), sources
 
 

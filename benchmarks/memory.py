@@ -24,9 +24,13 @@ from run import table, versions
 HERE = Path(__file__).resolve().parent
 CITY = HERE.parent / "examples" / "mining_city"
 SIZES = {"1.2": (1000, 1200), "12": (3000, 4000), "100": (25000, 4000), "100 wide": (10000, 10000)}
-LAYERS = {"land_cover": "land_cover", "precipitation": "precipitation_monthly",
-          "evapotranspiration": "evapotranspiration_annual", "soil_depth": "soil_depth",
-          "plant_available_water": "plant_available_water"}
+LAYERS = {
+    "land_cover": "land_cover",
+    "precipitation": "precipitation_monthly",
+    "evapotranspiration": "evapotranspiration_annual",
+    "soil_depth": "soil_depth",
+    "plant_available_water": "plant_available_water",
+}
 
 
 def add_options(parser):
@@ -55,7 +59,7 @@ def make_maps(folder, shape):
             writer = files.raster_windows(place, path, values.dtype, grids[0].nodata)
             for window in raster.windows(place):
                 which = np.arange(window.row, window.row + window.rows) % own.rows
-                writer.write(window, values[which][:, window.col:window.col + window.cols])
+                writer.write(window, values[which][:, window.col : window.col + window.cols])
             writer.finish()
 
 
@@ -69,8 +73,10 @@ def one(service, folder):
     place = raster.open_template(sources["land_cover"])
     began = time.perf_counter()
     with OutputFiles() as files:
-        outputs = [files.raster_windows(place, os.path.join(folder, f"out_{number}.tif")) for number in range(
-            1 if service == "copy" else 2)]
+        outputs = [
+            files.raster_windows(place, os.path.join(folder, f"out_{number}.tif"))
+            for number in range(1 if service == "copy" else 2)
+        ]
         cover = blocks.Classes(sources["land_cover"], place)
         if service == "copy":
             blocks.run([AlignedRaster(sources["land_cover"], place)], lambda _, grid: (grid.values,), outputs)
@@ -104,7 +110,14 @@ def main(options):
                 done = subprocess.run([*run, "--one", service, folder], capture_output=True, text=True, check=True)
                 seconds, start_mb, peak_mb = json.loads(done.stdout.splitlines()[-1])
                 cells = SIZES[size][0] * SIZES[size][1]
-                rows.append([f"{service}, {size} million cells", f"{seconds:.1f}", f"{seconds / cells * 1e9:.0f}",
-                             f"{start_mb:.0f}", f"{peak_mb:.0f}"])
+                rows.append(
+                    [
+                        f"{service}, {size} million cells",
+                        f"{seconds:.1f}",
+                        f"{seconds / cells * 1e9:.0f}",
+                        f"{start_mb:.0f}",
+                        f"{peak_mb:.0f}",
+                    ]
+                )
                 print(*rows[-1], file=sys.stderr, flush=True)
         table(["", "seconds", "ns per cell", "MB before", "MB at peak"], rows)

@@ -39,8 +39,9 @@ EXACT = {"mapclassify": "FisherJenks", "jenkspy": "jenkspy"}
 def add_options(parser):
     group = parser.add_argument_group("natural_breaks")
     group.add_argument("--values", type=int, nargs="+", default=[1_000_000, 12_000_000], help="values of the maps")
-    group.add_argument("--samples", type=int, nargs="+", default=[5_000, 10_000, 20_000],
-                       help="values that exact peers are given")
+    group.add_argument(
+        "--samples", type=int, nargs="+", default=[5_000, 10_000, 20_000], help="values that exact peers are given"
+    )
     group.add_argument("--classes", type=int, default=5)
 
 
@@ -66,7 +67,9 @@ def compare(values, classes, peers, rounds, folder):
     np.save(path, values)
 
     def peer(python, name):
-        done = subprocess.run([python, "-c", PEER, name, path, str(classes)], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [python, "-c", PEER, name, path, str(classes)], capture_output=True, text=True, check=True
+        )
         seconds, breaks, version = json.loads(done.stdout.splitlines()[-1])
         return seconds, (breaks, version)
 
@@ -91,9 +94,16 @@ def main(options):
         for count in options.samples:
             values = made_up(count)
             seconds, within = compare(values, options.classes, exact, options.rounds, folder)
-            last = {name: taken / count ** 2 for name, taken in seconds.items()}
-            rows += [[f"{count} values, {name}", f"{taken:.4f}", f"{taken / seconds['EcoNet']:.1f} x",
-                      f"{within[name] / within['EcoNet'] - 1:.1e}"] for name, taken in seconds.items()]
+            last = {name: taken / count**2 for name, taken in seconds.items()}
+            rows += [
+                [
+                    f"{count} values, {name}",
+                    f"{taken:.4f}",
+                    f"{taken / seconds['EcoNet']:.1f} x",
+                    f"{within[name] / within['EcoNet'] - 1:.1e}",
+                ]
+                for name, taken in seconds.items()
+            ]
         header = ["", "seconds", "of EcoNet", "sum of squares above EcoNet's (share)"]
         table(header, rows)
         print(f"\nWhole maps, {options.classes} classes, median of {options.rounds} round(s):")
@@ -102,10 +112,26 @@ def main(options):
         for count in options.values:
             values = made_up(count)
             seconds, within = compare(values, options.classes, sampled, options.rounds, folder)
-            rows += [[f"{count} values, {name}", f"{taken:.2f}", f"{taken / seconds['EcoNet']:.2f} x",
-                      f"{within[name] / within['EcoNet'] - 1:.1e}"] for name, taken in seconds.items()]
-            rows += [[f"{count} values, {name}, extrapolated", f"{last[name] * count ** 2:.0f}",
-                      f"{last[name] * count ** 2 / seconds['EcoNet']:.0f} x", "-"] for name in exact]
+            rows += [
+                [
+                    f"{count} values, {name}",
+                    f"{taken:.2f}",
+                    f"{taken / seconds['EcoNet']:.2f} x",
+                    f"{within[name] / within['EcoNet'] - 1:.1e}",
+                ]
+                for name, taken in seconds.items()
+            ]
+            rows += [
+                [
+                    f"{count} values, {name}, extrapolated",
+                    f"{last[name] * count**2:.0f}",
+                    f"{last[name] * count**2 / seconds['EcoNet']:.0f} x",
+                    "-",
+                ]
+                for name in exact
+            ]
         table(header, rows)
-        print("extrapolated: seconds of the largest sample times the square of the numbers' ratio; memory, which "
-              "may not suffice, is not counted.")
+        print(
+            "extrapolated: seconds of the largest sample times the square of the numbers' ratio; memory, which "
+            "may not suffice, is not counted."
+        )

@@ -34,12 +34,14 @@ def add_options(parser):
 def class_map(size, kind):
     """Classes 1 and 5, two fifths of them 5: in blobs, or each cell by itself."""
     from scipy import ndimage
+
     values = np.random.default_rng(1).random(SIZES[size], dtype=np.float32)
     if kind == "blobby":
         values = ndimage.gaussian_filter(values, 12)
     classes = np.where(values > np.quantile(values[::7, ::7], 0.6), np.int32(5), np.int32(1))
-    return Grid(classes, Template(*classes.shape, (5e5, 30.0, 0.0, 46e5, 0.0, -30.0), "EPSG:32651", "classes"), 0,
-                "classes")
+    return Grid(
+        classes, Template(*classes.shape, (5e5, 30.0, 0.0, 46e5, 0.0, -30.0), "EPSG:32651", "classes"), 0, "classes"
+    )
 
 
 def gdal_alone(classes):
@@ -117,13 +119,23 @@ def main(options):
             longest = cancel_seconds(classes)
             for name in WAYS:
                 script = str(Path(__file__).parent / "run.py")
-                done = subprocess.run([sys.executable, script, "patches", "--patch-one", name, size, kind],
-                                      capture_output=True, text=True, check=True)
+                done = subprocess.run(
+                    [sys.executable, script, "patches", "--patch-one", name, size, kind],
+                    capture_output=True,
+                    text=True,
+                    check=True,
+                )
                 peak = json.loads(done.stdout.splitlines()[-1])
                 cells = SIZES[size][0] * SIZES[size][1]
-                rows.append([f"{size} million cells, {kind}: {name}", found[name].size, f"{seconds[name]:.2f}",
-                             f"{seconds[name] / seconds['GDAL alone']:.2f} x",
-                             f"{peak / cells:.0f}",
-                             "" if name != "EcoNet" else f"{longest:.2f}"])
+                rows.append(
+                    [
+                        f"{size} million cells, {kind}: {name}",
+                        found[name].size,
+                        f"{seconds[name]:.2f}",
+                        f"{seconds[name] / seconds['GDAL alone']:.2f} x",
+                        f"{peak / cells:.0f}",
+                        "" if name != "EcoNet" else f"{longest:.2f}",
+                    ]
+                )
                 print(*rows[-1], file=sys.stderr, flush=True)
     table(["", "patches", "seconds", "against GDAL", "bytes per cell at peak", "s until a cancel"], rows)

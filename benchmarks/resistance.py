@@ -24,8 +24,15 @@ from econet.core.mines import METHODS, MINERALS, STATES, Mine
 from econet.core.raster import OutputFiles, RasterSource, Template, _memory_dataset
 from econet.core.resistance.distance import distance_classes_to_cells
 from econet.core.resistance.edges import Edges
-from econet.core.resistance.factors import (DISTANCES, FACTORS, classify, classify_codes, classify_distance,
-                                            read_factor_table, read_rule)
+from econet.core.resistance.factors import (
+    DISTANCES,
+    FACTORS,
+    classify,
+    classify_codes,
+    classify_distance,
+    read_factor_table,
+    read_rule,
+)
 from econet.core.resistance.mines import mine_resistance, read_rings
 from econet.core.resistance.one_factor import distance_resistance, distances_to_features, factor_resistance
 from econet.core.slope import slope_degrees
@@ -40,8 +47,13 @@ CELL = 30.0
 def add_options(parser):
     group = parser.add_argument_group("resistance")
     group.add_argument("--cells", nargs=2, type=int, default=(3000, 4000), metavar=("ROWS", "COLS"))
-    group.add_argument("--files", nargs="*", choices=list(SIZES), default=list(SIZES),
-                       help="million cells at which factorresistance and distanceresistance are run on files; none: no")
+    group.add_argument(
+        "--files",
+        nargs="*",
+        choices=list(SIZES),
+        default=list(SIZES),
+        help="million cells at which factorresistance and distanceresistance are run on files; none: no",
+    )
     group.add_argument("--step", nargs=2, metavar=("STEP", "FOLDER"), help="measure one step in this process")
 
 
@@ -58,10 +70,12 @@ class Layers:
             "distance_to_water": [self._lake() for _ in range(int(300 * scale) + 1)]
             + [self._line(80.0, 800) for _ in range(int(30 * scale) + 1)],
             "distance_to_motorway": [self._line(300.0, 400) for _ in range(int(8 * scale) + 1)],
-            "distance_to_highway": [self._line(200.0, 250) for _ in range(int(40 * scale) + 1)]}
+            "distance_to_highway": [self._line(200.0, 250) for _ in range(int(40 * scale) + 1)],
+        }
         kinds = [(a, b, c) for a in MINERALS for b in METHODS for c in STATES[:2]]
-        self.mines = [Mine(f"mine {k}", *kinds[k % len(kinds)], "pit", self._lake(7.0), k)
-                      for k in range(int(40 * scale) + 1)]
+        self.mines = [
+            Mine(f"mine {k}", *kinds[k % len(kinds)], "pit", self._lake(7.0), k) for k in range(int(40 * scale) + 1)
+        ]
         if arrays:
             relief = self._noise(400) + 0.3 * self._noise(60) + 0.05 * self._noise(6)
             self.dem = (150 + 250 * relief).astype(np.float32)
@@ -73,14 +87,17 @@ class Layers:
     def _noise(self, size):
         """Smooth numbers of mean 0 and deviation 1."""
         from scipy import ndimage
+
         rows, cols = self.cells.shape
         coarse = self.random.standard_normal((rows // size + 4, cols // size + 4)).astype(np.float32)
         fine = ndimage.zoom(coarse, size, order=1)[:rows, :cols]
         return fine / fine.std()
 
     def _place(self):
-        return (self.cells.transform[0] + self.random.uniform(0, self.width),
-                self.cells.transform[3] - self.random.uniform(0, self.height))
+        return (
+            self.cells.transform[0] + self.random.uniform(0, self.width),
+            self.cells.transform[3] - self.random.uniform(0, self.height),
+        )
 
     def _line(self, step, count):
         heading = self.random.uniform(0, 2 * np.pi) + np.cumsum(self.random.normal(0, 0.12, count))
@@ -100,6 +117,7 @@ def _wkt(form, x, y):
 
 # ours -----------------------------------------------------------------------------------------------
 
+
 def ours(factor, layers, rules):
     cells, rule = layers.cells, rules[factor]
     if factor == "mine":
@@ -115,6 +133,7 @@ def ours(factor, layers, rules):
 
 # peers ----------------------------------------------------------------------------------------------
 
+
 def digitized(values, intervals):
     return np.array(intervals.resistance, dtype=np.float32)[np.digitize(values, intervals.breaks, right=True)]
 
@@ -123,13 +142,17 @@ def proximity(mask, cells, reach_m):
     """GDAL's distance in metres between cells' centres, as far as it is needed."""
     source = _memory_dataset(mask.astype(np.uint8), cells, None)
     target = gdal.GetDriverByName("MEM").Create("", cells.cols, cells.rows, 1, gdal.GDT_Float32)
-    gdal.ComputeProximity(source.GetRasterBand(1), target.GetRasterBand(1),
-                          [f"MAXDIST={reach_m / CELL + 2}", "DISTUNITS=PIXEL", "NODATA=1e9"])
+    gdal.ComputeProximity(
+        source.GetRasterBand(1),
+        target.GetRasterBand(1),
+        [f"MAXDIST={reach_m / CELL + 2}", "DISTUNITS=PIXEL", "NODATA=1e9"],
+    )
     return target.ReadAsArray() * np.float32(CELL)
 
 
 def transform(mask, cells, _):
     from scipy.ndimage import distance_transform_edt
+
     return distance_transform_edt(~mask, sampling=(cells.cell_height, cells.cell_width))
 
 
@@ -153,12 +176,14 @@ def peer(factor, layers, rules, distance):
         return look_up[layers.land_cover]
     if factor == "slope":
         source = _memory_dataset(layers.dem, cells, None)
-        return digitized(gdal.DEMProcessing("", source, "slope", format="MEM", computeEdges=True).ReadAsArray(),
-                         rule.intervals)
+        return digitized(
+            gdal.DEMProcessing("", source, "slope", format="MEM", computeEdges=True).ReadAsArray(), rule.intervals
+        )
     return digitized(layers.dem if factor == "elevation" else getattr(layers, factor), rule.intervals)
 
 
 # measuring ------------------------------------------------------------------------------------------
+
 
 def peak_bytes(way):
     """What resident memory gains at its peak while a way runs, looked at every 2 ms."""
@@ -201,10 +226,17 @@ def accuracy(layers, rules, results):
         sample = np.flatnonzero((between > 0) & near)[::97]
         edges = Edges(layers.features[factor], cells)
         exact = edges.exact_m(edges.local(*cells.xy(*np.unravel_index(sample, cells.shape))))
-        rows.append([factor, f"{np.abs(gdals - between)[near].max() / CELL:.3f}",
-                     f"{np.abs(between.reshape(-1)[sample] - exact).max() / CELL:.2f}",
-                     *(f"{100 * (results[factor, way] != results[factor, 'EcoNet'])[within].mean():.3f} %"
-                       for way in ("GDAL", "SciPy"))])
+        rows.append(
+            [
+                factor,
+                f"{np.abs(gdals - between)[near].max() / CELL:.3f}",
+                f"{np.abs(between.reshape(-1)[sample] - exact).max() / CELL:.2f}",
+                *(
+                    f"{100 * (results[factor, way] != results[factor, 'EcoNet'])[within].mean():.3f} %"
+                    for way in ("GDAL", "SciPy")
+                ),
+            ]
+        )
     return rows
 
 
@@ -235,7 +267,7 @@ def make_dem(folder, shape):
     with OutputFiles() as files:
         writer = files.raster_windows(place, os.path.join(folder, "dem.tif"))
         for window in raster.windows(place):
-            writer.write(window, band[:window.rows, window.col:window.col + window.cols])
+            writer.write(window, band[: window.rows, window.col : window.col + window.cols])
         writer.finish()
 
 
@@ -249,8 +281,15 @@ def on_files(sizes):
             for name in ("elevation", "slope", "distance"):
                 done = subprocess.run([*run, name, folder], capture_output=True, text=True, check=True)
                 took, start, peak = json.loads(done.stdout.splitlines()[-1])
-                rows.append([f"{name}, {size} million cells", f"{took:.1f}",
-                             f"{took / math.prod(SIZES[size]) * 1e9:.0f}", f"{start:.0f}", f"{peak:.0f}"])
+                rows.append(
+                    [
+                        f"{name}, {size} million cells",
+                        f"{took:.1f}",
+                        f"{took / math.prod(SIZES[size]) * 1e9:.0f}",
+                        f"{start:.0f}",
+                        f"{peak:.0f}",
+                    ]
+                )
                 print(*rows[-1], file=sys.stderr, flush=True)
     if rows:
         table(["steps on files", "seconds", "ns per cell", "MB before", "MB at peak"], rows)
@@ -267,31 +306,53 @@ def main(options):
     count = layers.cells.rows * layers.cells.cols
     seconds, results, peaks = {}, {}, {}
     for factor in FACTORS:
-        ways = {"EcoNet": lambda f=factor: ours(f, layers, rules),
-                "GDAL": lambda f=factor: peer(f, layers, rules, proximity),
-                "SciPy": lambda f=factor: peer(f, layers, rules, transform)}
+        ways = {
+            "EcoNet": lambda f=factor: ours(f, layers, rules),
+            "GDAL": lambda f=factor: peer(f, layers, rules, proximity),
+            "SciPy": lambda f=factor: peer(f, layers, rules, transform),
+        }
         medians, found = in_turns(ways, options.rounds)
         for way in ways:
             seconds[factor, way], results[factor, way] = medians[way], found[way]
             peaks[factor, way] = peak_bytes(ways[way]) / count
-    rows = [[factor, f"{seconds[factor, 'EcoNet']:.2f}"]
-            + [f"{seconds[factor, way] / seconds[factor, 'EcoNet']:.2f} x" for way in ("GDAL", "SciPy")]
-            + [f"{peaks[factor, way]:.0f}" for way in ("EcoNet", "GDAL", "SciPy")] for factor in FACTORS]
+    rows = [
+        [factor, f"{seconds[factor, 'EcoNet']:.2f}"]
+        + [f"{seconds[factor, way] / seconds[factor, 'EcoNet']:.2f} x" for way in ("GDAL", "SciPy")]
+        + [f"{peaks[factor, way]:.0f}" for way in ("EcoNet", "GDAL", "SciPy")]
+        for factor in FACTORS
+    ]
     sums = {way: sum(seconds[factor, way] for factor in FACTORS) for way in ("EcoNet", "GDAL", "SciPy")}
-    rows.append(["all nine", f"{sums['EcoNet']:.2f}"]
-                + [f"{sums[way] / sums['EcoNet']:.2f} x" for way in ("GDAL", "SciPy")]
-                + [f"{max(peaks[factor, way] for factor in FACTORS):.0f}" for way in ("EcoNet", "GDAL", "SciPy")])
-    table([f"{count / 1e6:.1f} million cells", "EcoNet, s", "GDAL", "SciPy EDT", "bytes per cell", "GDAL", "SciPy"],
-          rows)
+    rows.append(
+        ["all nine", f"{sums['EcoNet']:.2f}"]
+        + [f"{sums[way] / sums['EcoNet']:.2f} x" for way in ("GDAL", "SciPy")]
+        + [f"{max(peaks[factor, way] for factor in FACTORS):.0f}" for way in ("EcoNet", "GDAL", "SciPy")]
+    )
+    table(
+        [f"{count / 1e6:.1f} million cells", "EcoNet, s", "GDAL", "SciPy EDT", "bytes per cell", "GDAL", "SciPy"], rows
+    )
     print()
-    table(["errors", "GDAL against EDT, cells", "EDT against the features, cells", "GDAL: other class",
-           "EDT: other class"], accuracy(layers, rules, results))
+    table(
+        [
+            "errors",
+            "GDAL against EDT, cells",
+            "EDT against the features, cells",
+            "GDAL: other class",
+            "EDT: other class",
+        ],
+        accuracy(layers, rules, results),
+    )
     mask = layers.land_cover == 5
     breaks = rules["distance_to_water"].intervals.breaks
-    medians, found = in_turns({
-        "EcoNet": lambda: distance_classes_to_cells(mask, breaks, layers.cells),
-        "SciPy": lambda: np.digitize(transform(mask, layers.cells, None), breaks, right=True)}, options.rounds)
+    medians, found = in_turns(
+        {
+            "EcoNet": lambda: distance_classes_to_cells(mask, breaks, layers.cells),
+            "SciPy": lambda: np.digitize(transform(mask, layers.cells, None), breaks, right=True),
+        },
+        options.rounds,
+    )
     same = np.array_equal(found["EcoNet"], found["SciPy"])
-    print(f"\nDistance to water cells of the land cover ({mask.mean():.1%} of the map): "
-          f"EcoNet {medians['EcoNet']:.2f} s, EDT {medians['SciPy'] / medians['EcoNet']:.2f} x, "
-          f"{'the same classes' if same else 'other classes'}")
+    print(
+        f"\nDistance to water cells of the land cover ({mask.mean():.1%} of the map): "
+        f"EcoNet {medians['EcoNet']:.2f} s, EDT {medians['SciPy'] / medians['EcoNet']:.2f} x, "
+        f"{'the same classes' if same else 'other classes'}"
+    )

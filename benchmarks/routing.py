@@ -78,8 +78,11 @@ def ours(dem, folder, method, convention, engine):
     took["directions"], start = time.perf_counter() - start, time.perf_counter()
     accumulation = flow.accumulate()
     took["accumulation"] = time.perf_counter() - start
-    for name, values in (("filled", filled), ("accumulation", accumulation),
-                         *([("directions", flow.direction)] if method == "D8" else [])):
+    for name, values in (
+        ("filled", filled),
+        ("accumulation", accumulation),
+        *([("directions", flow.direction)] if method == "D8" else []),
+    ):
         driver = gdal.GetDriverByName("GTiff")
         kind = gdal.GDT_Byte if values.dtype == np.uint8 else gdal.GDT_Float64
         dataset = driver.Create(os.path.join(folder, f"{name}.tif"), *values.shape[::-1], 1, kind, ["TILED=YES"])
@@ -98,8 +101,10 @@ def main(options):
         dems = list(options.dem or [])
         if options.size:
             rows, cols = options.size
-            subprocess.run([sys.executable, str(MAKE_CITY), "--rows", str(rows), "--cols", str(cols), "--seed", "1",
-                            folder], check=True)
+            subprocess.run(
+                [sys.executable, str(MAKE_CITY), "--rows", str(rows), "--cols", str(cols), "--seed", "1", folder],
+                check=True,
+            )
             dems.append(os.path.join(folder, "dem.tif"))
         for dem in dems or [str(MAKE_CITY.parent / "dem.tif")]:
             for method in options.routings:
@@ -109,24 +114,35 @@ def main(options):
 def compare(python, dem, folder, method, rounds, engines):
     ways = {} if python is None else {"pygeoprocessing": lambda: peer(python, dem, folder, method)}
     for convention, engine in ((flow_routing.RECOMMENDED, "numpy"), *((flow_routing.AS_INVEST, e) for e in engines)):
-        ways[f"EcoNet, {convention}, {engine}"] = (
-            lambda convention=convention, engine=engine: ours(dem, folder, method, convention, engine))
+        ways[f"EcoNet, {convention}, {engine}"] = lambda convention=convention, engine=engine: ours(
+            dem, folder, method, convention, engine
+        )
     if "numba" in engines:  # compiled before the clock runs
         ours(str(MAKE_CITY.parent / "dem.tif"), folder, method, flow_routing.AS_INVEST, "numba")
     seconds, results = in_turns(ways, rounds)
     shape = next(result[0].shape for name, result in results.items() if name.startswith("EcoNet"))
-    print(f"\n{method}, {shape[0]} x {shape[1]} cells, median of {rounds} round(s), files read and written; steps of the "
-          f"last round:")
+    print(
+        f"\n{method}, {shape[0]} x {shape[1]} cells, median of {rounds} round(s), files read and written; steps of the "
+        f"last round:"
+    )
     base = seconds.get("pygeoprocessing")
     rows = []
     for name, taken in seconds.items():
         steps = results[name][1]
-        rows.append([name, f"{taken:.2f}", f"{taken / base:.2f} x" if base else "-",
-                     *(f"{steps[step]:.2f}" for step in ("fill", "directions", "accumulation")),
-                     f"{sum(steps.values()):.2f}"])
+        rows.append(
+            [
+                name,
+                f"{taken:.2f}",
+                f"{taken / base:.2f} x" if base else "-",
+                *(f"{steps[step]:.2f}" for step in ("fill", "directions", "accumulation")),
+                f"{sum(steps.values()):.2f}",
+            ]
+        )
     table(["", "seconds", "of pygeoprocessing", "fill", "directions", "accumulation", "steps alone"], rows)
     if base:
         expected = gdal.Open(os.path.join(folder, "peer_accumulation.tif")).ReadAsArray()
         same = np.isclose(results[f"EcoNet, as InVEST, {engines[0]}"][0], expected, rtol=1e-6, atol=0)
-        print(f"accumulation as InVEST within 1e-6 of pygeoprocessing's on {100 * same.mean():.2f} % of the cells "
-              f"(pygeoprocessing {results['pygeoprocessing'][0]})")
+        print(
+            f"accumulation as InVEST within 1e-6 of pygeoprocessing's on {100 * same.mean():.2f} % of the cells "
+            f"(pygeoprocessing {results['pygeoprocessing'][0]})"
+        )

@@ -67,8 +67,7 @@ def table(header, rows):
     rows = [[str(cell) for cell in row] for row in [header, *rows]]
     widths = [max(len(row[k]) for row in rows) for k in range(len(header))]
     for row in rows:
-        print("  ".join(cell.ljust(widths[0]) if k == 0 else cell.rjust(widths[k])
-                        for k, cell in enumerate(row)))
+        print("  ".join(cell.ljust(widths[0]) if k == 0 else cell.rjust(widths[k]) for k, cell in enumerate(row)))
 
 
 def main():

@@ -16,7 +16,7 @@ from .errors import InputError
 from .progress import SILENT
 from .raster import _NO_CODE, CLASSES, AlignedRaster, Grid, Window, class_codes, windows
 
-_PART_COLS = 2048      # whole tiles; half a million cells with 256 rows
+_PART_COLS = 2048  # whole tiles; half a million cells with 256 rows
 _CACHE_BYTES = 64 << 20
 
 
@@ -113,8 +113,9 @@ def run(inputs, step, outputs=(), check=None, progress=SILENT):
             grids = [each.read(window, progress) for each in inputs]
             for part in _parts(window):
                 here = slice(part.col - window.col, part.col - window.col + part.cols)
-                results = step(part, *(Grid(grid.values[:, here], template.part(part), grid.nodata, grid.name)
-                                       for grid in grids))
+                results = step(
+                    part, *(Grid(grid.values[:, here], template.part(part), grid.nodata, grid.name) for grid in grids)
+                )
                 if results is not None:
                     for output, values in zip(outputs, results):
                         if output is not None:

@@ -20,14 +20,14 @@ from . import accel
 from .errors import InputError
 from .progress import SILENT
 
-_BATCH_CELLS = 8_000_000     # label planes held at once by the numpy engine, in cells
+_BATCH_CELLS = 8_000_000  # label planes held at once by the numpy engine, in cells
 _BATCH_SOURCES = 4
-_STEP_CELLS = 1 << 17        # cells relaxed in one numpy step, bounds its memory and time
-_STEP_WORTH = 100            # relaxations that cost as much as the fixed part of one step
-_KERNEL_WORTH = 20_000_000   # cells to relax from which loading a compiled loop pays
-_KERNEL_BUDGET = 50_000      # relaxations per call of the compiled loop: some 4 ms
+_STEP_CELLS = 1 << 17  # cells relaxed in one numpy step, bounds its memory and time
+_STEP_WORTH = 100  # relaxations that cost as much as the fixed part of one step
+_KERNEL_WORTH = 20_000_000  # cells to relax from which loading a compiled loop pays
+_KERNEL_BUDGET = 50_000  # relaxations per call of the compiled loop: some 4 ms
 _KERNEL_BUCKETS = 1024
-_CHUNK = 64                  # entries per chunk of a bucket there
+_CHUNK = 64  # entries per chunk of a bucket there
 
 
 class CostGrid:
@@ -65,13 +65,16 @@ class CostGrid:
             raise InputError(
                 f"Raster '{self.name}' has {count} cell(s) with negative resistance, the smallest "
                 f"{resistance.values[negative].min():g}: resistance must be above 0; correct them, or "
-                f"set cells that cannot be passed to nodata or 0.")
+                f"set cells that cannot be passed to nodata or 0."
+            )
         self.n_zero = int(np.count_nonzero(valid & (resistance.values == 0)))
         valid &= resistance.values > 0
         self.n_passable = int(np.count_nonzero(valid))
         if not self.n_passable:
-            raise InputError(f"Raster '{self.name}' has no cell with a resistance above 0, so nothing "
-                             f"can pass: choose the resistance surface, or correct its values.")
+            raise InputError(
+                f"Raster '{self.name}' has no cell with a resistance above 0, so nothing "
+                f"can pass: choose the resistance surface, or correct its values."
+            )
         half = np.full((rows + 2, cols + 2), np.inf)
         np.copyto(half[1:-1, 1:-1], resistance.values, where=valid, casting="unsafe")
         half *= 0.5
@@ -82,8 +85,9 @@ class CostGrid:
         diagonal = math.sqrt(width * width + height * height)
         stride = cols + 2
         self.stride = stride
-        self.offsets = np.array([-stride, -1, 1, stride, -stride - 1, -stride + 1, stride - 1, stride + 1],
-                                dtype=np.int64)
+        self.offsets = np.array(
+            [-stride, -1, 1, stride, -stride - 1, -stride + 1, stride - 1, stride + 1], dtype=np.int64
+        )
         self.lengths = np.array([height, width, width, height] + 4 * [diagonal])
 
     @property
@@ -159,8 +163,10 @@ def floods(cost_grid, starts, targets=None, max_costs=None, progress=SILENT):
     engine = _Compiled(cost_grid, kernel) if kernel else _Numpy(cost_grid, batch)
     for first in range(0, count, batch):
         turn = range(first, min(first + batch, count))
-        bounds = [_Bound(targets[k] if targets is not None else None,
-                         max_costs[k] if max_costs is not None else math.inf) for k in turn]
+        bounds = [
+            _Bound(targets[k] if targets is not None else None, max_costs[k] if max_costs is not None else math.inf)
+            for k in turn
+        ]
         ticker = _Ticker(progress, first, len(turn), count, cost_grid.n_passable)
         planes = engine.run([_starts(cost_grid, starts[k]) for k in turn], bounds, ticker)
         for labels, bound in zip(planes, bounds):
@@ -228,9 +234,12 @@ def allocation(cost_grid, labels, starts, progress=SILENT):
             # the border is one cell wide, so a diagonal may reach one cell past either end
             a, b = max(low, -offset), min(high, size - offset)
             cut = slice(a - low, b - low)
-            before = labels[a + offset:b + offset]
-            found = open_cells[cut] & (before < here[cut]) & (
-                before + (cost_grid.half[a + offset:b + offset] + half[cut]) * length == here[cut])
+            before = labels[a + offset : b + offset]
+            found = (
+                open_cells[cut]
+                & (before < here[cut])
+                & (before + (cost_grid.half[a + offset : b + offset] + half[cut]) * length == here[cut])
+            )
             origin[a:b][found] += offset
             open_cells[cut][found] = False
         if open_cells.any():
@@ -251,9 +260,11 @@ def allocation(cost_grid, labels, starts, progress=SILENT):
 
 def _too_wide(cost_grid):
     low, high = cost_grid.step_range()
-    return InputError(f"Raster '{cost_grid.name}' holds resistances so far apart (steps cost {low:g} to "
-                      f"{high:g}) that the small ones vanish in the sum: narrow their range, for "
-                      f"instance to 1 to 1,000,000.")
+    return InputError(
+        f"Raster '{cost_grid.name}' holds resistances so far apart (steps cost {low:g} to "
+        f"{high:g}) that the small ones vanish in the sum: narrow their range, for "
+        f"instance to 1 to 1,000,000."
+    )
 
 
 def _starts(cost_grid, cells):
@@ -297,6 +308,7 @@ class _Ticker:
 
 # engine of numpy alone -------------------------------------------------------------------------------
 
+
 class _Numpy:
     """Relaxes all labels of a band at once, four floods side by side in one index space."""
 
@@ -310,7 +322,7 @@ class _Numpy:
     def run(self, starts, bounds, ticker):
         size = self._grid.size
         labels, mark, half = self._labels, self._mark, self._half
-        planes = labels.reshape(-1, size)[:len(starts)]
+        planes = labels.reshape(-1, size)[: len(starts)]
         labels.fill(np.inf)
         mark.fill(-1)
         offsets = self._grid.offsets[:, None]
@@ -390,6 +402,7 @@ class _Numpy:
 
 # compiled engine -------------------------------------------------------------------------------------
 
+
 class _Compiled:
     """One flood after the other through the compiled bucket loop.
 
@@ -417,16 +430,33 @@ class _Compiled:
         following[[used, -1]] = 0
         head, tail, read, filled = np.zeros((4, self._buckets), dtype=np.uint64)
         filled[:] = _CHUNK
-        cells[_CHUNK:_CHUNK + first.size] = first
+        cells[_CHUNK : _CHUNK + first.size] = first
         head[0], tail[0], filled[0] = 1, used, first.size - (used - 1) * _CHUNK
         # first free chunk, free chunks, bucket, empty buckets since the last entry
         state = np.array([used + 1, chunks - used - 1, 0, 0], dtype=np.uint64)
         offsets = grid.offsets.astype(np.uint64)  # negative ones wrap round, and so does the sum
         limit, relaxed, check_at = bound.value(labels), 0, 0
         while state[3] < self._buckets:
-            relaxed += int(self._kernel(
-                labels, grid.half, offsets, grid.lengths, 1.0 / self._width, limit, cells, keys, following,
-                head, tail, read, filled, state, np.uint64(self._buckets), np.uint64(_KERNEL_BUDGET)))
+            relaxed += int(
+                self._kernel(
+                    labels,
+                    grid.half,
+                    offsets,
+                    grid.lengths,
+                    1.0 / self._width,
+                    limit,
+                    cells,
+                    keys,
+                    following,
+                    head,
+                    tail,
+                    read,
+                    filled,
+                    state,
+                    np.uint64(self._buckets),
+                    np.uint64(_KERNEL_BUDGET),
+                )
+            )
             ticker(relaxed)
             if relaxed >= check_at:
                 limit = bound.value(labels)
@@ -442,8 +472,24 @@ class _Compiled:
         return [labels]
 
 
-def _bucket_loop(labels, half, offsets, lengths, per_width, limit, cells, keys, following, head, tail, read,
-                 filled, state, buckets, budget):
+def _bucket_loop(
+    labels,
+    half,
+    offsets,
+    lengths,
+    per_width,
+    limit,
+    cells,
+    keys,
+    following,
+    head,
+    tail,
+    read,
+    filled,
+    state,
+    buckets,
+    budget,
+):
     """Empties buckets until none is left, the budget is spent or the pool runs low; cells relaxed.
 
     Buckets are emptied first in, first out; an entry keeps its key, so that one improved since is
@@ -510,6 +556,7 @@ def _bucket_loop(labels, half, offsets, lengths, per_width, limit, cells, keys, 
 def _loop_agrees(kernel):
     """True when the compiled loop gives numpy's bits on a 60 x 60 grid with barriers and two starts."""
     from .raster import Grid, Template
+
     rows, cols = np.indices((60, 60))
     values = 1 + 4 * np.abs(np.sin(rows * 1.7 + cols * 0.9) * np.cos(cols * 0.31))
     values[(rows % 17 == 5) & (cols % 13 > 2)] = 0

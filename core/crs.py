@@ -73,8 +73,9 @@ def spatial_reference(wkt):
         try:
             reference.SetFromUserInput(wkt)
         except RuntimeError:
-            raise InputError(f"'{wkt[:80]}' is not a coordinate reference system: give its WKT, or a "
-                             f"code such as EPSG:4549.") from None
+            raise InputError(
+                f"'{wkt[:80]}' is not a coordinate reference system: give its WKT, or a code such as EPSG:4549."
+            ) from None
         reference.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
     return reference
 
@@ -110,8 +111,11 @@ def _same_datum(a, b):
         return False
     names = [re.sub(r"\W|_", "", r.GetAttrValue("DATUM") or "unknown").lower() for r in (a, b)]
     one = names[0] == names[1] or any(name.startswith(("unknown", "notspecified")) for name in names)
-    return (one and abs(a.GetSemiMajor() - b.GetSemiMajor()) < 1e-3
-            and abs(a.GetInvFlattening() - b.GetInvFlattening()) < 1e-6)
+    return (
+        one
+        and abs(a.GetSemiMajor() - b.GetSemiMajor()) < 1e-3
+        and abs(a.GetInvFlattening() - b.GetInvFlattening()) < 1e-6
+    )
 
 
 def _same_coordinates(a, b):
@@ -125,8 +129,10 @@ def _same_coordinates(a, b):
         tolerance = 1e-3
     with contextlib.suppress(RuntimeError), gdal_exceptions():
         there = osr.CoordinateTransformation(a, b).TransformPoints(points)
-        return all(abs(x - p) <= tolerance and abs(y - q) <= tolerance  # infinite ones are not
-                   for (x, y), (p, q, _) in zip(points, there))
+        return all(
+            abs(x - p) <= tolerance and abs(y - q) <= tolerance  # infinite ones are not
+            for (x, y), (p, q, _) in zip(points, there)
+        )
     return False
 
 
@@ -144,7 +150,8 @@ def transformation(wkt_from, wkt_to, name=""):
         except RuntimeError:
             raise InputError(
                 f"Layer '{name}' cannot be brought from its CRS, {crs_name(wkt_from)}, to {crs_name(wkt_to)}: "
-                f"assign the CRS that its coordinates are in, or georeference it.") from None
+                f"assign the CRS that its coordinates are in, or georeference it."
+            ) from None
 
 
 def fitting_crs(longitude, latitude):
@@ -161,8 +168,7 @@ def fitting_crs(longitude, latitude):
             return f"CGCS2000 / 3-degree Gauss-Kruger CM {meridian}E (EPSG:{code})"
     zone = int(math.floor((longitude + 180) / 6)) % 60 + 1
     north = latitude >= 0
-    return (f"WGS 84 / UTM zone {zone}{'N' if north else 'S'} "
-            f"(EPSG:{(32600 if north else 32700) + zone})")
+    return f"WGS 84 / UTM zone {zone}{'N' if north else 'S'} (EPSG:{(32600 if north else 32700) + zone})"
 
 
 def require_known(wkt, name):
@@ -170,7 +176,8 @@ def require_known(wkt, name):
     if not wkt or re.match(r'\w+\["Undefined (geographic|Cartesian) SRS"', wkt):
         raise InputError(
             f"Layer '{name}' has no coordinate reference system: set the right one under "
-            f"Layer Properties > Source (or with 'Assign projection') and run again.")
+            f"Layer Properties > Source (or with 'Assign projection') and run again."
+        )
 
 
 def require_metres(wkt, name, centre=None):
@@ -194,13 +201,18 @@ def require_metres(wkt, name, centre=None):
     if reference.IsGeographic():
         raise InputError(
             f"Layer '{name}' is in degrees ({crs_name(wkt)}), and costs and areas need metres: "
-            f"reproject it ('Warp (reproject)') to {offer}.")
+            f"reproject it ('Warp (reproject)') to {offer}."
+        )
     if not reference.IsProjected():
         kind = "geocentric" if reference.IsGeocentric() else "local"
-        mend = (f"reproject it ('Warp (reproject)') to {offer}" if kind == "geocentric" else
-                f"assign the CRS that its coordinates are in, or georeference it, in {offer}")
+        mend = (
+            f"reproject it ('Warp (reproject)') to {offer}"
+            if kind == "geocentric"
+            else f"assign the CRS that its coordinates are in, or georeference it, in {offer}"
+        )
         raise InputError(f"Layer '{name}' is in a {kind} CRS, not a projected one ({crs_name(wkt)}): {mend}.")
     if abs(reference.GetLinearUnits() - 1.0) > 1e-9:
         raise InputError(
             f"Layer '{name}' is in {reference.GetLinearUnitsName()} ({crs_name(wkt)}), and costs "
-            f"and areas need metres: reproject it ('Warp (reproject)') to {offer}.")
+            f"and areas need metres: reproject it ('Warp (reproject)') to {offer}."
+        )

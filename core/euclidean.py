@@ -81,33 +81,48 @@ def tiles(shape, margin_rows, margin_cols):
         bottom = min(rows, top + high)
         for left in range(0, cols, wide):
             end = min(cols, left + wide)
-            yield ((slice(top, bottom), slice(left, end)),
-                   (slice(max(0, top - down), min(rows, bottom + down)),
-                    slice(max(0, left - right), min(cols, end + right))))
+            yield (
+                (slice(top, bottom), slice(left, end)),
+                (
+                    slice(max(0, top - down), min(rows, bottom + down)),
+                    slice(max(0, left - right), min(cols, end + right)),
+                ),
+            )
 
 
 def _nearest(mask, template, reach_m, progress):
     """Yields slices, distances there (float64, infinite beyond reach), and the nearest rows and cols."""
     from scipy.ndimage import distance_transform_edt
+
     rows, cols = template.shape
     finite = math.isfinite(reach_m)
-    margins = ([int(reach_m // size) + 1 for size in (template.cell_height, template.cell_width)]
-               if finite else (rows, cols))
+    margins = (
+        [int(reach_m // size) + 1 for size in (template.cell_height, template.cell_width)] if finite else (rows, cols)
+    )
     progress.check()
     for (down, across), outer in tiles(template.shape, *margins):
         part = mask[outer]
         if part.any():
             nearest = np.empty((2, *part.shape), dtype=np.int32)
-            distance_transform_edt(~part, sampling=(template.cell_height, template.cell_width),
-                                   return_distances=False, return_indices=True, indices=nearest)
+            distance_transform_edt(
+                ~part,
+                sampling=(template.cell_height, template.cell_width),
+                return_distances=False,
+                return_indices=True,
+                indices=nearest,
+            )
             first, left = outer[0].start, outer[1].start
             step = max(1, (1 << 20) // (across.stop - across.start))
             for top in range(down.start, down.stop, step):
                 band = slice(top, min(down.stop, top + step))
-                row, col = (n[band.start - first:band.stop - first, across.start - left:across.stop - left] + start
-                            for n, start in zip(nearest, (first, left)))
-                apart = np.hypot((row - np.arange(band.start, band.stop)[:, None]) * template.cell_height,
-                                 (col - np.arange(across.start, across.stop)) * template.cell_width)
+                row, col = (
+                    n[band.start - first : band.stop - first, across.start - left : across.stop - left] + start
+                    for n, start in zip(nearest, (first, left))
+                )
+                apart = np.hypot(
+                    (row - np.arange(band.start, band.stop)[:, None]) * template.cell_height,
+                    (col - np.arange(across.start, across.stop)) * template.cell_width,
+                )
                 if finite:
                     apart[apart > reach_m] = np.inf
                 yield (band, across), apart, (row, col)
@@ -145,11 +160,17 @@ def distance_to_features_m(geometries, template, reach_m=math.inf, all_touched=F
 def window(values, wide, template):
     """The part of an array on a padded template that lies on ``template``."""
     row, col = template.offset_in(wide)
-    return values[row:row + template.rows, col:col + template.cols]
+    return values[row : row + template.rows, col : col + template.cols]
 
 
 def overhang_m(envelopes, template):
     """How far boxes ``(left, right, bottom, top)`` stick out of a template, in metres; 0 if not."""
     west, south, east, north = template.bounds
-    return max([0.0] + [side for left, right, bottom, top in envelopes
-                        for side in (west - left, south - bottom, right - east, top - north)])
+    return max(
+        [0.0]
+        + [
+            side
+            for left, right, bottom, top in envelopes
+            for side in (west - left, south - bottom, right - east, top - north)
+        ]
+    )

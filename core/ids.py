@@ -49,8 +49,9 @@ def source_ids(sources, id_field="", progress=SILENT):
         areas = [-abs(geometry.GetArea()) for geometry in sources.geometries]
         ids = np.empty(len(sources), dtype=np.int64)
         ids[np.argsort(areas, kind="stable")] = np.arange(1, len(sources) + 1)
-        progress.log(f"Layer '{sources.name}' has no field 'source_id': its sources were numbered by "
-                     f"area, 1 the largest.")
+        progress.log(
+            f"Layer '{sources.name}' has no field 'source_id': its sources were numbered by area, 1 the largest."
+        )
         return ids.tolist()
     name = id_field or "source_id"
     sources.require_field(name, "the sources' ids")
@@ -58,17 +59,23 @@ def source_ids(sources, id_field="", progress=SILENT):
     for index, value in enumerate(sources.values(name), start=1):
         number = None if value is None else number_of(value)
         if number is None or number != math.floor(number):
-            raise InputError(f"Layer '{sources.name}', field '{name}', feature {index}: "
-                             f"'{'NULL' if value is None else value}' is not a whole number; number the "
-                             f"sources, or choose another field.")
+            raise InputError(
+                f"Layer '{sources.name}', field '{name}', feature {index}: "
+                f"'{'NULL' if value is None else value}' is not a whole number; number the "
+                f"sources, or choose another field."
+            )
         number = int(value) if isinstance(value, int) else int(number)
         if not _LOWEST_ID <= number <= _HIGHEST_ID:
-            raise InputError(f"Layer '{sources.name}', field '{name}', feature {index}: '{value}' is beyond the whole "
-                             f"numbers that a field holds (64 bits); number the sources anew, or choose another field.")
+            raise InputError(
+                f"Layer '{sources.name}', field '{name}', feature {index}: '{value}' is beyond the whole "
+                f"numbers that a field holds (64 bits); number the sources anew, or choose another field."
+            )
         if number in seen:
-            raise InputError(f"Layer '{sources.name}', field '{name}': features {seen[number]} and {index} "
-                             f"both have the id {number}; dissolve them by '{name}', or give "
-                             f"each source its own.")
+            raise InputError(
+                f"Layer '{sources.name}', field '{name}': features {seen[number]} and {index} "
+                f"both have the id {number}; dissolve them by '{name}', or give "
+                f"each source its own."
+            )
         seen[number] = index
         ids.append(number)
     return ids

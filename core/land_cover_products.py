@@ -14,12 +14,23 @@ from .errors import InputError
 
 # the order is that of the choice LAND_COVER_PRODUCT
 CLCD, GLOBELAND30, CNLUCC, WORLDCOVER, CORINE, CORINE_RASTER, NLCD = PRODUCTS = (
-    "CLCD", "GlobeLand30", "CNLUCC", "ESA WorldCover", "CORINE", "CORINE raster", "NLCD")
+    "CLCD",
+    "GlobeLand30",
+    "CNLUCC",
+    "ESA WorldCover",
+    "CORINE",
+    "CORINE raster",
+    "NLCD",
+)
 
-_CODE_COLUMN = "land_cover"                   # one code in a row
+_CODE_COLUMN = "land_cover"  # one code in a row
 _LIST_COLUMNS = ("land_cover_codes", "codes")  # several, as 11;12
-_COLUMNS = [tables.Column("product", "text"), tables.Column("code", "integer"), tables.Column("name", "text"),
-            tables.Column("class", "integer")]
+_COLUMNS = [
+    tables.Column("product", "text"),
+    tables.Column("code", "integer"),
+    tables.Column("name", "text"),
+    tables.Column("class", "integer"),
+]
 
 
 @lru_cache(maxsize=1)
@@ -87,8 +98,10 @@ def table_for_product(table, product):
     single = _CODE_COLUMN in table.header
     column = next((name for name in (_CODE_COLUMN, *_LIST_COLUMNS) if name in table.header), None)
     if column is None:
-        raise InputError(f"Table '{table.name}' has no column of land-cover codes ({_CODE_COLUMN}, "
-                         f"{', '.join(_LIST_COLUMNS)}): it cannot be keyed for {product}.")
+        raise InputError(
+            f"Table '{table.name}' has no column of land-cover codes ({_CODE_COLUMN}, "
+            f"{', '.join(_LIST_COLUMNS)}): it cannot be keyed for {product}."
+        )
     index = table.header.index(column)
     name_index = table.header.index("name") if "name" in table.header else None
     rows = []
@@ -105,5 +118,5 @@ def table_for_product(table, product):
                     copy[name_index] = name
                 rows.append((number, copy))
         elif found:
-            rows.append((number, [*cells[:index], ";".join(str(code) for code, _ in found), *cells[index + 1:]]))
+            rows.append((number, [*cells[:index], ";".join(str(code) for code, _ in found), *cells[index + 1 :]]))
     return tables.RawTable(f"{table.name}, keyed for {product}", list(table.header), rows, table.folder)

@@ -21,8 +21,11 @@ FEATURES = ("pit", "dump", "subsidence", "plant")
 
 _WORDS = {"mineral": MINERALS, "method": METHODS, "state": STATES, "feature": FEATURES}
 _NAMED_AT_MOST = 10
-_COLUMNS = [tables.Column("attribute", "text", choices=tuple(_WORDS)),
-            tables.Column("word", "text"), tables.Column("meaning", "text")]
+_COLUMNS = [
+    tables.Column("attribute", "text", choices=tuple(_WORDS)),
+    tables.Column("word", "text"),
+    tables.Column("meaning", "text"),
+]
 
 
 @dataclass
@@ -59,8 +62,9 @@ def known_words(raw=None):
                 raise table.error(index, "meaning", f"is not a {row['attribute']}; use one of {', '.join(meanings)}.")
             known, word = words[row["attribute"]], plain_word(row["word"])
             if (row["attribute"], word) in own and known[word] != meaning:
-                raise table.error(index, "word", f"means '{known[word]}' in an earlier row and '{meaning}' here; keep one "
-                                                 f"of them.")
+                raise table.error(
+                    index, "word", f"means '{known[word]}' in an earlier row and '{meaning}' here; keep one of them."
+                )
             own.add((row["attribute"], word))
             known[word] = meaning
     return words
@@ -71,8 +75,18 @@ def plain_word(word):
     return re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFKC", str(word)).strip().lower())
 
 
-def read_mines(features, crs, name_field="", mineral_field="", method_field="", state_field="",
-               feature_field="", needed=("mineral", "method", "state"), words=None, progress=SILENT):
+def read_mines(
+    features,
+    crs,
+    name_field="",
+    mineral_field="",
+    method_field="",
+    state_field="",
+    feature_field="",
+    needed=("mineral", "method", "state"),
+    words=None,
+    progress=SILENT,
+):
     """The mines of a polygon layer, in a given CRS, with words understood and shapes mended.
 
     Parameters
@@ -98,8 +112,7 @@ def read_mines(features, crs, name_field="", mineral_field="", method_field="", 
         Empty layer, missing field, or an unknown word, with layer, field and value.
     """
     known = known_words(words)
-    field_of = {"mineral": mineral_field, "method": method_field, "state": state_field,
-                "feature": feature_field}
+    field_of = {"mineral": mineral_field, "method": method_field, "state": state_field, "feature": feature_field}
     check_layer(features, needed, name_field=name_field, **{f"{key}_field": field for key, field in field_of.items()})
     layer_crs = features.crs
     features = features.to_crs(crs, progress).valid_polygons(progress)
@@ -119,8 +132,16 @@ def read_mines(features, crs, name_field="", mineral_field="", method_field="", 
                 understood[key] = understood.get(key, 0) + 1
         name = attributes.get(name_field) if name_field else None
         name = "" if name is None else str(name).strip()
-        mines.append(Mine(name or f"mine {index + 1}",
-                          geometry=geometry, number=index + 1, layer=features.name, layer_crs=layer_crs, **found))
+        mines.append(
+            Mine(
+                name or f"mine {index + 1}",
+                geometry=geometry,
+                number=index + 1,
+                layer=features.name,
+                layer_crs=layer_crs,
+                **found,
+            )
+        )
     if unknown:
         raise InputError(_unknown_words(unknown, features.name, field_of))
     _log_read(mines, understood, features.name, progress)
@@ -145,8 +166,10 @@ def check_layer(features, needed=("mineral", "method", "state"), name_field="", 
     features.require_some("mine")
     for attribute in needed:
         if attribute != "feature" and not fields.get(f"{attribute}_field"):
-            raise InputError(f"Mine layer '{features.name}': the field that holds the {attribute} "
-                             f"({', '.join(_WORDS[attribute])}) is not given; choose it.")
+            raise InputError(
+                f"Mine layer '{features.name}': the field that holds the {attribute} "
+                f"({', '.join(_WORDS[attribute])}) is not given; choose it."
+            )
     for attribute in (*_WORDS, "name"):
         field_name = name_field if attribute == "name" else fields.get(f"{attribute}_field")
         if field_name:
@@ -158,11 +181,18 @@ def _unknown_words(unknown, layer, field_of):
     (attribute, word), index = next(iter(unknown.items()))
     others = [f"'{other}' ({kind})" for kind, other in unknown if (kind, other) != (attribute, word)]
     also = f" Not known either: {first_few(others, _NAMED_AT_MOST)}." if others else ""
-    mend = "fill it in." if word in ("NULL", "") else (
-        "correct it, or say what it means in 'Mines: table of words' (MINE_WORDS), with the columns attribute, word, meaning; the words that are "
-        "known stand in core/defaults/mine_words.csv of the plugin.")
-    return (f"Mine layer '{layer}', field '{field_of[attribute]}', feature {index + 1}: '{word}' is not a {attribute} "
-            f"that is known ({', '.join(_WORDS[attribute])}); {mend}{also}")
+    mend = (
+        "fill it in."
+        if word in ("NULL", "")
+        else (
+            "correct it, or say what it means in 'Mines: table of words' (MINE_WORDS), with the columns attribute, word, meaning; the words that are "
+            "known stand in core/defaults/mine_words.csv of the plugin."
+        )
+    )
+    return (
+        f"Mine layer '{layer}', field '{field_of[attribute]}', feature {index + 1}: '{word}' is not a {attribute} "
+        f"that is known ({', '.join(_WORDS[attribute])}); {mend}{also}"
+    )
 
 
 def _log_read(mines, understood, layer, progress):
@@ -179,7 +209,9 @@ def _log_read(mines, understood, layer, progress):
     if parts:
         progress.log(f"Mine layer '{layer}', mines read: {len(mines)} ({'; '.join(parts)}).")
     if understood:
-        words = [f"{attribute} '{word}' as {meaning} ({count})" for (attribute, word, meaning), count in understood.items()]
+        words = [
+            f"{attribute} '{word}' as {meaning} ({count})" for (attribute, word, meaning), count in understood.items()
+        ]
         progress.log(f"Mine layer '{layer}', words understood: {first_few(words, _NAMED_AT_MOST)}.")
 
 
@@ -191,9 +223,11 @@ def _warn_of_twins(mines, layer, progress):
             continue
         twin = first.setdefault(bytes(mine.geometry.ExportToWkb()), mine)
         if (twin.mineral, twin.method, twin.state) != (mine.mineral, mine.method, mine.state):
-            progress.warn(f"Mine layer '{layer}': features {twin.number} ('{twin.name}') and {mine.number} ('{mine.name}') "
-                          f"have one outline and differ in mineral, method or state; both count. Delete one of them if it "
-                          f"is one mine.")
+            progress.warn(
+                f"Mine layer '{layer}': features {twin.number} ('{twin.name}') and {mine.number} ('{mine.name}') "
+                f"have one outline and differ in mineral, method or state; both count. Delete one of them if it "
+                f"is one mine."
+            )
             return
 
 
@@ -202,5 +236,6 @@ def require_near(mines, template, reach_m, map_name=""):
     geometries = [mine.geometry for mine in mines if not mine.geometry.IsEmpty()]
     if geometries:
         one = mines[0]
-        vector.require_near(geometries, one.layer, one.layer_crs or template.crs, template.bounds, reach_m,
-                            map_name or template.name)
+        vector.require_near(
+            geometries, one.layer, one.layer_crs or template.crs, template.bounds, reach_m, map_name or template.name
+        )

@@ -143,17 +143,18 @@ def breaks_from_text(text, class_count, name="Upper bounds of the classes by han
     for part in split_list(text, decimals=True):
         value = number_of(part)
         if value is None:
-            raise InputError(f"{name}: '{part}' is not a number; write upper bounds such as "
-                             f"0.2, 0.4, 0.6, 0.8.")
+            raise InputError(f"{name}: '{part}' is not a number; write upper bounds such as 0.2, 0.4, 0.6, 0.8.")
         breaks.append(value)
     if len(breaks) not in (class_count - 1, class_count):
-        raise InputError(f"{name}: {len(breaks)} upper bound(s) for {class_count} classes; give "
-                         f"{class_count - 1} (the last class has no upper end).")
+        raise InputError(
+            f"{name}: {len(breaks)} upper bound(s) for {class_count} classes; give "
+            f"{class_count - 1} (the last class has no upper end)."
+        )
     for place, (lower, upper) in enumerate(zip(breaks, breaks[1:]), 2):
         # earlier versions returned the last bound twice where no value lies above it
         if not (lower < upper or lower == upper and place == class_count):
             raise InputError(f"{name}: {upper:g} follows {lower:g}; give the upper bounds in ascending order.")
-    return breaks[:class_count - 1]
+    return breaks[: class_count - 1]
 
 
 def classify(values, breaks, progress=SILENT):
@@ -167,10 +168,10 @@ def classify(values, breaks, progress=SILENT):
     flat, out = values.reshape(-1), classes.reshape(-1)
     for start in range(0, flat.size, _CHUNK):
         progress.check()
-        part = flat[start:start + _CHUNK].astype(np.float64)
+        part = flat[start : start + _CHUNK].astype(np.float64)
         found = np.searchsorted(inner, part, side="left") + 1
         found[np.isnan(part)] = 0
-        out[start:start + _CHUNK] = found
+        out[start : start + _CHUNK] = found
     return classes
 
 
@@ -185,8 +186,10 @@ def classify_raster(grid, class_count, progress=SILENT):
     found = natural_breaks(grid.values[valid], class_count, grid.name, progress.part(0, 0.9))
     classes = classify(grid.values, found.breaks, progress)
     classes[~valid] = 0
-    progress.log(f"Upper bounds of the {class_count} classes of '{grid.name}': "
-                 f"{', '.join(f'{b:g}' for b in found.breaks)}; goodness of variance fit {found.gvf:.4f}.")
+    progress.log(
+        f"Upper bounds of the {class_count} classes of '{grid.name}': "
+        f"{', '.join(f'{b:g}' for b in found.breaks)}; goodness of variance fit {found.gvf:.4f}."
+    )
     progress(1.0)
     return Grid(classes, grid.template, 0, f"classes of {grid.name}"), found
 
@@ -196,8 +199,10 @@ def breaks_report(grid, found, parameters=()):
     report = Report("Natural breaks")
     report.parameters(parameters)
     report.heading("Classes")
-    report.text(f"Goodness of variance fit {number(found.gvf)}: the classes explain {100 * found.gvf:.1f} % of the "
-                f"variance of '{grid.name}', and no other division into {len(found.breaks)} classes explains more.")
+    report.text(
+        f"Goodness of variance fit {number(found.gvf)}: the classes explain {100 * found.gvf:.1f} % of the "
+        f"variance of '{grid.name}', and no other division into {len(found.breaks)} classes explains more."
+    )
     try:
         require_metres(grid.template.crs, grid.name)
         area_km2 = grid.template.cell_area_m2 / 1e6
@@ -227,18 +232,36 @@ def report_classes(report, found, values, quantity, counts, cell_area_km2=None, 
     """
     lower, total = [found.minimum, *found.breaks[:-1]], max(1, int(sum(counts)))
     upper = [*map(float, found.told()), *["no value above"] * (len(found.breaks) - len(found.told()))]
-    header = ["class", *(["meaning"] if words else []), f"{quantity}: above", "up to", "cells",
-              *(["area (km2)"] if cell_area_km2 else []), "share (%)"]
-    report.table(header, [
-        [k + 1, *([words[k]] if words else []), float(lower[k]), upper[k], int(counts[k]),
-         *([float(counts[k] * cell_area_km2)] if cell_area_km2 else []), float(100 * counts[k] / total)]
-        for k in reversed(range(len(found.breaks)))])
+    header = [
+        "class",
+        *(["meaning"] if words else []),
+        f"{quantity}: above",
+        "up to",
+        "cells",
+        *(["area (km2)"] if cell_area_km2 else []),
+        "share (%)",
+    ]
+    report.table(
+        header,
+        [
+            [
+                k + 1,
+                *([words[k]] if words else []),
+                float(lower[k]),
+                upper[k],
+                int(counts[k]),
+                *([float(counts[k] * cell_area_km2)] if cell_area_km2 else []),
+                float(100 * counts[k] / total),
+            ]
+            for k in reversed(range(len(found.breaks)))
+        ],
+    )
     if not found.minimum < found.breaks[-1]:
         return
     edges = np.linspace(found.minimum, found.breaks[-1], 61)
     heights, flat = np.zeros(60), np.asarray(values).reshape(-1)
     for start in range(0, flat.size, _CHUNK):
-        part = flat[start:start + _CHUNK].astype(np.float64)
+        part = flat[start : start + _CHUNK].astype(np.float64)
         heights += np.histogram(part[np.isfinite(part)], edges)[0]
 
     def histogram(axes):
@@ -267,8 +290,8 @@ def _distinct(values, name, progress=SILENT):
         raise InputError(f"'{name}' holds no value at all: choose a layer with values.")
     limits = []
     if values.size > _SORTED:
-        sample = np.sort(values[::max(1, values.size // 65_536)])
-        limits = np.unique(sample[::max(1, sample.size * _SORTED // values.size)])[1:]
+        sample = np.sort(values[:: max(1, values.size // 65_536)])
+        limits = np.unique(sample[:: max(1, sample.size * _SORTED // values.size)])[1:]
     parts, left = [], values
     progress.check()
     for index, limit in enumerate([*limits, None]):
@@ -304,8 +327,9 @@ def _summary(distinct, counts, ends):
 
 def _within(distinct, counts, ends):
     """Sum of squares of the classes that end before positions ``ends``."""
-    return sum(_sum_of_squares(distinct[start:end], counts[start:end])
-               for start, end in zip([0, *ends], ends) if start < end)
+    return sum(
+        _sum_of_squares(distinct[start:end], counts[start:end]) for start, end in zip([0, *ends], ends) if start < end
+    )
 
 
 def _sum_of_squares(x, w):
@@ -316,6 +340,7 @@ def _sum_of_squares(x, w):
 
 # sums of squares of classes ---------------------------------------------------------------------------
 # A position p is a place between sorted values: p values lie before it.
+
 
 class _Sums:
     """What gives the sum of squares of any class in constant time.
@@ -358,8 +383,8 @@ class _Sums:
             weighted = w * centred
             for part, values in zip(self.parts, (w.astype(np.float64), weighted, weighted * centred)):
                 progress.check()
-                part[start + 1:end + 1] = _cumulated(values)
-            self.error += 8 * terms * 2.0 ** -53 * self.parts[2][end]
+                part[start + 1 : end + 1] = _cumulated(values)
+            self.error += 8 * terms * 2.0**-53 * self.parts[2][end]
         if self.grouped:
             self._put_together(np.array(edges))
 
@@ -378,8 +403,7 @@ class _Sums:
             away = self.centres[b] - self.centres[a + 1] + total[b] / weight[b] - means[a, b]
             weights[a, b + 1] = weights[a, b] + weight[b]
             means[a, b + 1] = means[a, b] + away * weight[b] / weights[a, b + 1]
-            squares[a, b + 1] = (squares[a, b] + own[b]
-                                 + away * away * weights[a, b] * weight[b] / weights[a, b + 1])
+            squares[a, b + 1] = squares[a, b] + own[b] + away * away * weights[a, b] * weight[b] / weights[a, b + 1]
 
     def mirrored(self):
         """The same for the values turned round."""
@@ -400,8 +424,10 @@ class _Sums:
         a, b = self.group[start], self.group[end - 1]
         fresh, apart = start == self.first[a], np.flatnonzero(a != b)
         upto = [part[end] for part in self.parts]
-        inside = [np.where(a == b, last, whole[a]) - np.where(fresh, 0.0, part[start])
-                  for last, whole, part in zip(upto, self.whole, self.parts)]
+        inside = [
+            np.where(a == b, last, whole[a]) - np.where(fresh, 0.0, part[start])
+            for last, whole, part in zip(upto, self.whole, self.parts)
+        ]
         cost = _squares(*inside)
         if apart.size:
             a, b = a[apart].astype(np.intp), b[apart].astype(np.intp)
@@ -411,11 +437,16 @@ class _Sums:
             mean = total / weight
             mid_mean = self.centres[a + 1] - self.centres[a] + mid_mean
             last_mean = self.centres[b] - self.centres[a] + last_total / last_weight
-            of_all = ((weight * mean + mid_weight * mid_mean + last_weight * last_mean)
-                      / (weight + mid_weight + last_weight))
-            cost[apart] += (mid_squares + _squares(last_weight, last_total, last_square)
-                            + weight * (mean - of_all) ** 2 + mid_weight * (mid_mean - of_all) ** 2
-                            + last_weight * (last_mean - of_all) ** 2)
+            of_all = (weight * mean + mid_weight * mid_mean + last_weight * last_mean) / (
+                weight + mid_weight + last_weight
+            )
+            cost[apart] += (
+                mid_squares
+                + _squares(last_weight, last_total, last_square)
+                + weight * (mean - of_all) ** 2
+                + mid_weight * (mid_mean - of_all) ** 2
+                + last_weight * (last_mean - of_all) ** 2
+            )
         return np.where(filled, cost, 0.0)
 
 
@@ -429,14 +460,15 @@ def _cumulated(values):
     if values.size <= _BLOCK:
         return np.cumsum(values)
     blocks = np.zeros(-(-values.size // _BLOCK) * _BLOCK)
-    blocks[:values.size] = values
+    blocks[: values.size] = values
     blocks = blocks.reshape(-1, _BLOCK)
     np.cumsum(blocks, axis=1, out=blocks)
     blocks[1:] += _cumulated(blocks[:, -1])[:-1, None]
-    return blocks.reshape(-1)[:values.size]
+    return blocks.reshape(-1)[: values.size]
 
 
 # the dynamic programme --------------------------------------------------------------------------------
+
 
 def _best_division(distinct, counts, class_count, progress):
     """Positions where the classes of the best division end."""
@@ -448,13 +480,16 @@ def _best_division(distinct, counts, class_count, progress):
         return _certain(_Sums(values, counts), math.inf, lambda sums, upper, part: every, progress)[0]
     bins = np.linspace(0, n, max(_BINS, 4 * class_count) + 1).astype(np.int64)
     progress.check()
-    widest = np.argpartition(np.diff(values), n - 1 - _GAPS)[n - 1 - _GAPS:] + 1  # they part what is far away
+    widest = np.argpartition(np.diff(values), n - 1 - _GAPS)[n - 1 - _GAPS :] + 1  # they part what is far away
     edges = np.union1d(bins, widest)
     coarse = [edges[1:-1]] * (class_count - 1)
     progress.check()
-    _, sums, upper = _certain(_Sums(values, counts, progress=progress), math.inf, lambda sums, upper, part: coarse, progress.part(0, 0.2))
-    return _certain(sums, upper, lambda sums, upper, part: _bracket(sums, edges, class_count, upper, part),
-                    progress.part(0.2, 1))[0]
+    _, sums, upper = _certain(
+        _Sums(values, counts, progress=progress), math.inf, lambda sums, upper, part: coarse, progress.part(0, 0.2)
+    )
+    return _certain(
+        sums, upper, lambda sums, upper, part: _bracket(sums, edges, class_count, upper, part), progress.part(0.2, 1)
+    )[0]
 
 
 def _certain(sums, upper, candidates_of, progress):
@@ -504,8 +539,9 @@ def _optimum(sums, candidates, progress=SILENT):
     cost, steps = sums.cost(0, candidates[0]), []
     for index, (before, after) in enumerate(zip(candidates, candidates[1:])):
         limit = np.searchsorted(before, after, side="left") - 1
-        cost, best = _best_starts(sums, cost, before, after, limit,
-                                  progress.part(index / len(candidates), (index + 1) / len(candidates)))
+        cost, best = _best_starts(
+            sums, cost, before, after, limit, progress.part(index / len(candidates), (index + 1) / len(candidates))
+        )
         steps.append(best)
     final = cost + sums.cost(candidates[-1], n)
     choice = int(np.argmin(final))
@@ -606,7 +642,8 @@ def _relaxed(sums, edges, class_count, progress):
     bounds = [cost]
     limit = np.arange(begin.size)
     for j in range(class_count - 2):
-        cost, _ = _best_starts(sums, cost, end, begin, limit,
-                               progress.part(j / (class_count - 1), (j + 1) / (class_count - 1)))
+        cost, _ = _best_starts(
+            sums, cost, end, begin, limit, progress.part(j / (class_count - 1), (j + 1) / (class_count - 1))
+        )
         bounds.append(cost)
     return bounds

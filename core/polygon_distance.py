@@ -7,10 +7,10 @@ import numpy as np
 from .crs import gdal_exceptions
 from .progress import SILENT
 
-_FANOUT = 3          # children of a node of the boundary trees
-_PAIRS = 512         # pairs of polygons whose trees are descended together
-_BOXES = 1 << 18     # pairs of boxes compared together
-_SLIVER = 1e-6       # of the smaller polygon: overlaps below are rounding of the outlines
+_FANOUT = 3  # children of a node of the boundary trees
+_PAIRS = 512  # pairs of polygons whose trees are descended together
+_BOXES = 1 << 18  # pairs of boxes compared together
+_SLIVER = 1e-6  # of the smaller polygon: overlaps below are rounding of the outlines
 
 
 def edge_distances(geometries, progress=SILENT):
@@ -55,8 +55,18 @@ def edge_links(geometries, limit_m=math.inf, first=None, progress=SILENT):
         for a, b, part in _near_boxes(envelopes, limit_m, first, progress):
             for start in range(0, a.size, _PAIRS):
                 part(start / a.size)
-                found.append(_links(geometries, envelopes, tree, segments, a[start:start + _PAIRS],
-                                    b[start:start + _PAIRS], limit_m, progress))
+                found.append(
+                    _links(
+                        geometries,
+                        envelopes,
+                        tree,
+                        segments,
+                        a[start : start + _PAIRS],
+                        b[start : start + _PAIRS],
+                        limit_m,
+                        progress,
+                    )
+                )
     a, b, distance = (np.concatenate(parts) for parts in zip(*found))
     order = np.lexsort((b, a))
     progress(1.0)
@@ -114,8 +124,11 @@ def _links(geometries, envelopes, tree, segments, a, b, limit, progress):
     """The pairs of some within the limit."""
     distance = _nearest(tree, segments, a, b, limit)
     boxes_a, boxes_b = envelopes[a], envelopes[b]
-    meet = np.flatnonzero((distance > 0) & (boxes_a[:, [0, 2]] <= boxes_b[:, [1, 3]]).all(axis=1)
-                          & (boxes_b[:, [0, 2]] <= boxes_a[:, [1, 3]]).all(axis=1))
+    meet = np.flatnonzero(
+        (distance > 0)
+        & (boxes_a[:, [0, 2]] <= boxes_b[:, [1, 3]]).all(axis=1)
+        & (boxes_b[:, [0, 2]] <= boxes_a[:, [1, 3]]).all(axis=1)
+    )
     with gdal_exceptions():  # they may cross, or one lie inside the other
         crossing = set(_meeting(geometries, a[meet], b[meet], progress))
     distance[[k for k in meet if (a[k], b[k]) in crossing]] = 0.0
@@ -172,8 +185,12 @@ def _boundary_tree(segments, owner):
         place = np.arange(owner.size) - offset[owner]
         first = np.flatnonzero(place % _FANOUT == 0)
         end = np.append(first[1:], owner.size)
-        below, box = box, np.column_stack([np.minimum.reduceat(box[:, :2], first, axis=0),
-                                           np.maximum.reduceat(box[:, 2:], first, axis=0)])
+        below, box = (
+            box,
+            np.column_stack(
+                [np.minimum.reduceat(box[:, :2], first, axis=0), np.maximum.reduceat(box[:, 2:], first, axis=0)]
+            ),
+        )
         children = np.minimum(first[:, None] + np.arange(_FANOUT), end[:, None] - 1)
         outermost = (below[children] * (1, 1, -1, -1)).argmin(axis=1)
         points = points[first[:, None] + outermost, np.arange(4)]
@@ -224,13 +241,15 @@ def _lower_to(values, pair, found):
 
 def _segment_distance2(s, t):
     """Squared distance of segments that do not cross, row by row."""
-    return np.minimum(np.minimum(_point_distance2(s[:, :2], t), _point_distance2(s[:, 2:], t)),
-                      np.minimum(_point_distance2(t[:, :2], s), _point_distance2(t[:, 2:], s)))
+    return np.minimum(
+        np.minimum(_point_distance2(s[:, :2], t), _point_distance2(s[:, 2:], t)),
+        np.minimum(_point_distance2(t[:, :2], s), _point_distance2(t[:, 2:], s)),
+    )
 
 
 def _point_distance2(p, s):
     along = s[:, 2:] - s[:, :2]
     to = p - s[:, :2]
-    length2 = (along ** 2).sum(axis=1)
+    length2 = (along**2).sum(axis=1)
     share = np.clip((to * along).sum(axis=1) / np.where(length2 > 0, length2, 1.0), 0, 1)
     return ((to - share[:, None] * along) ** 2).sum(axis=1)

@@ -49,8 +49,10 @@ class Progress:
         """A Progress whose 0 to 1 is ``start`` to ``end`` of this one."""
         report = None
         if self._report is not None:
+
             def report(fraction):
                 self._report(start + (end - start) * fraction)
+
         return Progress(report, self._cancelled, self._log, self._warn)
 
     def quiet(self):

@@ -16,8 +16,17 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from osgeo import gdal
 
-from .crs import (crs_name, gdal_exceptions, gdal_says, gdal_silent, is_same_crs, require_known,
-                  require_metres, spatial_reference, transformation)
+from .crs import (
+    crs_name,
+    gdal_exceptions,
+    gdal_says,
+    gdal_silent,
+    is_same_crs,
+    require_known,
+    require_metres,
+    spatial_reference,
+    transformation,
+)
 from .errors import InputError
 from .progress import SILENT
 
@@ -108,8 +117,10 @@ class Template:
     def row_col(self, x, y):
         """The cell that holds a point, as integers; may lie outside ``shape``."""
         west, dx, _, north, _, dy = self.transform
-        return (np.floor((np.asarray(y) - north) / dy).astype(np.int64),
-                np.floor((np.asarray(x) - west) / dx).astype(np.int64))
+        return (
+            np.floor((np.asarray(y) - north) / dy).astype(np.int64),
+            np.floor((np.asarray(x) - west) / dx).astype(np.int64),
+        )
 
     def contains(self, row, col):
         return (0 <= row) & (row < self.rows) & (0 <= col) & (col < self.cols)
@@ -118,26 +129,38 @@ class Template:
         """The same lattice of cells grown by at least ``margin_m`` on every side."""
         right, down = (int(math.ceil(margin_m / size)) for size in (self.cell_width, self.cell_height))
         west, dx, _, north, _, dy = self.transform
-        return replace(self, rows=self.rows + 2 * down, cols=self.cols + 2 * right,
-                       transform=(west - right * dx, dx, 0.0, north - down * dy, 0.0, dy))
+        return replace(
+            self,
+            rows=self.rows + 2 * down,
+            cols=self.cols + 2 * right,
+            transform=(west - right * dx, dx, 0.0, north - down * dy, 0.0, dy),
+        )
 
     def part(self, window):
         """The template of a `Window` of this one."""
         west, dx, _, north, _, dy = self.transform
-        return replace(self, rows=window.rows, cols=window.cols,
-                       transform=(west + window.col * dx, dx, 0.0, north + window.row * dy, 0.0, dy))
+        return replace(
+            self,
+            rows=window.rows,
+            cols=window.cols,
+            transform=(west + window.col * dx, dx, 0.0, north + window.row * dy, 0.0, dy),
+        )
 
     def offset_in(self, padded):
         """Row and column of this template's first cell inside a ``padded`` one."""
-        return (round((self.transform[3] - padded.transform[3]) / padded.transform[5]),
-                round((self.transform[0] - padded.transform[0]) / padded.transform[1]))
+        return (
+            round((self.transform[3] - padded.transform[3]) / padded.transform[5]),
+            round((self.transform[0] - padded.transform[0]) / padded.transform[1]),
+        )
 
     def same_grid(self, other):
         """True when cells of both coincide and CRS mean the same."""
         tolerance = 1e-3 * min(self.cell_width, self.cell_height)
-        return (self.shape == other.shape
-                and all(abs(a - b) <= tolerance for a, b in zip(self.bounds, other.bounds))
-                and is_same_crs(self.crs, other.crs))
+        return (
+            self.shape == other.shape
+            and all(abs(a - b) <= tolerance for a, b in zip(self.bounds, other.bounds))
+            and is_same_crs(self.crs, other.crs)
+        )
 
 
 @dataclass(frozen=True)
@@ -156,7 +179,8 @@ class Window:
     def meet(self, slices):
         """The Window of the cells that rows and columns, two slices, have in this one; None where none."""
         (top, bottom), (left, right) = (
-            (max(own.start, other.start), min(own.stop, other.stop)) for own, other in zip(self.slices, slices))
+            (max(own.start, other.start), min(own.stop, other.stop)) for own, other in zip(self.slices, slices)
+        )
         return Window(top, left, bottom - top, right - left) if top < bottom and left < right else None
 
     def within(self, other):
@@ -243,6 +267,7 @@ def float_grid(values, template, name=""):
 
 # reading ---------------------------------------------------------------------------------------
 
+
 def _open(source):
     with gdal_exceptions():
         try:
@@ -250,21 +275,27 @@ def _open(source):
         except RuntimeError as error:
             raise InputError(
                 f"Raster '{source.name}' cannot be opened ({gdal_says(error)}): check that {source.path} "
-                f"exists and is a raster that GDAL reads.") from None
+                f"exists and is a raster that GDAL reads."
+            ) from None
         if not 1 <= source.band <= dataset.RasterCount:
-            raise InputError(f"Raster '{source.name}' has {dataset.RasterCount} band(s), and band "
-                             f"{source.band} was asked for: choose a band that exists.")
+            raise InputError(
+                f"Raster '{source.name}' has {dataset.RasterCount} band(s), and band "
+                f"{source.band} was asked for: choose a band that exists."
+            )
     return dataset
 
 
 def _template_of(dataset, source):
     transform = dataset.GetGeoTransform(can_return_null=True)
     if transform is None:
-        raise InputError(f"Raster '{source.name}' has no georeferencing: georeference it "
-                         f"(Raster > Georeferencer) and run again.")
+        raise InputError(
+            f"Raster '{source.name}' has no georeferencing: georeference it (Raster > Georeferencer) and run again."
+        )
     if abs(transform[2]) > 1e-9 * abs(transform[1]) or abs(transform[4]) > 1e-9 * abs(transform[5]):
-        raise InputError(f"Raster '{source.name}' is rotated or sheared: warp it to a north-up grid "
-                         f"('Warp (reproject)') and run again.")
+        raise InputError(
+            f"Raster '{source.name}' is rotated or sheared: warp it to a north-up grid "
+            f"('Warp (reproject)') and run again."
+        )
     crs = source.crs or dataset.GetProjection()
     west, dx, _, north, _, dy = transform
     rows, cols = dataset.RasterYSize, dataset.RasterXSize
@@ -312,13 +343,13 @@ def check_overlap(source, template):
 
 def _require_overlap(own, template):
     # a small map may lie where the edges of a world map cannot be brought to its CRS: look both ways
-    if not (_meet(bounds_in(own, template.crs), template.bounds)
-            or _meet(bounds_in(template, own.crs), own.bounds)):
+    if not (_meet(bounds_in(own, template.crs), template.bounds) or _meet(bounds_in(template, own.crs), own.bounds)):
         bounds = bounds_in(own, template.crs)
         raise InputError(
             f"Layer '{own.name}' does not overlap '{template.name}': its extent there is "
             f"{_extent_text(bounds)}, that of '{template.name}' is {_extent_text(template.bounds)}; "
-            f"choose maps of one area, or correct the layer's CRS ({crs_name(own.crs)}).")
+            f"choose maps of one area, or correct the layer's CRS ({crs_name(own.crs)})."
+        )
 
 
 def _meet(a, b):
@@ -374,8 +405,10 @@ def _read_band(dataset, source, own, progress=SILENT, window=None):
             if nodata is None and band.GetMaskFlags() & gdal.GMF_PER_DATASET:
                 masked = values_of(band.GetMaskBand()) == 0
         except RuntimeError as error:
-            raise InputError(f"Raster '{source.name}' cannot be read ({gdal_says(error)}): the file is "
-                             f"damaged or incomplete; get it again.") from None
+            raise InputError(
+                f"Raster '{source.name}' cannot be read ({gdal_says(error)}): the file is "
+                f"damaged or incomplete; get it again."
+            ) from None
     if scale != 1.0 or offset != 0.0:
         present = Grid(values, own, nodata).valid
         values = np.where(present, values * scale + offset, np.nan).astype(np.float32)
@@ -389,8 +422,7 @@ def _read_band(dataset, source, own, progress=SILENT, window=None):
         values = values[:, ::-1]
     if window is not None:
         x, y = own.transform[0] + col * own.transform[1], own.transform[3] + row * own.transform[5]
-        own = replace(own, rows=rows, cols=cols,
-                      transform=(x, own.transform[1], 0.0, y, 0.0, own.transform[5]))
+        own = replace(own, rows=rows, cols=cols, transform=(x, own.transform[1], 0.0, y, 0.0, own.transform[5]))
     if nodata is not None and _nodata_as(values.dtype, nodata) is None:
         nodata = None
     return Grid(np.ascontiguousarray(values), own, nodata, source.name)
@@ -437,8 +469,10 @@ def read(source, progress=SILENT):
 
 def _holds_nothing(source, nodata):
     declared = "" if nodata is None else f" ({nodata:g})"
-    return InputError(f"Raster '{source.name}' holds no value at all, only nodata: choose "
-                      f"another raster, or correct its nodata value{declared}.")
+    return InputError(
+        f"Raster '{source.name}' holds no value at all, only nodata: choose "
+        f"another raster, or correct its nodata value{declared}."
+    )
 
 
 def align(source, template, kind=QUANTITY, progress=SILENT):
@@ -505,8 +539,10 @@ class AlignedRaster:
         place = self.template
         right, down = _cell_there(self._own, place)
         # GDAL would guess these from the box around each part, which is too large where the raster lies askew
-        self._scales = [f"{axis}SCALE={math.hypot(x / place.cell_width, y / place.cell_height)!r}"
-                        for axis, (x, y) in (("X", right), ("Y", down))]
+        self._scales = [
+            f"{axis}SCALE={math.hypot(x / place.cell_width, y / place.cell_height)!r}"
+            for axis, (x, y) in (("X", right), ("Y", down))
+        ]
         return abs(right[0] * down[1] - right[1] * down[0]) < 0.81 * place.cell_area_m2
 
     def read(self, window, progress=SILENT):
@@ -514,8 +550,9 @@ class AlignedRaster:
         progress.check()
         part = self.template.part(window)
         if self.same_cells:
-            grid = _read_band(self._dataset, self._source, self._own, progress,
-                              (window.row, window.col, window.rows, window.cols))
+            grid = _read_band(
+                self._dataset, self._source, self._own, progress, (window.row, window.col, window.rows, window.cols)
+            )
             grid = replace(grid, template=part)
         else:
             grid = self._warped(part, progress)
@@ -530,8 +567,9 @@ class AlignedRaster:
             if part.rows == 1:
                 rows, cols = 1, (part.cols + 1) // 2
             first = Window(0, 0, rows, cols)
-            second = (Window(rows, 0, part.rows - rows, cols) if rows < part.rows
-                      else Window(0, cols, rows, part.cols - cols))
+            second = (
+                Window(rows, 0, part.rows - rows, cols) if rows < part.rows else Window(0, cols, rows, part.cols - cols)
+            )
             halves = [self._warped(part.part(half), progress) for half in (first, second)]
             return _joined(halves, part, axis=0 if rows < part.rows else 1)
         grid = _read_band(self._dataset, self._source, self._own, progress, needed)
@@ -546,8 +584,10 @@ class AlignedRaster:
         if not self._valid:
             if self.same_cells:
                 raise _holds_nothing(source, self._nodata)
-            raise InputError(f"Raster '{source.name}' has no value inside '{place.name}', only nodata: "
-                             f"choose a raster that covers it, or correct its nodata value.")
+            raise InputError(
+                f"Raster '{source.name}' has no value inside '{place.name}', only nodata: "
+                f"choose a raster that covers it, or correct its nodata value."
+            )
         if self.same_cells:
             return
         own = self._own
@@ -555,8 +595,7 @@ class AlignedRaster:
         progress.log(f"Layer '{source.name}' was {how} to the cells of '{place.name}' ({self._word}).")
         missing = 1 - self._valid / (place.rows * place.cols)
         if missing > 0:
-            progress.log(f"Layer '{source.name}' has no value on {100 * missing:.2f} % of the cells "
-                         f"of '{place.name}'.")
+            progress.log(f"Layer '{source.name}' has no value on {100 * missing:.2f} % of the cells of '{place.name}'.")
 
 
 _SOURCE_CELLS = 1 << 24  # of a raster much finer than the template read at once
@@ -580,8 +619,9 @@ def _cell_there(own, template):
     change = transformation(own.crs, template.crs)
     try:
         with gdal_exceptions():
-            west, east, north, south = (change.TransformPoint(*point)[:2] for point in (
-                (x - dx, y), (x + dx, y), (x, y + dy), (x, y - dy)))
+            west, east, north, south = (
+                change.TransformPoint(*point)[:2] for point in ((x - dx, y), (x + dx, y), (x, y + dy), (x, y - dy))
+            )
     except RuntimeError:  # the middle lies outside the reach of the template's CRS
         west, south, east, north = bounds_in(own, template.crs)
         return ((east - west) / own.cols, 0.0), (0.0, (south - north) / own.rows)
@@ -594,8 +634,10 @@ def _window(own, template):
     if not all(map(math.isfinite, (west, south, east, north))):
         return None
     # a margin for the kernel, for half a template cell, and for edges bent between the points looked at
-    margin = [3 + 0.02 * (east - west) / own.cell_width + 2 * (east - west) / template.cols / own.cell_width,
-              3 + 0.02 * (north - south) / own.cell_height + 2 * (north - south) / template.rows / own.cell_height]
+    margin = [
+        3 + 0.02 * (east - west) / own.cell_width + 2 * (east - west) / template.cols / own.cell_width,
+        3 + 0.02 * (north - south) / own.cell_height + 2 * (north - south) / template.rows / own.cell_height,
+    ]
     # clipped so that one cell is left where the raster ends before: its type serves a part without values
     first_col = min(own.cols - 1, max(0, math.floor((west - own.transform[0]) / own.cell_width - margin[0])))
     last_col = max(first_col + 1, min(own.cols, math.ceil((east - own.transform[0]) / own.cell_width + margin[0])))
@@ -620,12 +662,21 @@ def _warp(grid, template, method, kind, scales, progress):
         values, nodata = grid.floats(), math.nan
     with gdal_exceptions():
         near = _memory_dataset(values, own, nodata)
-        target = _memory_dataset(
-            np.full(template.shape, nodata, dtype=values.dtype), template, nodata)
-        _stoppable(progress, lambda callback: gdal.Warp(
-            target, near, resampleAlg=method, multithread=True, callback=callback,
-            errorThreshold=_PLACE_ERROR_CELLS, srcNodata=nodata, dstNodata=nodata,
-            warpOptions=["NUM_THREADS=2", *scales]))
+        target = _memory_dataset(np.full(template.shape, nodata, dtype=values.dtype), template, nodata)
+        _stoppable(
+            progress,
+            lambda callback: gdal.Warp(
+                target,
+                near,
+                resampleAlg=method,
+                multithread=True,
+                callback=callback,
+                errorThreshold=_PLACE_ERROR_CELLS,
+                srcNodata=nodata,
+                dstNodata=nodata,
+                warpOptions=["NUM_THREADS=2", *scales],
+            ),
+        )
         return Grid(target.ReadAsArray(), template, nodata, grid.name)
 
 
@@ -656,9 +707,15 @@ def _first_no_code(codes):
     return codes[wrong].flat[0] if wrong.any() else None
 
 
-_GDAL_TYPES = {"uint8": gdal.GDT_Byte, "int16": gdal.GDT_Int16, "uint16": gdal.GDT_UInt16,
-               "int32": gdal.GDT_Int32, "uint32": gdal.GDT_UInt32, "float32": gdal.GDT_Float32,
-               "float64": gdal.GDT_Float64}
+_GDAL_TYPES = {
+    "uint8": gdal.GDT_Byte,
+    "int16": gdal.GDT_Int16,
+    "uint16": gdal.GDT_UInt16,
+    "int32": gdal.GDT_Int32,
+    "uint32": gdal.GDT_UInt32,
+    "float32": gdal.GDT_Float32,
+    "float64": gdal.GDT_Float64,
+}
 
 
 def _stored_dtype(values):
@@ -701,12 +758,15 @@ def class_codes(grid):
     values = np.where(valid, grid.values, 0)
     wrong = _first_no_code(values)
     if wrong is not None:
-        raise InputError(f"Raster '{grid.name}' should hold class codes, and holds "
-                         f"{wrong:.10g}: choose a raster of whole-number codes of up to 2147483647.")
+        raise InputError(
+            f"Raster '{grid.name}' should hold class codes, and holds "
+            f"{wrong:.10g}: choose a raster of whole-number codes of up to 2147483647."
+        )
     return Grid(_as_codes(values, valid), grid.template, _NO_CODE, grid.name)
 
 
 # writing ---------------------------------------------------------------------------------------
+
 
 def write(grid, path, progress=SILENT):
     """Write a compressed, tiled GeoTIFF whole or not at all.
@@ -752,8 +812,9 @@ class OutputFiles:
         try:
             os.makedirs(path, exist_ok=True)
         except OSError as error:
-            raise InputError(f"Folder '{path}' for outputs cannot be made ({error.strerror}): choose "
-                             f"another place.") from None
+            raise InputError(
+                f"Folder '{path}' for outputs cannot be made ({error.strerror}): choose another place."
+            ) from None
         self._folders += missing
         return path
 
@@ -772,8 +833,10 @@ class OutputFiles:
                     shutil.copy2(old, aside) if copy else os.replace(old, aside)
                     kept.append((old, aside))
         except OSError as error:
-            raise InputError(f"Output '{path}' could not be replaced ({error.strerror}): close the "
-                             f"program that holds it open, or choose another name.") from None
+            raise InputError(
+                f"Output '{path}' could not be replaced ({error.strerror}): close the "
+                f"program that holds it open, or choose another name."
+            ) from None
 
     def temporary(self, path):
         """A name beside ``path`` to write to; it takes the place of ``path`` at the end."""
@@ -791,8 +854,9 @@ class OutputFiles:
         """Add a GeoTIFF: compressed, tiled, with overviews above four million cells."""
         progress.check()
         declare_nan = grid.nodata is None and np.issubdtype(grid.values.dtype, np.floating)
-        writer = self.raster_windows(grid.template, path, _stored_dtype(grid.values),
-                                     math.nan if declare_nan else grid.nodata)
+        writer = self.raster_windows(
+            grid.template, path, _stored_dtype(grid.values), math.nan if declare_nan else grid.nodata
+        )
         for window in windows(grid.template):
             progress.check()
             writer.write(window, grid.values[window.slices])
@@ -814,8 +878,10 @@ class OutputFiles:
             with open(partial, "w", encoding="utf-8", newline="\n") as stream:
                 stream.write(content)
         except OSError as error:
-            raise InputError(f"Output '{path}' could not be written ({error.strerror}): check the free "
-                             f"space and the rights of its folder.") from None
+            raise InputError(
+                f"Output '{path}' could not be written ({error.strerror}): check the free "
+                f"space and the rights of its folder."
+            ) from None
         return path
 
     def commit(self):
@@ -837,8 +903,10 @@ class OutputFiles:
                     if os.path.lexists(kept):
                         os.replace(kept, old)
             self.discard()
-            raise InputError(f"Output '{path}' could not be replaced ({error.strerror}): close the "
-                             f"program that holds it open, or choose another name.") from None
+            raise InputError(
+                f"Output '{path}' could not be replaced ({error.strerror}): close the "
+                f"program that holds it open, or choose another name."
+            ) from None
         for _, kept in aside + [pair for _, pairs in self._in_place for pair in pairs]:
             with contextlib.suppress(OSError):
                 os.remove(kept)
@@ -868,11 +936,15 @@ class RasterWriter:
     def __init__(self, partial, path, template, dtype, nodata):
         self._path, self._dtype, self._template, self._dataset = path, dtype, template, None
         self._floating = np.issubdtype(dtype, np.floating)
-        options = _TILED + ["COMPRESS=DEFLATE", f"PREDICTOR={3 if self._floating else 2}",
-                            f"ZLEVEL={1 if self._floating else 6}"]
+        options = _TILED + [
+            "COMPRESS=DEFLATE",
+            f"PREDICTOR={3 if self._floating else 2}",
+            f"ZLEVEL={1 if self._floating else 6}",
+        ]
         with self._said():
             self._dataset = gdal.GetDriverByName("GTiff").Create(
-                partial, int(template.cols), int(template.rows), 1, _GDAL_TYPES[dtype.name], options)
+                partial, int(template.cols), int(template.rows), 1, _GDAL_TYPES[dtype.name], options
+            )
             self._dataset.SetGeoTransform(template.transform)
             self._dataset.SetProjection(spatial_reference(template.crs).ExportToWkt())
             if _nodata_as(dtype, nodata) is not None:
@@ -891,8 +963,12 @@ class RasterWriter:
         with self._said():
             gdal.ErrorReset()
             if self._template.rows * self._template.cols > _OVERVIEWS_ABOVE:
-                _stoppable(progress, lambda callback: self._dataset.BuildOverviews(
-                    "AVERAGE" if self._floating else "NEAREST", [2, 4, 8, 16], callback))
+                _stoppable(
+                    progress,
+                    lambda callback: self._dataset.BuildOverviews(
+                        "AVERAGE" if self._floating else "NEAREST", [2, 4, 8, 16], callback
+                    ),
+                )
             self._dataset.FlushCache()
             self.close()  # writes what is left, and tells a failure only this way
             if gdal.GetLastErrorType() >= gdal.CE_Failure:
@@ -909,8 +985,10 @@ class RasterWriter:
             with gdal_exceptions():
                 yield
         except RuntimeError as error:
-            raise InputError(f"Output '{self._path}' could not be written ({gdal_says(error)}): check the free "
-                             f"space and the rights of its folder.") from None
+            raise InputError(
+                f"Output '{self._path}' could not be written ({gdal_says(error)}): check the free "
+                f"space and the rights of its folder."
+            ) from None
 
 
 _SIDE_CARS = (".aux.xml", ".ovr", ".msk")
@@ -920,8 +998,7 @@ _DATABASE_PARTS = ("", "-wal", "-shm", "-journal")
 def _category_names(categories):
     """The names of a band's categories as GDAL keeps them beside a GeoTIFF, which has no place for them."""
     names = "".join(f"<Category>{html.escape(name)}</Category>" for name in categories)
-    return (f'<PAMDataset><PAMRasterBand band="1"><CategoryNames>{names}</CategoryNames></PAMRasterBand>'
-            f'</PAMDataset>\n')
+    return f'<PAMDataset><PAMRasterBand band="1"><CategoryNames>{names}</CategoryNames></PAMRasterBand></PAMDataset>\n'
 
 
 def _aside(path):
@@ -939,10 +1016,10 @@ def require_writable(path):
         raise InputError(f"Output '{path}' is not a file name: choose one.")
     folder, name = os.path.split(os.path.abspath(path))
     if not os.path.isdir(folder):
-        raise InputError(f"Folder '{folder}' for the output '{name}' does not exist: create it "
-                         f"or choose another place.")
+        raise InputError(
+            f"Folder '{folder}' for the output '{name}' does not exist: create it or choose another place."
+        )
     if not os.access(folder, os.W_OK):
-        raise InputError(f"Folder '{folder}' for the output '{name}' cannot be written to: "
-                         f"choose another place.")
+        raise InputError(f"Folder '{folder}' for the output '{name}' cannot be written to: choose another place.")
     if os.path.isdir(path):
         raise InputError(f"Output '{path}' is a folder: give the file a name of its own.")

@@ -17,8 +17,19 @@ td.n{text-align:right}p.warn{background:#fff4d6;border-left:4px solid #d99a00;pa
 img{max-width:100%}footer{margin-top:3rem;color:#68776e;font-size:.85rem}
 """
 
-_WIDE_FONTS = ("Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei",
-               "Microsoft YaHei", "SimHei", "PingFang SC", "Hiragino Sans GB", "Heiti SC", "Droid Sans Fallback")
+_WIDE_FONTS = (
+    "Noto Sans CJK SC",
+    "Noto Sans SC",
+    "Source Han Sans SC",
+    "WenQuanYi Micro Hei",
+    "WenQuanYi Zen Hei",
+    "Microsoft YaHei",
+    "SimHei",
+    "PingFang SC",
+    "Hiragino Sans GB",
+    "Heiti SC",
+    "Droid Sans Fallback",
+)
 
 
 class Report:
@@ -55,8 +66,10 @@ class Report:
     def parameters(self, pairs):
         """Inputs and parameters, as they were given: an iterable of (name, value)."""
         self.heading("Inputs and parameters")
-        self.table(("parameter", "value"), [
-            (name, f"{value:.12g}" if isinstance(value, (float, np.floating)) else value) for name, value in pairs])
+        self.table(
+            ("parameter", "value"),
+            [(name, f"{value:.12g}" if isinstance(value, (float, np.floating)) else value) for name, value in pairs],
+        )
 
     def figure(self, draw, alternative, width=7.0, height=4.0):
         """A figure drawn by ``draw(axes)``; left out where matplotlib is missing."""
@@ -82,20 +95,25 @@ class Report:
 
     def html(self):
         from osgeo import gdal
-        versions = (f"Python {platform.python_version()}, numpy {np.__version__}, "
-                    f"GDAL {gdal.VersionInfo('RELEASE_NAME')}")
+
+        versions = (
+            f"Python {platform.python_version()}, numpy {np.__version__}, GDAL {gdal.VersionInfo('RELEASE_NAME')}"
+        )
         now = datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
         warnings = "".join(f'<p class="warn">{html.escape(text)}</p>' for text in self._warnings)
-        return ("<!DOCTYPE html><html lang='en'><head><meta charset='utf-8'>"
-                f"<title>{html.escape(self.title)}</title><style>{_STYLE}</style></head><body>"
-                f"<h1>{html.escape(self.title)}</h1>{warnings}{''.join(self._body)}"
-                f"<footer>EcoNet, {now}; {versions}</footer></body></html>\n")
+        return (
+            "<!DOCTYPE html><html lang='en'><head><meta charset='utf-8'>"
+            f"<title>{html.escape(self.title)}</title><style>{_STYLE}</style></head><body>"
+            f"<h1>{html.escape(self.title)}</h1>{warnings}{''.join(self._body)}"
+            f"<footer>EcoNet, {now}; {versions}</footer></body></html>\n"
+        )
 
 
 def _give_fonts(figure):
     """Names in Chinese get a font that has them, where one is installed; the usual font has none."""
     from matplotlib import font_manager
     from matplotlib.text import Text
+
     for axes in figure.axes:  # names along an axis are texts once they are asked for
         axes.get_xticklabels(), axes.get_yticklabels()
     beyond = [text for text in figure.findobj(Text) if any(sign > "\u2e7f" for sign in text.get_text())]
@@ -109,7 +127,7 @@ def _give_fonts(figure):
 def number(value, digits=4):
     """A number to read: so many significant digits, without an exponent from 0.0001 to 1 000 000 000."""
     rounded = float(f"{value:.{digits}g}")
-    return f"{rounded:.0f}" if 10 ** digits <= abs(rounded) < 1e9 else f"{rounded:.{digits}g}"
+    return f"{rounded:.0f}" if 10**digits <= abs(rounded) < 1e9 else f"{rounded:.{digits}g}"
 
 
 def joined(words):

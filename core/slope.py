@@ -36,7 +36,7 @@ def slope_degrees(elevation_m, template, progress=SILENT):
     """
     slope = np.empty(template.shape, dtype=np.float32)
     for rows, east_rise, south_rise in rises(elevation_m, template, progress=progress):
-        slope[rows] = np.degrees(np.arctan(np.sqrt(east_rise ** 2 + south_rise ** 2)))
+        slope[rows] = np.degrees(np.arctan(np.sqrt(east_rise**2 + south_rise**2)))
     return slope
 
 
@@ -46,8 +46,10 @@ class SlopeDegrees(AlignedRaster):
     def __init__(self, source, template):
         super().__init__(source, template)
         if not self.same_cells:
-            raise InputError(f"Raster '{source.name}' is not on the cells of '{template.name}': slope is computed on "
-                             f"the elevation's own cells.")
+            raise InputError(
+                f"Raster '{source.name}' is not on the cells of '{template.name}': slope is computed on "
+                f"the elevation's own cells."
+            )
 
     def read(self, window, progress=SILENT):
         # one more cell on every side that the map has
@@ -83,7 +85,7 @@ def rises(elevation_m, template, edges=STRAIGHT, progress=SILENT):
     for start in range(0, rows, step):
         progress(start / rows)
         stop = min(rows, start + step)
-        block = np.asarray(elevation_m[max(0, start - 1):stop + 1], dtype=np.float64)
+        block = np.asarray(elevation_m[max(0, start - 1) : stop + 1], dtype=np.float64)
         if edges == AS_INVEST:
             block = np.pad(block, ((start == 0, stop == rows), (1, 1)), constant_values=np.nan)
             yield (slice(start, stop), *_rises_of_those_there(block, template))
@@ -115,15 +117,17 @@ def _horn(block, template):
 
 def _around(block):
     rows, cols = block.shape[0] - 2, block.shape[1] - 2
-    return [block[r:r + rows, k:k + cols] for r in range(3) for k in range(3)]
+    return [block[r : r + rows, k : k + cols] for r in range(3) for k in range(3)]
 
 
 def _rises_of_those_there(block, template):
     """As `_horn`, each difference over the cells that are there."""
     a, b, c, d, centre, f, g, h, i = _around(block)
     rises_of = []
-    for lines, size in ((((a, b, c), (d, centre, f), (g, h, i)), template.cell_width),
-                        (((a, d, g), (b, centre, h), (c, f, i)), template.cell_height)):
+    for lines, size in (
+        (((a, b, c), (d, centre, f), (g, h, i)), template.cell_width),
+        (((a, d, g), (b, centre, h), (c, f, i)), template.cell_height),
+    ):
         total = weights = 0
         for line, weight in zip(lines, (1, 2, 1)):
             difference, known = _difference(*line, centre)
@@ -140,8 +144,9 @@ def _difference(first, middle, last, centre):
     # towards the centre the step is a diagonal, and counted as such
     difference = np.select(
         [has_first & has_last, has_first & has_middle, has_middle & has_last, has_first, has_last],
-        [last - first, middle - first, last - middle,
-         (centre - first) * np.sqrt(2), (last - centre) * np.sqrt(2)], 0.0)
+        [last - first, middle - first, last - middle, (centre - first) * np.sqrt(2), (last - centre) * np.sqrt(2)],
+        0.0,
+    )
     return difference, np.where(has_first & has_last, 2, has_first | has_last)
 
 

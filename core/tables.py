@@ -94,8 +94,10 @@ class Table:
     def error(self, index, column, mend):
         """An InputError that names the row, the column and its value."""
         value = self.rows[index].get(column)
-        return InputError(f"Table '{self.name}', row {self.numbers[index]}, column '{column}': "
-                          f"'{'' if value is None else value}' {mend}")
+        return InputError(
+            f"Table '{self.name}', row {self.numbers[index]}, column '{column}': "
+            f"'{'' if value is None else value}' {mend}"
+        )
 
 
 def read_csv(path, name=""):
@@ -104,8 +106,10 @@ def read_csv(path, name=""):
         with open(path, "rb") as stream:
             content = stream.read()
     except OSError as error:
-        raise InputError(f"Table '{name or path}' cannot be read ({error.strerror}): check that the file "
-                         f"exists and is not held open by another program.") from None
+        raise InputError(
+            f"Table '{name or path}' cannot be read ({error.strerror}): check that the file "
+            f"exists and is not held open by another program."
+        ) from None
     utf_16 = ("utf-16",) if content.startswith((b"\xff\xfe", b"\xfe\xff")) else ()
     for encoding in utf_16 + _ENCODINGS:
         try:
@@ -138,13 +142,16 @@ def parse_csv(text, name, folder=""):
             if header is None:
                 header = cells
                 continue
-            if any(cells[len(header):]):
-                raise InputError(f"Table '{name}', row {number}: {len(cells)} cells under "
-                                 f"{len(header)} headings; put a value that holds '{delimiter}' in quotes.")
-            rows.append((number, (cells + [""] * len(header))[:len(header)]))
+            if any(cells[len(header) :]):
+                raise InputError(
+                    f"Table '{name}', row {number}: {len(cells)} cells under "
+                    f"{len(header)} headings; put a value that holds '{delimiter}' in quotes."
+                )
+            rows.append((number, (cells + [""] * len(header))[: len(header)]))
     except csv.Error as error:
-        raise InputError(f"Table '{name}' cannot be read as a CSV file ({error}): save it as CSV and "
-                         f"use that.") from None
+        raise InputError(
+            f"Table '{name}' cannot be read as a CSV file ({error}): save it as CSV and use that."
+        ) from None
     if header is None:
         raise InputError(f"Table '{name}' is empty: give it a row of headings and at least one row.")
     return RawTable(name, header, rows, folder)
@@ -170,24 +177,28 @@ def parse(raw, columns, extra="ignore"):
 
     def require_one(heading):
         if sum(_plain(other) == _plain(heading) for other in raw.header) > 1:
-            raise InputError(f"Table '{raw.name}' has more than one column '{heading}': remove or rename "
-                             f"all but one.")
+            raise InputError(f"Table '{raw.name}' has more than one column '{heading}': remove or rename all but one.")
 
     for column in columns:
-        index = next((headings[_plain(n)] for n in (column.name, *column.aliases)
-                      if _plain(n) in headings), None)
+        index = next((headings[_plain(n)] for n in (column.name, *column.aliases) if _plain(n) in headings), None)
         if index is None and column.required:
-            raise InputError(f"Table '{raw.name}' has no column '{column.name}': its columns are "
-                             f"{', '.join(raw.header)}; add '{column.name}' or rename one.")
+            raise InputError(
+                f"Table '{raw.name}' has no column '{column.name}': its columns are "
+                f"{', '.join(raw.header)}; add '{column.name}' or rename one."
+            )
         where[column.name] = index
         if index is not None:
             used.add(index)
             require_one(raw.header[index])
     if not raw.rows:
         raise InputError(f"Table '{raw.name}' has headings and no rows: add at least one row.")
-    others = [] if extra == "ignore" else [
-        (index, Column(heading, extra)) for index, heading in enumerate(raw.header)
-        if index not in used and heading]
+    others = (
+        []
+        if extra == "ignore"
+        else [
+            (index, Column(heading, extra)) for index, heading in enumerate(raw.header) if index not in used and heading
+        ]
+    )
     for _, column in others:
         require_one(column.name)
     rows, numbers = [], []

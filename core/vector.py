@@ -6,8 +6,16 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from osgeo import gdal, ogr
 
-from .crs import (crs_name, gdal_exceptions, gdal_says, gdal_silent, is_same_crs, require_known,
-                  spatial_reference, transformation)
+from .crs import (
+    crs_name,
+    gdal_exceptions,
+    gdal_says,
+    gdal_silent,
+    is_same_crs,
+    require_known,
+    spatial_reference,
+    transformation,
+)
 from .errors import InputError
 from .progress import SILENT
 from .raster import Window, _extent_text, _memory_dataset, require_writable
@@ -43,15 +51,19 @@ class Features:
     def require_some(self, what="feature"):
         """Refuse an empty layer."""
         if not self.geometries:
-            raise InputError(f"Layer '{self.name}' is empty: choose a layer with at least one {what} "
-                             f"(mind the selection and the filter).")
+            raise InputError(
+                f"Layer '{self.name}' is empty: choose a layer with at least one {what} "
+                f"(mind the selection and the filter)."
+            )
 
     def require_field(self, field_name, purpose):
         """Refuse a layer without a field."""
         if field_name not in self.field_names:
             have = ", ".join(self.field_names) or "none"
-            raise InputError(f"Layer '{self.name}' has no field '{field_name}' ({purpose}): choose one "
-                             f"of its fields ({have}) or add it.")
+            raise InputError(
+                f"Layer '{self.name}' has no field '{field_name}' ({purpose}): choose one "
+                f"of its fields ({have}) or add it."
+            )
 
     def own_name(self, field_name):
         """What the layer calls a field, whatever its case; empty where it has none."""
@@ -82,9 +94,11 @@ class Features:
                 numbers[index] = np.nan
             if not np.isfinite(numbers[index]) or (minimum is not None and numbers[index] < minimum):
                 limit = "" if minimum is None else f" of at least {minimum:g}"
-                raise InputError(f"Layer '{self.name}', field '{field_name}', feature {index + 1}: "
-                                 f"'{'NULL' if value is None else value}' is not a number{limit} "
-                                 f"({purpose}); correct the value.")
+                raise InputError(
+                    f"Layer '{self.name}', field '{field_name}', feature {index + 1}: "
+                    f"'{'NULL' if value is None else value}' is not a number{limit} "
+                    f"({purpose}); correct the value."
+                )
         return numbers
 
     def to_crs(self, crs, progress=SILENT):
@@ -101,8 +115,10 @@ class Features:
                 try:
                     geometry.Transform(change)
                 except RuntimeError as error:
-                    raise InputError(f"Feature {index + 1} of layer '{self.name}' cannot be reprojected "
-                                     f"({error}): correct the layer's CRS, {crs_name(self.crs)}.") from None
+                    raise InputError(
+                        f"Feature {index + 1} of layer '{self.name}' cannot be reprojected "
+                        f"({error}): correct the layer's CRS, {crs_name(self.crs)}."
+                    ) from None
                 geometries.append(geometry)
         return Features(self.name, crs, geometries, self.attributes, self.field_names)
 
@@ -138,11 +154,14 @@ class Features:
                         without_area.append(index + 1)
                 geometries.append(geometry)
         if mended:
-            progress.warn(f"Layer '{self.name}': {mended} self-crossing or otherwise invalid "
-                          f"polygon(s) were mended for this run.")
+            progress.warn(
+                f"Layer '{self.name}': {mended} self-crossing or otherwise invalid polygon(s) were mended for this run."
+            )
         if without_area:
-            progress.warn(f"Layer '{self.name}': feature(s) {', '.join(map(str, without_area))} enclose "
-                          f"no area and count for nothing.")
+            progress.warn(
+                f"Layer '{self.name}': feature(s) {', '.join(map(str, without_area))} enclose "
+                f"no area and count for nothing."
+            )
         return Features(self.name, self.crs, geometries, self.attributes, self.field_names)
 
 
@@ -160,16 +179,22 @@ def require_near(geometries, name, crs, bounds, reach_m, other):
     """
     if not is_near(geometries, bounds, reach_m):
         own, further = bounds_of(geometries), f", further than {reach_m:.0f} m" if reach_m else ""
-        raise InputError(f"Layer '{name}' lies wholly away from '{other}'{further}: its "
-                         f"extent there is {_extent_text(own)}, that of '{other}' is {_extent_text(bounds)}; choose "
-                         f"the layer of this area, or correct its CRS ({crs_name(crs)}).")
+        raise InputError(
+            f"Layer '{name}' lies wholly away from '{other}'{further}: its "
+            f"extent there is {_extent_text(own)}, that of '{other}' is {_extent_text(bounds)}; choose "
+            f"the layer of this area, or correct its CRS ({crs_name(crs)})."
+        )
 
 
 def is_near(geometries, bounds, reach_m):
     """Whether the extent of some geometries lies no further than a reach from a box."""
     own = bounds_of(geometries)
-    return (own[0] <= bounds[2] + reach_m and own[2] >= bounds[0] - reach_m
-            and own[1] <= bounds[3] + reach_m and own[3] >= bounds[1] - reach_m)
+    return (
+        own[0] <= bounds[2] + reach_m
+        and own[2] >= bounds[0] - reach_m
+        and own[1] <= bounds[3] + reach_m
+        and own[3] >= bounds[1] - reach_m
+    )
 
 
 def bounds_of(geometries):
@@ -194,9 +219,12 @@ def _parts(geometry):
     """The polygons of a polygon, multipolygon or collection."""
     if geometry.GetGeometryType() in (ogr.wkbPolygon, ogr.wkbPolygon25D):
         return [geometry.Clone()]
-    return [part for index in range(geometry.GetGeometryCount())
-            for part in _parts(geometry.GetGeometryRef(index))
-            if ogr.GT_IsSubClassOf(ogr.GT_Flatten(geometry.GetGeometryType()), ogr.wkbGeometryCollection)]
+    return [
+        part
+        for index in range(geometry.GetGeometryCount())
+        for part in _parts(geometry.GetGeometryRef(index))
+        if ogr.GT_IsSubClassOf(ogr.GT_Flatten(geometry.GetGeometryType()), ogr.wkbGeometryCollection)
+    ]
 
 
 def read(path, layer=None, name=""):
@@ -206,15 +234,16 @@ def read(path, layer=None, name=""):
             dataset = gdal.OpenEx(path, gdal.OF_VECTOR)
             table = dataset.GetLayerByName(layer) if layer else dataset.GetLayer(0)
         except RuntimeError as error:
-            raise InputError(f"Layer '{name or path}' cannot be opened ({gdal_says(error)}): check that it exists "
-                             f"and is a format that OGR reads.") from None
+            raise InputError(
+                f"Layer '{name or path}' cannot be opened ({gdal_says(error)}): check that it exists "
+                f"and is a format that OGR reads."
+            ) from None
         if table is None:
             raise InputError(f"'{path}' has no layer '{layer}': choose one that it has.")
         reference = table.GetSpatialRef()
         definition = table.GetLayerDefn()
         names = [definition.GetFieldDefn(i).GetName() for i in range(definition.GetFieldCount())]
-        features = Features(name or table.GetName(), reference.ExportToWkt() if reference else "",
-                            field_names=names)
+        features = Features(name or table.GetName(), reference.ExportToWkt() if reference else "", field_names=names)
         for feature in table:
             geometry = feature.GetGeometryRef()
             if geometry is None or geometry.IsEmpty():
@@ -254,8 +283,7 @@ def write(features, path, layer, fields, geometry_type):
     try:
         with gdal_exceptions():
             dataset = ogr.GetDriverByName("GPKG").CreateDataSource(partial)
-            table = dataset.CreateLayer(
-                layer, spatial_reference(features.crs) if features.crs else None, geometry_type)
+            table = dataset.CreateLayer(layer, spatial_reference(features.crs) if features.crs else None, geometry_type)
             for field_name, kind in fields.items():
                 definition = ogr.FieldDefn(field_name, _OGR_TYPES[kind])
                 if kind is bool:
@@ -274,8 +302,10 @@ def write(features, path, layer, fields, geometry_type):
             table = dataset = None
         os.replace(partial, path)
     except (OSError, RuntimeError) as error:
-        raise InputError(f"Output '{path}' could not be written ({gdal_says(error)}): close the program that "
-                         f"holds it open, and check the free space and the rights of its folder.") from None
+        raise InputError(
+            f"Output '{path}' could not be written ({gdal_says(error)}): close the program that "
+            f"holds it open, and check the free space and the rights of its folder."
+        ) from None
     finally:
         with gdal_silent():
             table = dataset = None  # an open file cannot be removed under Windows
@@ -285,6 +315,7 @@ def write(features, path, layer, fields, geometry_type):
 
 
 # between cells and geometries --------------------------------------------------------------------
+
 
 def rasterize(geometries, template, values=None, all_touched=False, dtype=np.int32):
     """Burn geometries into an array; 0 where none lies, later ones over earlier ones.

@@ -22,11 +22,31 @@ load_econet()
 
 from qgis.analysis import QgsNativeAlgorithms  # noqa: E402
 from qgis.core import (  # noqa: E402
-    QgsApplication, QgsFillSymbol, QgsHillshadeRenderer, QgsLayoutExporter, QgsLayoutItemLabel,
-    QgsLayoutItemLegend, QgsLayoutItemMap, QgsLayoutItemScaleBar, QgsLayoutPoint, QgsLayoutSize,
-    QgsLegendStyle, QgsLineSymbol, QgsMapLayerLegendUtils, QgsPrintLayout, QgsProject, QgsRasterLayer,
-    QgsRectangle, QgsReferencedRectangle, QgsSettings, QgsSingleSymbolRenderer, QgsTextFormat,
-    QgsUnitTypes, QgsVectorLayer, QgsWkbTypes)
+    QgsApplication,
+    QgsFillSymbol,
+    QgsHillshadeRenderer,
+    QgsLayoutExporter,
+    QgsLayoutItemLabel,
+    QgsLayoutItemLegend,
+    QgsLayoutItemMap,
+    QgsLayoutItemScaleBar,
+    QgsLayoutPoint,
+    QgsLayoutSize,
+    QgsLegendStyle,
+    QgsLineSymbol,
+    QgsMapLayerLegendUtils,
+    QgsPrintLayout,
+    QgsProject,
+    QgsRasterLayer,
+    QgsRectangle,
+    QgsReferencedRectangle,
+    QgsSettings,
+    QgsSingleSymbolRenderer,
+    QgsTextFormat,
+    QgsUnitTypes,
+    QgsVectorLayer,
+    QgsWkbTypes,
+)
 from qgis.PyQt.QtCore import Qt  # noqa: E402
 from qgis.PyQt.QtGui import QColor, QFont  # noqa: E402
 
@@ -42,6 +62,7 @@ MILLIMETRES = QgsUnitTypes.LayoutUnit.LayoutMillimeters
 
 
 # what is run -------------------------------------------------------------------------------------
+
 
 @dataclass
 class Step:
@@ -92,27 +113,50 @@ def city_layer(name):
 ROAD, MINE = "#3c3c3c", "#4a2c5e"
 
 CITY_STEPS = (
-    Step("sourcefirmness",
-         {"SERVICES": ["@habitat_quality", "@sediment_retention", "@water_yield", "@carbon_storage"],
-          "SERVICE_NAMES": "habitat_quality,sediment_retention,water_yield,carbon_storage"},
-         {"OUTPUT": "Firmness of the sources", "OUTPUT_FREQUENCY": "How often a cell is a source",
-          "OUTPUT_VARIANTS": "Alternatives of the sources", "OUTPUT_REPORT": "Firmness report"}),
-    Step("ahpweights", {"JUDGEMENTS": CITY / "judgements.csv"},
-         {"OUTPUT": "AHP weights", "OUTPUT_REPORT": "AHP report"}),
-    Step("resistancesurface",
-         {"DEM": CITY / "dem.tif", "LAND_COVER": "@land_cover", "NDVI": CITY / "ndvi.tif",
-          "NIGHT_LIGHT": CITY / "night_light.tif", "WATER": city_layer("water"),
-          "MOTORWAYS": city_layer("motorways"), "HIGHWAYS": city_layer("highways"), "MINES": city_layer("mines"),
-          "WEIGHTS": "@ahp_weights", "OUTPUT": "TEMPORARY_OUTPUT"},
-         {"OUTPUT_DOMINANT": "Which factor makes a cell hard", "OUTPUT_REPORT": "Resistance report"}),
-    Step("mineresistance",
-         {"MINES": city_layer("mines"), "TEMPLATE": "@land_cover", "OUTPUT": "TEMPORARY_OUTPUT"},
-         {"OUTPUT_RINGS": "Rings of the mines"}),
+    Step(
+        "sourcefirmness",
+        {
+            "SERVICES": ["@habitat_quality", "@sediment_retention", "@water_yield", "@carbon_storage"],
+            "SERVICE_NAMES": "habitat_quality,sediment_retention,water_yield,carbon_storage",
+        },
+        {
+            "OUTPUT": "Firmness of the sources",
+            "OUTPUT_FREQUENCY": "How often a cell is a source",
+            "OUTPUT_VARIANTS": "Alternatives of the sources",
+            "OUTPUT_REPORT": "Firmness report",
+        },
+    ),
+    Step(
+        "ahpweights", {"JUDGEMENTS": CITY / "judgements.csv"}, {"OUTPUT": "AHP weights", "OUTPUT_REPORT": "AHP report"}
+    ),
+    Step(
+        "resistancesurface",
+        {
+            "DEM": CITY / "dem.tif",
+            "LAND_COVER": "@land_cover",
+            "NDVI": CITY / "ndvi.tif",
+            "NIGHT_LIGHT": CITY / "night_light.tif",
+            "WATER": city_layer("water"),
+            "MOTORWAYS": city_layer("motorways"),
+            "HIGHWAYS": city_layer("highways"),
+            "MINES": city_layer("mines"),
+            "WEIGHTS": "@ahp_weights",
+            "OUTPUT": "TEMPORARY_OUTPUT",
+        },
+        {"OUTPUT_DOMINANT": "Which factor makes a cell hard", "OUTPUT_REPORT": "Resistance report"},
+    ),
+    Step(
+        "mineresistance",
+        {"MINES": city_layer("mines"), "TEMPLATE": "@land_cover", "OUTPUT": "TEMPORARY_OUTPUT"},
+        {"OUTPUT_RINGS": "Rings of the mines"},
+    ),
 )
 
 STUDIES = [
     Study(
-        "mining_city", "Mining city", "ecologicalnetwork",
+        "mining_city",
+        "Mining city",
+        "ecologicalnetwork",
         "An artificial mining city made by a script of the project; no place on earth.",
         {
             "LAND_COVER": CITY / "land_cover.tif",
@@ -132,11 +176,17 @@ STUDIES = [
             "AREA_OF_LANDSCAPE": 1080,
         },
         CITY / "dem.tif",
-        {"Roads": (city_layer("roads"), ROAD), "Mines": (city_layer("mines"), MINE),
-         "Land cover": (CITY / "land_cover.tif", "land_cover")},
-        CITY_STEPS),
+        {
+            "Roads": (city_layer("roads"), ROAD),
+            "Mines": (city_layer("mines"), MINE),
+            "Land cover": (CITY / "land_cover.tif", "land_cover"),
+        },
+        CITY_STEPS,
+    ),
     Study(
-        "zion", "Zion", "networkfromlandcover",
+        "zion",
+        "Zion",
+        "networkfromlandcover",
         "Zion National Park and its surroundings, Utah: real land cover (NLCD 2011) and SRTM; its "
         "developed strips stand for roads.",
         {
@@ -156,47 +206,53 @@ STUDIES = [
             "AREA_OF_LANDSCAPE": 1449.4,
         },
         ZION / "srtm.tif",
-        {"Roads (developed strips)": (ZION / "roads.gpkg", ROAD),
-         "Land cover (NLCD)": (ZION / "land_cover.tif", None)}),
+        {"Roads (developed strips)": (ZION / "roads.gpkg", ROAD), "Land cover (NLCD)": (ZION / "land_cover.tif", None)},
+    ),
 ]
 
 # Layers of each map, uppermost first: (algorithm, output) of a model's child, or a study's context.
 STAGES = {
-    "importance": ("Importance of ecosystem services", [
-        ("serviceimportance", "OUTPUT_IMPORTANCE")]),
-    "sources": ("Ecological sources", [
-        ("selectsources", "OUTPUT"), ("serviceimportance", "OUTPUT_CLASSES")]),
-    "firmness": ("Firmness of the sources", [
-        ("sourcefirmness", "OUTPUT"), ("sourcefirmness", "OUTPUT_FREQUENCY")]),
-    "resistance": ("Resistance surface", [
-        ("resistancesurface", "OUTPUT")]),
-    "dominant_factor": ("Which factor makes a cell hard", [
-        "context", ("resistancesurface", "OUTPUT_DOMINANT")]),
-    "mine_rings": ("Resistance of mines and their rings", [
-        "context", ("mineresistance", "OUTPUT_RINGS"), "relief"]),
-    "corridors": ("Corridors, important and general", [
-        ("gravitymodel", "OUTPUT"), ("selectsources", "OUTPUT"), "relief"]),
-    "breakpoints": ("Breakpoints and fracture surfaces", [
-        ("breakpoints", "OUTPUT"), ("fracturesurfaces", "OUTPUT"), ("gravitymodel", "OUTPUT"),
-        "context", ("selectsources", "OUTPUT"), "relief"]),
+    "importance": ("Importance of ecosystem services", [("serviceimportance", "OUTPUT_IMPORTANCE")]),
+    "sources": ("Ecological sources", [("selectsources", "OUTPUT"), ("serviceimportance", "OUTPUT_CLASSES")]),
+    "firmness": ("Firmness of the sources", [("sourcefirmness", "OUTPUT"), ("sourcefirmness", "OUTPUT_FREQUENCY")]),
+    "resistance": ("Resistance surface", [("resistancesurface", "OUTPUT")]),
+    "dominant_factor": ("Which factor makes a cell hard", ["context", ("resistancesurface", "OUTPUT_DOMINANT")]),
+    "mine_rings": ("Resistance of mines and their rings", ["context", ("mineresistance", "OUTPUT_RINGS"), "relief"]),
+    "corridors": (
+        "Corridors, important and general",
+        [("gravitymodel", "OUTPUT"), ("selectsources", "OUTPUT"), "relief"],
+    ),
+    "breakpoints": (
+        "Breakpoints and fracture surfaces",
+        [
+            ("breakpoints", "OUTPUT"),
+            ("fracturesurfaces", "OUTPUT"),
+            ("gravitymodel", "OUTPUT"),
+            "context",
+            ("selectsources", "OUTPUT"),
+            "relief",
+        ],
+    ),
 }
 
 
 # What a map shows, in a sentence.
 NOTES = {
     "firmness": "How much of each source stays source when grid size, number of classes, area threshold and weights "
-                "are chosen otherwise; below it, how often a cell is source.",
+    "are chosen otherwise; below it, how often a cell is source.",
     "dominant_factor": "The factor whose weighted score adds most above its lowest.",
     "mine_rings": "The rings of Table 2 around each mine, by mineral, method and state.",
     "importance": "The services added up by their weights, from 0 to 1.",
     "sources": "The largest patches of the most important classes.",
     "resistance": "How hard it is for animals to cross each cell.",
     "corridors": "The ways of least accumulated cost between sources; important ones join sources that interact "
-                 "strongly.",
+    "strongly.",
     "breakpoints": "Where corridors cross roads, and where they run through open pits.",
 }
-PITS = ("Corridors run through the pits because the paper's weighted sum of scores of 1 to 5 has low contrast: a way "
-        "around costs more than the pit. Hard barriers and Transform in the resistance step change that.")
+PITS = (
+    "Corridors run through the pits because the paper's weighted sum of scores of 1 to 5 has low contrast: a way "
+    "around costs more than the pit. Hard barriers and Transform in the resistance step change that."
+)
 
 # What a row of the table means.
 MEANINGS = {
@@ -215,8 +271,12 @@ MEANINGS = {
 
 
 # Ticked when the project opens.
-SHOWN = {("selectsources", "OUTPUT"), ("gravitymodel", "OUTPUT"), ("breakpoints", "OUTPUT"),
-         ("fracturesurfaces", "OUTPUT")}
+SHOWN = {
+    ("selectsources", "OUTPUT"),
+    ("gravitymodel", "OUTPUT"),
+    ("breakpoints", "OUTPUT"),
+    ("fracturesurfaces", "OUTPUT"),
+}
 
 # Sources lie on the classes they come from, in the same colours.
 FAINT = {("serviceimportance", "OUTPUT_CLASSES"): 0.45}
@@ -255,8 +315,7 @@ class Output:
     style: str
 
 
-EXTENSIONS = {"rasterDestination": "tif", "sink": "gpkg", "vectorDestination": "gpkg",
-              "fileDestination": "html"}
+EXTENSIONS = {"rasterDestination": "tif", "sink": "gpkg", "vectorDestination": "gpkg", "fileDestination": "html"}
 
 
 def model_outputs(study):
@@ -275,10 +334,17 @@ def model_outputs(study):
         made = child.modelOutputs()[name].childOutputName()
         step = classes.get(child.algorithmId().split(":")[-1])
         slug = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
-        outputs.append(Output(
-            definition.name(), definition.description() or name, study.folder / f"{slug}.{extension}",
-            step.ID if step else child.algorithmId(), made, step.GROUP if step else "workflows",
-            step.STYLES.get(made) if step else None))
+        outputs.append(
+            Output(
+                definition.name(),
+                definition.description() or name,
+                study.folder / f"{slug}.{extension}",
+                step.ID if step else child.algorithmId(),
+                made,
+                step.GROUP if step else "workflows",
+                step.STYLES.get(made) if step else None,
+            )
+        )
     return outputs
 
 
@@ -292,8 +358,9 @@ def step_outputs(study, step):
     for key, title in step.outputs.items():
         extension = EXTENSIONS[algorithm.parameterDefinition(key).type()]
         slug = re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")
-        outputs.append(Output(key, title, study.folder / f"{slug}.{extension}", item.ID, key, item.GROUP,
-                              item.STYLES.get(key)))
+        outputs.append(
+            Output(key, title, study.folder / f"{slug}.{extension}", item.ID, key, item.GROUP, item.STYLES.get(key))
+        )
     return outputs
 
 
@@ -319,8 +386,10 @@ def run_step(study, step, outputs, present):
     def value_of(value):
         return paths[value[1:]] if str(value).startswith("@") else value
 
-    parameters = {key: [value_of(item) for item in value] if isinstance(value, list) else value_of(value)
-                  for key, value in step.parameters.items()}
+    parameters = {
+        key: [value_of(item) for item in value] if isinstance(value, list) else value_of(value)
+        for key, value in step.parameters.items()
+    }
     return process(study, step.algorithm, parameters, outputs)
 
 
@@ -333,12 +402,14 @@ def process(study, algorithm, parameters, outputs):
                 sys.exit(f"{file_of(value)} is missing: the checkout is not complete.")
             arguments.append(f"{key}={value}")
     arguments += [f"{output.key}={output.path}" for output in outputs]
-    command = ["stdbuf", "-oL", os.environ["QGIS_PROCESS"], "--verbose", "run",
-               f"econet:{algorithm}", "--", *arguments]
+    command = ["stdbuf", "-oL", os.environ["QGIS_PROCESS"], "--verbose", "run", f"econet:{algorithm}", "--", *arguments]
     started, lines = time.monotonic(), []
-    with open(study.folder / "log.txt", "a", encoding="utf-8") as log, subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8",
-            errors="replace") as child:
+    with (
+        open(study.folder / "log.txt", "a", encoding="utf-8") as log,
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", errors="replace"
+        ) as child,
+    ):
         for line in child.stdout:
             log.write(line)
             lines.append(line.rstrip("\n"))
@@ -374,6 +445,7 @@ def steps_of(lines):
 
 # the project -------------------------------------------------------------------------------------
 
+
 def file_of(source):
     """The file of a layer's source, which may name a layer in it."""
     return Path(str(source).split("|")[0])
@@ -396,8 +468,9 @@ def one_colour(geometry_type, colour):
     if geometry_type == QgsWkbTypes.GeometryType.PolygonGeometry:
         faint = QColor(colour)
         faint.setAlpha(110)
-        return QgsFillSymbol.createSimple({
-            "color": faint.name(QColor.NameFormat.HexArgb), "outline_color": colour, "outline_width": "0.2"})
+        return QgsFillSymbol.createSimple(
+            {"color": faint.name(QColor.NameFormat.HexArgb), "outline_color": colour, "outline_width": "0.2"}
+        )
     return QgsLineSymbol.createSimple({"color": colour, "width": "0.35"})
 
 
@@ -446,6 +519,7 @@ def add_study(project, study, outputs):
 
 # the maps ----------------------------------------------------------------------------------------
 
+
 def stage_title(stage, layers):
     """A stage's title; a chain without mines has no fracture surfaces."""
     title = STAGES[stage][0]
@@ -454,8 +528,11 @@ def stage_title(stage, layers):
 
 def stages_of(layers):
     """The stages whose first result a study has."""
-    return [stage for stage, (_, wanted) in STAGES.items()
-            if next(key for key in wanted if isinstance(key, tuple)) in layers]
+    return [
+        stage
+        for stage, (_, wanted) in STAGES.items()
+        if next(key for key in wanted if isinstance(key, tuple)) in layers
+    ]
 
 
 def stage_layers(layers, wanted):
@@ -509,8 +586,11 @@ def add_map(project, study, layers, stage):
     for layer in shown:
         if layer is not layers["relief"]:
             hide_band_name(legend, root.addLayer(layer))
-    for style, size in ((QgsLegendStyle.Style.Title, 11), (QgsLegendStyle.Style.Subgroup, 9),
-                        (QgsLegendStyle.Style.SymbolLabel, 8)):
+    for style, size in (
+        (QgsLegendStyle.Style.Title, 11),
+        (QgsLegendStyle.Style.Subgroup, 9),
+        (QgsLegendStyle.Style.SymbolLabel, 8),
+    ):
         legend.setStyleFont(style, QFont("DejaVu Sans", size))
     place(legend, 223, 18, 68, 120)
     legend.adjustBoxSize()
@@ -536,8 +616,11 @@ def add_map(project, study, layers, stage):
 def hide_band_name(legend, node):
     """Leave out the line `Band 1 (Gray)` that QGIS puts over a raster's classes."""
     nodes = legend.model().layerOriginalLegendNodes(node)
-    kept = [index for index, item in enumerate(nodes)
-            if not str(item.data(Qt.ItemDataRole.DisplayRole)).startswith("Band 1")]
+    kept = [
+        index
+        for index, item in enumerate(nodes)
+        if not str(item.data(Qt.ItemDataRole.DisplayRole)).startswith("Band 1")
+    ]
     if len(kept) < len(nodes):
         QgsMapLayerLegendUtils.setLegendNodeOrder(node, kept)
         legend.model().refreshLayerLegend(node)
@@ -559,6 +642,7 @@ def export(layout, path):
 
 # what is told ------------------------------------------------------------------------------------
 
+
 def result(run, name):
     """A number or text among a run's results, whatever the child that gave it; decimals cut to four digits."""
     for key, value in run.results.items():
@@ -569,8 +653,9 @@ def result(run, name):
 
 def weights_in_words(text):
     """Weights as `habitat quality 0.33, carbon storage 0.67`."""
-    return re.sub(r"(\w+)=(\d[\d.e+-]*)",
-                  lambda found: f"{found.group(1).replace('_', ' ')} {float(found.group(2)):.2f}", text)
+    return re.sub(
+        r"(\w+)=(\d[\d.e+-]*)", lambda found: f"{found.group(1).replace('_', ' ')} {float(found.group(2)):.2f}", text
+    )
 
 
 def kmo_in_words(run):
@@ -585,6 +670,7 @@ def kmo_in_words(run):
 
 def summary(layers, run):
     """The rows of the printed table: label to text."""
+
     def features(algorithm):
         layer = layers.get((algorithm, "OUTPUT"))
         return list(layer.getFeatures()) if layer is not None else []
@@ -599,18 +685,22 @@ def summary(layers, run):
         "important": str(sum(feature["class"] == "important" for feature in kept)),
         "general": str(sum(feature["class"] == "general" for feature in kept)),
         "redundant": str(sum(feature["redundant"] for feature in corridors)),
-        "breakpoints (on important)":
-            f"{len(points)} ({sum(point['class'] == 'important' for point in points)})",
+        "breakpoints (on important)": f"{len(points)} ({sum(point['class'] == 'important' for point in points)})",
         "fracture surfaces": str(surfaces),
-        "KMO": kmo_in_words(run), "weights": weights_in_words(result(run, "weights")), "PC": result(run, "pc"),
-        "stability": result(run, "STABILITY")}
+        "KMO": kmo_in_words(run),
+        "weights": weights_in_words(result(run, "weights")),
+        "PC": result(run, "pc"),
+        "stability": result(run, "STABILITY"),
+    }
 
 
 def figures(told):
     """A row per figure, a column per study; the first row names the studies."""
     labels = list(dict.fromkeys(label for rows, _ in told.values() for label in rows))
-    return [["", *(study.title for study in told_studies(told))],
-            *([label, *(rows.get(label, "-") for rows, _ in told.values())] for label in labels)]
+    return [
+        ["", *(study.title for study in told_studies(told))],
+        *([label, *(rows.get(label, "-") for rows, _ in told.values())] for label in labels),
+    ]
 
 
 def times(told):
@@ -660,8 +750,11 @@ img {{ max-width: 100%; border: 1px solid #ccc; margin: .5em 0 1.5em }}
 
 def table_rows(lines):
     return "".join(
-        "<tr>" + "".join(f"<{'td' if index else 'th'}>{html.escape(cell)}</{'td' if index else 'th'}>"
-                         for cell in row) + "</tr>" for index, row in enumerate(lines))
+        "<tr>"
+        + "".join(f"<{'td' if index else 'th'}>{html.escape(cell)}</{'td' if index else 'th'}>" for cell in row)
+        + "</tr>"
+        for index, row in enumerate(lines)
+    )
 
 
 def page(told, reports, maps):
@@ -671,17 +764,20 @@ def page(told, reports, maps):
     for study in studies:
         parts.append(f"<h2>{html.escape(study.title)}</h2><p>{html.escape(study.note)}</p>")
         links = [("QGIS project", study.project.name), ("log of the run", f"{study.name}/log.txt")] + [
-            (title, f"{study.name}/{path.name}") for title, path in reports[study.name]]
+            (title, f"{study.name}/{path.name}") for title, path in reports[study.name]
+        ]
         fractured = told[study.name][0].get("fracture surfaces", "-") not in ("-", "0")
-        parts.append("<p>" + " · ".join(
-            f'<a href="{target}">{html.escape(title)}</a>' for title, target in links) + "</p>")
+        parts.append(
+            "<p>" + " · ".join(f'<a href="{target}">{html.escape(title)}</a>' for title, target in links) + "</p>"
+        )
         for stage in maps[study.name]:
             title = STAGES[stage][0]
             note = NOTES[stage] + (" " + PITS if stage == "breakpoints" and fractured else "")
-            parts.append(f'<h3>{html.escape(title)}</h3><p>{html.escape(note)}</p>'
-                         f'<img src="maps/{study.name}_{stage}.png" alt="{html.escape(study.title)}: {html.escape(title)}">')
-    return PAGE.format(rows=table_rows(meant), studies="\n".join(parts),
-                       times=table_rows([lines[0], *times(told)]))
+            parts.append(
+                f"<h3>{html.escape(title)}</h3><p>{html.escape(note)}</p>"
+                f'<img src="maps/{study.name}_{stage}.png" alt="{html.escape(study.title)}: {html.escape(title)}">'
+            )
+    return PAGE.format(rows=table_rows(meant), studies="\n".join(parts), times=table_rows([lines[0], *times(told)]))
 
 
 def check_project(path):
@@ -706,8 +802,9 @@ def main(names):
     started = time.monotonic()
     unknown = set(names) - {study.name for study in STUDIES}
     if unknown:
-        sys.exit(f"No study is called {', '.join(sorted(unknown))}; there are "
-                 f"{', '.join(study.name for study in STUDIES)}.")
+        sys.exit(
+            f"No study is called {', '.join(sorted(unknown))}; there are {', '.join(study.name for study in STUDIES)}."
+        )
     studies = [study for study in STUDIES if not names or study.name in names]
     application = QgsApplication([], False)
     application.initQgis()
@@ -737,14 +834,15 @@ def main(names):
             layout = add_map(project, study, layers, stage)
             export(layout, OUTPUT / "maps" / f"{study.name}_{stage}.png")
         told[study.name] = summary(layers, run), run
-        reports[study.name] = [(output.title, output.path) for output in outputs
-                               if output.path.suffix == ".html"]
+        reports[study.name] = [(output.title, output.path) for output in outputs if output.path.suffix == ".html"]
         project.write(str(study.project))
         check_project(study.project)
     (OUTPUT / "index.html").write_text(page(told, reports, maps), encoding="utf-8")
     print_table(figures(told) + times(told))
-    print(f"demo-output/index.html shows the maps, {', '.join(f'demo-output/{s.project.name}' for s in studies)} "
-          f"hold the layers ({time.monotonic() - started:.0f} s).")
+    print(
+        f"demo-output/index.html shows the maps, {', '.join(f'demo-output/{s.project.name}' for s in studies)} "
+        f"hold the layers ({time.monotonic() - started:.0f} s)."
+    )
     project.clear()
     application.exitQgis()
 

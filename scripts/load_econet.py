@@ -16,7 +16,8 @@ def load_econet():
     if "econet" in sys.modules:
         return sys.modules["econet"]
     spec = importlib.util.spec_from_file_location(
-        "econet", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)])
+        "econet", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
+    )
     module = importlib.util.module_from_spec(spec)
     sys.modules["econet"] = module
     spec.loader.exec_module(module)

@@ -24,28 +24,45 @@ from econet.core import raster, vector  # noqa: E402
 from econet.core.mines import read_mines  # noqa: E402
 from econet.core.progress import Progress  # noqa: E402
 from econet.core.services import (  # noqa: E402
-    carbon_storage as carbon, flow_routing as routing, habitat_quality as habitat, presets,
-    sediment_retention as sediment, water_yield as water)
+    carbon_storage as carbon,
+    flow_routing as routing,
+    habitat_quality as habitat,
+    presets,
+    sediment_retention as sediment,
+    water_yield as water,
+)
 from econet.core.services.land_cover import burn_mines  # noqa: E402
 from econet.core.sources.importance import service_importance  # noqa: E402
 from econet.core.sources.patches import find_patches  # noqa: E402
 
 CITY = ROOT / "examples" / "mining_city"
 PAGE, IMAGES = "choices.md", Path("images") / "choices"
-CHANGED = 0.01          # from what share of its value on a cell counts as changed
+CHANGED = 0.01  # from what share of its value on a cell counts as changed
 CLASS_COLOURS = "cividis_r"
-PICTURE_BLOCK = 4       # cells of the map in one of the picture, each way
+PICTURE_BLOCK = 4  # cells of the map in one of the picture, each way
 
 # A toolbox key that PRESET governs, and what core calls it.
 KEYS = {
     "habitatquality": {"DISTANCE_RULE": "distance_rule", "EXPONENT": "exponent", "HALF_SATURATION": "half_saturation"},
-    "sedimentretention": {"ROUTING": "routing", "LS_METHOD": "ls_method", "LS_CAP": "cap", "CAPPED": "capped",
-                          "IC_LENGTH": "ic_length", "TIES_AND_FLATS": "flow", "MASKING": "masking", "UNIT": "unit"},
+    "sedimentretention": {
+        "ROUTING": "routing",
+        "LS_METHOD": "ls_method",
+        "LS_CAP": "cap",
+        "CAPPED": "capped",
+        "IC_LENGTH": "ic_length",
+        "TIES_AND_FLATS": "flow",
+        "MASKING": "masking",
+        "UNIT": "unit",
+    },
     "wateryield": {"BUDYKO": "budyko", "MASKING": "masking", "VOLUMES": "volumes"},
     "carbonstorage": {},
 }
-PRESETS_OF = {"habitatquality": habitat.PRESETS, "wateryield": water.PRESETS,
-              "sedimentretention": [vars(conventions) for conventions in sediment.PRESETS], "carbonstorage": [{}] * 3}
+PRESETS_OF = {
+    "habitatquality": habitat.PRESETS,
+    "wateryield": water.PRESETS,
+    "sedimentretention": [vars(conventions) for conventions in sediment.PRESETS],
+    "carbonstorage": [{}] * 3,
+}
 
 
 @dataclass
@@ -56,7 +73,7 @@ class Result:
     total: float
     others: list = field(default_factory=list)
     grid: object = None
-    unit_factor: float = 1.0   # of the map over that of the recommended unit
+    unit_factor: float = 1.0  # of the map over that of the recommended unit
 
 
 @dataclass
@@ -77,14 +94,22 @@ class Service:
 
 # the city ----------------------------------------------------------------------------------------
 
+
 class City:
     """The mining city's maps on the cells of its land cover."""
 
     def __init__(self):
         self.land_cover = raster.read_classes(self.source("land_cover"))
         self.template = self.land_cover.template
-        self.mines = read_mines(vector.read(str(CITY / "city.gpkg"), "mines"), self.template.crs, "name", "mineral",
-                                "method", "state", "feature")
+        self.mines = read_mines(
+            vector.read(str(CITY / "city.gpkg"), "mines"),
+            self.template.crs,
+            "name",
+            "mineral",
+            "method",
+            "state",
+            "feature",
+        )
         self.land_cover = burn_mines(self.land_cover, self.mines)
         self.districts = vector.read(str(CITY / "city.gpkg"), "districts")
         self.cell_km2 = self.template.cell_area_m2 / 1e6
@@ -100,8 +125,13 @@ class City:
 def habitat_of(city):
     def run(**choices):
         found = habitat.habitat_quality(city.land_cover, **choices)
-        return Result(found.quality.values, np.nansum(found.quality.values, dtype=np.float64) * city.cell_km2,
-                      [number(found.half_saturation), share(np.nanmean(found.quality.values < 0.1))], found.quality)
+        return Result(
+            found.quality.values,
+            np.nansum(found.quality.values, dtype=np.float64) * city.cell_km2,
+            [number(found.half_saturation), share(np.nanmean(found.quality.values < 0.1))],
+            found.quality,
+        )
+
     return run
 
 
@@ -111,8 +141,10 @@ def habitat_by_night_light(city):
     light.values = np.where(light.valid, light.values / light.values[light.valid].max(), 0).astype(np.float32)
     threats = habitat.default_threats()
     codes, name = threats.header.index("land_cover_codes"), threats.header.index("threat")
-    threats.rows = [(line, ["" if at == codes and cells[name] == "impervious" else text
-                            for at, text in enumerate(cells)]) for line, cells in threats.rows]
+    threats.rows = [
+        (line, ["" if at == codes and cells[name] == "impervious" else text for at, text in enumerate(cells)])
+        for line, cells in threats.rows
+    ]
     folder = tempfile.TemporaryDirectory()
     path = str(Path(folder.name) / "light.tif")
     raster.write(light, path)
@@ -120,6 +152,7 @@ def habitat_by_night_light(city):
 
     def run(**choices):
         return habitat_of(city)(threats=threats, layers=[layer], **choices)
+
     run.folder = folder
     return run
 
@@ -129,13 +162,19 @@ def sediment_of(city):
 
     def run(**choices):
         if choices.pop("mines", False):
-            choices["mine_geometries"] = [mine.geometry for mine in city.mines if mine.method == "open pit"
-                                          and mine.feature == "pit"]
+            choices["mine_geometries"] = [
+                mine.geometry for mine in city.mines if mine.method == "open pit" and mine.feature == "pit"
+            ]
         found = sediment.sediment_retention(*maps, **choices)
         factor = city.template.cell_area_m2 / 1e4 if found.conventions.unit == sediment.PER_PIXEL else 1.0
-        return Result(found.retention.values, found.totals["retention"],
-                      [number(found.totals[name]) for name in ("soil_loss", "export", "avoided_export")],
-                      found.retention, factor)
+        return Result(
+            found.retention.values,
+            found.totals["retention"],
+            [number(found.totals[name]) for name in ("soil_loss", "export", "avoided_export")],
+            found.retention,
+            factor,
+        )
+
     return run
 
 
@@ -144,12 +183,17 @@ WATER_COLUMNS = ("evapotranspiration, mm", "districts, million m3", "cells held 
 
 def water_of(city, with_gaps=False):
     """Water yield; with gaps: the map ends in the middle, and soil maps say nothing of water and built-up land."""
-    maps = [city.land_cover] + [city.map(name) for name in (
-        "precipitation_annual", "evapotranspiration_annual", "soil_depth", "plant_available_water")]
+    maps = [city.land_cover] + [
+        city.map(name)
+        for name in ("precipitation_annual", "evapotranspiration_annual", "soil_depth", "plant_available_water")
+    ]
     if with_gaps:
         codes, soil = city.land_cover.values, maps[3]
-        maps[0] = raster.float_grid(np.where(np.arange(codes.shape[1]) < codes.shape[1] // 2, codes, np.nan).astype(
-            np.float32), city.template, "western half")
+        maps[0] = raster.float_grid(
+            np.where(np.arange(codes.shape[1]) < codes.shape[1] // 2, codes, np.nan).astype(np.float32),
+            city.template,
+            "western half",
+        )
         maps[3] = raster.float_grid(np.where(np.isin(codes, (5, 8)), np.nan, soil.floats()), city.template, soil.name)
 
     def run(**choices):
@@ -158,10 +202,17 @@ def water_of(city, with_gaps=False):
         held = [re.search(r"On (\d+) cell", line) for line in heard]
         held = sum(int(match.group(1)) for match in held if match)
         total = np.nansum(found.water_yield.values, dtype=np.float64) / 1000 * city.template.cell_area_m2 / 1e6
-        return Result(found.water_yield.values, total,
-                      [number(np.nanmean(found.evapotranspiration.values, dtype=np.float64)),
-                       number(sum(shed.yield_m3 for shed in found.watersheds) / 1e6),
-                       share(held / city.land_cover.values.size)], found.water_yield)
+        return Result(
+            found.water_yield.values,
+            total,
+            [
+                number(np.nanmean(found.evapotranspiration.values, dtype=np.float64)),
+                number(sum(shed.yield_m3 for shed in found.watersheds) / 1e6),
+                share(held / city.land_cover.values.size),
+            ],
+            found.water_yield,
+        )
+
     return run
 
 
@@ -169,55 +220,109 @@ def carbon_of(city):
     def run(preset=0):
         found = carbon.carbon_storage(city.land_cover)
         return Result(found.values, np.nansum(found.values, dtype=np.float64) * city.cell_km2 * 100 / 1e6, [], found)
+
     return run
 
 
 def services(city):
     """The services of the page, with every choice that its tables show."""
-    pair = [("PRESET", "as published", "published", {"preset": presets.AS_PUBLISHED}),
-            ("PRESET", "as InVEST 3.20", "invest", {"preset": presets.AS_INVEST})]
+    pair = [
+        ("PRESET", "as published", "published", {"preset": presets.AS_PUBLISHED}),
+        ("PRESET", "as InVEST 3.20", "invest", {"preset": presets.AS_INVEST}),
+    ]
     by_light = habitat_by_night_light(city)
     return [
-        Service("habitatquality", "Habitat quality", "0 to 1", "km2 of quality 1", ("k", "cells below 0.1"), "YlGn", [
-            *pair,
-            ("DISTANCE_RULE", habitat.INTENSITY, "", {"distance_rule": habitat.INTENSITY}),
-            ("DISTANCE_RULE", habitat.SUM, "sum", {"distance_rule": habitat.SUM}),
-            ("EXPONENT", habitat.AS_PRINTED, "", {"exponent": habitat.AS_PRINTED}),
-            ("HALF_SATURATION", "0.05", "", {"half_saturation": 0.05}),
-        ], habitat_of(city), 3),
-        Service("nightlight", "Habitat quality", "0 to 1", "km2 of quality 1", ("k", "cells below 0.1"), "YlGn", [
-            ("DISTANCE_RULE", habitat.INTENSITY, "intensity", {"distance_rule": habitat.INTENSITY}),
-            ("DISTANCE_RULE", habitat.SUM, "", {"distance_rule": habitat.SUM}),
-        ], by_light, 3, habitat.NEAREST),
-        Service("sedimentretention", "Sediment retention", "t/ha a year", "t a year",
-                ("soil loss, t a year", "export, t a year", "avoided export, t a year"), "YlOrBr", [
-                    *pair[1:],
-                    ("ROUTING", routing.D8, "d8", {"routing": routing.D8}),
-                    ("LS_METHOD", sediment.INVEST_LS, "ls", {"ls_method": sediment.INVEST_LS}),
-                    ("LS_CAP", "122", "cap", {"cap": 122.0}),
-                    ("CAPPED", sediment.L_FACTOR, "capped", {"capped": sediment.L_FACTOR}),
-                    ("IC_LENGTH", sediment.PIXELS, "pixels", {"ic_length": sediment.PIXELS}),
-                    ("TIES_AND_FLATS", routing.AS_INVEST, "flats", {"flow": routing.AS_INVEST}),
-                    ("MASKING", sediment.AS_INVEST, "masking", {"masking": sediment.AS_INVEST}),
-                    ("UNIT", sediment.PER_PIXEL, "", {"unit": sediment.PER_PIXEL}),
-                    ("MINES", "given, open pits drain inside (not of PRESET)", "pits", {"mines": True}),
-                ], sediment_of(city), 2),
-        Service("wateryield", "Water yield", "mm a year", "million m3 a year",
-                WATER_COLUMNS, "Blues", [
-                    *pair[:1], ("PRESET", "as InVEST 3.20", "", {"preset": presets.AS_INVEST}),
-                    ("BUDYKO", water.ZHANG_2001, "", {"budyko": water.ZHANG_2001}),
-                    ("MASKING", water.AS_INVEST, "", {"masking": water.AS_INVEST}),
-                    ("VOLUMES", water.OVER_POLYGON, "", {"volumes": water.OVER_POLYGON}),
-                ], water_of(city), 1),
-        Service("gaps", "Water yield", "mm a year", "million m3 a year", WATER_COLUMNS, "Blues", [
-            ("MASKING", water.AS_INVEST, "", {"masking": water.AS_INVEST}),
-            ("VOLUMES", water.OVER_POLYGON, "", {"volumes": water.OVER_POLYGON}),
-        ], water_of(city, True), 1),
+        Service(
+            "habitatquality",
+            "Habitat quality",
+            "0 to 1",
+            "km2 of quality 1",
+            ("k", "cells below 0.1"),
+            "YlGn",
+            [
+                *pair,
+                ("DISTANCE_RULE", habitat.INTENSITY, "", {"distance_rule": habitat.INTENSITY}),
+                ("DISTANCE_RULE", habitat.SUM, "sum", {"distance_rule": habitat.SUM}),
+                ("EXPONENT", habitat.AS_PRINTED, "", {"exponent": habitat.AS_PRINTED}),
+                ("HALF_SATURATION", "0.05", "", {"half_saturation": 0.05}),
+            ],
+            habitat_of(city),
+            3,
+        ),
+        Service(
+            "nightlight",
+            "Habitat quality",
+            "0 to 1",
+            "km2 of quality 1",
+            ("k", "cells below 0.1"),
+            "YlGn",
+            [
+                ("DISTANCE_RULE", habitat.INTENSITY, "intensity", {"distance_rule": habitat.INTENSITY}),
+                ("DISTANCE_RULE", habitat.SUM, "", {"distance_rule": habitat.SUM}),
+            ],
+            by_light,
+            3,
+            habitat.NEAREST,
+        ),
+        Service(
+            "sedimentretention",
+            "Sediment retention",
+            "t/ha a year",
+            "t a year",
+            ("soil loss, t a year", "export, t a year", "avoided export, t a year"),
+            "YlOrBr",
+            [
+                *pair[1:],
+                ("ROUTING", routing.D8, "d8", {"routing": routing.D8}),
+                ("LS_METHOD", sediment.INVEST_LS, "ls", {"ls_method": sediment.INVEST_LS}),
+                ("LS_CAP", "122", "cap", {"cap": 122.0}),
+                ("CAPPED", sediment.L_FACTOR, "capped", {"capped": sediment.L_FACTOR}),
+                ("IC_LENGTH", sediment.PIXELS, "pixels", {"ic_length": sediment.PIXELS}),
+                ("TIES_AND_FLATS", routing.AS_INVEST, "flats", {"flow": routing.AS_INVEST}),
+                ("MASKING", sediment.AS_INVEST, "masking", {"masking": sediment.AS_INVEST}),
+                ("UNIT", sediment.PER_PIXEL, "", {"unit": sediment.PER_PIXEL}),
+                ("MINES", "given, open pits drain inside (not of PRESET)", "pits", {"mines": True}),
+            ],
+            sediment_of(city),
+            2,
+        ),
+        Service(
+            "wateryield",
+            "Water yield",
+            "mm a year",
+            "million m3 a year",
+            WATER_COLUMNS,
+            "Blues",
+            [
+                *pair[:1],
+                ("PRESET", "as InVEST 3.20", "", {"preset": presets.AS_INVEST}),
+                ("BUDYKO", water.ZHANG_2001, "", {"budyko": water.ZHANG_2001}),
+                ("MASKING", water.AS_INVEST, "", {"masking": water.AS_INVEST}),
+                ("VOLUMES", water.OVER_POLYGON, "", {"volumes": water.OVER_POLYGON}),
+            ],
+            water_of(city),
+            1,
+        ),
+        Service(
+            "gaps",
+            "Water yield",
+            "mm a year",
+            "million m3 a year",
+            WATER_COLUMNS,
+            "Blues",
+            [
+                ("MASKING", water.AS_INVEST, "", {"masking": water.AS_INVEST}),
+                ("VOLUMES", water.OVER_POLYGON, "", {"volumes": water.OVER_POLYGON}),
+            ],
+            water_of(city, True),
+            1,
+        ),
         Service("carbonstorage", "Carbon storage", "t/ha", "million t", (), "Greens", [], carbon_of(city), 1),
     ]
 
 
 # numbers -----------------------------------------------------------------------------------------
+
 
 def number(value):
     """Four digits that count, thousands apart."""
@@ -253,10 +358,12 @@ def table(header, rows):
 
 def presets_table(name):
     """What each preset of a service sets, from core's own tables."""
+
     def text(value):
         if value is None:
             return "half of the highest degradation"
         return f"{value:g}" if isinstance(value, float) else value
+
     keys, tables = KEYS[name], PRESETS_OF[name]
     rows = [[f"`{key}`", *(text(preset[convention]) for preset in tables)] for key, convention in keys.items()]
     header = ["", *(f"{number} {title}" for number, title in enumerate(presets.PRESETS))]
@@ -264,6 +371,7 @@ def presets_table(name):
 
 
 # pictures ----------------------------------------------------------------------------------------
+
 
 def coarse(values):
     """Means of blocks of cells; NaN where a block has none."""
@@ -279,19 +387,29 @@ def picture(path, city, panels):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from PIL import Image
+
     west, south, east, north = city.template.bounds
     rows, cols = coarse(panels[0][1]).shape
     wide, high = cols + 34, rows + 36 + 48  # room for a title above, a scale below
     figure = Figure(figsize=(wide * len(panels) / 100, high / 100), dpi=100)
 
     def place(number, left, bottom, width, height):
-        return figure.add_axes(((number * wide + left) / (wide * len(panels)), bottom / high,
-                                width / (wide * len(panels)), height / high))
+        return figure.add_axes(
+            ((number * wide + left) / (wide * len(panels)), bottom / high, width / (wide * len(panels)), height / high)
+        )
+
     for number, (title, values, colours, low, top, unit) in enumerate(panels):
         axes = place(number, 17, 48, cols, rows)
         axes.set_facecolor("#c8c8c8")
-        shown = axes.imshow(coarse(values), cmap=_steps(colours), vmin=low, vmax=top, aspect="auto",
-                            extent=(west, east, south, north), interpolation="nearest")
+        shown = axes.imshow(
+            coarse(values),
+            cmap=_steps(colours),
+            vmin=low,
+            vmax=top,
+            aspect="auto",
+            extent=(west, east, south, north),
+            interpolation="nearest",
+        )
         for mine in city.mines:
             for line in _lines(mine.geometry):
                 axes.plot(*line, color="black", linewidth=0.5, antialiased=False)
@@ -309,6 +427,7 @@ def picture(path, city, panels):
 def _steps(colours):
     """A colour map of few steps, so that a picture keeps its colours in a small file; the middle of RdBu is white."""
     from matplotlib import colormaps
+
     return colormaps[colours].resampled(17 if colours == "RdBu" else 5 if colours == CLASS_COLOURS else 16)
 
 
@@ -325,12 +444,18 @@ def compared(path, city, service, title, base, result):
     difference = result.values / result.unit_factor - base.values / base.unit_factor
     shown = np.abs(coarse(difference))
     reach = np.nanpercentile(shown, 99) or np.nanmax(shown)
-    picture(path, city, [(f"{service.title}: {service.base}", base.values, service.colours, 0, top, service.unit),
-                         (f"{title}\nless {service.base}", difference, "RdBu", -reach, reach,
-                          f"difference, {service.unit}")])
+    picture(
+        path,
+        city,
+        [
+            (f"{service.title}: {service.base}", base.values, service.colours, 0, top, service.unit),
+            (f"{title}\nless {service.base}", difference, "RdBu", -reach, reach, f"difference, {service.unit}"),
+        ],
+    )
 
 
 # the page ----------------------------------------------------------------------------------------
+
 
 def service_rows(city, service, images, keep):
     """The service's table; draws its pictures, and keeps its maps for the end of the chain."""
@@ -347,10 +472,23 @@ def service_rows(city, service, images, keep):
             compared(path, city, service, title, base, result)
     if not service.rows:
         top = np.nanpercentile(base.values, 98)
-        picture(images / f"{service.name}.png", city,
-                [(f"{service.title}: all presets", base.values, service.colours, 0, top, service.unit)])
-    return table(["choice", mean, f"total ({service.total})", "total, change", "cells changed", "cells without a value",
-                  *service.others], rows)
+        picture(
+            images / f"{service.name}.png",
+            city,
+            [(f"{service.title}: all presets", base.values, service.colours, 0, top, service.unit)],
+        )
+    return table(
+        [
+            "choice",
+            mean,
+            f"total ({service.total})",
+            "total, change",
+            "cells changed",
+            "cells without a value",
+            *service.others,
+        ],
+        rows,
+    )
 
 
 def row_of(title, service, result, base):
@@ -359,26 +497,38 @@ def row_of(title, service, result, base):
     if result.unit_factor != 1:
         mean += " t per pixel"
     first = result is base
-    return [title, mean, number(result.total), "" if first else change(result.total, base.total),
-            "" if first else share(changed_share(values, base.values)), share(np.mean(~np.isfinite(values))),
-            *result.others]
+    return [
+        title,
+        mean,
+        number(result.total),
+        "" if first else change(result.total, base.total),
+        "" if first else share(changed_share(values, base.values)),
+        share(np.mean(~np.isfinite(values))),
+        *result.others,
+    ]
 
 
 CHAIN = ("habitatquality", "sedimentretention", "wateryield", "carbonstorage")
 CHAIN_ROWS = [
     ("recommended", {}),
-    ("`PRESET` as published, all services", {"habitatquality": "PRESET as published",
-                                             "wateryield": "PRESET as published"}),
+    (
+        "`PRESET` as published, all services",
+        {"habitatquality": "PRESET as published", "wateryield": "PRESET as published"},
+    ),
     ("`PRESET` as InVEST 3.20, all services", {name: "PRESET as InVEST 3.20" for name in CHAIN[:3]}),
-    *((f"{title}: `{key}` {choice}", {name: f"{key} {choice}"}) for name, title, key, choice in (
-        ("habitatquality", "habitat quality", "DISTANCE_RULE", habitat.SUM),
-        ("habitatquality", "habitat quality", "EXPONENT", habitat.AS_PRINTED),
-        ("habitatquality", "habitat quality", "HALF_SATURATION", "0.05"),
-        ("sedimentretention", "sediment", "ROUTING", routing.D8),
-        ("sedimentretention", "sediment", "LS_METHOD", sediment.INVEST_LS),
-        ("sedimentretention", "sediment", "IC_LENGTH", sediment.PIXELS),
-        ("sedimentretention", "sediment", "MASKING", sediment.AS_INVEST),
-        ("wateryield", "water yield", "BUDYKO", water.ZHANG_2001))),
+    *(
+        (f"{title}: `{key}` {choice}", {name: f"{key} {choice}"})
+        for name, title, key, choice in (
+            ("habitatquality", "habitat quality", "DISTANCE_RULE", habitat.SUM),
+            ("habitatquality", "habitat quality", "EXPONENT", habitat.AS_PRINTED),
+            ("habitatquality", "habitat quality", "HALF_SATURATION", "0.05"),
+            ("sedimentretention", "sediment", "ROUTING", routing.D8),
+            ("sedimentretention", "sediment", "LS_METHOD", sediment.INVEST_LS),
+            ("sedimentretention", "sediment", "IC_LENGTH", sediment.PIXELS),
+            ("sedimentretention", "sediment", "MASKING", sediment.AS_INVEST),
+            ("wateryield", "water yield", "BUDYKO", water.ZHANG_2001),
+        )
+    ),
 ]
 
 
@@ -391,8 +541,16 @@ def chain(city, keep, images):
         patches = [patch for patch in find_patches(found.classes) if patch.size_class == "super-large"]
         area = sum(patch.area_km2 for patch in patches)
         largest = max(patch.area_km2 for patch in patches) if patches else 0.0
-        rows.append([title, *(f"{weight:.3f}" for weight in found.weights), f"{found.kmo:.3f}", str(len(patches)),
-                     number(area), number(largest)])
+        rows.append(
+            [
+                title,
+                *(f"{weight:.3f}" for weight in found.weights),
+                f"{found.kmo:.3f}",
+                str(len(patches)),
+                number(area),
+                number(largest),
+            ]
+        )
         maps[title] = found.classes
     titles = [CHAIN_ROWS[at][0] for at in (0, 1, 2)]
     panels = []
@@ -402,16 +560,29 @@ def chain(city, keep, images):
         values = np.where(classes.valid, classes.values, np.nan)[one].repeat(PICTURE_BLOCK, 0).repeat(PICTURE_BLOCK, 1)
         panels.append((f"Importance: {short}", values, CLASS_COLOURS, 0.5, 5.5, "class (5 very important)"))
     picture(images / "chain_presets.png", city, panels)
-    return table(["choice", *(f"weight of {name}" for name in ("habitat", "sediment", "water", "carbon")), "KMO",
-                  "super-large patches", "their area (km2)", "largest (km2)"], rows)
+    return table(
+        [
+            "choice",
+            *(f"weight of {name}" for name in ("habitat", "sediment", "water", "carbon")),
+            "KMO",
+            "super-large patches",
+            "their area (km2)",
+            "largest (km2)",
+        ],
+        rows,
+    )
 
 
 def write_blocks(path, blocks):
     """Put each block in its place on the page; a block without a place is an error."""
     text = path.read_text(encoding="utf-8")
     for name, content in blocks.items():
-        text, count = re.subn(rf"(<!-- made: {name} -->\n).*?(<!-- made -->)", lambda match: (
-            f"{match.group(1)}\n{content}\n\n{match.group(2)}"), text, flags=re.DOTALL)
+        text, count = re.subn(
+            rf"(<!-- made: {name} -->\n).*?(<!-- made -->)",
+            lambda match: f"{match.group(1)}\n{content}\n\n{match.group(2)}",
+            text,
+            flags=re.DOTALL,
+        )
         if count != 1:
             sys.exit(f"{path} has {count} places for '{name}'.")
     path.write_text(text, encoding="utf-8")

@@ -8,30 +8,78 @@ The seed keeps the order of attributes, so that only what changed differs.
 from pathlib import Path
 
 from qgis.core import (
-    QgsApplication, QgsColorRampShader, QgsCoordinateReferenceSystem, QgsFillSymbol, QgsGradientColorRamp,
-    QgsGradientStop, QgsGraduatedSymbolRenderer, QgsLineSymbol, QgsMapLayer, QgsMarkerSymbol,
-    QgsPalettedRasterRenderer, QgsPalLayerSettings, QgsRasterLayer, QgsRasterShader, QgsRendererRange,
-    QgsRuleBasedRenderer, QgsSingleBandPseudoColorRenderer, QgsSingleSymbolRenderer, QgsTextBufferSettings,
-    QgsTextFormat, QgsVectorLayer, QgsVectorLayerSimpleLabeling)
+    QgsApplication,
+    QgsColorRampShader,
+    QgsCoordinateReferenceSystem,
+    QgsFillSymbol,
+    QgsGradientColorRamp,
+    QgsGradientStop,
+    QgsGraduatedSymbolRenderer,
+    QgsLineSymbol,
+    QgsMapLayer,
+    QgsMarkerSymbol,
+    QgsPalettedRasterRenderer,
+    QgsPalLayerSettings,
+    QgsRasterLayer,
+    QgsRasterShader,
+    QgsRendererRange,
+    QgsRuleBasedRenderer,
+    QgsSingleBandPseudoColorRenderer,
+    QgsSingleSymbolRenderer,
+    QgsTextBufferSettings,
+    QgsTextFormat,
+    QgsVectorLayer,
+    QgsVectorLayerSimpleLabeling,
+)
 from qgis.PyQt.QtGui import QColor, QFont
 
 STYLES = Path(__file__).resolve().parent.parent / "algorithms" / "styles"
 
-IMPORTANCE = {5: ("#0b6e3b", "very important"), 4: ("#58a65c", "important"), 3: ("#c5dd8d", "average"),
-              2: ("#f0e0a0", "not important"), 1: ("#d8a577", "least important")}
-LAND_COVER = {1: ("#efe08a", "cropland"), 2: ("#2e7d46", "forest"), 3: ("#8aa866", "shrub"),
-              4: ("#bcd67c", "grassland"), 5: ("#4a90c8", "water"), 6: ("#f4f7fa", "snow and ice"),
-              7: ("#c9b49a", "barren"), 8: ("#c0504d", "impervious"), 9: ("#6fb8b0", "wetland"),
-              11: ("#4d4d4d", "open pit"), 12: ("#7d6b5d", "mine dump"), 13: ("#a08a78", "mine subsidence"),
-              14: ("#8b5a8c", "mine plant"), 15: ("#9bc27e", "restored mine")}
-DOMINANT = {0: ("#f2f2ec", "none above the lowest score"), 1: ("#b08d57", "slope"), 2: ("#7d6b9c", "elevation"),
-            3: ("#8fbf6a", "land cover"), 4: ("#d9d06a", "NDVI"), 5: ("#5b9bd0", "distance to water"),
-            6: ("#c4322b", "motorways"), 7: ("#ee9a4d", "highways"), 8: ("#f3d34a", "night light"),
-            9: ("#4a2c5e", "mines"), 10: ("#6fb8b0", "1st added factor"), 11: ("#3e8f86", "2nd added factor"),
-            12: ("#1f5f58", "3rd added factor")}
+IMPORTANCE = {
+    5: ("#0b6e3b", "very important"),
+    4: ("#58a65c", "important"),
+    3: ("#c5dd8d", "average"),
+    2: ("#f0e0a0", "not important"),
+    1: ("#d8a577", "least important"),
+}
+LAND_COVER = {
+    1: ("#efe08a", "cropland"),
+    2: ("#2e7d46", "forest"),
+    3: ("#8aa866", "shrub"),
+    4: ("#bcd67c", "grassland"),
+    5: ("#4a90c8", "water"),
+    6: ("#f4f7fa", "snow and ice"),
+    7: ("#c9b49a", "barren"),
+    8: ("#c0504d", "impervious"),
+    9: ("#6fb8b0", "wetland"),
+    11: ("#4d4d4d", "open pit"),
+    12: ("#7d6b5d", "mine dump"),
+    13: ("#a08a78", "mine subsidence"),
+    14: ("#8b5a8c", "mine plant"),
+    15: ("#9bc27e", "restored mine"),
+}
+DOMINANT = {
+    0: ("#f2f2ec", "none above the lowest score"),
+    1: ("#b08d57", "slope"),
+    2: ("#7d6b9c", "elevation"),
+    3: ("#8fbf6a", "land cover"),
+    4: ("#d9d06a", "NDVI"),
+    5: ("#5b9bd0", "distance to water"),
+    6: ("#c4322b", "motorways"),
+    7: ("#ee9a4d", "highways"),
+    8: ("#f3d34a", "night light"),
+    9: ("#4a2c5e", "mines"),
+    10: ("#6fb8b0", "1st added factor"),
+    11: ("#3e8f86", "2nd added factor"),
+    12: ("#1f5f58", "3rd added factor"),
+}
 # The first range that holds a value counts: a bound belongs to the better word.
-FIRM = ((0.9, 1.0, "#0b6e3b", "firm"), (0.7, 0.9, "#a8cf78", "fairly firm"), (0.5, 0.7, "#ee9a4d", "shaky"),
-        (0.0, 0.5, "#c4322b", "weak"))
+FIRM = (
+    (0.9, 1.0, "#0b6e3b", "firm"),
+    (0.7, 0.9, "#a8cf78", "fairly firm"),
+    (0.5, 0.7, "#ee9a4d", "shaky"),
+    (0.0, 0.5, "#c4322b", "weak"),
+)
 RAMPS = {
     "carbon_storage": ("#fbf3e4", "#c9b26b", "#5f7f3a", "#1d4a2c"),
     "carbon_change": ("#9c3d2e", "#f7f3ee", "#2f7d4f"),
@@ -79,13 +127,13 @@ def labels(layer, expression, size=9, colour="#14301f"):
 
 
 def fill(colour, outline, width="0.3", **more):
-    return QgsFillSymbol.createSimple(
-        {"color": colour, "outline_color": outline, "outline_width": width, **more})
+    return QgsFillSymbol.createSimple({"color": colour, "outline_color": outline, "outline_width": width, **more})
 
 
 def line(colour, width, style="solid"):
     return QgsLineSymbol.createSimple(
-        {"line_color": colour, "line_width": str(width), "line_style": style, "capstyle": "round"})
+        {"line_color": colour, "line_width": str(width), "line_style": style, "capstyle": "round"}
+    )
 
 
 def rules(layer, *entries):
@@ -116,9 +164,14 @@ def save(layer, name):
 
 def patches(layer):
     colours = {"super-large": "#0b6e3b", "large": "#4c9a57", "medium": "#9cc27a", "small": "#d5dfa5"}
-    rules(layer, *((f"attribute('size_class') = '{word}'", word, fill(colour, "#3f5f47", "0.1"))
-                   for word, colour in colours.items()),
-          ("attribute('size_class') is null", "patch", fill("#9cc27a", "#3f5f47", "0.1")))
+    rules(
+        layer,
+        *(
+            (f"attribute('size_class') = '{word}'", word, fill(colour, "#3f5f47", "0.1"))
+            for word, colour in colours.items()
+        ),
+        ("attribute('size_class') is null", "patch", fill("#9cc27a", "#3f5f47", "0.1")),
+    )
 
 
 def sources(layer):
@@ -127,19 +180,26 @@ def sources(layer):
 
 
 def corridors(layer):
-    rules(layer,
-          (is_class("general"), "general corridor", line("#8f7fb5", 0.35)),
-          ("attribute('class') is null", "corridor", line("#8f7fb5", 0.35)),
-          (is_class("important"), "important corridor", line("#c4322b", 0.9)))
+    rules(
+        layer,
+        (is_class("general"), "general corridor", line("#8f7fb5", 0.35)),
+        ("attribute('class') is null", "corridor", line("#8f7fb5", 0.35)),
+        (is_class("important"), "important corridor", line("#c4322b", 0.9)),
+    )
 
 
 def breakpoints(layer):
     def dot(colour, size):
-        return QgsMarkerSymbol.createSimple({"name": "circle", "color": colour, "size": str(size),
-                                             "outline_color": "#ffffff", "outline_width": "0.3"})
-    rules(layer, (is_class("general"), "breakpoint on general corridors", dot("#f0902f", 2.6)),
-          ("attribute('class') is null", "breakpoint", dot("#f0902f", 2.6)),
-          (is_class("important"), "breakpoint on an important corridor", dot("#b3122b", 3.6)))
+        return QgsMarkerSymbol.createSimple(
+            {"name": "circle", "color": colour, "size": str(size), "outline_color": "#ffffff", "outline_width": "0.3"}
+        )
+
+    rules(
+        layer,
+        (is_class("general"), "breakpoint on general corridors", dot("#f0902f", 2.6)),
+        ("attribute('class') is null", "breakpoint", dot("#f0902f", 2.6)),
+        (is_class("important"), "breakpoint on an important corridor", dot("#b3122b", 3.6)),
+    )
 
 
 def fracture_surfaces(layer):
@@ -153,17 +213,29 @@ def links(layer):
 
 
 def firmness(layer):
-    layer.setRenderer(QgsGraduatedSymbolRenderer("stability", [
-        QgsRendererRange(low, high, fill(colour, "#3f3f3f", "0.15"), f"{word} ({low:g} to {high:g})")
-        for low, high, colour, word in FIRM]))
+    layer.setRenderer(
+        QgsGraduatedSymbolRenderer(
+            "stability",
+            [
+                QgsRendererRange(low, high, fill(colour, "#3f3f3f", "0.15"), f"{word} ({low:g} to {high:g})")
+                for low, high, colour, word in FIRM
+            ],
+        )
+    )
     labels(layer, "source_id", 10)
 
 
 def mine_rings(layer):
     colours = ("#2f7d4f", "#a8cf78", "#fbeea4", "#ef9a4f", "#a8232f")
-    layer.setRenderer(QgsGraduatedSymbolRenderer("resistance", [
-        QgsRendererRange(score - 0.5, score + 0.5, fill(colour, "#5f5f5f", "0.1"), f"resistance {score}")
-        for score, colour in enumerate(colours, 1)]))
+    layer.setRenderer(
+        QgsGraduatedSymbolRenderer(
+            "resistance",
+            [
+                QgsRendererRange(score - 0.5, score + 0.5, fill(colour, "#5f5f5f", "0.1"), f"resistance {score}")
+                for score, colour in enumerate(colours, 1)
+            ],
+        )
+    )
 
 
 def candidate_patches(layer):
@@ -177,9 +249,15 @@ def candidate_links(layer):
 
 
 def importance_grid(layer):
-    layer.setRenderer(QgsGraduatedSymbolRenderer("class", [
-        QgsRendererRange(code - 0.5, code + 0.5, fill(colour, "#8a8a80", "0.1"), label)
-        for code, (colour, label) in IMPORTANCE.items()]))
+    layer.setRenderer(
+        QgsGraduatedSymbolRenderer(
+            "class",
+            [
+                QgsRendererRange(code - 0.5, code + 0.5, fill(colour, "#8a8a80", "0.1"), label)
+                for code, (colour, label) in IMPORTANCE.items()
+            ],
+        )
+    )
 
 
 def raster(name, renderer_of, folder):
@@ -191,9 +269,11 @@ def raster(name, renderer_of, folder):
 
 def paletted(classes):
     def renderer(layer):
-        entries = [QgsPalettedRasterRenderer.Class(code, QColor(colour), label)
-                   for code, (colour, label) in classes.items()]
+        entries = [
+            QgsPalettedRasterRenderer.Class(code, QColor(colour), label) for code, (colour, label) in classes.items()
+        ]
         return QgsPalettedRasterRenderer(layer.dataProvider(), 1, entries)
+
     return renderer
 
 
@@ -208,12 +288,14 @@ def continuous(colours):
         result.setClassificationMin(0.0)
         result.setClassificationMax(1.0)
         return result
+
     return renderer
 
 
 def main():
     import tempfile
     from osgeo import gdal
+
     application = QgsApplication([], False)
     application.initQgis()
     STYLES.mkdir(exist_ok=True)

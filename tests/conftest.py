@@ -17,8 +17,14 @@ load_econet()
 import numpy as np  # noqa: E402
 from osgeo import ogr  # noqa: E402
 from qgis.core import (  # noqa: E402
-    QgsApplication, QgsProcessingContext, QgsProcessingException, QgsProcessingFeedback, QgsProject,
-    QgsSettings, QgsVectorLayer)
+    QgsApplication,
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+    QgsProject,
+    QgsSettings,
+    QgsVectorLayer,
+)
 
 from econet import classFactory  # noqa: E402
 from econet.core import vector  # noqa: E402
@@ -75,8 +81,10 @@ class Runner:
         layer = self.context.getMapLayer(destination) or QgsVectorLayer(destination, "result", "ogr")
         assert layer.isValid(), destination
         names = layer.fields().names()
-        return [{**dict(zip(names, feature.attributes())), "geometry": feature.geometry()}
-                for feature in layer.getFeatures()]
+        return [
+            {**dict(zip(names, feature.attributes())), "geometry": feature.geometry()}
+            for feature in layer.getFeatures()
+        ]
 
 
 @pytest.fixture
@@ -141,4 +149,4 @@ def make(tmp_path):
 def square(west, south, size, height=None):
     """WKT of a rectangle."""
     east, north = west + size, south + (height or size)
-    return (f"POLYGON(({west} {south},{east} {south},{east} {north},{west} {north},{west} {south}))")
+    return f"POLYGON(({west} {south},{east} {south},{east} {north},{west} {north},{west} {south}))"

@@ -10,8 +10,11 @@ from econet.core.services import habitat_quality, presets, sediment_retention, w
 from osgeo import gdal
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-CORE = {"habitatquality": habitat_quality.PRESETS, "wateryield": water_yield.PRESETS,
-        "sedimentretention": [vars(preset) for preset in sediment_retention.PRESETS]}
+CORE = {
+    "habitatquality": habitat_quality.PRESETS,
+    "wateryield": water_yield.PRESETS,
+    "sedimentretention": [vars(preset) for preset in sediment_retention.PRESETS],
+}
 CORE_NAMES = {"TIES_AND_FLATS": "flow", "LS_CAP": "cap"}  # any other key is core's name in capitals
 AS_PRESET = "as PRESET"
 
@@ -33,8 +36,7 @@ def block(page, name):
 
 
 def table_rows(text):
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()
-            if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
 
 
 def governed(algorithm):
@@ -51,8 +53,11 @@ def governed(algorithm):
 
 @pytest.fixture(scope="module")
 def services(provider):
-    found = {algorithm.name(): governed(algorithm) for algorithm in provider.algorithms()
-             if algorithm.group().startswith("1 ") and algorithm.parameterDefinition("PRESET") is not None}
+    found = {
+        algorithm.name(): governed(algorithm)
+        for algorithm in provider.algorithms()
+        if algorithm.group().startswith("1 ") and algorithm.parameterDefinition("PRESET") is not None
+    }
     assert {"habitatquality", "sedimentretention", "wateryield", "carbonstorage"} <= set(found)
     return found
 
@@ -87,8 +92,13 @@ def test_the_presets_are_those_of_core(page, services):
             key = row[0].strip("`")
             for text, preset in zip(row[1:], CORE[identifier]):
                 value = preset[CORE_NAMES.get(key, key.lower())]
-                assert text == ("half of the highest degradation" if value is None else
-                                value if isinstance(value, str) else f"{value:g}"), (key, text, value)
+                assert text == (
+                    "half of the highest degradation"
+                    if value is None
+                    else value
+                    if isinstance(value, str)
+                    else f"{value:g}"
+                ), (key, text, value)
 
 
 def test_core_sets_nothing_that_is_no_choice(services):
@@ -115,6 +125,7 @@ def test_pictures_are_there_used_and_small(page):
 
 
 # the maker's own numbers -------------------------------------------------------------------------
+
 
 def test_numbers_keep_four_digits():
     assert [maker.number(value) for value in (0.071484, 222.41, 2558626.3, 0)] == ["0.07148", "222.4", "2,559,000", "0"]

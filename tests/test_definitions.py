@@ -36,7 +36,8 @@ def polygon(cells, box):
     left, top = west + col * width, north + row * height
     right, bottom = left + cols * width, top + rows * height
     return ogr.CreateGeometryFromWkt(
-        f"POLYGON(({left} {bottom},{right} {bottom},{right} {top},{left} {top},{left} {bottom}))")
+        f"POLYGON(({left} {bottom},{right} {bottom},{right} {top},{left} {top},{left} {bottom}))"
+    )
 
 
 def layer(cells, boxes):
@@ -64,6 +65,7 @@ def random_box(rng, rows, cols):
 
 
 # corridors -------------------------------------------------------------------------------------------
+
 
 def passable(values, cell):
     return values[cell] > 0
@@ -151,11 +153,12 @@ def test_corridors_are_least_cost_paths(seed, path_ends, pairs):
     cells = template(rows, cols, *rng.uniform(5, 60, 2))
     values = random_map(rng, seed, rows, cols)
     boxes = [random_box(rng, rows, cols) for _ in range(int(rng.integers(2, 5)))]
-    ids = rng.permutation(50)[:len(boxes)].tolist()
+    ids = rng.permutation(50)[: len(boxes)].tolist()
     areas = dict(zip(ids, map(cells_of, boxes)))
     try:
-        network = corridors(Grid(values, cells, None, "map"), layer(cells, boxes), ids, path_ends, pairs,
-                            with_surface=seed % 8 > 3)
+        network = corridors(
+            Grid(values, cells, None, "map"), layer(cells, boxes), ids, path_ends, pairs, with_surface=seed % 8 > 3
+        )
     except InputError as error:
         check_refusal(str(error), values, areas, path_ends)
         return
@@ -182,8 +185,13 @@ def pair_costs(values, boxes, width, height, west=500000.0, north=4600000.0):
     """Cost of every pair of sources from edge to edge; None where sources are refused."""
     cells = template(*values.shape, width, height, west, north)
     try:
-        network = corridors(Grid(np.ascontiguousarray(values), cells, None, "map"), layer(cells, boxes),
-                            list(range(len(boxes))), EDGES, ALL_PAIRS)
+        network = corridors(
+            Grid(np.ascontiguousarray(values), cells, None, "map"),
+            layer(cells, boxes),
+            list(range(len(boxes))),
+            EDGES,
+            ALL_PAIRS,
+        )
     except InputError:
         return None
     return {(corridor.source_a, corridor.source_b): corridor.cost for corridor in network.corridors}
@@ -210,6 +218,7 @@ def test_costs_do_not_depend_on_how_the_map_lies(seed):
 
 
 # connectivity ----------------------------------------------------------------------------------------
+
 
 def best_path(one, two, others, length, strength):
     """The strongest of all paths from one patch to another over any of the others in any order."""
@@ -255,9 +264,9 @@ def test_connectivity_is_that_of_all_paths(seed):
     links = np.where(distance <= dispersal, 1.0, np.inf)
     whole = connected_weight(range(n), weight, distance, decays)
     whole_iic = connected_weight(range(n), weight, links, fades)
-    assert found.pc == pytest.approx(whole / landscape ** 2, rel=1e-9)
+    assert found.pc == pytest.approx(whole / landscape**2, rel=1e-9)
     assert found.ec == pytest.approx(math.sqrt(whole), rel=1e-9)
-    assert found.iic == pytest.approx(whole_iic / landscape ** 2, rel=1e-9)
+    assert found.iic == pytest.approx(whole_iic / landscape**2, rel=1e-9)
     for i in range(n):
         rest = [j for j in range(n) if j != i]
         lost = 100 * (whole - connected_weight(rest, weight, distance, decays)) / whole
@@ -279,6 +288,7 @@ def test_connectivity_is_that_of_all_paths(seed):
 
 # natural breaks --------------------------------------------------------------------------------------
 
+
 def spread(group):
     return ((group - group.mean()) ** 2).sum()
 
@@ -298,7 +308,7 @@ def test_natural_breaks_are_the_best_of_all_divisions(seed):
     for n_classes in range(2, min(len(between) + 1, 6) + 1):
         found = natural_breaks(values, n_classes, "values")
         best = min(spread_inside(ordered, cuts) for cuts in itertools.combinations(between, n_classes - 1))
-        classes = np.searchsorted(np.asarray(found.breaks)[:n_classes - 1], ordered, "left")
+        classes = np.searchsorted(np.asarray(found.breaks)[: n_classes - 1], ordered, "left")
         assert set(classes) == set(range(n_classes))
         own = sum(spread(ordered[classes == number]) for number in range(n_classes))
         assert own == pytest.approx(best, rel=1e-6, abs=1e-9)
@@ -320,8 +330,10 @@ def test_natural_breaks_of_values_that_hardly_differ(seed):
 
 # gravity ---------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("form, unit, units_per_m2", [
-    (g.LOGARITHM, "m2", 1), (g.LOGARITHM, "ha", 1e-4), (g.AREA, "km2", 1e-6)])
+
+@pytest.mark.parametrize(
+    "form, unit, units_per_m2", [(g.LOGARITHM, "m2", 1), (g.LOGARITHM, "ha", 1e-4), (g.AREA, "km2", 1e-6)]
+)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_gravity_is_equation_9(seed, form, unit, units_per_m2):
     rng = np.random.default_rng(seed)
@@ -330,17 +342,21 @@ def test_gravity_is_equation_9(seed, form, unit, units_per_m2):
     if seed % 2:
         values[rng.random(values.shape) < 0.2] = np.nan
     count = int(rng.integers(2, 7))
-    boxes = [(int(rng.integers(0, 24)), int(rng.integers(0, 34)), *map(int, rng.integers(2, 7, 2)))
-             for _ in range(count)]
+    boxes = [
+        (int(rng.integers(0, 24)), int(rng.integers(0, 34)), *map(int, rng.integers(2, 7, 2))) for _ in range(count)
+    ]
     ids = rng.permutation(99)[:count].tolist()
-    sources = Features("sources", UTM, [polygon(cells, box) for box in boxes],
-                       [{"source_id": i} for i in ids], ["source_id"])
+    sources = Features(
+        "sources", UTM, [polygon(cells, box) for box in boxes], [{"source_id": i} for i in ids], ["source_id"]
+    )
     size, resistance = {}, {}
     for i, (row, col, rows, cols) in zip(ids, boxes):
         size[i] = rows * cols * cells.cell_area_m2 * units_per_m2
-        resistance[i] = np.nanmean(values[row:row + rows, col:col + cols])
-    rows = [{"source_a": a, "source_b": b, "cost": float(rng.uniform(10, 1e5)), "redundant": bool(rng.random() < 0.3)}
-            for a, b in itertools.combinations(sorted(ids), 2)]
+        resistance[i] = np.nanmean(values[row : row + rows, col : col + cols])
+    rows = [
+        {"source_a": a, "source_b": b, "cost": float(rng.uniform(10, 1e5)), "redundant": bool(rng.random() < 0.3)}
+        for a, b in itertools.combinations(sorted(ids), 2)
+    ]
     line = ogr.CreateGeometryFromWkt("LINESTRING(500000 4600000,500100 4599900)")
     layer_of_corridors = Features("corridors", UTM, [line] * len(rows), rows, list(rows[0]))
     found = g.gravity_model(layer_of_corridors, sources, Grid(values, cells, None, "map"), form, unit)
@@ -349,8 +365,13 @@ def test_gravity_is_equation_9(seed, form, unit, units_per_m2):
         return (math.log(size[i]) if form == g.LOGARITHM else size[i]) / resistance[i]
 
     longest = max(row["cost"] for row in rows)
-    expected = {(row["source_a"], row["source_b"]): mass(row["source_a"]) * mass(row["source_b"])
-                * longest ** 2 / row["cost"] ** 2 for row in rows}
+    expected = {
+        (row["source_a"], row["source_b"]): mass(row["source_a"])
+        * mass(row["source_b"])
+        * longest**2
+        / row["cost"] ** 2
+        for row in rows
+    }
     mean = sum(expected.values()) / len(expected)
     assert found.threshold == pytest.approx(mean, rel=1e-9)
     assert len(found.corridors) == sum(not row["redundant"] for row in rows)

@@ -29,15 +29,22 @@ sources:sources:\t/tmp/a b/sources.gpkg
 def test_decimals_of_results_are_cut_to_four_digits():
     run = demo.Run({"a:kmo": "0.51359", "a:weights": "x=0.432354, y=0.135593", "b:pc": "1.7853956e-05"}, [], 1.0)
     assert [demo.result(run, name) for name in ("kmo", "weights", "pc", "none")] == [
-        "0.5136", "x=0.4324, y=0.1356", "1.785e-05", "-"]
+        "0.5136",
+        "x=0.4324, y=0.1356",
+        "1.785e-05",
+        "-",
+    ]
 
 
 def test_weights_and_kmo_are_told_in_words():
     assert demo.weights_in_words("habitat_quality=0.4324, carbon_storage=1e-05") == (
-        "habitat quality 0.43, carbon storage 0.00")
-    for kmo, weights, words in (("0.5", "a=0.5, b=0.5", "not applicable (always 0.5 with two services)"),
-                                ("0.604", "a=0.3, b=0.3, c=0.4", "0.604 (mediocre)"),
-                                ("0.4999", "a=0.3, b=0.3, c=0.4", "0.4999 (unacceptable)")):
+        "habitat quality 0.43, carbon storage 0.00"
+    )
+    for kmo, weights, words in (
+        ("0.5", "a=0.5, b=0.5", "not applicable (always 0.5 with two services)"),
+        ("0.604", "a=0.3, b=0.3, c=0.4", "0.604 (mediocre)"),
+        ("0.4999", "a=0.3, b=0.3, c=0.4", "0.4999 (unacceptable)"),
+    ):
         assert demo.kmo_in_words(demo.Run({"i:kmo": kmo, "i:weights": weights}, [], 1.0)) == words
     assert demo.kmo_in_words(demo.Run({}, [], 1.0)) == "-"
 
@@ -70,8 +77,11 @@ def plugin(provider):
 
 def test_steps_and_results_are_read_from_the_log_of_qgis_process():
     assert demo.steps_of(LOG) == [("1 Habitat quality", 1.25), ("2 Importance", 0.84)]
-    assert demo.results_of(LOG) == {"importance:kmo": "0.5", "importance:weights": "a=0.4, b=0.6",
-                                    "sources:sources": "/tmp/a b/sources.gpkg"}
+    assert demo.results_of(LOG) == {
+        "importance:kmo": "0.5",
+        "importance:weights": "a=0.4, b=0.6",
+        "sources:sources": "/tmp/a b/sources.gpkg",
+    }
 
 
 def test_steps_after_the_model_have_all_they_need(study):
@@ -97,8 +107,12 @@ def test_every_parameter_of_a_study_is_one_of_its_model(study):
 
 
 def test_every_file_of_a_study_is_in_the_repository(study):
-    values = [*study.parameters.values(), study.relief,
-              *(value for step in study.steps for value in step.parameters.values()), *(source for source, _ in study.context.values())]
+    values = [
+        *study.parameters.values(),
+        study.relief,
+        *(value for step in study.steps for value in step.parameters.values()),
+        *(source for source, _ in study.context.values()),
+    ]
     files = {demo.file_of(value) for value in values if str(value).startswith(str(demo.ROOT))}
     assert len(files) >= 4
     assert [str(path) for path in files if not path.is_file()] == []
@@ -111,8 +125,13 @@ def test_every_map_finds_its_layers_in_the_model(study):
     made = {(output.algorithm, output.child_output) for output in outputs}
     wanted = {key for _, keys in demo.STAGES.values() for key in keys if isinstance(key, tuple)}
     if study.model == "networkfromlandcover":
-        wanted -= {("fracturesurfaces", "OUTPUT"), ("sourcefirmness", "OUTPUT"), ("sourcefirmness", "OUTPUT_FREQUENCY"),
-                   ("resistancesurface", "OUTPUT_DOMINANT"), ("mineresistance", "OUTPUT_RINGS")}
+        wanted -= {
+            ("fracturesurfaces", "OUTPUT"),
+            ("sourcefirmness", "OUTPUT"),
+            ("sourcefirmness", "OUTPUT_FREQUENCY"),
+            ("resistancesurface", "OUTPUT_DOMINANT"),
+            ("mineresistance", "OUTPUT_RINGS"),
+        }
         assert demo.stages_of(made) == ["importance", "sources", "resistance", "corridors", "breakpoints"]
     else:
         assert demo.stages_of(made) == list(demo.STAGES)

@@ -10,11 +10,14 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 CORE = ROOT / "core"
 STEPS = ("services", "sources", "resistance", "corridors", "network")
-MAY_IMPORT = {"network": {"network", "corridors", "resistance", "sources"},
-              **{step: {step} for step in STEPS if step != "network"}}
+MAY_IMPORT = {
+    "network": {"network", "corridors", "resistance", "sources"},
+    **{step: {step} for step in STEPS if step != "network"},
+}
 CORE_FILES = sorted(CORE.rglob("*.py"))
-ALGORITHM_FILES = sorted(path for step in STEPS for path in (ROOT / "algorithms" / step).glob("*.py")
-                         if path.name != "__init__.py")
+ALGORITHM_FILES = sorted(
+    path for step in STEPS for path in (ROOT / "algorithms" / step).glob("*.py") if path.name != "__init__.py"
+)
 
 
 def name_of(path):
@@ -29,7 +32,7 @@ def imports(path):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            base = package[:len(package) - node.level + 1] if node.level else ()
+            base = package[: len(package) - node.level + 1] if node.level else ()
             base = ".".join([*base, *([node.module] if node.module else [])])
             found += [base, *(f"{base}.{alias.name}" for alias in node.names)]
     return found
@@ -56,30 +59,39 @@ class Blocker:
         if name.split('.')[0] in {set(blocked)!r}:
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, Blocker())
-sys.path.insert(0, {str(ROOT / 'scripts')!r})
+sys.path.insert(0, {str(ROOT / "scripts")!r})
 from load_econet import load_econet
 load_econet()
 import importlib
 """
-    result = subprocess.run([sys.executable, "-c", blocker + code], capture_output=True, text=True,
-                            env={"QT_QPA_PLATFORM": "offscreen", "PATH": "/usr/bin:/bin"})
+    result = subprocess.run(
+        [sys.executable, "-c", blocker + code],
+        capture_output=True,
+        text=True,
+        env={"QT_QPA_PLATFORM": "offscreen", "PATH": "/usr/bin:/bin"},
+    )
     assert result.returncode == 0, result.stderr
 
 
 def module_names(paths):
-    return [".".join(("econet", *path.relative_to(ROOT).with_suffix("").parts)).replace(".__init__", "")
-            for path in paths]
+    return [
+        ".".join(("econet", *path.relative_to(ROOT).with_suffix("").parts)).replace(".__init__", "") for path in paths
+    ]
 
 
 def test_core_loads_where_there_is_no_qgis():
-    run_blocked({"qgis", "PyQt5", "PyQt6", "processing"},
-                f"for name in {module_names(CORE_FILES)!r}: importlib.import_module(name)")
+    run_blocked(
+        {"qgis", "PyQt5", "PyQt6", "processing"},
+        f"for name in {module_names(CORE_FILES)!r}: importlib.import_module(name)",
+    )
 
 
 def test_provider_loads_with_numpy_alone():
     names = module_names([*CORE_FILES, *ALGORITHM_FILES, ROOT / "plugin.py"])
-    run_blocked({"scipy", "networkx", "matplotlib", "numba", "skimage", "pandas"},
-                f"for name in {names!r}: importlib.import_module(name)")
+    run_blocked(
+        {"scipy", "networkx", "matplotlib", "numba", "skimage", "pandas"},
+        f"for name in {names!r}: importlib.import_module(name)",
+    )
 
 
 @pytest.mark.parametrize("path", ALGORITHM_FILES, ids=name_of)
@@ -89,19 +101,23 @@ def test_algorithm_files_compute_nothing(path):
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, (ast.BinOp, ast.AugAssign)):
             assert not isinstance(node.op, (ast.Sub, ast.Mult, ast.Pow, ast.FloorDiv, ast.Div, ast.MatMult)), (
-                f"arithmetic in line {node.lineno}")
+                f"arithmetic in line {node.lineno}"
+            )
 
 
 # the chain of names -------------------------------------------------------------------------------
 
+
 def algorithm_classes():
     from econet.algorithms.provider import algorithm_classes
+
     return algorithm_classes()
 
 
 def test_every_algorithm_has_its_chain_of_names(provider):
     from econet.algorithms.base import GROUPS, HELP
     from econet.algorithms.styling import STYLES
+
     for cls in algorithm_classes():
         stem = cls.__module__.rsplit(".", 1)[1]
         assert cls.__name__ == "".join(part.capitalize() for part in stem.split("_")), stem
@@ -119,6 +135,7 @@ def test_every_algorithm_has_its_chain_of_names(provider):
 
 def test_every_parameter_and_output_has_help(provider):
     from econet.algorithms.base import read_help
+
     for cls in algorithm_classes():
         algorithm = provider.algorithm(cls.ID)
         texts = read_help(cls.ID)[1]
@@ -128,6 +145,7 @@ def test_every_parameter_and_output_has_help(provider):
 
 def test_every_input_of_a_bundled_model_has_help(provider):
     from econet.algorithms.base import read_help
+
     for path in (ROOT / "algorithms" / "models").glob("*.model3"):
         model = provider.algorithm(path.stem)
         inputs = {d.name() for d in model.parameterDefinitions() if not d.isDestination()}
@@ -161,8 +179,15 @@ def test_provider_has_its_algorithms_groups_and_icons(provider):
     found = {algorithm.name(): algorithm for algorithm in provider.algorithms()}
     assert set(IDS) <= set(found)
     groups = {algorithm.group() for algorithm in found.values()}
-    assert groups <= {"1 Ecosystem services", "2 Sources", "3 Resistance", "4 Corridors", "5 Breakpoints",
-                      "6 Network", "Workflows"}
+    assert groups <= {
+        "1 Ecosystem services",
+        "2 Sources",
+        "3 Resistance",
+        "4 Corridors",
+        "5 Breakpoints",
+        "6 Network",
+        "Workflows",
+    }
     for algorithm in found.values():
         assert not algorithm.icon().isNull()
         assert algorithm.shortHelpString()
@@ -170,6 +195,7 @@ def test_provider_has_its_algorithms_groups_and_icons(provider):
 
 def test_output_fields_are_declared_once_and_fit(provider):
     from econet.algorithms import fields
+
     schemas = {name: value for name, value in vars(fields).items() if name.isupper() and isinstance(value, tuple)}
     assert schemas
     for schema in schemas.values():

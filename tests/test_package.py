@@ -18,8 +18,9 @@ PACKAGE_LIMIT_BYTES = 25e6
 
 def git_bytes(*arguments):
     # The checkout may belong to another user (a container's mount), which git refuses by default.
-    return subprocess.run(["git", "-c", "safe.directory=*", *arguments], cwd=ROOT, check=True,
-                          capture_output=True).stdout
+    return subprocess.run(
+        ["git", "-c", "safe.directory=*", *arguments], cwd=ROOT, check=True, capture_output=True
+    ).stdout
 
 
 def git(*arguments):
@@ -29,8 +30,9 @@ def git(*arguments):
 def shipped_names():
     """Tracked and new files that `git archive` would put into the package."""
     listed = git("ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
-    patterns = [line.split()[0] for line in (ROOT / ".gitattributes").read_text().splitlines()
-                if line.endswith("export-ignore")]
+    patterns = [
+        line.split()[0] for line in (ROOT / ".gitattributes").read_text().splitlines() if line.endswith("export-ignore")
+    ]
 
     def is_left_out(name):
         parts = name.split("/")
@@ -52,9 +54,27 @@ def metadata():
 
 # metadata ----------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("key", [
-    "name", "description", "about", "version", "qgisMinimumVersion", "author", "email", "tracker",
-    "repository", "license", "hasProcessingProvider", "category", "icon", "tags", "changelog"])
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "name",
+        "description",
+        "about",
+        "version",
+        "qgisMinimumVersion",
+        "author",
+        "email",
+        "tracker",
+        "repository",
+        "license",
+        "hasProcessingProvider",
+        "category",
+        "icon",
+        "tags",
+        "changelog",
+    ],
+)
 def test_metadata_has_what_the_plugin_site_and_users_need(key):
     assert metadata()[key].strip()
 
@@ -74,8 +94,9 @@ def test_metadata_says_what_the_plugin_is():
 
 def test_addresses_are_of_one_place():
     general = metadata()
-    hosts = {re.sub(r"^.*?(//|@)([^/]+).*$", r"\2", general[key])
-             for key in ("email", "homepage", "repository", "tracker")}
+    hosts = {
+        re.sub(r"^.*?(//|@)([^/]+).*$", r"\2", general[key]) for key in ("email", "homepage", "repository", "tracker")
+    }
     assert len(hosts) == 1
 
 
@@ -88,28 +109,30 @@ def test_licence_is_the_whole_gpl_2():
 
 # icons -------------------------------------------------------------------------------------------
 
+
 def test_resources_index_exactly_the_icons():
     indexed = [element.text for element in ElementTree.parse(ROOT / "resources.qrc").iter("file")]
     on_disk = {f"icons/{path.name}" for path in (ROOT / "icons").iterdir() if path.is_file()}
     assert sorted(indexed) == sorted(on_disk)
 
 
-@pytest.mark.parametrize("group", ["econet", "services", "sources", "resistance", "corridors",
-                                   "breakpoints", "network", "workflows"])
+@pytest.mark.parametrize(
+    "group", ["econet", "services", "sources", "resistance", "corridors", "breakpoints", "network", "workflows"]
+)
 @pytest.mark.parametrize("pixels", [16, 24, 64])
 def test_icons_render_and_fill_their_square(group, pixels, qgis_app):
     from qgis.PyQt.QtGui import QIcon
 
     image = QIcon(str(ROOT / "icons" / f"{group}.svg")).pixmap(pixels, pixels).toImage()
     assert (image.width(), image.height()) == (pixels, pixels)
-    opaque = [(x, y) for x in range(pixels) for y in range(pixels)
-              if image.pixelColor(x, y).alpha() > 128]
-    assert len(opaque) > 0.2 * pixels ** 2
+    opaque = [(x, y) for x in range(pixels) for y in range(pixels) if image.pixelColor(x, y).alpha() > 128]
+    assert len(opaque) > 0.2 * pixels**2
     for axis in zip(*opaque):
         assert max(axis) - min(axis) > 0.75 * pixels
 
 
 # what the package holds --------------------------------------------------------------------------
+
 
 def test_package_holds_the_plugin_and_not_its_workshop():
     names = shipped_names()
@@ -133,29 +156,71 @@ def test_package_is_small_enough_for_the_plugin_site():
 
 
 def test_nothing_compiled_is_shipped():
-    bad = [name for name in shipped_names()
-           if re.search(r"\.(pyc|pyo|so|pyd|dll|dylib|exe|o|a|nbi|nbc|zip|whl|egg)$|__pycache__|_rc\.py$", name)]
+    bad = [
+        name
+        for name in shipped_names()
+        if re.search(r"\.(pyc|pyo|so|pyd|dll|dylib|exe|o|a|nbi|nbc|zip|whl|egg)$|__pycache__|_rc\.py$", name)
+    ]
     assert bad == []
 
 
 def test_licences_of_examples_are_said():
     """Every folder of shipped example data has a README that names a licence."""
-    folders = {path.parent for path in shipped_files()
-               if path.is_relative_to(ROOT / "examples") and path.suffix in (".tif", ".gpkg", ".csv")}
+    folders = {
+        path.parent
+        for path in shipped_files()
+        if path.is_relative_to(ROOT / "examples") and path.suffix in (".tif", ".gpkg", ".csv")
+    }
     for folder in folders:
-        readme = next((parent / "README.md" for parent in (folder, *folder.parents)
-                       if (parent / "README.md").is_file() and parent != ROOT), None)
+        readme = next(
+            (
+                parent / "README.md"
+                for parent in (folder, *folder.parents)
+                if (parent / "README.md").is_file() and parent != ROOT
+            ),
+            None,
+        )
         assert readme, f"{folder} has no README.md"
         assert re.search(r"CC0|GPL|licen[cs]e", readme.read_text(encoding="utf-8"), re.IGNORECASE)
 
 
 # the plugin site's scan (bandit with no finding allowed) -----------------------------------------
 
-BLOCKED_MODULES = {"pickle", "cPickle", "dill", "shelve", "marshal", "subprocess", "random", "telnetlib",
-                   "ftplib", "xmlrpc", "xml", "lxml", "yaml", "requests", "urllib", "socket", "ctypes", "PyQt5",
-                   "PyQt6"}
-BLOCKED_CALLS = {"eval", "exec", "compile", "__import__", "os.system", "os.popen", "tempfile.mktemp",
-                 "hashlib.md5", "hashlib.sha1", "os.chmod", "np.load", "numpy.load"}
+BLOCKED_MODULES = {
+    "pickle",
+    "cPickle",
+    "dill",
+    "shelve",
+    "marshal",
+    "subprocess",
+    "random",
+    "telnetlib",
+    "ftplib",
+    "xmlrpc",
+    "xml",
+    "lxml",
+    "yaml",
+    "requests",
+    "urllib",
+    "socket",
+    "ctypes",
+    "PyQt5",
+    "PyQt6",
+}
+BLOCKED_CALLS = {
+    "eval",
+    "exec",
+    "compile",
+    "__import__",
+    "os.system",
+    "os.popen",
+    "tempfile.mktemp",
+    "hashlib.md5",
+    "hashlib.sha1",
+    "os.chmod",
+    "np.load",
+    "numpy.load",
+}
 
 
 def scan_findings(source, name):
@@ -179,8 +244,9 @@ def scan_findings(source, name):
             if node.type is None:
                 found(node, "except without a type")
             # As bandit does: passing over a named exception is allowed, passing over all is not.
-            if ast.unparse(node.type or ast.Constant(None)) in ("None", "Exception", "BaseException") \
-                    and isinstance(node.body[0], (ast.Pass, ast.Continue)):
+            if ast.unparse(node.type or ast.Constant(None)) in ("None", "Exception", "BaseException") and isinstance(
+                node.body[0], (ast.Pass, ast.Continue)
+            ):
                 found(node, "every exception passed over")
         elif isinstance(node, ast.Call):
             called = ast.unparse(node.func)
@@ -196,16 +262,31 @@ def scan_findings(source, name):
             sql = "".join(str(part.value) for part in node.values if isinstance(part, ast.Constant))
         elif isinstance(node, ast.BinOp) and isinstance(node.left, ast.Constant):
             sql = str(node.left.value)
-        if sql and re.search(r"(select\s.*from\s|delete\s+from\s|insert\s+into\s.*values\s|update\s.*set\s)",
-                             sql, re.IGNORECASE | re.DOTALL):
+        if sql and re.search(
+            r"(select\s.*from\s|delete\s+from\s|insert\s+into\s.*values\s|update\s.*set\s)",
+            sql,
+            re.IGNORECASE | re.DOTALL,
+        ):
             found(node, "SQL put together from strings")
     return findings
 
 
-@pytest.mark.parametrize("source", [
-    "assert 1", "import pickle", "from subprocess import run", "import xml.etree.ElementTree",
-    "import random", "try:\n    f()\nexcept Exception:\n    pass", "eval('1')", "from PyQt5 import QtCore",
-    "path = '/tmp/x'", "s = f'select {a} from b'", "try:\n    f()\nexcept:\n    g()"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "assert 1",
+        "import pickle",
+        "from subprocess import run",
+        "import xml.etree.ElementTree",
+        "import random",
+        "try:\n    f()\nexcept Exception:\n    pass",
+        "eval('1')",
+        "from PyQt5 import QtCore",
+        "path = '/tmp/x'",
+        "s = f'select {a} from b'",
+        "try:\n    f()\nexcept:\n    g()",
+    ],
+)
 def test_scan_finds_what_the_site_blocks(source):
     assert len(scan_findings(source, "x.py")) >= 1
 
@@ -213,19 +294,28 @@ def test_scan_finds_what_the_site_blocks(source):
 def test_scan_finds_nothing_in_shipped_code():
     sources = [path for path in shipped_files() if path.suffix == ".py"]
     assert ROOT / "core" / "raster.py" in sources
-    findings = [finding for path in sources
-                for finding in scan_findings(path.read_text(encoding="utf-8"), str(path.relative_to(ROOT)))]
+    findings = [
+        finding
+        for path in sources
+        for finding in scan_findings(path.read_text(encoding="utf-8"), str(path.relative_to(ROOT)))
+    ]
     assert findings == []
 
 
 def test_no_secret_or_private_address_is_shipped():
-    secrets = re.compile(r"(?i)(api[_-]?key|secret|password|token)\s*[=:]\s*['\"][^'\"]{6,}|-----BEGIN|AKIA[0-9A-Z]{16}")
-    texts = [path for path in shipped_files()
-             if path.suffix in (".py", ".txt", ".md", ".csv", ".model3", ".qml", ".qrc", ".svg", "")]
+    secrets = re.compile(
+        r"(?i)(api[_-]?key|secret|password|token)\s*[=:]\s*['\"][^'\"]{6,}|-----BEGIN|AKIA[0-9A-Z]{16}"
+    )
+    texts = [
+        path
+        for path in shipped_files()
+        if path.suffix in (".py", ".txt", ".md", ".csv", ".model3", ".qml", ".qrc", ".svg", "")
+    ]
     assert [str(path) for path in texts if secrets.search(path.read_text(encoding="utf-8"))] == []
 
 
 # the two commands --------------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize("command", ["scripts/test", "scripts/demo", ".ci/run"])
 def test_commands_can_be_run(command):

@@ -1,7 +1,16 @@
 """Toolbox step: least-cost corridors between ecological sources."""
 
-from ...core.corridors.least_cost_paths import (ALL_PAIRS, EDGES, NEIGHBOURS, PAIRS, PATH_ENDS, POINTS, check_sources,
-                                                corridors, source_ids)
+from ...core.corridors.least_cost_paths import (
+    ALL_PAIRS,
+    EDGES,
+    NEIGHBOURS,
+    PAIRS,
+    PATH_ENDS,
+    POINTS,
+    check_sources,
+    corridors,
+    source_ids,
+)
 from ...core.raster import read
 from .. import fields, parameters as p
 from ..base import EcoNetAlgorithm
@@ -41,10 +50,23 @@ class Corridors(EcoNetAlgorithm):
         sources = job.features("SOURCES")
         ids = source_ids(sources, job.field("ID_FIELD"), job.progress)
         resistance = read(job.raster("RESISTANCE"))
-        network = corridors(resistance, sources, ids, job.choice("PATH_ENDS"), job.choice("PAIRS"),
-                            job.number("MAX_COST"), job.wants("OUTPUT_SURFACE"), job.progress)
-        job.write_features("OUTPUT", fields.CORRIDORS, GEOMETRY.LineString, resistance.template.crs,
-                           [(corridor.line(resistance.template), corridor) for corridor in network.corridors])
+        network = corridors(
+            resistance,
+            sources,
+            ids,
+            job.choice("PATH_ENDS"),
+            job.choice("PAIRS"),
+            job.number("MAX_COST"),
+            job.wants("OUTPUT_SURFACE"),
+            job.progress,
+        )
+        job.write_features(
+            "OUTPUT",
+            fields.CORRIDORS,
+            GEOMETRY.LineString,
+            resistance.template.crs,
+            [(corridor.line(resistance.template), corridor) for corridor in network.corridors],
+        )
         if network.surface is not None:
             job.write_raster("OUTPUT_SURFACE", network.surface)
         job.result("N_CORRIDORS", len(network.corridors))

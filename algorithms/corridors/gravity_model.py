@@ -2,8 +2,17 @@
 
 from qgis.core import QgsWkbTypes
 
-from ...core.corridors.gravity import (AREA, AREA_UNITS, FORMS, LOGARITHM, THRESHOLD_RULES, check_corridors,
-                                       check_threshold, gravity_model, gravity_report)
+from ...core.corridors.gravity import (
+    AREA,
+    AREA_UNITS,
+    FORMS,
+    LOGARITHM,
+    THRESHOLD_RULES,
+    check_corridors,
+    check_threshold,
+    gravity_model,
+    gravity_report,
+)
 from ...core.raster import read
 from .. import fields, parameters as p
 from ..base import EcoNetAlgorithm
@@ -28,8 +37,9 @@ class GravityModel(EcoNetAlgorithm):
             p.raster("RESISTANCE", "Resistance"),
             p.choice("FORM", "Form of the model", [_FORM_LABELS[form] for form in FORMS]),
             p.choice("AREA_UNIT", "Unit of area", UNITS),
-            p.choice("THRESHOLD_RULE", "Threshold of important corridors",
-                     [rule.capitalize() for rule in THRESHOLD_RULES]),
+            p.choice(
+                "THRESHOLD_RULE", "Threshold of important corridors", [rule.capitalize() for rule in THRESHOLD_RULES]
+            ),
             p.number("THRESHOLD", "Threshold: quantile (0 to 1) or fixed gravity", optional=True),
             p.flag("DROP_REDUNDANT", "Drop redundant corridors after the threshold is taken", True),
             p.advanced(p.field("ID_FIELD", "Sources: field of the id", "SOURCES")),
@@ -49,19 +59,44 @@ class GravityModel(EcoNetAlgorithm):
         corridors, sources, resistance = job.features("CORRIDORS"), job.features("SOURCES"), job.raster("RESISTANCE")
         form, unit = FORMS[job.choice("FORM")], UNITS[job.choice("AREA_UNIT")]
         rule, drop = THRESHOLD_RULES[job.choice("THRESHOLD_RULE")], job.flag("DROP_REDUNDANT")
-        found = gravity_model(corridors, sources, read(resistance), form, unit, rule, job.number("THRESHOLD"), drop,
-                              job.field("ID_FIELD"), job.progress)
+        found = gravity_model(
+            corridors,
+            sources,
+            read(resistance),
+            form,
+            unit,
+            rule,
+            job.number("THRESHOLD"),
+            drop,
+            job.field("ID_FIELD"),
+            job.progress,
+        )
         new = fields.names(fields.GRAVITY)
         schema = [field for field in job.schema("CORRIDORS") if field.name not in new]
         line = QgsWkbTypes.linearType(QgsWkbTypes.flatType(job.feature_source("CORRIDORS").wkbType()))
-        job.write_features("OUTPUT", (*schema, *fields.GRAVITY),
-                           line if line != GEOMETRY.Unknown else GEOMETRY.MultiLineString, corridors.crs,
-                           zip(found.corridors.geometries, found.corridors.attributes))
+        job.write_features(
+            "OUTPUT",
+            (*schema, *fields.GRAVITY),
+            line if line != GEOMETRY.Unknown else GEOMETRY.MultiLineString,
+            corridors.crs,
+            zip(found.corridors.geometries, found.corridors.attributes),
+        )
         job.write_table("OUTPUT_MATRIX", fields.gravity_matrix(found.ids), found.matrix_rows())
-        job.write_report("OUTPUT_REPORT", gravity_report(found, [
-            ("Corridors", corridors.name), ("Sources", sources.name), ("Resistance", resistance.name),
-            ("Form", form), ("Unit of area", unit), ("Threshold rule", rule),
-            ("Redundant corridors dropped", drop)]))
+        job.write_report(
+            "OUTPUT_REPORT",
+            gravity_report(
+                found,
+                [
+                    ("Corridors", corridors.name),
+                    ("Sources", sources.name),
+                    ("Resistance", resistance.name),
+                    ("Form", form),
+                    ("Unit of area", unit),
+                    ("Threshold rule", rule),
+                    ("Redundant corridors dropped", drop),
+                ],
+            ),
+        )
         job.result("THRESHOLD_VALUE", found.threshold)
         job.result("N_IMPORTANT", found.n_important)
         job.result("N_GENERAL", found.n_general)

@@ -36,10 +36,18 @@ class Breakpoints(EcoNetAlgorithm):
 
     def execute(self, job):
         corridors, roads = job.features("CORRIDORS"), job.features("ROADS")
-        found = breakpoints(corridors, roads, job.usual_field("ROAD_CLASS_FIELD", roads),
-                            split_list(job.text("ROAD_CLASSES"), words=True), job.usual_field("ROAD_NAME_FIELD", roads),
-                            job.number("TOLERANCE"), job.table("MEASURE_TABLE"), job.progress)
-        job.write_features("OUTPUT", BREAKPOINTS, GEOMETRY.Point, corridors.crs,
-                           zip(found.geometries, found.attributes))
+        found = breakpoints(
+            corridors,
+            roads,
+            job.usual_field("ROAD_CLASS_FIELD", roads),
+            split_list(job.text("ROAD_CLASSES"), words=True),
+            job.usual_field("ROAD_NAME_FIELD", roads),
+            job.number("TOLERANCE"),
+            job.table("MEASURE_TABLE"),
+            job.progress,
+        )
+        job.write_features(
+            "OUTPUT", BREAKPOINTS, GEOMETRY.Point, corridors.crs, zip(found.geometries, found.attributes)
+        )
         job.result("N_BREAKPOINTS", len(found))
         job.result("N_IMPORTANT", found.values("class").count("important"))

@@ -27,12 +27,29 @@ class FractureSurfaces(EcoNetAlgorithm):
             p.vector("CORRIDORS", "Corridors", p.LINE),
             *p.mine_parameters(needed=("method", "state")),
             p.raster("RESISTANCE", "Resistance"),
-            p.choices("METHODS", "Methods that break corridors (none: all)", _labels(METHODS),
-                      [METHODS.index("open pit")], optional=True),
-            p.choices("STATES", "States that break corridors (none: all)", _labels(STATES),
-                      [STATES.index("producing"), STATES.index("abandoned")], optional=True),
-            p.advanced(p.choices("FEATURES", "Features that break corridors (none: all)", _labels(FEATURES),
-                                 [FEATURES.index("pit")], optional=True)),
+            p.choices(
+                "METHODS",
+                "Methods that break corridors (none: all)",
+                _labels(METHODS),
+                [METHODS.index("open pit")],
+                optional=True,
+            ),
+            p.choices(
+                "STATES",
+                "States that break corridors (none: all)",
+                _labels(STATES),
+                [STATES.index("producing"), STATES.index("abandoned")],
+                optional=True,
+            ),
+            p.advanced(
+                p.choices(
+                    "FEATURES",
+                    "Features that break corridors (none: all)",
+                    _labels(FEATURES),
+                    [FEATURES.index("pit")],
+                    optional=True,
+                )
+            ),
             p.vector_output("OUTPUT", "Fracture surfaces", p.POLYGON),
             p.vector_output("OUTPUT_PAIRS", "Pairs of corridor and mine", p.TABLE, optional=True),
             p.number_output("N_FRACTURES", "Number of fracture surfaces"),
@@ -40,13 +57,20 @@ class FractureSurfaces(EcoNetAlgorithm):
         ]
 
     def execute(self, job):
-        methods, states, features = (tuple(words[index] for index in job.choices(key)) for key, words in (
-            ("METHODS", METHODS), ("STATES", STATES), ("FEATURES", FEATURES)))
+        methods, states, features = (
+            tuple(words[index] for index in job.choices(key))
+            for key, words in (("METHODS", METHODS), ("STATES", STATES), ("FEATURES", FEATURES))
+        )
         resistance = read(job.raster("RESISTANCE"))
         mines = job.mines(resistance.template.crs, needed=("method",) if methods else ())
         found = fracture_surfaces(job.features("CORRIDORS"), mines, resistance, methods, states, features, job.progress)
-        job.write_features("OUTPUT", FRACTURE_SURFACES, GEOMETRY.Polygon, found.surfaces.crs,
-                           zip(found.surfaces.geometries, found.surfaces.attributes))
+        job.write_features(
+            "OUTPUT",
+            FRACTURE_SURFACES,
+            GEOMETRY.Polygon,
+            found.surfaces.crs,
+            zip(found.surfaces.geometries, found.surfaces.attributes),
+        )
         job.write_table("OUTPUT_PAIRS", FRACTURE_PAIRS, found.pairs)
         job.result("N_FRACTURES", len(found.surfaces))
         job.result("N_PAIRS", len(found.pairs))

@@ -24,7 +24,9 @@ class AhpWeights(EcoNetAlgorithm):
             p.choice("RANDOM_INDEX", "Random index for the consistency ratio", list(RANDOM_INDICES)),
             p.flag("REPAIR", "Repair contradictions by the least change (said in the report)"),
             p.advanced(p.choice("METHOD", "Weights by", list(METHODS))),
-            p.advanced(p.text("EXPERT_WEIGHTS", "Weights of the experts (name=value, comma between; empty: all alike)")),
+            p.advanced(
+                p.text("EXPERT_WEIGHTS", "Weights of the experts (name=value, comma between; empty: all alike)")
+            ),
             p.vector_output("OUTPUT", "Weights", p.TABLE),
             p.report_output("OUTPUT_REPORT", "Weights report"),
             p.number_output("CONSISTENCY_RATIO", "Consistency ratio"),
@@ -32,8 +34,9 @@ class AhpWeights(EcoNetAlgorithm):
         ]
 
     def _read(self, job):
-        hierarchy = read_hierarchy(job.table("JUDGEMENTS"), job.tables("JUDGEMENT_TABLES"), job.table("GROUPS"),
-                                   job.progress)
+        hierarchy = read_hierarchy(
+            job.table("JUDGEMENTS"), job.tables("JUDGEMENT_TABLES"), job.table("GROUPS"), job.progress
+        )
         return hierarchy, read_expert_weights(job.text("EXPERT_WEIGHTS"), hierarchy.experts)
 
     def validate(self, job):
@@ -42,8 +45,15 @@ class AhpWeights(EcoNetAlgorithm):
 
     def execute(self, job):
         hierarchy, say = self._read(job)
-        result = ahp_weights(hierarchy, job.choice("AGGREGATION"), job.choice("METHOD"),
-                             RANDOM_INDICES[job.choice("RANDOM_INDEX")], say, job.flag("REPAIR"), job.progress)
+        result = ahp_weights(
+            hierarchy,
+            job.choice("AGGREGATION"),
+            job.choice("METHOD"),
+            RANDOM_INDICES[job.choice("RANDOM_INDEX")],
+            say,
+            job.flag("REPAIR"),
+            job.progress,
+        )
         job.write_table("OUTPUT", AHP_WEIGHTS, result.weights)
         job.write_report("OUTPUT_REPORT", ahp_report(result, self.chosen(job)))
         job.result("CONSISTENCY_RATIO", result.consistency_ratio)
@@ -53,9 +63,12 @@ class AhpWeights(EcoNetAlgorithm):
         """What the report says of inputs and parameters."""
         given = [job.table("JUDGEMENTS"), *job.tables("JUDGEMENT_TABLES")]
         groups = job.table("GROUPS")
-        return [("judgements", ", ".join(raw.name for raw in given if raw)),
-                ("groups", groups.name if groups else "none"),
-                ("average of", AGGREGATIONS[job.choice("AGGREGATION")]),
-                ("random index", RANDOM_INDICES[job.choice("RANDOM_INDEX")]),
-                ("weights by", METHODS[job.choice("METHOD")]), ("repair", job.flag("REPAIR")),
-                ("weights of the experts", job.text("EXPERT_WEIGHTS") or "all alike")]
+        return [
+            ("judgements", ", ".join(raw.name for raw in given if raw)),
+            ("groups", groups.name if groups else "none"),
+            ("average of", AGGREGATIONS[job.choice("AGGREGATION")]),
+            ("random index", RANDOM_INDICES[job.choice("RANDOM_INDEX")]),
+            ("weights by", METHODS[job.choice("METHOD")]),
+            ("repair", job.flag("REPAIR")),
+            ("weights of the experts", job.text("EXPERT_WEIGHTS") or "all alike"),
+        ]

@@ -2,7 +2,12 @@
 
 from ...core.resistance.factors import read_rule
 from ...core.resistance.one_factor import (
-    check_place, distance_resistance, distances_to_features, distances_to_mask, read_mask_codes)
+    check_place,
+    distance_resistance,
+    distances_to_features,
+    distances_to_mask,
+    read_mask_codes,
+)
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 
@@ -39,9 +44,17 @@ class DistanceResistance(EcoNetAlgorithm):
         exact, breaks = job.wants("OUTPUT_DISTANCE"), rule.intervals.breaks
         layer, progress = job.map_layer("INPUT"), job.progress
         if job.is_raster("INPUT"):
-            distances = distances_to_mask(layer, read_mask_codes(job.text("MASK_CODES")), template, breaks, exact,
-                                          progress.part(0, 0.2))
+            distances = distances_to_mask(
+                layer, read_mask_codes(job.text("MASK_CODES")), template, breaks, exact, progress.part(0, 0.2)
+            )
         else:
             distances = distances_to_features(layer, template, breaks, exact, progress.part(0, 0.2))
-        distance_resistance(distances, rule, template, layer.name, job.open_raster("OUTPUT", template),
-                            job.open_raster("OUTPUT_DISTANCE", template), progress.part(0.2, 1))
+        distance_resistance(
+            distances,
+            rule,
+            template,
+            layer.name,
+            job.open_raster("OUTPUT", template),
+            job.open_raster("OUTPUT_DISTANCE", template),
+            progress.part(0.2, 1),
+        )

@@ -28,7 +28,8 @@ class FactorResistance(EcoNetAlgorithm):
 
     def _rule(self, job):
         table = job.table("BREAKS_TABLE") or table_for_product(
-            default_factor_table(), PRODUCTS[job.choice("LAND_COVER_PRODUCT")])
+            default_factor_table(), PRODUCTS[job.choice("LAND_COVER_PRODUCT")]
+        )
         rule = read_rule(table, job.text("FACTOR"))
         check_choices(rule, job.number("DATUM"), job.flag("SLOPE_FROM_DEM"))
         return rule
@@ -38,5 +39,12 @@ class FactorResistance(EcoNetAlgorithm):
 
     def execute(self, job):
         template = job.template()
-        factor_resistance(job.raster("INPUT"), template, self._rule(job), job.open_raster("OUTPUT", template),
-                          job.number("DATUM"), job.flag("SLOPE_FROM_DEM"), job.progress)
+        factor_resistance(
+            job.raster("INPUT"),
+            template,
+            self._rule(job),
+            job.open_raster("OUTPUT", template),
+            job.number("DATUM"),
+            job.flag("SLOPE_FROM_DEM"),
+            job.progress,
+        )

@@ -40,5 +40,10 @@ class MineResistance(EcoNetAlgorithm):
         log_mine_shares(resistance, job.progress)
         job.write_raster("OUTPUT", resistance)
         if job.wants("OUTPUT_RINGS"):
-            job.write_features("OUTPUT_RINGS", MINE_RINGS, GEOMETRY.MultiPolygon, template.crs,
-                               [(ring.geometry, ring) for ring in ring_polygons(mines, rings, job.progress)])
+            job.write_features(
+                "OUTPUT_RINGS",
+                MINE_RINGS,
+                GEOMETRY.MultiPolygon,
+                template.crs,
+                [(ring.geometry, ring) for ring in ring_polygons(mines, rings, job.progress)],
+            )

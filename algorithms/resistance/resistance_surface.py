@@ -22,8 +22,12 @@ class ResistanceSurface(EcoNetAlgorithm):
     CORE = "resistance.surface"
     REQUIRES = ("scipy",)
     TEMPLATE = ("LAND_COVER", "DEM", "NDVI", "NIGHT_LIGHT", "EXTRA_FACTORS")
-    STYLES = {"OUTPUT_BASE": "resistance", "OUTPUT_MINES": "resistance", "OUTPUT": "resistance",
-              "OUTPUT_DOMINANT": "dominant_factor"}
+    STYLES = {
+        "OUTPUT_BASE": "resistance",
+        "OUTPUT_MINES": "resistance",
+        "OUTPUT": "resistance",
+        "OUTPUT_DOMINANT": "dominant_factor",
+    }
 
     def definitions(self):
         return [
@@ -37,7 +41,11 @@ class ResistanceSurface(EcoNetAlgorithm):
             *p.mine_parameters(optional=True),
             p.vector("DISTRICTS", "Districts, for the report", p.POLYGON, optional=True),
             p.field("DISTRICT_FIELD", "Districts: field of the name", "DISTRICTS", default="name"),
-            p.rasters("EXTRA_FACTORS", "Further factors (rasters scored 1 to 5, or with rows in the factor table)", optional=True),
+            p.rasters(
+                "EXTRA_FACTORS",
+                "Further factors (rasters scored 1 to 5, or with rows in the factor table)",
+                optional=True,
+            ),
             p.text("EXTRA_NAMES", "Names of the further factors, in their order (comma between)"),
             p.table("FACTOR_TABLE", "Factor table (factor, weight, from, to, codes, resistance)"),
             p.table("RING_TABLE", "Ring table (mineral, method, state, from_m, to_m, resistance)"),
@@ -65,21 +73,36 @@ class ResistanceSurface(EcoNetAlgorithm):
 
     def _choices(self, job):
         return Choices(
-            factor_table=job.table("FACTOR_TABLE"), ring_table=job.table("RING_TABLE"),
-            weights=job.table("WEIGHTS"), restored_table=job.table("RESTORED_TABLE"), datum_m=job.number("DATUM"),
-            overlap=job.choice("OVERLAP"), transform=job.choice("TRANSFORM"), exponent=job.number("TRANSFORM_POWER"),
+            factor_table=job.table("FACTOR_TABLE"),
+            ring_table=job.table("RING_TABLE"),
+            weights=job.table("WEIGHTS"),
+            restored_table=job.table("RESTORED_TABLE"),
+            datum_m=job.number("DATUM"),
+            overlap=job.choice("OVERLAP"),
+            transform=job.choice("TRANSFORM"),
+            exponent=job.number("TRANSFORM_POWER"),
             correction=job.choice("CORRECTION"),
             correction_bounds=(job.number("CORRECTION_LEAST"), job.number("CORRECTION_MOST")),
-            barriers=tuple(job.choices("HARD_BARRIERS")), product=PRODUCTS[job.choice("LAND_COVER_PRODUCT")])
+            barriers=tuple(job.choices("HARD_BARRIERS")),
+            product=PRODUCTS[job.choice("LAND_COVER_PRODUCT")],
+        )
 
     def _layers(self, job, vector, mines):
         extra = job.rasters("EXTRA_FACTORS")
         names = extra_names(job.text("EXTRA_NAMES"), [source.name for source in extra])
         return FactorLayers(
-            dem=job.raster("DEM"), land_cover=job.raster("LAND_COVER"), ndvi=job.raster("NDVI"),
-            night_light=job.raster("NIGHT_LIGHT"), water=vector("WATER"), motorways=vector("MOTORWAYS"),
-            highways=vector("HIGHWAYS"), water_codes=read_water_codes(job.text("WATER_CODES")), mines=mines,
-            extra=dict(zip(names, extra)), correction=job.raster("CORRECTION_RASTER"))
+            dem=job.raster("DEM"),
+            land_cover=job.raster("LAND_COVER"),
+            ndvi=job.raster("NDVI"),
+            night_light=job.raster("NIGHT_LIGHT"),
+            water=vector("WATER"),
+            motorways=vector("MOTORWAYS"),
+            highways=vector("HIGHWAYS"),
+            water_codes=read_water_codes(job.text("WATER_CODES")),
+            mines=mines,
+            extra=dict(zip(names, extra)),
+            correction=job.raster("CORRECTION_RASTER"),
+        )
 
     def validate(self, job):
         job.template()
@@ -96,8 +119,13 @@ class ResistanceSurface(EcoNetAlgorithm):
         layers = self._layers(job, job.features, job.mines(template.crs))
         explained = job.wants("OUTPUT_REPORT") or job.wants("OUTPUT_SUMMARY")
         surfaces = resistance_surface(
-            layers, template, choices, progress=job.progress, explain=explained or job.wants("OUTPUT_DOMINANT"),
-            keep=lambda factor, grid: job.write_folder("OUTPUT_FACTORS", {factor: grid}))
+            layers,
+            template,
+            choices,
+            progress=job.progress,
+            explain=explained or job.wants("OUTPUT_DOMINANT"),
+            keep=lambda factor, grid: job.write_folder("OUTPUT_FACTORS", {factor: grid}),
+        )
         job.write_raster("OUTPUT_BASE", surfaces.base)
         if surfaces.mines is not None:
             job.write_raster("OUTPUT_MINES", surfaces.mines)
@@ -107,8 +135,10 @@ class ResistanceSurface(EcoNetAlgorithm):
         if explained:
             self._explain(job, surfaces, layers, choices)
         elif job.given("DISTRICTS"):
-            job.progress.warn("Districts are given, and neither the report nor the table by land cover and district is "
-                              "wanted: they are not used.")
+            job.progress.warn(
+                "Districts are given, and neither the report nor the table by land cover and district is "
+                "wanted: they are not used."
+            )
 
     def _explain(self, job, surfaces, layers, choices):
         zones = []
@@ -118,23 +148,39 @@ class ResistanceSurface(EcoNetAlgorithm):
         if districts is not None:
             zones += district_zones(surfaces, districts, job.usual_field("DISTRICT_FIELD", districts), job.progress)
         job.write_table("OUTPUT_SUMMARY", RESISTANCE_SUMMARY, zones)
-        job.write_report("OUTPUT_REPORT", resistance_report(surfaces, zones, self.chosen(job, layers), job.said, job.progress))
+        job.write_report(
+            "OUTPUT_REPORT", resistance_report(surfaces, zones, self.chosen(job, layers), job.said, job.progress)
+        )
 
     def chosen(self, job, layers):
         """What the report says of inputs and parameters."""
-        maps = [(job.label(key), getattr(source, "name", "none")) for key, source in (
-            ("DEM", layers.dem), ("LAND_COVER", layers.land_cover), ("NDVI", layers.ndvi), ("WATER", layers.water),
-            ("MOTORWAYS", layers.motorways), ("HIGHWAYS", layers.highways), ("NIGHT_LIGHT", layers.night_light),
-            ("CORRECTION_RASTER", layers.correction))]
-        tables = [(job.label(key), getattr(job.table(key), "name", "shipped"))
-                  for key in ("FACTOR_TABLE", "RING_TABLE", "RESTORED_TABLE")]
+        maps = [
+            (job.label(key), getattr(source, "name", "none"))
+            for key, source in (
+                ("DEM", layers.dem),
+                ("LAND_COVER", layers.land_cover),
+                ("NDVI", layers.ndvi),
+                ("WATER", layers.water),
+                ("MOTORWAYS", layers.motorways),
+                ("HIGHWAYS", layers.highways),
+                ("NIGHT_LIGHT", layers.night_light),
+                ("CORRECTION_RASTER", layers.correction),
+            )
+        ]
+        tables = [
+            (job.label(key), getattr(job.table(key), "name", "shipped"))
+            for key in ("FACTOR_TABLE", "RING_TABLE", "RESTORED_TABLE")
+        ]
         weights = job.table("WEIGHTS")
         return [
-            *maps, ("further factors", ", ".join(layers.extra) or "none"),
+            *maps,
+            ("further factors", ", ".join(layers.extra) or "none"),
             (job.label("DISTRICTS"), getattr(job.outline("DISTRICTS"), "name", "none")),
-            ("mines", f"{len(layers.mines)} of layer '{layers.mines[0].layer}'" if layers.mines else "none"), *tables,
+            ("mines", f"{len(layers.mines)} of layer '{layers.mines[0].layer}'" if layers.mines else "none"),
+            *tables,
             (job.label("WEIGHTS"), weights.name if weights else "those of the factor table"),
-            (job.label("DATUM"), job.number("DATUM")), (job.label("WATER_CODES"), job.text("WATER_CODES") or "none"),
+            (job.label("DATUM"), job.number("DATUM")),
+            (job.label("WATER_CODES"), job.text("WATER_CODES") or "none"),
             (job.label("OVERLAP"), OVERLAPS[job.choice("OVERLAP")]),
             (job.label("TRANSFORM"), TRANSFORMS[job.choice("TRANSFORM")]),
             (job.label("TRANSFORM_POWER"), job.number("TRANSFORM_POWER")),
@@ -142,5 +188,5 @@ class ResistanceSurface(EcoNetAlgorithm):
             (job.label("CORRECTION_LEAST"), job.number("CORRECTION_LEAST")),
             (job.label("CORRECTION_MOST"), job.number("CORRECTION_MOST")),
             (job.label("HARD_BARRIERS"), ", ".join(BARRIERS[b] for b in job.choices("HARD_BARRIERS")) or "none"),
-            (job.label("LAND_COVER_PRODUCT"), PRODUCTS[job.choice("LAND_COVER_PRODUCT")])]
-
+            (job.label("LAND_COVER_PRODUCT"), PRODUCTS[job.choice("LAND_COVER_PRODUCT")]),
+        ]

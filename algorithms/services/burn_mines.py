@@ -31,6 +31,10 @@ class BurnMines(EcoNetAlgorithm):
         template = job.template()
         land_cover = Classes(job.raster("LAND_COVER"), template)
         burn_mines_blocks(
-            land_cover, job.mines(template.crs, needed=("state",)),
-            job.open_raster("OUTPUT", template, dtype="int32", nodata=land_cover.nodata), job.table("MINE_CODES"),
-            job.progress, PRODUCTS[job.choice("LAND_COVER_PRODUCT")])
+            land_cover,
+            job.mines(template.crs, needed=("state",)),
+            job.open_raster("OUTPUT", template, dtype="int32", nodata=land_cover.nodata),
+            job.table("MINE_CODES"),
+            job.progress,
+            PRODUCTS[job.choice("LAND_COVER_PRODUCT")],
+        )

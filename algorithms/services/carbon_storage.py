@@ -37,5 +37,10 @@ class CarbonStorage(EcoNetAlgorithm):
         other = job.raster("OTHER_LAND_COVER")
         other = None if other is None else Classes(other, template)
         carbon_storage_blocks(
-            Classes(job.raster("LAND_COVER"), template), job.open_raster("OUTPUT", template), table, other,
-            None if other is None else job.open_raster("OUTPUT_CHANGE", template), job.progress)
+            Classes(job.raster("LAND_COVER"), template),
+            job.open_raster("OUTPUT", template),
+            table,
+            other,
+            None if other is None else job.open_raster("OUTPUT_CHANGE", template),
+            job.progress,
+        )

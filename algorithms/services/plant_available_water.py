@@ -26,8 +26,11 @@ def soil_inputs(job):
     """The four maps on the template's cells, and their units."""
     template = job.template()
     inputs = [AlignedRaster(job.raster(key), template) for key in ("SAND", "SILT", "CLAY", "ORGANIC_CARBON")]
-    return inputs, (UNITS[job.choice("TEXTURE_UNIT")], UNITS[job.choice("CARBON_UNIT")],
-                    CARBON_KINDS[job.choice("CARBON_KIND")])
+    return inputs, (
+        UNITS[job.choice("TEXTURE_UNIT")],
+        UNITS[job.choice("CARBON_UNIT")],
+        CARBON_KINDS[job.choice("CARBON_KIND")],
+    )
 
 
 class PlantAvailableWater(EcoNetAlgorithm):

@@ -25,5 +25,10 @@ class RainfallErosivity(EcoNetAlgorithm):
     def execute(self, job):
         template = job.template()
         rainfall_erosivity_blocks(
-            job.rasters("PRECIPITATION"), template, job.open_raster("OUTPUT", template),
-            job.open_raster("OUTPUT_ANNUAL", template), EROSIVITY_METHODS[job.choice("METHOD")], job.progress)
+            job.rasters("PRECIPITATION"),
+            template,
+            job.open_raster("OUTPUT", template),
+            job.open_raster("OUTPUT_ANNUAL", template),
+            EROSIVITY_METHODS[job.choice("METHOD")],
+            job.progress,
+        )

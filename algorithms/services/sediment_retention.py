@@ -5,14 +5,31 @@ from ...core.land_cover_products import PRODUCTS
 from ...core.raster import QUANTITY, align, read_classes
 from ...core.services.flow_routing import CONVENTIONS, ROUTINGS
 from ...core.services.sediment_retention import (
-    CAPPED, COVER_KINDS, IC_LENGTHS, LS_METHODS, MASKINGS, UNITS, conventions, cover_factor, default_table,
-    drainage_cells, read_table, sediment_retention)
+    CAPPED,
+    COVER_KINDS,
+    IC_LENGTHS,
+    LS_METHODS,
+    MASKINGS,
+    UNITS,
+    conventions,
+    cover_factor,
+    default_table,
+    drainage_cells,
+    read_table,
+    sediment_retention,
+)
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 
-_CHOICES = {"ROUTING": ("routing", ROUTINGS), "LS_METHOD": ("ls_method", LS_METHODS), "CAPPED": ("capped", CAPPED),
-            "IC_LENGTH": ("ic_length", IC_LENGTHS), "UNIT": ("unit", UNITS), "TIES_AND_FLATS": ("flow", CONVENTIONS),
-            "MASKING": ("masking", MASKINGS)}
+_CHOICES = {
+    "ROUTING": ("routing", ROUTINGS),
+    "LS_METHOD": ("ls_method", LS_METHODS),
+    "CAPPED": ("capped", CAPPED),
+    "IC_LENGTH": ("ic_length", IC_LENGTHS),
+    "UNIT": ("unit", UNITS),
+    "TIES_AND_FLATS": ("flow", CONVENTIONS),
+    "MASKING": ("masking", MASKINGS),
+}
 _FACTORS = ("bare_soil_loss", "ls", "connectivity", "accumulation", "deposition")
 
 
@@ -23,9 +40,14 @@ class SedimentRetention(EcoNetAlgorithm):
     CORE = "services.sediment_retention"
     REQUIRES = ("scipy",)
     TEMPLATE = ("LAND_COVER",)
-    STYLES = {"OUTPUT_RETENTION": "sediment_retention", "OUTPUT_SOIL_LOSS": "soil_loss",
-              "OUTPUT_EXPORT": "soil_loss", "OUTPUT_SDR": "sediment_delivery",
-              "OUTPUT_AVOIDED_EROSION": "sediment_retention", "OUTPUT_AVOIDED_EXPORT": "sediment_retention"}
+    STYLES = {
+        "OUTPUT_RETENTION": "sediment_retention",
+        "OUTPUT_SOIL_LOSS": "soil_loss",
+        "OUTPUT_EXPORT": "soil_loss",
+        "OUTPUT_SDR": "sediment_delivery",
+        "OUTPUT_AVOIDED_EROSION": "sediment_retention",
+        "OUTPUT_AVOIDED_EXPORT": "sediment_retention",
+    }
 
     def definitions(self):
         return [
@@ -37,8 +59,9 @@ class SedimentRetention(EcoNetAlgorithm):
             p.layers("DRAINAGE", "Drainage: rivers and canals, as raster of 1, lines or polygons", optional=True),
             p.vector("MINES", "Mines whose pits drain inside", p.POLYGON, optional=True),
             p.table("BIOPHYSICAL_TABLE", "Biophysical table (land_cover, usle_c, usle_p)"),
-            p.number("ACCUMULATION_THRESHOLD", "Accumulation threshold of streams (cells; 0: drainage alone)",
-                     1000.0, 0.0),
+            p.number(
+                "ACCUMULATION_THRESHOLD", "Accumulation threshold of streams (cells; 0: drainage alone)", 1000.0, 0.0
+            ),
             p.number("KB", "Calibration k_b", 2.0, 0.0),
             p.number("IC0", "Calibration IC_0", 0.5),
             p.number("SDR_MAX", "Highest sediment delivery ratio", 0.8, 0.0, 1.0),
@@ -78,32 +101,53 @@ class SedimentRetention(EcoNetAlgorithm):
         conventions(job.choice("PRESET"), **self._chosen(job))
         read_table(self._table(job), not job.given("COVER_FACTOR"))
         if not job.given("COVER_FACTOR") and job.choice("COVER_FACTOR_HOLDS"):
-            raise InputError("No cover raster is given to reckon the cover factor from: choose one, or leave 'What the "
-                             "cover raster holds' at its first entry.")
+            raise InputError(
+                "No cover raster is given to reckon the cover factor from: choose one, or leave 'What the "
+                "cover raster holds' at its first entry."
+            )
         if not job.number("KB"):
             raise InputError("k_b is 0: it must be above 0 (2 is usual).")
         if not job.number("SDR_MAX"):
             raise InputError("SDR_max is 0: it must be above 0 and at most 1 (0.8 is usual).")
         if not job.number("ACCUMULATION_THRESHOLD") and not job.given("DRAINAGE"):
-            raise InputError("The accumulation threshold is 0 and no drainage layer is given: give the number of cells "
-                             "from which a stream begins, or a drainage layer.")
+            raise InputError(
+                "The accumulation threshold is 0 and no drainage layer is given: give the number of cells "
+                "from which a stream begins, or a drainage layer."
+            )
 
     def execute(self, job):
         template = job.template()
-        dem, erosivity, erodibility = (align(job.raster(key), template, QUANTITY, job.progress)
-                                       for key in ("DEM", "EROSIVITY", "ERODIBILITY"))
+        dem, erosivity, erodibility = (
+            align(job.raster(key), template, QUANTITY, job.progress) for key in ("DEM", "EROSIVITY", "ERODIBILITY")
+        )
         cover = drainage = None
         if job.given("COVER_FACTOR"):
-            cover = cover_factor(align(job.raster("COVER_FACTOR"), template, QUANTITY, job.progress),
-                                 COVER_KINDS[job.choice("COVER_FACTOR_HOLDS")], job.progress)
+            cover = cover_factor(
+                align(job.raster("COVER_FACTOR"), template, QUANTITY, job.progress),
+                COVER_KINDS[job.choice("COVER_FACTOR_HOLDS")],
+                job.progress,
+            )
         if job.given("DRAINAGE"):
             drainage = drainage_cells(job.layers("DRAINAGE"), template, job.progress)
         mines = job.features("MINES")
         pits = () if mines is None else mines.to_crs(template.crs, job.progress).valid_polygons(job.progress).geometries
         result = sediment_retention(
-            dem, read_classes(job.raster("LAND_COVER")), erosivity, erodibility, self._table(job), cover, drainage,
-            pits, job.number("ACCUMULATION_THRESHOLD"), job.number("KB"), job.number("IC0"), job.number("SDR_MAX"),
-            job.choice("PRESET"), job.progress, **self._chosen(job))
+            dem,
+            read_classes(job.raster("LAND_COVER")),
+            erosivity,
+            erodibility,
+            self._table(job),
+            cover,
+            drainage,
+            pits,
+            job.number("ACCUMULATION_THRESHOLD"),
+            job.number("KB"),
+            job.number("IC0"),
+            job.number("SDR_MAX"),
+            job.choice("PRESET"),
+            job.progress,
+            **self._chosen(job),
+        )
         job.write_raster("OUTPUT_RETENTION", result.retention)
         job.write_raster("OUTPUT_SOIL_LOSS", result.soil_loss)
         job.write_raster("OUTPUT_EXPORT", result.export)

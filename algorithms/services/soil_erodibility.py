@@ -23,5 +23,10 @@ class SoilErodibility(EcoNetAlgorithm):
 
     def execute(self, job):
         inputs, units = soil_inputs(job)
-        soil_blocks(inputs, units, Erodibility(CORRECTIONS[job.choice("CORRECTION")]),
-                    job.open_raster("OUTPUT", job.template()), job.progress)
+        soil_blocks(
+            inputs,
+            units,
+            Erodibility(CORRECTIONS[job.choice("CORRECTION")]),
+            job.open_raster("OUTPUT", job.template()),
+            job.progress,
+        )

@@ -3,8 +3,15 @@
 from ...core.land_cover_products import PRODUCTS
 from ...core.raster import QUANTITY, align, read_classes
 from ...core.services.water_conservation import (
-    CONDUCTIVITY_UNITS, DEPTH_UNITS, ROUTING, TOPOGRAPHIC_INDEX, constant_depth, default_table, read_table,
-    water_conservation)
+    CONDUCTIVITY_UNITS,
+    DEPTH_UNITS,
+    ROUTING,
+    TOPOGRAPHIC_INDEX,
+    constant_depth,
+    default_table,
+    read_table,
+    water_conservation,
+)
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 
@@ -49,11 +56,23 @@ class WaterConservation(EcoNetAlgorithm):
             depth, depth_unit = constant_depth(job.number("SOIL_DEPTH_VALUE"), template, job.progress), "mm"
         else:
             depth = align(depth, template, QUANTITY, job.progress)
-        water, dem, conductivity = (align(job.raster(key), template, QUANTITY, job.progress)
-                                    for key in ("WATER_YIELD", "DEM", "SOIL_CONDUCTIVITY"))
+        water, dem, conductivity = (
+            align(job.raster(key), template, QUANTITY, job.progress)
+            for key in ("WATER_YIELD", "DEM", "SOIL_CONDUCTIVITY")
+        )
         result = water_conservation(
-            water, dem, depth, conductivity, read_classes(job.raster("LAND_COVER")), self._table(job), depth_unit,
-            CONDUCTIVITY_UNITS[job.choice("CONDUCTIVITY_UNIT")], job.number("CONDUCTIVITY_THRESHOLD"),
-            TOPOGRAPHIC_INDEX[job.choice("TOPOGRAPHIC_INDEX")], ROUTING[job.choice("ROUTING")], job.progress)
+            water,
+            dem,
+            depth,
+            conductivity,
+            read_classes(job.raster("LAND_COVER")),
+            self._table(job),
+            depth_unit,
+            CONDUCTIVITY_UNITS[job.choice("CONDUCTIVITY_UNIT")],
+            job.number("CONDUCTIVITY_THRESHOLD"),
+            TOPOGRAPHIC_INDEX[job.choice("TOPOGRAPHIC_INDEX")],
+            ROUTING[job.choice("ROUTING")],
+            job.progress,
+        )
         job.write_raster("OUTPUT", result.conservation)
         job.write_raster("OUTPUT_INDEX", result.index)

@@ -4,7 +4,15 @@ from ...core.blocks import Classes
 from ...core.land_cover_products import PRODUCTS
 from ...core.raster import AlignedRaster
 from ...core.services.water_yield import (
-    BUDYKO, DEPTH_UNITS, MASKINGS, VOLUMES, Annual, default_table, read_table, water_yield_blocks)
+    BUDYKO,
+    DEPTH_UNITS,
+    MASKINGS,
+    VOLUMES,
+    Annual,
+    default_table,
+    read_table,
+    water_yield_blocks,
+)
 from .. import fields
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
@@ -36,8 +44,9 @@ class WaterYield(EcoNetAlgorithm):
             p.advanced(p.preset_choice("VOLUMES", "Volumes of watersheds", VOLUMES)),
             p.land_cover_product(),
             p.raster_output("OUTPUT_YIELD", "Water yield (mm a year)"),
-            p.raster_output("OUTPUT_EVAPOTRANSPIRATION", "Actual evapotranspiration (mm a year)", True,
-                            by_default=True),
+            p.raster_output(
+                "OUTPUT_EVAPOTRANSPIRATION", "Actual evapotranspiration (mm a year)", True, by_default=True
+            ),
             p.vector_output("OUTPUT_WATERSHEDS", "Watersheds with water yield", p.POLYGON, optional=True),
         ]
 
@@ -50,18 +59,27 @@ class WaterYield(EcoNetAlgorithm):
     def execute(self, job):
         template = job.template()
         watersheds = water_yield_blocks(
-            Classes(job.raster("LAND_COVER"), template), Annual(job.raster("PRECIPITATION"), template),
-            Annual(job.raster("EVAPOTRANSPIRATION"), template), AlignedRaster(job.raster("SOIL_DEPTH"), template),
-            AlignedRaster(job.raster("PLANT_AVAILABLE_WATER"), template), job.open_raster("OUTPUT_YIELD", template),
+            Classes(job.raster("LAND_COVER"), template),
+            Annual(job.raster("PRECIPITATION"), template),
+            Annual(job.raster("EVAPOTRANSPIRATION"), template),
+            AlignedRaster(job.raster("SOIL_DEPTH"), template),
+            AlignedRaster(job.raster("PLANT_AVAILABLE_WATER"), template),
+            job.open_raster("OUTPUT_YIELD", template),
             job.open_raster("OUTPUT_EVAPOTRANSPIRATION", template),
-            self._table(job), job.number("SEASONALITY"),
-            [None, *BUDYKO][job.choice("BUDYKO")], job.choice("PRESET"), DEPTH_UNITS[job.choice("DEPTH_UNIT")],
-            job.features("WATERSHEDS"), job.progress, [None, *MASKINGS][job.choice("MASKING")],
-            [None, *VOLUMES][job.choice("VOLUMES")])
+            self._table(job),
+            job.number("SEASONALITY"),
+            [None, *BUDYKO][job.choice("BUDYKO")],
+            job.choice("PRESET"),
+            DEPTH_UNITS[job.choice("DEPTH_UNIT")],
+            job.features("WATERSHEDS"),
+            job.progress,
+            [None, *MASKINGS][job.choice("MASKING")],
+            [None, *VOLUMES][job.choice("VOLUMES")],
+        )
         if job.given("WATERSHEDS"):
             own = fields.names(fields.WATERSHEDS)
             schema = [field for field in job.schema("WATERSHEDS") if field.name not in own]
-            rows = [(watershed.geometry, {**watershed.attributes, **vars(watershed)})
-                    for watershed in watersheds]
-            job.write_features("OUTPUT_WATERSHEDS", [*schema, *fields.WATERSHEDS], GEOMETRY.MultiPolygon,
-                               template.crs, rows)
+            rows = [(watershed.geometry, {**watershed.attributes, **vars(watershed)}) for watershed in watersheds]
+            job.write_features(
+                "OUTPUT_WATERSHEDS", [*schema, *fields.WATERSHEDS], GEOMETRY.MultiPolygon, template.crs, rows
+            )

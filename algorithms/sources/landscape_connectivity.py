@@ -9,7 +9,7 @@ from ...core.sources.patches import SIZE_CLASSES
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 from ..compat import GEOMETRY
-from ..fields import (AREA_KM2, CANDIDATE_LINKS, CANDIDATE_PATCHES, CONNECTIVITY, LINKS, PATCH_ID, Field, names)
+from ..fields import AREA_KM2, CANDIDATE_LINKS, CANDIDATE_PATCHES, CONNECTIVITY, LINKS, PATCH_ID, Field, names
 
 
 class LandscapeConnectivity(EcoNetAlgorithm):
@@ -19,8 +19,12 @@ class LandscapeConnectivity(EcoNetAlgorithm):
     CORE = "sources.connectivity"
     REQUIRES = ("scipy",)
     TEMPLATE = ("RESISTANCE",)
-    STYLES = {"OUTPUT": "patches", "OUTPUT_LINKS": "links", "OUTPUT_CANDIDATES": "candidate_patches",
-              "OUTPUT_CANDIDATE_LINKS": "candidate_links"}
+    STYLES = {
+        "OUTPUT": "patches",
+        "OUTPUT_LINKS": "links",
+        "OUTPUT_CANDIDATES": "candidate_patches",
+        "OUTPUT_CANDIDATE_LINKS": "candidate_links",
+    }
 
     def definitions(self):
         return [
@@ -31,13 +35,19 @@ class LandscapeConnectivity(EcoNetAlgorithm):
             p.number("DISPERSAL_PROBABILITY", "Probability at that distance", 0.5, 0, 1),
             p.choices("SIZE_CLASSES", "Size classes that take part", SIZE_CLASSES, [0]),
             p.choice("DISTANCE", "Distance between patches", DISTANCES),
-            p.number("MAX_LINK_DISTANCE", "Longest link (m; resistance x m for least cost), empty: all pairs",
-                     optional=True),
+            p.number(
+                "MAX_LINK_DISTANCE", "Longest link (m; resistance x m for least cost), empty: all pairs", optional=True
+            ),
             p.number("AREA_OF_LANDSCAPE", "Area of the landscape (km2), for PC and IIC", minimum=0, optional=True),
             p.vector("CANDIDATES", "Candidate patches, to see what each would add", p.POLYGON, optional=True),
             p.vector("CANDIDATE_LINKS", "Candidate links, lines from patch to patch", p.LINE, optional=True),
-            p.advanced(p.field("CANDIDATE_LINK_FIELD", "Candidate links: field of the length (empty: the line's own)",
-                               "CANDIDATE_LINKS")),
+            p.advanced(
+                p.field(
+                    "CANDIDATE_LINK_FIELD",
+                    "Candidate links: field of the length (empty: the line's own)",
+                    "CANDIDATE_LINKS",
+                )
+            ),
             p.vector_output("OUTPUT", "Patches with connectivity", p.POLYGON),
             p.vector_output("OUTPUT_LINKS", "Links", p.LINE, optional=True),
             p.vector_output("OUTPUT_CANDIDATES", "Candidate patches with their gain", p.POLYGON, optional=True),
@@ -61,60 +71,119 @@ class LandscapeConnectivity(EcoNetAlgorithm):
             "dispersal_probability": job.number("DISPERSAL_PROBABILITY"),
             "distance": DISTANCES[job.choice("DISTANCE")],
             "max_link_distance": job.number("MAX_LINK_DISTANCE"),
-            "candidate_link_field": job.field("CANDIDATE_LINK_FIELD") if job.given("CANDIDATE_LINKS") else ""}
+            "candidate_link_field": job.field("CANDIDATE_LINK_FIELD") if job.given("CANDIDATE_LINKS") else "",
+        }
 
     def _is_least_cost(self, job):
         return DISTANCES[job.choice("DISTANCE")] == LEAST_COST and job.given("RESISTANCE")
 
     def validate(self, job):
-        check_choices(job.outline("PATCHES"), has_resistance=job.given("RESISTANCE"),
-                      candidates=job.outline("CANDIDATES"), candidate_links=job.outline("CANDIDATE_LINKS"),
-                      landscape_area_km2=job.number("AREA_OF_LANDSCAPE"), **self._choices(job))
+        check_choices(
+            job.outline("PATCHES"),
+            has_resistance=job.given("RESISTANCE"),
+            candidates=job.outline("CANDIDATES"),
+            candidate_links=job.outline("CANDIDATE_LINKS"),
+            landscape_area_km2=job.number("AREA_OF_LANDSCAPE"),
+            **self._choices(job),
+        )
         if self._is_least_cost(job):
             surface = job.raster("RESISTANCE")
             cells = open_template(surface)
             for key in ("PATCHES", "CANDIDATES"):
                 if job.given(key):
                     job.outline(key).to_crs_near(cells.crs, cells.bounds, 0.0, surface.name)
-        for wanted, needed, what in (("OUTPUT_CANDIDATES", "CANDIDATES", "candidate patches"),
-                                     ("OUTPUT_CANDIDATE_LINKS", "CANDIDATE_LINKS", "candidate links")):
+        for wanted, needed, what in (
+            ("OUTPUT_CANDIDATES", "CANDIDATES", "candidate patches"),
+            ("OUTPUT_CANDIDATE_LINKS", "CANDIDATE_LINKS", "candidate links"),
+        ):
             if job.wants(wanted) and not job.given(needed):
-                raise InputError(f"An output of {what} ({wanted}) needs a layer of them: choose one ({needed}), or "
-                                 f"leave the output out.")
+                raise InputError(
+                    f"An output of {what} ({wanted}) needs a layer of them: choose one ({needed}), or "
+                    f"leave the output out."
+                )
 
     def execute(self, job):
         patches, candidates, candidate_links = (
-            job.features(key) for key in ("PATCHES", "CANDIDATES", "CANDIDATE_LINKS"))
+            job.features(key) for key in ("PATCHES", "CANDIDATES", "CANDIDATE_LINKS")
+        )
         chosen = self._choices(job)
         size_classes = [SIZE_CLASSES[index] for index in job.choices("SIZE_CLASSES")]
         result = landscape_connectivity(
-            patches, size_classes, resistance=read(job.raster("RESISTANCE")) if self._is_least_cost(job) else None,
-            landscape_area_km2=job.number("AREA_OF_LANDSCAPE"), candidates=candidates,
-            candidate_links=candidate_links, link_losses=job.wants("OUTPUT_LINKS") or job.wants("OUTPUT_REPORT"),
-            progress=job.progress, **chosen)
-        self._write(job, "OUTPUT", "PATCHES", (Field(PATCH_ID, int),), CONNECTIVITY, GEOMETRY.MultiPolygon,
-                    patches.crs, result.rows())
+            patches,
+            size_classes,
+            resistance=read(job.raster("RESISTANCE")) if self._is_least_cost(job) else None,
+            landscape_area_km2=job.number("AREA_OF_LANDSCAPE"),
+            candidates=candidates,
+            candidate_links=candidate_links,
+            link_losses=job.wants("OUTPUT_LINKS") or job.wants("OUTPUT_REPORT"),
+            progress=job.progress,
+            **chosen,
+        )
+        self._write(
+            job,
+            "OUTPUT",
+            "PATCHES",
+            (Field(PATCH_ID, int),),
+            CONNECTIVITY,
+            GEOMETRY.MultiPolygon,
+            patches.crs,
+            result.rows(),
+        )
         job.write_features("OUTPUT_LINKS", LINKS, GEOMETRY.LineString, patches.crs, result.link_rows())
         if candidates is not None:
-            self._write(job, "OUTPUT_CANDIDATES", "CANDIDATES", (), CANDIDATE_PATCHES, GEOMETRY.MultiPolygon,
-                        patches.crs, result.candidate_patches.rows())
+            self._write(
+                job,
+                "OUTPUT_CANDIDATES",
+                "CANDIDATES",
+                (),
+                CANDIDATE_PATCHES,
+                GEOMETRY.MultiPolygon,
+                patches.crs,
+                result.candidate_patches.rows(),
+            )
         if candidate_links is not None:
-            self._write(job, "OUTPUT_CANDIDATE_LINKS", "CANDIDATE_LINKS", (), CANDIDATE_LINKS,
-                        GEOMETRY.MultiLineString, patches.crs, result.candidate_links.rows())
-        job.write_report("OUTPUT_REPORT", connectivity_report(result, [(label, _known(value)) for label, value in (
-            ("patches", patches.name), ("size classes", ", ".join(size_classes)),
-            ("weight", job.field("WEIGHT_FIELD")), ("distance", chosen["distance"]),
-            ("dispersal distance (m; resistance x m for least cost)", chosen["dispersal_distance"]),
-            ("probability at it (0 to 1)", chosen["dispersal_probability"]),
-            ("longest link (m; resistance x m for least cost)", chosen["max_link_distance"]),
-            ("area of the landscape (km2)", job.number("AREA_OF_LANDSCAPE")),
-            ("candidate patches", candidates and candidates.name),
-            ("candidate links", candidate_links and candidate_links.name),
-            ("field of their length", chosen["candidate_link_field"]))]))
+            self._write(
+                job,
+                "OUTPUT_CANDIDATE_LINKS",
+                "CANDIDATE_LINKS",
+                (),
+                CANDIDATE_LINKS,
+                GEOMETRY.MultiLineString,
+                patches.crs,
+                result.candidate_links.rows(),
+            )
+        job.write_report(
+            "OUTPUT_REPORT",
+            connectivity_report(
+                result,
+                [
+                    (label, _known(value))
+                    for label, value in (
+                        ("patches", patches.name),
+                        ("size classes", ", ".join(size_classes)),
+                        ("weight", job.field("WEIGHT_FIELD")),
+                        ("distance", chosen["distance"]),
+                        ("dispersal distance (m; resistance x m for least cost)", chosen["dispersal_distance"]),
+                        ("probability at it (0 to 1)", chosen["dispersal_probability"]),
+                        ("longest link (m; resistance x m for least cost)", chosen["max_link_distance"]),
+                        ("area of the landscape (km2)", job.number("AREA_OF_LANDSCAPE")),
+                        ("candidate patches", candidates and candidates.name),
+                        ("candidate links", candidate_links and candidate_links.name),
+                        ("field of their length", chosen["candidate_link_field"]),
+                    )
+                ],
+            ),
+        )
         indices = result.indices
-        for key, value in (("PC", indices.pc), ("EC", indices.ec), ("IIC", indices.iic), ("EC_IIC", indices.ec_iic),
-                           ("N_COMPONENTS", indices.n_components), ("N_LINKS", indices.n_links),
-                           ("NEGLECTED", result.neglected_percent)):
+        for key, value in (
+            ("PC", indices.pc),
+            ("EC", indices.ec),
+            ("IIC", indices.iic),
+            ("EC_IIC", indices.ec_iic),
+            ("N_COMPONENTS", indices.n_components),
+            ("N_LINKS", indices.n_links),
+            ("NEGLECTED", result.neglected_percent),
+        ):
             if value is not None and value == value:
                 job.result(key, value)
 

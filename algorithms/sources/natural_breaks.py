@@ -32,7 +32,9 @@ class NaturalBreaks(EcoNetAlgorithm):
         classes, found = classify_raster(grid, job.integer("CLASS_COUNT"), job.progress)
         job.write_raster("OUTPUT", classes)
         if job.wants("OUTPUT_REPORT"):
-            job.write_report("OUTPUT_REPORT", breaks_report(grid, found, [
-                ("raster", grid.name), ("classes", job.integer("CLASS_COUNT"))]))
+            job.write_report(
+                "OUTPUT_REPORT",
+                breaks_report(grid, found, [("raster", grid.name), ("classes", job.integer("CLASS_COUNT"))]),
+            )
         job.result("BREAKS", found.text())
         job.result("GVF", found.gvf)

@@ -1,8 +1,7 @@
 """Toolbox step: patches of important ground and their size classes."""
 
 from ...core.raster import QUANTITY, align, read_classes
-from ...core.sources.patches import (
-    bands_from_text, check_options, classes_from_text, delineate, patches_report)
+from ...core.sources.patches import bands_from_text, check_options, classes_from_text, delineate, patches_report
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 from ..compat import GEOMETRY
@@ -45,17 +44,33 @@ class Patches(EcoNetAlgorithm):
     def execute(self, job):
         template, importance, source = job.template(), job.raster("IMPORTANCE"), job.raster("CLASSES")
         found = delineate(
-            read_classes(source), classes_from_text(job.text("PATCH_CLASSES")),
+            read_classes(source),
+            classes_from_text(job.text("PATCH_CLASSES")),
             None if importance is None else align(importance, template, QUANTITY, job.progress),
-            bands_from_text(job.text("AREA_BANDS")), job.flag("DIAGONALS"), *self._options(job), job.progress)
-        job.write_features("OUTPUT", PATCHES, GEOMETRY.MultiPolygon, template.crs,
-                           [(patch.geometry, patch) for patch in found.patches])
-        job.write_report("OUTPUT_REPORT", patches_report(found, [
-            ("importance classes", source.name), ("importance", "none" if importance is None else importance.name),
-            ("classes that make patches", job.text("PATCH_CLASSES")),
-            ("limits of small, medium and large patches (km2)", job.text("AREA_BANDS")),
-            ("cells that meet at a corner are one patch", "yes" if job.flag("DIAGONALS") else "no"),
-            *zip(("least area (km2)", "holes filled up to (km2)", "parts cut off narrower than (cells)"),
-                 ("none" if value is None else value for value in self._options(job)))]))
+            bands_from_text(job.text("AREA_BANDS")),
+            job.flag("DIAGONALS"),
+            *self._options(job),
+            job.progress,
+        )
+        job.write_features(
+            "OUTPUT", PATCHES, GEOMETRY.MultiPolygon, template.crs, [(patch.geometry, patch) for patch in found.patches]
+        )
+        job.write_report(
+            "OUTPUT_REPORT",
+            patches_report(
+                found,
+                [
+                    ("importance classes", source.name),
+                    ("importance", "none" if importance is None else importance.name),
+                    ("classes that make patches", job.text("PATCH_CLASSES")),
+                    ("limits of small, medium and large patches (km2)", job.text("AREA_BANDS")),
+                    ("cells that meet at a corner are one patch", "yes" if job.flag("DIAGONALS") else "no"),
+                    *zip(
+                        ("least area (km2)", "holes filled up to (km2)", "parts cut off narrower than (cells)"),
+                        ("none" if value is None else value for value in self._options(job)),
+                    ),
+                ],
+            ),
+        )
         job.result("N_PATCHES", len(found.patches))
         job.result("TOTAL_AREA", found.total_km2)

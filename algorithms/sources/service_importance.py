@@ -5,8 +5,18 @@ from ...core.natural_breaks import breaks_from_text
 from ...core.raster import QUANTITY, align, check_overlap, open_template, read_classes
 from ...core.sources.components import COMPONENT_RULES, MANUAL, MATRICES, WEIGHTINGS
 from ...core.sources.importance import (
-    CLASSIFY, check_grid_count, check_grid_size, check_valid_share, ground_codes, importance_report, parse_clip, parse_weights, require_two,
-    service_importance, service_names)
+    CLASSIFY,
+    check_grid_count,
+    check_grid_size,
+    check_valid_share,
+    ground_codes,
+    importance_report,
+    parse_clip,
+    parse_weights,
+    require_two,
+    service_importance,
+    service_names,
+)
 from ...core.sources.patches import classes_from_text
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
@@ -21,8 +31,11 @@ class ServiceImportance(EcoNetAlgorithm):
     CORE = "sources.importance"
     REQUIRES = ("scipy",)
     TEMPLATE = ("LAND_COVER",)
-    STYLES = {"OUTPUT_IMPORTANCE": "importance", "OUTPUT_CLASSES": "importance_classes",
-              "OUTPUT_GRID": "importance_grid"}
+    STYLES = {
+        "OUTPUT_IMPORTANCE": "importance",
+        "OUTPUT_CLASSES": "importance_classes",
+        "OUTPUT_GRID": "importance_grid",
+    }
 
     def definitions(self):
         return [
@@ -77,10 +90,16 @@ class ServiceImportance(EcoNetAlgorithm):
 
     def _codes(self, job):
         usual = ground_codes(PRODUCTS[job.choice("LAND_COVER_PRODUCT")])
-        return [classes_from_text(job.text(key), f"{label} ({key})") if job.text(key) else codes
-                for (key, label), codes in zip((
+        return [
+            classes_from_text(job.text(key), f"{label} ({key})") if job.text(key) else codes
+            for (key, label), codes in zip(
+                (
                     ("FOREST_CODES", "Land-cover codes of forest"),
-                    ("ARTIFICIAL_CODES", "Land-cover codes of artificial and mined ground")), usual)]
+                    ("ARTIFICIAL_CODES", "Land-cover codes of artificial and mined ground"),
+                ),
+                usual,
+            )
+        ]
 
     def execute(self, job):
         template, progress = self._template(job), job.progress
@@ -90,14 +109,31 @@ class ServiceImportance(EcoNetAlgorithm):
             codes = dict(zip(("forest_codes", "artificial_codes"), self._codes(job)))
         services = [align(source, template, QUANTITY, progress) for source in job.rasters("SERVICES")]
         result = service_importance(
-            services, self._names(job), WEIGHTINGS[job.choice("WEIGHTING")], job.text("WEIGHTS"),
-            parse_clip(job.text("CLIP")), job.number("GRID_SIZE"), job.number("MIN_VALID"),
-            job.integer("CLASS_COUNT"), CLASSIFY[job.choice("CLASSIFY")], job.text("BREAKS"),
-            COMPONENT_RULES[job.choice("COMPONENTS")], MATRICES[job.choice("MATRIX")], land_cover, progress=progress, **codes)
+            services,
+            self._names(job),
+            WEIGHTINGS[job.choice("WEIGHTING")],
+            job.text("WEIGHTS"),
+            parse_clip(job.text("CLIP")),
+            job.number("GRID_SIZE"),
+            job.number("MIN_VALID"),
+            job.integer("CLASS_COUNT"),
+            CLASSIFY[job.choice("CLASSIFY")],
+            job.text("BREAKS"),
+            COMPONENT_RULES[job.choice("COMPONENTS")],
+            MATRICES[job.choice("MATRIX")],
+            land_cover,
+            progress=progress,
+            **codes,
+        )
         job.write_raster("OUTPUT_IMPORTANCE", result.importance)
         job.write_raster("OUTPUT_CLASSES", result.classes)
-        job.write_features("OUTPUT_GRID", importance_grid(result.names), GEOMETRY.Polygon, template.crs,
-                           zip(result.cells.polygons(template), result.rows()))
+        job.write_features(
+            "OUTPUT_GRID",
+            importance_grid(result.names),
+            GEOMETRY.Polygon,
+            template.crs,
+            zip(result.cells.polygons(template), result.rows()),
+        )
         job.write_report("OUTPUT_REPORT", importance_report(result, self.chosen(job)))
         if result.kmo == result.kmo:
             job.result("KMO", result.kmo)
@@ -107,11 +143,16 @@ class ServiceImportance(EcoNetAlgorithm):
 
     def chosen(self, job):
         """What the report says of inputs and parameters."""
-        return [("services", ", ".join(source.name for source in job.rasters("SERVICES"))),
-                ("weighting", WEIGHTINGS[job.choice("WEIGHTING")]), ("manual weights", job.text("WEIGHTS") or "none"),
-                ("percentiles", job.text("CLIP") or "none"), ("grid size (m)", job.number("GRID_SIZE")),
-                ("least valid share", job.number("MIN_VALID")), ("classes", job.integer("CLASS_COUNT")),
-                ("classified", CLASSIFY[job.choice("CLASSIFY")]),
-                ("breaks", job.text("BREAKS") or "natural breaks"),
-                ("components that weigh", COMPONENT_RULES[job.choice("COMPONENTS")]),
-                ("matrix of the components", MATRICES[job.choice("MATRIX")])]
+        return [
+            ("services", ", ".join(source.name for source in job.rasters("SERVICES"))),
+            ("weighting", WEIGHTINGS[job.choice("WEIGHTING")]),
+            ("manual weights", job.text("WEIGHTS") or "none"),
+            ("percentiles", job.text("CLIP") or "none"),
+            ("grid size (m)", job.number("GRID_SIZE")),
+            ("least valid share", job.number("MIN_VALID")),
+            ("classes", job.integer("CLASS_COUNT")),
+            ("classified", CLASSIFY[job.choice("CLASSIFY")]),
+            ("breaks", job.text("BREAKS") or "natural breaks"),
+            ("components that weigh", COMPONENT_RULES[job.choice("COMPONENTS")]),
+            ("matrix of the components", MATRICES[job.choice("MATRIX")]),
+        ]

@@ -61,11 +61,22 @@ class SourceFirmness(EcoNetAlgorithm):
 
     def _settings(self, job):
         return Settings(
-            job.number("GRID_SIZE"), job.integer("CLASS_COUNT"), classes_from_text(job.text("PATCH_CLASSES")),
-            job.number("MIN_AREA"), WEIGHTINGS[job.choice("WEIGHTING")], job.text("WEIGHTS"),
-            parse_clip(job.text("CLIP")), CLASSIFY[job.choice("CLASSIFY")], job.flag("DIAGONALS"),
-            job.number("DISPERSAL_DISTANCE"), job.number("DISPERSAL_PROBABILITY"), job.integer("TOP") or 0,
-            COMPONENT_RULES[job.choice("COMPONENTS")], MATRICES[job.choice("MATRIX")], job.number("MIN_VALID"))
+            job.number("GRID_SIZE"),
+            job.integer("CLASS_COUNT"),
+            classes_from_text(job.text("PATCH_CLASSES")),
+            job.number("MIN_AREA"),
+            WEIGHTINGS[job.choice("WEIGHTING")],
+            job.text("WEIGHTS"),
+            parse_clip(job.text("CLIP")),
+            CLASSIFY[job.choice("CLASSIFY")],
+            job.flag("DIAGONALS"),
+            job.number("DISPERSAL_DISTANCE"),
+            job.number("DISPERSAL_PROBABILITY"),
+            job.integer("TOP") or 0,
+            COMPONENT_RULES[job.choice("COMPONENTS")],
+            MATRICES[job.choice("MATRIX")],
+            job.number("MIN_VALID"),
+        )
 
     def _alternatives(self, job):
         def numbers(key, **limits):
@@ -73,9 +84,12 @@ class SourceFirmness(EcoNetAlgorithm):
             return numbers_from_text(job.text(key), f"{label} ({key})", **limits)
 
         return Alternatives(
-            numbers("GRID_SIZES"), numbers("CLASS_COUNTS", whole=True, above=2, up_to=255, including=True),
-            numbers("AREA_THRESHOLDS_KM2", including=True), numbers("WEIGHT_CHANGES_PERCENT", up_to=100),
-            numbers("DISPERSAL_DISTANCES"))
+            numbers("GRID_SIZES"),
+            numbers("CLASS_COUNTS", whole=True, above=2, up_to=255, including=True),
+            numbers("AREA_THRESHOLDS_KM2", including=True),
+            numbers("WEIGHT_CHANGES_PERCENT", up_to=100),
+            numbers("DISPERSAL_DISTANCES"),
+        )
 
     def validate(self, job):
         services = job.rasters("SERVICES")
@@ -97,14 +111,25 @@ class SourceFirmness(EcoNetAlgorithm):
         template, settings, alternatives = job.template(), self._settings(job), self._alternatives(job)
         services = job.rasters("SERVICES")
         result = source_firmness(
-            (align(source, template, QUANTITY, job.progress) for source in services), self._names(job), settings,
-            alternatives, job.features("SOURCES"), job.field("ID_FIELD"), job.progress)
+            (align(source, template, QUANTITY, job.progress) for source in services),
+            self._names(job),
+            settings,
+            alternatives,
+            job.features("SOURCES"),
+            job.field("ID_FIELD"),
+            job.progress,
+        )
         for text in conclusions(result):
             job.progress.log(text)
         ours = {name.lower() for name in names(SOURCE_FIRMNESS)}
         carried = [f for f in job.schema("SOURCES") if f.name.lower() not in ours] if job.given("SOURCES") else []
-        job.write_features("OUTPUT", (*SOURCE_FIRMNESS, *carried), GEOMETRY.MultiPolygon, template.crs,
-                           [(source.geometry, source.row()) for source in result.sources])
+        job.write_features(
+            "OUTPUT",
+            (*SOURCE_FIRMNESS, *carried),
+            GEOMETRY.MultiPolygon,
+            template.crs,
+            [(source.geometry, source.row()) for source in result.sources],
+        )
         job.write_raster("OUTPUT_FREQUENCY", result.frequency)
         job.write_table("OUTPUT_VARIANTS", FIRMNESS_VARIANTS, result.variants)
         job.write_report("OUTPUT_REPORT", firmness_report(result, self._chosen(job)))
@@ -113,13 +138,33 @@ class SourceFirmness(EcoNetAlgorithm):
     def _chosen(self, job):
         """What the report says of inputs and parameters."""
         sources = job.outline("SOURCES")
-        rows = [("services", ", ".join(source.name for source in job.rasters("SERVICES"))),
-                ("names of the services", ", ".join(self._names(job))),
-                ("sources", "of the base settings" if sources is None else sources.name)]
-        for key in ("GRID_SIZE", "CLASS_COUNT", "PATCH_CLASSES", "MIN_AREA", "WEIGHTING", "WEIGHTS", "CLIP", "CLASSIFY",
-                    "COMPONENTS", "MATRIX", "MIN_VALID", "DIAGONALS", "DISPERSAL_DISTANCE", "DISPERSAL_PROBABILITY",
-                    "TOP", "GRID_SIZES", "CLASS_COUNTS", "AREA_THRESHOLDS_KM2", "WEIGHT_CHANGES_PERCENT",
-                    "DISPERSAL_DISTANCES"):
+        rows = [
+            ("services", ", ".join(source.name for source in job.rasters("SERVICES"))),
+            ("names of the services", ", ".join(self._names(job))),
+            ("sources", "of the base settings" if sources is None else sources.name),
+        ]
+        for key in (
+            "GRID_SIZE",
+            "CLASS_COUNT",
+            "PATCH_CLASSES",
+            "MIN_AREA",
+            "WEIGHTING",
+            "WEIGHTS",
+            "CLIP",
+            "CLASSIFY",
+            "COMPONENTS",
+            "MATRIX",
+            "MIN_VALID",
+            "DIAGONALS",
+            "DISPERSAL_DISTANCE",
+            "DISPERSAL_PROBABILITY",
+            "TOP",
+            "GRID_SIZES",
+            "CLASS_COUNTS",
+            "AREA_THRESHOLDS_KM2",
+            "WEIGHT_CHANGES_PERCENT",
+            "DISPERSAL_DISTANCES",
+        ):
             rows.append((self.parameterDefinition(key).description(), self._value(job, key)))
         return rows
 

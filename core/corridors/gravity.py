@@ -85,14 +85,22 @@ class Interaction:
     def counts_above(self, threshold):
         """Of the corridors above a threshold: how many, how many of them dropped and kept; general ones kept."""
         above = _above(self.values, threshold)
-        return (int(above.sum()), int((above & ~self.kept).sum()), int((above & self.kept).sum()),
-                int((~above & self.kept).sum()))
+        return (
+            int(above.sum()),
+            int((above & ~self.kept).sum()),
+            int((above & self.kept).sum()),
+            int((~above & self.kept).sum()),
+        )
 
     def matrix_rows(self):
         """The matrix as rows: ``source_id``, then one column per source; None without corridor."""
-        return [{"source_id": one, **{str(two): None if np.isnan(value) else float(value)
-                                           for two, value in zip(self.ids, row)}}
-                for one, row in zip(self.ids, self.matrix)]
+        return [
+            {
+                "source_id": one,
+                **{str(two): None if np.isnan(value) else float(value) for two, value in zip(self.ids, row)},
+            }
+            for one, row in zip(self.ids, self.matrix)
+        ]
 
     def pairs(self):
         """Every pair as (source_a, source_b, gravity), the strongest first."""
@@ -123,8 +131,12 @@ def gravity(cost, area_a, area_b, resistance_a, resistance_b, longest_cost, form
     if form not in FORMS:
         raise InputError(f"Form '{form}' of the gravity model is not known: choose one of {', '.join(FORMS)}.")
     size_a, size_b = (np.log(a) if form == LOGARITHM else np.asarray(a, dtype=np.float64) for a in (area_a, area_b))
-    return (longest_cost / np.asarray(cost, dtype=np.float64)) ** 2 * size_a * size_b / (
-        np.asarray(resistance_a, dtype=np.float64) * resistance_b)
+    return (
+        (longest_cost / np.asarray(cost, dtype=np.float64)) ** 2
+        * size_a
+        * size_b
+        / (np.asarray(resistance_a, dtype=np.float64) * resistance_b)
+    )
 
 
 def threshold_of(values, rule=MEAN, threshold=None, progress=SILENT):
@@ -154,8 +166,10 @@ def check_threshold(rule, threshold):
     if rule not in _THRESHOLDS:
         raise InputError(f"Threshold rule '{rule}' is unknown: choose {', '.join(THRESHOLD_RULES)}.")
     if rule in _NEED_THRESHOLD and threshold is None:
-        raise InputError(f"Threshold rule '{rule}' needs a threshold: give "
-                         f"{'a share between 0 and 1, such as 0.75' if rule == QUANTILE else 'a gravity, such as 50'}.")
+        raise InputError(
+            f"Threshold rule '{rule}' needs a threshold: give "
+            f"{'a share between 0 and 1, such as 0.75' if rule == QUANTILE else 'a gravity, such as 50'}."
+        )
     if rule == QUANTILE and not 0 <= threshold <= 1:
         raise InputError(f"Threshold {threshold:g} is not a quantile: give a share between 0 and 1, such as 0.75.")
 
@@ -185,8 +199,10 @@ def source_resistance(sources, ids, grid, progress=SILENT):
     template = grid.template
     lowest = np.min(grid.values, where=grid.valid, initial=np.inf)
     if lowest < 0:
-        raise InputError(f"Resistance '{grid.name or template.name}' holds {lowest:g}: resistance must be above 0; "
-                         f"correct the raster.")
+        raise InputError(
+            f"Resistance '{grid.name or template.name}' holds {lowest:g}: resistance must be above 0; "
+            f"correct the raster."
+        )
     means = np.empty(len(sources), dtype=np.float64)
     for index, geometry in enumerate(sources):
         progress(index / len(sources))
@@ -198,8 +214,12 @@ def source_resistance(sources, ids, grid, progress=SILENT):
         mean = None
         if top < bottom and left < right:
             x0, dx, _, y0, _, dy = template.transform
-            window = replace(template, rows=bottom - top, cols=right - left,
-                             transform=(x0 + left * dx, dx, 0.0, y0 + top * dy, 0.0, dy))
+            window = replace(
+                template,
+                rows=bottom - top,
+                cols=right - left,
+                transform=(x0 + left * dx, dx, 0.0, y0 + top * dy, 0.0, dy),
+            )
             cells = grid.like(grid.values[top:bottom, left:right], grid.nodata).floats(np.float64)
             inside = vector.rasterize([geometry], window, dtype=np.uint8) == 1
             if not inside.any():
@@ -207,8 +227,10 @@ def source_resistance(sources, ids, grid, progress=SILENT):
             cells = cells[inside & (cells > 0)]
             mean = cells.mean() if cells.size else None
         if mean is None:
-            raise InputError(f"Source {ids[index]} has no cell with a resistance in '{grid.name or template.name}': "
-                             f"use the map that the corridors were made on, or leave the source out.")
+            raise InputError(
+                f"Source {ids[index]} has no cell with a resistance in '{grid.name or template.name}': "
+                f"use the map that the corridors were made on, or leave the source out."
+            )
         means[index] = mean
     return means
 
@@ -216,6 +238,7 @@ def source_resistance(sources, ids, grid, progress=SILENT):
 def _nearest(geometry, window):
     """A mask of the one cell whose centre is nearest to a polygon that holds no centre."""
     from osgeo import ogr
+
     touched = vector.rasterize([geometry], window, all_touched=True, dtype=np.uint8) == 1
     candidates = np.argwhere(touched if touched.any() else np.ones(window.shape, dtype=bool))
     point = ogr.Geometry(ogr.wkbPoint)
@@ -229,8 +252,18 @@ def _nearest(geometry, window):
     return mask
 
 
-def gravity_model(corridors, sources, resistance, form=LOGARITHM, area_unit="km2", threshold_rule=MEAN,
-                  threshold=None, drop_redundant=True, id_field="", progress=SILENT):
+def gravity_model(
+    corridors,
+    sources,
+    resistance,
+    form=LOGARITHM,
+    area_unit="km2",
+    threshold_rule=MEAN,
+    threshold=None,
+    drop_redundant=True,
+    id_field="",
+    progress=SILENT,
+):
     """Gravity of every corridor, the threshold, and which corridors are important.
 
     Parameters
@@ -291,33 +324,42 @@ def gravity_model(corridors, sources, resistance, form=LOGARITHM, area_unit="km2
             raise InputError(
                 f"Layer '{sources.name}': {'source' if len(small) == 1 else 'sources'} {id_list(small)} of at most "
                 f"1 {area_unit} would have ln S <= 0 and no gravity: choose another area unit or the area form, or "
-                f"leave them out.")
+                f"leave them out."
+            )
     touching = int((cost == 0).sum())
     if touching:
         values = resistance.values
         least = np.min(values, where=resistance.valid & (values > 0), initial=np.inf)
         floor = min(template.cell_width, template.cell_height) * float(least)
         cost = np.where(cost == 0, floor, cost)
-        warn(f"{touching} corridor(s) of '{corridors.name}' cost 0 (their sources touch) and count as one cell, "
-             f"{floor:g}: a few near pairs then rule the mean; threshold rule 'natural breaks' is advised.")
+        warn(
+            f"{touching} corridor(s) of '{corridors.name}' cost 0 (their sources touch) and count as one cell, "
+            f"{floor:g}: a few near pairs then rule the mean; threshold rule 'natural breaks' is advised."
+        )
     longest = float(cost.max())
     one, two = pairs.T
     values = gravity(cost, size[one], size[two], mean_resistance[one], mean_resistance[two], longest, form)
     expected = len(ids) * (len(ids) - 1) // 2
     if len(values) < expected:
-        warn(f"Only {len(values)} of {expected} pairs of {len(ids)} sources have a corridor: the longest cost and the "
-             f"threshold are those of these pairs, and differ from those of all pairs.")
+        warn(
+            f"Only {len(values)} of {expected} pairs of {len(ids)} sources have a corridor: the longest cost and the "
+            f"threshold are those of these pairs, and differ from those of all pairs."
+        )
     limit = threshold_of(values, threshold_rule, threshold, progress)
     important = _above(values, limit)
     if threshold_rule == MEAN and not touching and len(values) >= 20 and important.mean() < _RULED_BY_FEW:
-        warn(f"Only {important.sum()} of {len(values)} corridors exceed the mean, {limit:.6g}: a few near pairs rule "
-             f"it; consider threshold rule 'natural breaks' or 'median'.")
+        warn(
+            f"Only {important.sum()} of {len(values)} corridors exceed the mean, {limit:.6g}: a few near pairs rule "
+            f"it; consider threshold rule 'natural breaks' or 'median'."
+        )
     kept = np.ones(len(values), dtype=bool)
     if drop_redundant:
         if "redundant" in corridors.field_names:
             kept = ~_flags(corridors, "redundant")
-            progress.log(f"{(~kept).sum()} redundant corridor(s) were dropped after the threshold was taken, "
-                         f"{(important & ~kept).sum()} of them important.")
+            progress.log(
+                f"{(~kept).sum()} redundant corridor(s) were dropped after the threshold was taken, "
+                f"{(important & ~kept).sum()} of them important."
+            )
         else:
             warn(f"Layer '{corridors.name}' has no field 'redundant': no corridor was dropped.")
     matrix = np.full((len(ids),) * 2, np.nan)
@@ -325,15 +367,36 @@ def gravity_model(corridors, sources, resistance, form=LOGARITHM, area_unit="km2
     matrix[one, two] = matrix[two, one] = values
     rows = np.nonzero(kept)[0]
     result = vector.Features(
-        corridors.name, corridors.crs, [corridors.geometries[i] for i in rows],
-        [{**corridors.attributes[i], "gravity": float(values[i]),
-          "class": IMPORTANT if important[i] else GENERAL} for i in rows],
-        [name for name in corridors.field_names if name not in ("gravity", "class")] + ["gravity", "class"])
+        corridors.name,
+        corridors.crs,
+        [corridors.geometries[i] for i in rows],
+        [
+            {**corridors.attributes[i], "gravity": float(values[i]), "class": IMPORTANT if important[i] else GENERAL}
+            for i in rows
+        ],
+        [name for name in corridors.field_names if name not in ("gravity", "class")] + ["gravity", "class"],
+    )
     n_important = int((important & kept).sum())
-    progress.log(f"Form: {form}, S in {area_unit}. Threshold ({threshold_rule}): {limit:.6g}. {n_important} important "
-                 f"and {len(rows) - n_important} general corridors.")
-    return Interaction(result, ids, area, mean_resistance, matrix, limit, n_important, len(rows) - n_important,
-                       int((~kept).sum()), longest, warnings, threshold_rule, values, kept)
+    progress.log(
+        f"Form: {form}, S in {area_unit}. Threshold ({threshold_rule}): {limit:.6g}. {n_important} important "
+        f"and {len(rows) - n_important} general corridors."
+    )
+    return Interaction(
+        result,
+        ids,
+        area,
+        mean_resistance,
+        matrix,
+        limit,
+        n_important,
+        len(rows) - n_important,
+        int((~kept).sum()),
+        longest,
+        warnings,
+        threshold_rule,
+        values,
+        kept,
+    )
 
 
 def check_corridors(corridors):
@@ -348,8 +411,11 @@ def check_corridors(corridors):
     west, south, _, _ = vector.bounds_of(corridors.geometries)
     require_metres(corridors.crs, corridors.name, (west, south))
     corridors = corridors.with_fields("source_a", "source_b", "cost", "redundant")
-    for name, purpose in (("source_a", "the id of the source at one end"), ("source_b", "the id of the source at one end"),
-                          ("cost", "accumulated cost, resistance x metre")):
+    for name, purpose in (
+        ("source_a", "the id of the source at one end"),
+        ("source_b", "the id of the source at one end"),
+        ("cost", "accumulated cost, resistance x metre"),
+    ):
         corridors.require_field(name, purpose)
     return corridors
 
@@ -358,8 +424,10 @@ def _sources(sources, id_field, progress):
     """Ids in order, the polygon of each, and the features' numbers in that order."""
     for index, geometry in enumerate(sources.geometries):
         if geometry.GetDimension() != 2:
-            raise InputError(f"Layer '{sources.name}', feature {index + 1} is a {geometry.GetGeometryName().lower()}: "
-                             f"sources must be polygons; choose another layer.")
+            raise InputError(
+                f"Layer '{sources.name}', feature {index + 1} is a {geometry.GetGeometryName().lower()}: "
+                f"sources must be polygons; choose another layer."
+            )
     ids = source_ids(sources, id_field, progress)
     sources = sources.valid_polygons(progress)
     order = np.argsort(ids)
@@ -378,14 +446,19 @@ def _pairs(corridors, source_layer, ids):
                 raise InputError(
                     f"Layer '{corridors.name}', field '{name}', feature {index + 1}: source "
                     f"{'NULL' if source_id is None else source_id} is not in layer '{source_layer}'; use the sources that "
-                    f"the corridors were made from.")
+                    f"the corridors were made from."
+                )
             pairs[index, side] = place[source_id]
         one, two = pair = tuple(sorted(pairs[index].tolist()))
         if one == two:
-            raise InputError(f"Layer '{corridors.name}', feature {index + 1} joins source {ids[one]} to itself: delete it.")
+            raise InputError(
+                f"Layer '{corridors.name}', feature {index + 1} joins source {ids[one]} to itself: delete it."
+            )
         if pair in seen:
-            raise InputError(f"Layer '{corridors.name}', feature {index + 1}: the pair {ids[one]} and {ids[two]} has a "
-                             f"corridor already, feature {seen[pair]}; keep one of them.")
+            raise InputError(
+                f"Layer '{corridors.name}', feature {index + 1}: the pair {ids[one]} and {ids[two]} has a "
+                f"corridor already, feature {seen[pair]}; keep one of them."
+            )
         seen[pair] = index + 1
     return pairs, cost
 
@@ -398,8 +471,10 @@ def _flags(layer, name):
         if word in ("1", "1.0", "true", "t", "yes"):
             flags[index] = True
         elif word not in ("0", "0.0", "false", "f", "no", ""):
-            raise InputError(f"Layer '{layer.name}', field '{name}', feature {index + 1}: '{value}' is neither yes nor "
-                             f"no; write 1 or 0.")
+            raise InputError(
+                f"Layer '{layer.name}', field '{name}', feature {index + 1}: '{value}' is neither yes nor "
+                f"no; write 1 or 0."
+            )
     return flags
 
 
@@ -408,11 +483,16 @@ def _compare_areas(sources, ids, order, area_km2, warn):
     if "area_km2" not in sources.field_names:
         return
     written = [tables.number_of(sources.attributes[i]["area_km2"]) for i in order]
-    other = [i for i, said, measured in zip(ids, written, area_km2)
-             if said is not None and abs(said - measured) > 0.01 * measured]
+    other = [
+        i
+        for i, said, measured in zip(ids, written, area_km2)
+        if said is not None and abs(said - measured) > 0.01 * measured
+    ]
     if other:
-        warn(f"Layer '{sources.name}', field 'area_km2': {'source' if len(other) == 1 else 'sources'} {id_list(other)} "
-             f"differ by more than 1 % from the area of the polygon, which is used.")
+        warn(
+            f"Layer '{sources.name}', field 'area_km2': {'source' if len(other) == 1 else 'sources'} {id_list(other)} "
+            f"differ by more than 1 % from the area of the polygon, which is used."
+        )
 
 
 def gravity_report(interaction, inputs):
@@ -433,36 +513,61 @@ def gravity_report(interaction, inputs):
     strongest, weakest = pairs[0], pairs[-1]
     above, dropped, _, _ = interaction.counts_above(interaction.threshold)
     report.heading("Interaction")
-    report.text("Gravity: how strongly two sources interact. It grows with the areas of both and falls with the "
-                "resistance inside them and with the square of the corridor's accumulated cost. It has no unit; its "
-                "order and its ratios count.")
-    report.table(("quantity", "value"), [
-        ("pairs of sources with a corridor", len(pairs)),
-        ("redundant corridors, which pass through a third source, dropped", interaction.n_redundant),
-        (f"threshold (gravity, rule '{interaction.rule}')", interaction.threshold),
-        ("pairs above the threshold", above), ("of them redundant and dropped", dropped),
-        ("important corridors kept", interaction.n_important), ("general corridors kept", interaction.n_general),
-        (f"largest gravity (sources {strongest[0]} and {strongest[1]})", strongest[2]),
-        (f"smallest gravity (sources {weakest[0]} and {weakest[1]})", weakest[2]),
-        ("largest cost (resistance x m)", interaction.longest_cost)])
+    report.text(
+        "Gravity: how strongly two sources interact. It grows with the areas of both and falls with the "
+        "resistance inside them and with the square of the corridor's accumulated cost. It has no unit; its "
+        "order and its ratios count."
+    )
+    report.table(
+        ("quantity", "value"),
+        [
+            ("pairs of sources with a corridor", len(pairs)),
+            ("redundant corridors, which pass through a third source, dropped", interaction.n_redundant),
+            (f"threshold (gravity, rule '{interaction.rule}')", interaction.threshold),
+            ("pairs above the threshold", above),
+            ("of them redundant and dropped", dropped),
+            ("important corridors kept", interaction.n_important),
+            ("general corridors kept", interaction.n_general),
+            (f"largest gravity (sources {strongest[0]} and {strongest[1]})", strongest[2]),
+            (f"smallest gravity (sources {weakest[0]} and {weakest[1]})", weakest[2]),
+            ("largest cost (resistance x m)", interaction.longest_cost),
+        ],
+    )
     report.heading("Which corridors other thresholds would make important")
-    report.text("The paper takes the mean of all pairs, so that is the default: what interacts more than pairs do on "
-                "average is important. A few very near pairs pull the mean up; the median makes half of the pairs "
-                "important, and natural breaks part them into the two groups that differ least inside.")
-    report.table(("rule", "threshold (gravity)", "pairs above", "of them redundant and dropped", "important kept",
-                  "general kept"), [_by_rule(interaction, rule) for rule in (MEAN, MEDIAN, NATURAL_BREAKS)])
-    report.figure(lambda axes: _draw(axes, np.sort(values)[::-1], interaction.threshold),
-                  "Gravity of all pairs, sorted")
+    report.text(
+        "The paper takes the mean of all pairs, so that is the default: what interacts more than pairs do on "
+        "average is important. A few very near pairs pull the mean up; the median makes half of the pairs "
+        "important, and natural breaks part them into the two groups that differ least inside."
+    )
+    report.table(
+        (
+            "rule",
+            "threshold (gravity)",
+            "pairs above",
+            "of them redundant and dropped",
+            "important kept",
+            "general kept",
+        ),
+        [_by_rule(interaction, rule) for rule in (MEAN, MEDIAN, NATURAL_BREAKS)],
+    )
+    report.figure(
+        lambda axes: _draw(axes, np.sort(values)[::-1], interaction.threshold), "Gravity of all pairs, sorted"
+    )
     report.heading("Sources")
-    report.table(("source_id", "area (km2)", "mean resistance (no unit)"),
-                 list(zip((str(i) for i in interaction.ids), interaction.area_km2, interaction.resistance)))
+    report.table(
+        ("source_id", "area (km2)", "mean resistance (no unit)"),
+        list(zip((str(i) for i in interaction.ids), interaction.area_km2, interaction.resistance)),
+    )
     report.heading("Strongest pairs")
     report.table(("source_a", "source_b", "gravity (no unit)"), [(str(a), str(b), g) for a, b, g in pairs[:20]])
     report.heading("Matrix")
-    report.table(("", *(str(i) for i in interaction.ids)),
-                 [(str(one), *(None if j < i or np.isnan(value) else float(value)
-                               for j, value in enumerate(row)))
-                  for i, (one, row) in enumerate(zip(interaction.ids, interaction.matrix))])
+    report.table(
+        ("", *(str(i) for i in interaction.ids)),
+        [
+            (str(one), *(None if j < i or np.isnan(value) else float(value) for j, value in enumerate(row)))
+            for i, (one, row) in enumerate(zip(interaction.ids, interaction.matrix))
+        ],
+    )
     report.text("Feng, Bai & Wang (2024), Eq 9 and Table 4; redundant pairs are in the matrix too.")
     return report
 

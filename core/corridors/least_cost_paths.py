@@ -80,11 +80,12 @@ class CorridorNetwork:
 @dataclass
 class _Source:
     identifier: int
-    cells: np.ndarray   # its passable cells, flat
-    ends: np.ndarray    # where its paths may start
+    cells: np.ndarray  # its passable cells, flat
+    ends: np.ndarray  # where its paths may start
 
 
 # sources -----------------------------------------------------------------------------------------
+
 
 def check_sources(sources, ids, template, progress=SILENT):
     """Refuse sources that cannot be joined on a template's cells; returns them in its CRS.
@@ -96,24 +97,31 @@ def check_sources(sources, ids, template, progress=SILENT):
     """
     sources.require_some("source polygon")
     if len(sources) < 2:
-        raise InputError(f"Layer '{sources.name}' has one source only, and a corridor joins two: choose a "
-                         f"layer with more sources (mind the selection and the filter).")
+        raise InputError(
+            f"Layer '{sources.name}' has one source only, and a corridor joins two: choose a "
+            f"layer with more sources (mind the selection and the filter)."
+        )
     sources = sources.to_crs(template.crs, progress).valid_polygons(progress)
     west, south, east, north = template.bounds
     for identifier, geometry in zip(ids, sources.geometries):
         area = geometry.GetArea()
         if geometry.GetDimension() < 2 or area <= 0:
-            raise InputError(f"Source {identifier} of layer '{sources.name}' is no polygon: sources are "
-                             f"areas; buffer points and lines, or choose the polygon layer.")
+            raise InputError(
+                f"Source {identifier} of layer '{sources.name}' is no polygon: sources are "
+                f"areas; buffer points and lines, or choose the polygon layer."
+            )
         left, right, low, high = geometry.GetEnvelope()
         if left >= east or right <= west or low >= north or high <= south:
-            raise InputError(f"Source {identifier} of layer '{sources.name}' lies outside raster "
-                             f"'{template.name}': remove it, or use a resistance surface that covers it.")
+            raise InputError(
+                f"Source {identifier} of layer '{sources.name}' lies outside raster "
+                f"'{template.name}': remove it, or use a resistance surface that covers it."
+            )
         if area < template.cell_area_m2 * (1 - 1e-6):
             raise InputError(
                 f"Source {identifier} of layer '{sources.name}' covers {area:.6g} m2, less than one cell of "
                 f"'{template.name}' ({template.cell_area_m2:.6g} m2): remove it, merge it with a "
-                f"neighbour, or use a resistance surface with finer cells.")
+                f"neighbour, or use a resistance surface with finer cells."
+            )
     return sources
 
 
@@ -126,8 +134,10 @@ def _source_of(cost_grid, identifier, geometry, path_ends, layer, moved):
     cells = cost_grid.index(rows, cols)
     passable = cost_grid.passable(cells)
     if not passable.any():
-        raise InputError(f"Source {identifier} of layer '{layer}' lies wholly on barriers of raster "
-                         f"'{cost_grid.name}' (nodata or 0): give its cells a resistance, or remove it.")
+        raise InputError(
+            f"Source {identifier} of layer '{layer}' lies wholly on barriers of raster "
+            f"'{cost_grid.name}' (nodata or 0): give its cells a resistance, or remove it."
+        )
     rows, cols, cells = rows[passable], cols[passable], cells[passable]
     if path_ends == EDGES:
         return _Source(identifier, cells, cells)
@@ -145,7 +155,7 @@ def _source_of(cost_grid, identifier, geometry, path_ends, layer, moved):
     xs, ys = template.xy(rows, cols)
     nearest = int(np.argmin(np.hypot(xs - x, ys - y)))
     moved.append(identifier)
-    return _Source(identifier, cells, cells[nearest:nearest + 1])
+    return _Source(identifier, cells, cells[nearest : nearest + 1])
 
 
 def _require_apart(sources, layer):
@@ -156,14 +166,18 @@ def _require_apart(sources, layer):
     same = np.flatnonzero(np.diff(cells[order]) == 0)
     if same.size:
         a, b = (sources[owners[order[same[0] + k]]].identifier for k in (0, 1))
-        raise InputError(f"Sources {min(a, b)} and {max(a, b)} of layer '{layer}' begin in the same cell, so "
-                         f"no corridor can join them: merge them, or cut one out of the other.")
+        raise InputError(
+            f"Sources {min(a, b)} and {max(a, b)} of layer '{layer}' begin in the same cell, so "
+            f"no corridor can join them: merge them, or cut one out of the other."
+        )
 
 
 # corridors ---------------------------------------------------------------------------------------
 
-def corridors(resistance, sources, ids, path_ends=POINTS, pairs=ALL_PAIRS, max_cost=None,
-              with_surface=False, progress=SILENT):
+
+def corridors(
+    resistance, sources, ids, path_ends=POINTS, pairs=ALL_PAIRS, max_cost=None, with_surface=False, progress=SILENT
+):
     """Least-cost corridors between sources.
 
     Parameters
@@ -208,26 +222,33 @@ def corridors(resistance, sources, ids, path_ends=POINTS, pairs=ALL_PAIRS, max_c
         if value not in known:
             raise InputError(f"{key} {value} is unknown: choose {' or '.join(map(str, known))}.")
     if max_cost is not None and not max_cost > 0:
-        raise InputError(f"The highest cost of a corridor is {max_cost:g}, and has to be above 0: "
-                         f"raise it, or leave it empty.")
+        raise InputError(
+            f"The highest cost of a corridor is {max_cost:g}, and has to be above 0: raise it, or leave it empty."
+        )
     sources = check_sources(sources, ids, template, progress)
     grid = CostGrid(resistance)
     if grid.n_zero:
-        progress.warn(f"Raster '{resistance.name}' has {grid.n_zero} cell(s) with resistance 0: no corridor "
-                      f"passes there; give them a value above 0 if one may.")
+        progress.warn(
+            f"Raster '{resistance.name}' has {grid.n_zero} cell(s) with resistance 0: no corridor "
+            f"passes there; give them a value above 0 if one may."
+        )
     places, moved = [], []
     for identifier, geometry in zip(ids, sources.geometries):
         progress.check()
         places.append(_source_of(grid, identifier, geometry, path_ends, layer, moved))
     if moved:
-        progress.log(f"The centre of source(s) {_list(moved)} lies outside the source or on a barrier: its "
-                     f"corridors end at the source's nearest cell that can be passed.")
+        progress.log(
+            f"The centre of source(s) {_list(moved)} lies outside the source or on a barrier: its "
+            f"corridors end at the source's nearest cell that can be passed."
+        )
     _require_apart(places, layer)
     places.sort(key=lambda place: int(place.ends.min()))
     count = len(places)
     if pairs == ALL_PAIRS and count > MANY_SOURCES:
-        progress.log(f"{count} sources make {count * (count - 1) // 2} pairs: neighbours only is quicker and "
-                     f"easier to read above {MANY_SOURCES} sources.")
+        progress.log(
+            f"{count} sources make {count * (count - 1) // 2} pairs: neighbours only is quicker and "
+            f"easier to read above {MANY_SOURCES} sources."
+        )
     limit = math.inf if max_cost is None else float(max_cost)
     if pairs == NEIGHBOURS:
         partners, limits = _neighbours(grid, places, limit, progress.part(0, 0.1))
@@ -240,9 +261,13 @@ def corridors(resistance, sources, ids, path_ends=POINTS, pairs=ALL_PAIRS, max_c
     store = _Surfaces(count, grid.size) if with_surface else None
     roots = [k for k in range(count) if with_surface or partners[k]]
     targets = None if with_surface else [[places[k].ends for k in partners[root]] for root in roots]
-    results = floods(grid, [places[k].ends for k in roots], targets,
-                     [limit if with_surface else limits[k] for k in roots],
-                     progress.part(0, 0.85 if with_surface else 1))
+    results = floods(
+        grid,
+        [places[k].ends for k in roots],
+        targets,
+        [limit if with_surface else limits[k] for k in roots],
+        progress.part(0, 0.85 if with_surface else 1),
+    )
     for root, labels in zip(roots, results):
         if store is not None:
             store.keep(root, labels)
@@ -262,8 +287,7 @@ def corridors(resistance, sources, ids, path_ends=POINTS, pairs=ALL_PAIRS, max_c
     surface = None
     if store is not None:
         joined = [(root, k, corridor.cost) for corridor, root, k in found]
-        surface = float_grid(grid.to_map(store.mosaic(joined, progress.part(0.85, 1))), template,
-                             "corridor surface")
+        surface = float_grid(grid.to_map(store.mosaic(joined, progress.part(0.85, 1))), template, "corridor surface")
     return CorridorNetwork([corridor for corridor, _, _ in found], unreachable, surface)
 
 
@@ -274,16 +298,26 @@ def _corridor(grid, labels, end, root, other, owners):
     rows, cols = grid.rows_cols(path)
     dx, dy = grid.template.cell_width, grid.template.cell_height
     across, down = np.diff(cols) != 0, np.diff(rows) != 0
-    length_m = (np.count_nonzero(across & ~down) * dx + np.count_nonzero(down & ~across) * dy
-                + np.count_nonzero(across & down) * math.hypot(dx, dy))
+    length_m = (
+        np.count_nonzero(across & ~down) * dx
+        + np.count_nonzero(down & ~across) * dy
+        + np.count_nonzero(across & down) * math.hypot(dx, dy)
+    )
     cost = float(labels[end])
     via = owners.of(path) - {root.identifier, other.identifier}
     return Corridor(
-        corridor_id=0, source_a=min(root.identifier, other.identifier),
-        source_b=max(root.identifier, other.identifier), cost=cost, length_m=float(length_m),
+        corridor_id=0,
+        source_a=min(root.identifier, other.identifier),
+        source_b=max(root.identifier, other.identifier),
+        cost=cost,
+        length_m=float(length_m),
         euclidean_m=math.hypot(float(cols[-1] - cols[0]) * dx, float(rows[-1] - rows[0]) * dy),
-        mean_resistance=cost / length_m, redundant=bool(via),
-        via=",".join(str(identifier) for identifier in sorted(via)), rows=rows, cols=cols)
+        mean_resistance=cost / length_m,
+        redundant=bool(via),
+        via=",".join(str(identifier) for identifier in sorted(via)),
+        rows=rows,
+        cols=cols,
+    )
 
 
 def _report(places, found, unreachable, limit, progress):
@@ -296,8 +330,9 @@ def _report(places, found, unreachable, limit, progress):
     if alone:
         progress.warn(f"Source(s) {_list(alone)} have no corridor at all.")
     redundant = sum(corridor.redundant for corridor, _, _ in found)
-    progress.log(f"{len(found)} corridor(s) join {len(joined)} sources; {redundant} pass through a third "
-                 f"source (redundant).")
+    progress.log(
+        f"{len(found)} corridor(s) join {len(joined)} sources; {redundant} pass through a third source (redundant)."
+    )
 
 
 def _list(items):
@@ -319,7 +354,7 @@ class _Owners:
         found = np.flatnonzero(last > first)
         owners = set(np.unique(self._owners[first[found]]).tolist())
         for k in found[last[found] - first[found] > 1]:  # where sources overlap
-            owners.update(self._owners[first[k]:last[k]].tolist())
+            owners.update(self._owners[first[k] : last[k]].tolist())
         return owners
 
 
@@ -372,8 +407,8 @@ class _Surfaces:
         result = np.full(size, np.inf)
         for low in range(0, size, _MOSAIC_CELLS):
             progress(low / size)
-            planes = np.asarray(self._planes[:, low:low + _MOSAIC_CELLS])
-            best = result[low:low + _MOSAIC_CELLS]
+            planes = np.asarray(self._planes[:, low : low + _MOSAIC_CELLS])
+            best = result[low : low + _MOSAIC_CELLS]
             for a, b, cost in joined:
                 np.minimum(best, planes[a] + planes[b] - cost, out=best)
         np.maximum(result, 0.0, out=result)  # never below 0 but for rounding

@@ -28,8 +28,17 @@ TOUCHING_ROADS_M = 0.1
 _CHAIN_AT_MOST = 1000
 """Crossings in the chain of one breakpoint; more are thinned before the middle is found."""
 
-FIELDS = ("breakpoint_id", "road", "road_class", "corridors", "n_corridors", "class", "gravity_sum",
-          "priority", "measure")
+FIELDS = (
+    "breakpoint_id",
+    "road",
+    "road_class",
+    "corridors",
+    "n_corridors",
+    "class",
+    "gravity_sum",
+    "priority",
+    "measure",
+)
 
 _MEASURE_COLUMNS = [tables.Column("word", "text", required=False, default=""), tables.Column("measure", "text")]
 
@@ -52,8 +61,9 @@ def check_corridors(corridors):
     return corridors.with_fields("corridor_id", "class", "gravity")
 
 
-def breakpoints(corridors, roads, class_field="", classes=(), name_field="", tolerance_m=TOLERANCE_M,
-                measures=None, progress=SILENT):
+def breakpoints(
+    corridors, roads, class_field="", classes=(), name_field="", tolerance_m=TOLERANCE_M, measures=None, progress=SILENT
+):
     """The points where corridors cross roads.
 
     Parameters
@@ -121,14 +131,29 @@ def breakpoints(corridors, roads, class_field="", classes=(), name_field="", tol
         road_class = _commonest(_text(roads.attributes[f].get(class_field)) for f in met.feature[rows])
         kinds = [of_corridor[i][0] for i in used]
         gravities = [of_corridor[i][1] for i in used if of_corridor[i][1] is not None]
-        points.append((place, {
-            "road": grouped[met.road[rows[0]]][0], "road_class": road_class,
-            "corridors": id_list(used), "n_corridors": len(used),
-            "class": "important" if "important" in kinds else "general" if "general" in kinds else None,
-            "gravity_sum": float(sum(gravities)) if gravities else None,
-            "measure": _measure(table, road_class)}))
-    points.sort(key=lambda p: (p[1]["class"] != "important", -(p[1]["gravity_sum"] or 0.0), -p[1]["n_corridors"],
-                               p[1]["road"] or "", tuple(p[0])))
+        points.append(
+            (
+                place,
+                {
+                    "road": grouped[met.road[rows[0]]][0],
+                    "road_class": road_class,
+                    "corridors": id_list(used),
+                    "n_corridors": len(used),
+                    "class": "important" if "important" in kinds else "general" if "general" in kinds else None,
+                    "gravity_sum": float(sum(gravities)) if gravities else None,
+                    "measure": _measure(table, road_class),
+                },
+            )
+        )
+    points.sort(
+        key=lambda p: (
+            p[1]["class"] != "important",
+            -(p[1]["gravity_sum"] or 0.0),
+            -p[1]["n_corridors"],
+            p[1]["road"] or "",
+            tuple(p[0]),
+        )
+    )
     result = Features("breakpoints", corridors.crs, field_names=list(FIELDS))
     for rank, (place, attributes) in enumerate(points, 1):
         geometry = ogr.Geometry(ogr.wkbPoint)
@@ -136,19 +161,26 @@ def breakpoints(corridors, roads, class_field="", classes=(), name_field="", tol
         result.geometries.append(geometry)
         result.attributes.append({"breakpoint_id": rank, "priority": rank, **attributes})
     if not points:
-        progress.warn(f"No corridor of '{corridors.name}' meets a road of '{roads.name}': check that both "
-                      f"cover the same area ({crs_name(corridors.crs)}) and that the road classes are the "
-                      f"wanted ones.")
+        progress.warn(
+            f"No corridor of '{corridors.name}' meets a road of '{roads.name}': check that both "
+            f"cover the same area ({crs_name(corridors.crs)}) and that the road classes are the "
+            f"wanted ones."
+        )
     if not (has_class and has_gravity):
-        progress.log(f"Layer '{corridors.name}' has no field 'gravity' or 'class': run 'gravitymodel' first to "
-                     f"rank breakpoints by the corridors they cut.")
+        progress.log(
+            f"Layer '{corridors.name}' has no field 'gravity' or 'class': run 'gravitymodel' first to "
+            f"rank breakpoints by the corridors they cut."
+        )
     important = sum(a["class"] == "important" for a in result.attributes)
-    progress.log(f"{len(result)} breakpoint(s), {important} on important corridors; crossings of one road "
-                 f"closer than {tolerance_m:g} m are one.")
+    progress.log(
+        f"{len(result)} breakpoint(s), {important} on important corridors; crossings of one road "
+        f"closer than {tolerance_m:g} m are one."
+    )
     return result
 
 
 # roads -------------------------------------------------------------------------------------------
+
 
 def _text(value):
     """A word of a field (1 for 1.0); None for NULL and blanks."""
@@ -163,8 +195,10 @@ def _chosen(roads, class_field, classes, name_field, progress):
         roads.require_field(name_field, "the roads' names")
     wanted = {str(word).strip().lower() for word in classes if str(word).strip()}
     if wanted and not class_field:
-        raise InputError(f"Road classes are given ({', '.join(sorted(wanted))}), and the field of layer "
-                         f"'{roads.name}' that holds the class is not: choose it, or leave the classes empty.")
+        raise InputError(
+            f"Road classes are given ({', '.join(sorted(wanted))}), and the field of layer "
+            f"'{roads.name}' that holds the class is not: choose it, or leave the classes empty."
+        )
     if class_field:
         roads.require_field(class_field, "the roads' class")
     if not wanted:
@@ -173,15 +207,24 @@ def _chosen(roads, class_field, classes, name_field, progress):
     missing = wanted - set(own)
     have = ", ".join(sorted(set(own) - {""})[:20]) or "none"
     if missing == wanted:
-        raise InputError(f"Layer '{roads.name}', field '{class_field}' holds none of the road classes "
-                         f"{', '.join(sorted(wanted))}: choose among {have}.")
+        raise InputError(
+            f"Layer '{roads.name}', field '{class_field}' holds none of the road classes "
+            f"{', '.join(sorted(wanted))}: choose among {have}."
+        )
     if missing:
-        progress.warn(f"Layer '{roads.name}', field '{class_field}' holds no road of class "
-                      f"{', '.join(sorted(missing))}; it holds {have}.")
+        progress.warn(
+            f"Layer '{roads.name}', field '{class_field}' holds no road of class "
+            f"{', '.join(sorted(missing))}; it holds {have}."
+        )
     keep = [index for index, word in enumerate(own) if word in wanted]
     progress.log(f"{len(keep)} of {len(roads)} features of '{roads.name}' are of the chosen classes.")
-    return Features(roads.name, roads.crs, [roads.geometries[i] for i in keep],
-                    [roads.attributes[i] for i in keep], roads.field_names)
+    return Features(
+        roads.name,
+        roads.crs,
+        [roads.geometries[i] for i in keep],
+        [roads.attributes[i] for i in keep],
+        roads.field_names,
+    )
 
 
 def _by_dimension(roads):
@@ -189,15 +232,22 @@ def _by_dimension(roads):
     dimensions = [geometry.GetDimension() for geometry in roads.geometries]
     for index, dimension in enumerate(dimensions):
         if dimension not in (1, 2):
-            raise InputError(f"Layer '{roads.name}', feature {index + 1} is a "
-                             f"{roads.geometries[index].GetGeometryName().lower()}: roads must be lines or "
-                             f"polygons; choose another layer.")
+            raise InputError(
+                f"Layer '{roads.name}', feature {index + 1} is a "
+                f"{roads.geometries[index].GetGeometryName().lower()}: roads must be lines or "
+                f"polygons; choose another layer."
+            )
     return tuple(np.array([i for i, d in enumerate(dimensions) if d == wanted], dtype=np.int64) for wanted in (1, 2))
 
 
 def _subset(layer, numbers):
-    return Features(layer.name, layer.crs, [layer.geometries[i] for i in numbers],
-                    [layer.attributes[i] for i in numbers], layer.field_names)
+    return Features(
+        layer.name,
+        layer.crs,
+        [layer.geometries[i] for i in numbers],
+        [layer.attributes[i] for i in numbers],
+        layer.field_names,
+    )
 
 
 def _roads(roads, lines, polygons, class_field, name_field, progress):
@@ -215,7 +265,9 @@ def _roads(roads, lines, polygons, class_field, name_field, progress):
     result = list(named.items())
     is_unnamed = np.zeros(len(roads), dtype=bool)
     is_unnamed[unnamed] = True
-    kinds = np.array([(_text(a.get(class_field)) or "").lower() for a in roads.attributes] if class_field else [""] * len(roads))
+    kinds = np.array(
+        [(_text(a.get(class_field)) or "").lower() for a in roads.attributes] if class_field else [""] * len(roads)
+    )
     _, kinds = np.unique(kinds, return_inverse=True)
     one, two = [], []
     for numbers, share in ((lines[is_unnamed[lines]], (0, 0.5)), (polygons[is_unnamed[polygons]], (0.5, 1))):
@@ -265,6 +317,7 @@ def _measure(table, road_class):
 
 # crossings ---------------------------------------------------------------------------------------
 
+
 @dataclass
 class _Met:
     """Stretches of the corridors' steps on roads, one row each, sorted by road.
@@ -288,15 +341,17 @@ def _met(steps, roads, lines, polygons, road_of, progress):
     if len(lines):
         pieces = crossings.segments(_subset(roads, lines), "roads", progress)
         step, piece, start, end, _, _ = crossings.meetings(
-            steps.start, steps.end, pieces.start, pieces.end, progress=progress.part(0, 0.4))
+            steps.start, steps.end, pieces.start, pieces.end, progress=progress.part(0, 0.4)
+        )
         columns.append((lines[pieces.owner[piece]], step, start, end))
         bounds = np.searchsorted(pieces.owner, np.arange(len(lines) + 1))
-        segments_of = {number: pieces.select(slice(*bounds[n:n + 2])) for n, number in enumerate(lines.tolist())}
+        segments_of = {number: pieces.select(slice(*bounds[n : n + 2])) for n, number in enumerate(lines.tolist())}
     if len(polygons):
         layer = _subset(roads, polygons).valid_polygons(progress)
         inside = crossings.stretches_inside(steps, layer, progress.part(0.4, 1))
-        columns += [(np.full(len(found), number), found.step, found.start, found.end)
-                    for number, found in zip(polygons, inside)]
+        columns += [
+            (np.full(len(found), number), found.step, found.start, found.end) for number, found in zip(polygons, inside)
+        ]
     feature, step, start, end = (np.concatenate(column) for column in zip(*columns))
     order = np.argsort(road_of[feature], kind="stable")
     return _Met(road_of[feature][order], feature[order], step[order], start[order], end[order], segments_of)
@@ -318,8 +373,12 @@ def _linked(steps, met, tolerance_m, progress):
         progress(low / bounds[-1])
         whole = crossings.joined(met.step[low:high], met.start[low:high], met.end[low:high])
         spots, spot_of, cluster = _clusters(*_sampled(steps, whole, max(tolerance_m / 8, 1.0)), tolerance_m, progress)
-        of_row = cluster[spot_of[np.searchsorted(2.0 * whole.step + whole.start,
-                                                 2.0 * met.step[low:high] + met.start[low:high], "right") - 1]]
+        of_row = cluster[
+            spot_of[
+                np.searchsorted(2.0 * whole.step + whole.start, 2.0 * met.step[low:high] + met.start[low:high], "right")
+                - 1
+            ]
+        ]
         runs = [run for _, run in crossings.runs(steps, whole, progress)]
         entry = steps.point(np.array([run[0][0] for run in runs]), np.array([run[0][1] for run in runs]))
         of_run = cluster[spots.query(entry)[1]]
@@ -366,7 +425,8 @@ def _clusters(points, which, tolerance_m, progress):
     one, two = np.concatenate([one[close], along]), np.concatenate([two[close], along + 1])
     progress.check()
     _, cluster = connected_components(
-        coo_matrix((np.ones(len(one), dtype=np.int8), (one, two)), shape=(len(points),) * 2), directed=False)
+        coo_matrix((np.ones(len(one), dtype=np.int8), (one, two)), shape=(len(points),) * 2), directed=False
+    )
     return spots, np.searchsorted(which, np.arange(which[-1] + 1)), cluster
 
 
@@ -446,7 +506,7 @@ def _on_line(place, one, two, lines):
 def _foot(point, pieces):
     """The point of some segments nearest to a point, and its distance."""
     delta = pieces.end - pieces.start
-    share = ((point - pieces.start) * delta).sum(axis=1) / (delta ** 2).sum(axis=1)
+    share = ((point - pieces.start) * delta).sum(axis=1) / (delta**2).sum(axis=1)
     foot = pieces.start + np.clip(share, 0, 1)[:, None] * delta
     distance = np.hypot(*(foot - point).T)
     index = int(np.argmin(distance))
@@ -461,7 +521,9 @@ def _class_and_gravity(corridors):
         if gravity is not None:
             text, gravity = gravity, tables.number_of(gravity)
             if gravity is None:
-                raise InputError(f"Layer '{corridors.name}', field 'gravity', feature {index + 1}: '{text}' is "
-                                 f"not a number; run 'gravitymodel' again or correct it.")
+                raise InputError(
+                    f"Layer '{corridors.name}', field 'gravity', feature {index + 1}: '{text}' is "
+                    f"not a number; run 'gravitymodel' again or correct it."
+                )
         found[number] = (None if kind is None else str(kind).strip().lower(), gravity)
     return found

@@ -153,8 +153,10 @@ def segments(features, what, progress=SILENT):
                 progress.check()
             paths = _paths(geometry)
             if paths is None:
-                raise InputError(f"Layer '{features.name}', feature {index + 1} is a point: {what} must be "
-                                 f"lines or polygons; choose another layer.")
+                raise InputError(
+                    f"Layer '{features.name}', feature {index + 1} is a point: {what} must be "
+                    f"lines or polygons; choose another layer."
+                )
             for path in paths:
                 starts.append(path[:-1])
                 ends.append(path[1:])
@@ -171,13 +173,14 @@ def segments(features, what, progress=SILENT):
 def corridor_ids(corridors, progress=SILENT):
     """The id of every corridor; the features' numbers where the layer has no ``corridor_id``."""
     if "corridor_id" not in corridors.field_names:
-        progress.log(f"Layer '{corridors.name}' has no field 'corridor_id': its corridors are numbered "
-                     f"by their order.")
+        progress.log(f"Layer '{corridors.name}' has no field 'corridor_id': its corridors are numbered by their order.")
         return list(range(1, len(corridors) + 1))
     ids = [as_id(value) for value in corridors.values("corridor_id")]
     if None in ids:
-        raise InputError(f"Layer '{corridors.name}', field 'corridor_id', feature {ids.index(None) + 1}: "
-                         f"NULL is not an id; give every corridor one.")
+        raise InputError(
+            f"Layer '{corridors.name}', field 'corridor_id', feature {ids.index(None) + 1}: "
+            f"NULL is not an id; give every corridor one."
+        )
     return ids
 
 
@@ -192,9 +195,11 @@ def corridor_steps(corridors, progress=SILENT):
     corridors.require_some("corridor")
     for index, geometry in enumerate(corridors.geometries):
         if geometry.GetDimension() != 1:
-            raise InputError(f"Layer '{corridors.name}', feature {index + 1} is a "
-                             f"{geometry.GetGeometryName().lower()}: corridors must be lines; choose the "
-                             f"layer that 'corridors' or 'gravitymodel' gave.")
+            raise InputError(
+                f"Layer '{corridors.name}', feature {index + 1} is a "
+                f"{geometry.GetGeometryName().lower()}: corridors must be lines; choose the "
+                f"layer that 'corridors' or 'gravitymodel' gave."
+            )
     of_feature = corridor_ids(corridors, progress)
     ids = in_order(of_feature)
     number = {corridor_id: index for index, corridor_id in enumerate(ids)}
@@ -206,7 +211,7 @@ def corridor_steps(corridors, progress=SILENT):
     place = x.reshape(-1).astype(np.int64) * (len(both) + 1) + y.reshape(-1)
     _, place = np.unique(place, return_inverse=True)
     place = place.reshape(-1)
-    first, second = place[:len(pieces)], place[len(pieces):]
+    first, second = place[: len(pieces)], place[len(pieces) :]
     real = first != second
     pieces, first, second = pieces.select(real), first[real], second[real]
     key = np.minimum(first, second) * (len(both) + 1) + np.maximum(first, second)
@@ -216,11 +221,22 @@ def corridor_steps(corridors, progress=SILENT):
     start, end = pieces.start[kept], pieces.end[kept]
     uses = np.argsort(step, kind="stable")
     corridor_of = np.array([number[i] for i in of_feature], dtype=np.int64)
-    return Steps(start, end, np.hypot(*(end - start).T), ids, step, corridor_of[pieces.owner], pieces.part,
-                 first == first[kept][step], uses, np.searchsorted(step[uses], np.arange(len(kept) + 1)))
+    return Steps(
+        start,
+        end,
+        np.hypot(*(end - start).T),
+        ids,
+        step,
+        corridor_of[pieces.owner],
+        pieces.part,
+        first == first[kept][step],
+        uses,
+        np.searchsorted(step[uses], np.arange(len(kept) + 1)),
+    )
 
 
 # segments against segments -----------------------------------------------------------------------
+
 
 def meetings(a_start, a_end, b_start, b_end, within_m=TOUCH_M, progress=SILENT):
     """Every pair of a segment of A and one of B that meet, found through a grid of bins.
@@ -252,8 +268,11 @@ def meetings(a_start, a_end, b_start, b_end, within_m=TOUCH_M, progress=SILENT):
         near = np.nonzero(((np.maximum(b_start, b_end) >= low) & (np.minimum(b_start, b_end) <= high)).all(axis=1))[0]
         if len(near):
             longest_sides = np.abs(a_end - a_start).max(axis=1), np.abs(b_end[near] - b_start[near]).max(axis=1)
-            size = max(2 * min(sides.mean() for sides in longest_sides if sides.any()),
-                       sum(sides.sum() for sides in longest_sides) / _PIECES, 10 * within_m)
+            size = max(
+                2 * min(sides.mean() for sides in longest_sides if sides.any()),
+                sum(sides.sum() for sides in longest_sides) / _PIECES,
+                10 * within_m,
+            )
             a_key, a_index = _bins(a_start, a_end, low, high, size, within_m)
             b_key, b_index = _bins(b_start[near], b_end[near], low, high, size, within_m)
             order = np.argsort(a_key, kind="stable")
@@ -315,8 +334,8 @@ def _meet(a, b, a_start, a_end, b_start, b_end, within_m):
         t, u = _cross(gap, other) / turn, _cross(gap, along) / turn
         meets = crossing & (np.abs(t - 0.5) <= 0.5 + slack_a) & (np.abs(u - 0.5) <= 0.5 + slack_b)
         # parallel or a point: both on one line, and their shadows on A overlap
-        head = (gap * along).sum(axis=1) / a_length ** 2
-        tail = ((gap + other) * along).sum(axis=1) / a_length ** 2
+        head = (gap * along).sum(axis=1) / a_length**2
+        tail = ((gap + other) * along).sum(axis=1) / a_length**2
         aside = np.maximum(np.abs(_cross(along, gap)), np.abs(_cross(along, gap + other))) / a_length
         low, high = np.maximum(np.minimum(head, tail), 0), np.minimum(np.maximum(head, tail), 1)
         overlap = ~crossing & (aside <= within_m) & (high - low >= -slack_a)
@@ -330,6 +349,7 @@ def _meet(a, b, a_start, a_end, b_start, b_end, within_m):
 
 
 # steps inside polygons ---------------------------------------------------------------------------
+
 
 def stretches_inside(steps, polygons, progress=SILENT):
     """The stretches of steps inside (or touching) each polygon.
@@ -346,8 +366,9 @@ def stretches_inside(steps, polygons, progress=SILENT):
         One per polygon.
     """
     edges = segments(polygons, "polygons", progress)
-    step, edge, first, last, _, _ = meetings(steps.start, steps.end, edges.start, edges.end,
-                                             progress=progress.part(0, 0.5))
+    step, edge, first, last, _, _ = meetings(
+        steps.start, steps.end, edges.start, edges.end, progress=progress.part(0, 0.5)
+    )
     owner = edges.owner[edge]
     order = np.argsort(owner, kind="stable")
     step, first, last, owner = step[order], first[order], last[order], owner[order]
@@ -361,7 +382,7 @@ def stretches_inside(steps, polygons, progress=SILENT):
         for index, polygon in enumerate(polygons.geometries):
             progress(0.5 + 0.5 * index / len(polygons))
             x0, x1, y0, y1 = polygon.GetEnvelope()
-            near = by_west[np.searchsorted(west, x0 - widest):np.searchsorted(west, x1, "right")]
+            near = by_west[np.searchsorted(west, x0 - widest) : np.searchsorted(west, x1, "right")]
             near = near[(high[near, 0] >= x0) & (low[near, 1] <= y1) & (high[near, 1] >= y0)]
             mine = slice(of_polygon[index], of_polygon[index + 1])
             found.append(_inside(steps, polygon, near, step[mine], first[mine], last[mine], progress))
@@ -385,8 +406,9 @@ def _inside(steps, polygon, near, met, first, last, progress):
             progress.check()
         point.SetPoint_2D(0, x, y)
         inside[index] = prepared.Intersects(point)
-    return joined(np.concatenate([step[inside], met]), np.concatenate([start[inside], first]),
-                  np.concatenate([end[inside], last]))
+    return joined(
+        np.concatenate([step[inside], met]), np.concatenate([start[inside], first]), np.concatenate([end[inside], last])
+    )
 
 
 def joined(step, start, end):
@@ -429,8 +451,13 @@ def runs(steps, stretches, progress=SILENT):
             one, two = float(stretches.start[row]), float(stretches.end[row])
             enter, leave = (one, two) if forward else (two, one)
             begins, reaches_end = (one <= 1e-9, two >= 1 - 1e-9) if forward else (two >= 1 - 1e-9, one <= 1e-9)
-            follows = (previous is not None and begins and previous[0] == position - 1 and previous[1]
-                       and steps.walk_part[position] == steps.walk_part[position - 1])
+            follows = (
+                previous is not None
+                and begins
+                and previous[0] == position - 1
+                and previous[1]
+                and steps.walk_part[position] == steps.walk_part[position - 1]
+            )
             if not follows:
                 found.append((int(steps.walk_corridor[position]), []))
             found[-1][1].append((int(unique[index]), enter, leave))

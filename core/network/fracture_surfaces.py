@@ -19,11 +19,20 @@ from ..progress import SILENT
 from ..vector import Features
 from . import crossings
 
-FIELDS = ("fracture_id", "mine", "mineral", "method", "state", "corridors", "n_corridors", "crossing_m",
-          "cost_share", "area_km2")
+FIELDS = (
+    "fracture_id",
+    "mine",
+    "mineral",
+    "method",
+    "state",
+    "corridors",
+    "n_corridors",
+    "crossing_m",
+    "cost_share",
+    "area_km2",
+)
 
-PAIR_FIELDS = ("fracture_id", "mine", "corridor_id", "source_a", "source_b", "class", "crossing_m",
-               "cost_share")
+PAIR_FIELDS = ("fracture_id", "mine", "corridor_id", "source_a", "source_b", "class", "crossing_m", "cost_share")
 
 
 @dataclass
@@ -45,8 +54,15 @@ class Fractures:
     n_lines: int
 
 
-def fracture_surfaces(corridors, mines, resistance, methods=("open pit",), states=("producing", "abandoned"),
-                      features=("pit",), progress=SILENT):
+def fracture_surfaces(
+    corridors,
+    mines,
+    resistance,
+    methods=("open pit",),
+    states=("producing", "abandoned"),
+    features=("pit",),
+    progress=SILENT,
+):
     """The mines that corridors pass through over more than a cell.
 
     Parameters
@@ -78,7 +94,11 @@ def fracture_surfaces(corridors, mines, resistance, methods=("open pit",), state
         that lie wholly away from the resistance surface.
     """
     template = resistance.template
-    for chosen, known, what in ((methods, METHODS, "method"), (states, STATES, "state"), (features, FEATURES, "feature")):
+    for chosen, known, what in (
+        (methods, METHODS, "method"),
+        (states, STATES, "state"),
+        (features, FEATURES, "feature"),
+    ):
         for word in chosen:
             if word not in known:
                 raise InputError(f"'{word}' is not a {what} of mines: choose among {', '.join(known)}.")
@@ -97,9 +117,11 @@ def fracture_surfaces(corridors, mines, resistance, methods=("open pit",), state
         by_id.setdefault(corridor_id, attributes)
     total, unknown = _total_costs(steps, values, template)
     if unknown:
-        progress.warn(f"{len(unknown)} corridor(s) of '{corridors.name}' leave the passable cells of "
-                      f"'{resistance.name or template.name}' ({id_list(unknown)}): their costs are those of the "
-                      f"rest; choose the resistance surface that gave the corridors.")
+        progress.warn(
+            f"{len(unknown)} corridor(s) of '{corridors.name}' leave the passable cells of "
+            f"'{resistance.name or template.name}' ({id_list(unknown)}): their costs are those of the "
+            f"rest; choose the resistance surface that gave the corridors."
+        )
     cell = max(template.cell_width, template.cell_height)
     rows, n_lines = [], 0
     for index, ((mine, geometry), stretches) in enumerate(zip(parts, inside)):
@@ -124,22 +146,38 @@ def fracture_surfaces(corridors, mines, resistance, methods=("open pit",), state
     for fracture_id, (mine, geometry, crossed, crossing_m, cost_inside, together_m) in enumerate(rows, 1):
         all_costs = float(total[crossed].sum())
         result.surfaces.geometries.append(geometry)
-        result.surfaces.attributes.append({
-            "fracture_id": fracture_id, "mine": mine.name, "mineral": mine.mineral or None,
-            "method": mine.method or None, "state": mine.state or None,
-            "corridors": id_list(steps.ids[c] for c in crossed), "n_corridors": len(crossed),
-            "crossing_m": together_m,
-            "cost_share": float(cost_inside[crossed].sum()) / all_costs if all_costs else None,
-            "area_km2": geometry.Area() / 1e6})
+        result.surfaces.attributes.append(
+            {
+                "fracture_id": fracture_id,
+                "mine": mine.name,
+                "mineral": mine.mineral or None,
+                "method": mine.method or None,
+                "state": mine.state or None,
+                "corridors": id_list(steps.ids[c] for c in crossed),
+                "n_corridors": len(crossed),
+                "crossing_m": together_m,
+                "cost_share": float(cost_inside[crossed].sum()) / all_costs if all_costs else None,
+                "area_km2": geometry.Area() / 1e6,
+            }
+        )
         for c in crossed:
             attributes = by_id[steps.ids[c]]
-            result.pairs.append({
-                "fracture_id": fracture_id, "mine": mine.name, "corridor_id": steps.ids[c],
-                "source_a": attributes.get("source_a"), "source_b": attributes.get("source_b"),
-                "class": attributes.get("class"), "crossing_m": float(crossing_m[c]),
-                "cost_share": float(cost_inside[c] / total[c]) if total[c] else None})
-    progress.log(f"{len(rows)} fracture surface(s): {n_lines} line(s) across mines, of {len(result.pairs)} pair(s) of "
-                 f"corridor and mine (the paper prints both counts: two lines, three pairs).")
+            result.pairs.append(
+                {
+                    "fracture_id": fracture_id,
+                    "mine": mine.name,
+                    "corridor_id": steps.ids[c],
+                    "source_a": attributes.get("source_a"),
+                    "source_b": attributes.get("source_b"),
+                    "class": attributes.get("class"),
+                    "crossing_m": float(crossing_m[c]),
+                    "cost_share": float(cost_inside[c] / total[c]) if total[c] else None,
+                }
+            )
+    progress.log(
+        f"{len(rows)} fracture surface(s): {n_lines} line(s) across mines, of {len(result.pairs)} pair(s) of "
+        f"corridor and mine (the paper prints both counts: two lines, three pairs)."
+    )
     return result
 
 
@@ -147,9 +185,18 @@ def _chosen(mines, methods, states, features, progress):
     """The mines that count; says how many were left out and why."""
     kept, left = [], {}
     for mine in mines:
-        why = next((f"{what} '{word}'" for word, chosen, what in (
-            (mine.method, methods, "method"), (mine.state, states, "state"), (mine.feature, features, "feature"))
-            if chosen and word and word not in chosen), None)
+        why = next(
+            (
+                f"{what} '{word}'"
+                for word, chosen, what in (
+                    (mine.method, methods, "method"),
+                    (mine.state, states, "state"),
+                    (mine.feature, features, "feature"),
+                )
+                if chosen and word and word not in chosen
+            ),
+            None,
+        )
         if why is None:
             kept.append(mine)
         else:
@@ -193,25 +240,39 @@ def _lines(steps, stretches, rows, corridors):
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
-    _, place = np.unique(np.rint(np.vstack([steps.point(stretches.step[rows], stretches.start[rows]),
-                                            steps.point(stretches.step[rows], stretches.end[rows])])
-                                 / crossings.TOUCH_M), axis=0, return_inverse=True)
+    _, place = np.unique(
+        np.rint(
+            np.vstack(
+                [
+                    steps.point(stretches.step[rows], stretches.start[rows]),
+                    steps.point(stretches.step[rows], stretches.end[rows]),
+                ]
+            )
+            / crossings.TOUCH_M
+        ),
+        axis=0,
+        return_inverse=True,
+    )
     _, number = np.unique(corridors, return_inverse=True)
     number, place = np.tile(number.reshape(-1), 2), place.reshape(-1) + number.max() + 1
     size = int(place.max()) + 1
-    _, label = connected_components(coo_matrix((np.ones(len(place)), (number, place)), shape=(size, size)),
-                                    directed=False)
+    _, label = connected_components(
+        coo_matrix((np.ones(len(place)), (number, place)), shape=(size, size)), directed=False
+    )
     return len(np.unique(label[number]))
 
 
 # costs along lines -------------------------------------------------------------------------------
 
+
 def _costs(resistance):
     """Resistance as float64, NaN on barriers."""
     values = resistance.floats(np.float64)
     if (values < 0).any():
-        raise InputError(f"Resistance '{resistance.name or resistance.template.name}' holds {np.nanmin(values):g}: "
-                         f"resistance must be above 0; correct the raster.")
+        raise InputError(
+            f"Resistance '{resistance.name or resistance.template.name}' holds {np.nanmin(values):g}: "
+            f"resistance must be above 0; correct the raster."
+        )
     values[values == 0] = np.nan
     return values
 
@@ -262,5 +323,7 @@ def _stretch_costs(steps, stretches, values, template):
     resistance = np.full(len(owner), np.nan)
     resistance[there] = values[row[there], col[there]]
     known = np.isfinite(resistance)
-    return (np.bincount(owner[known], (resistance * length)[known], count),
-            np.bincount(owner[~known], length[~known], count))
+    return (
+        np.bincount(owner[known], (resistance * length)[known], count),
+        np.bincount(owner[~known], length[~known], count),
+    )

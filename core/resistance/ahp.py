@@ -15,8 +15,23 @@ from ..errors import InputError
 from ..progress import SILENT
 from .ahp_agreement import compatibility_index, concordance, spreads
 from .ahp_matrix import (
-    ACCEPTED, EIGENVECTOR, RANDOM_INDICES, TOP_OF_SCALE, as_text, at_position, components, consistency_of, empty_matrix,
-    judged_pairs, position, put, random_index, repair, suspects, weights_of)
+    ACCEPTED,
+    EIGENVECTOR,
+    RANDOM_INDICES,
+    TOP_OF_SCALE,
+    as_text,
+    at_position,
+    components,
+    consistency_of,
+    empty_matrix,
+    judged_pairs,
+    position,
+    put,
+    random_index,
+    repair,
+    suspects,
+    weights_of,
+)
 from .ahp_tables import GOAL
 
 AGGREGATIONS = ("Judgements, geometric mean (AIJ)", "Weights, geometric mean (AIP)", "Weights, arithmetic mean (AIP)")
@@ -169,12 +184,21 @@ def check_hierarchy(hierarchy, aggregation, table, say=None):
             named = [", ".join(f"'{comparison.members[row]}'" for row in part) for part in parts]
             who = "" if voice == ALL_EXPERTS else f" of {voice}"
             advice = ", or combine the experts' judgements (AIJ), which does not need all of each" if who else ""
-            raise InputError(f"No judgement{who} {comparison.where} joins {named[0]} to {'; '.join(named[1:])}: judge at "
-                             f"least one pair between them{advice}.")
+            raise InputError(
+                f"No judgement{who} {comparison.where} joins {named[0]} to {'; '.join(named[1:])}: judge at "
+                f"least one pair between them{advice}."
+            )
 
 
-def ahp_weights(hierarchy, aggregation=OF_JUDGEMENTS, method=EIGENVECTOR, table=RANDOM_INDICES[0], say=None,
-                mend=False, progress=SILENT):
+def ahp_weights(
+    hierarchy,
+    aggregation=OF_JUDGEMENTS,
+    method=EIGENVECTOR,
+    table=RANDOM_INDICES[0],
+    say=None,
+    mend=False,
+    progress=SILENT,
+):
     """Weights of all factors, and how far they can be trusted.
 
     Parameters
@@ -218,14 +242,28 @@ def ahp_weights(hierarchy, aggregation=OF_JUDGEMENTS, method=EIGENVECTOR, table=
     ratios = {voice: combine.ratios(voice) for voice in combine.voices}
     least = max(ratios, key=lambda voice: ratios[voice][0])
     top = next(one for one in judged if one.comparison.name == GOAL and one.voice == least)
-    rows = [_row(hierarchy, factor, nodes, lowest, highest)
-            for factor, lowest, highest in zip(hierarchy.factors, low, high)]
-    result = Result(hierarchy, aggregation, method, table, rows, judged, *ratios[least], least,
-                    top.consistency.lambda_max, influences, _experts(hierarchy, say, method, table, progress))
+    rows = [
+        _row(hierarchy, factor, nodes, lowest, highest) for factor, lowest, highest in zip(hierarchy.factors, low, high)
+    ]
+    result = Result(
+        hierarchy,
+        aggregation,
+        method,
+        table,
+        rows,
+        judged,
+        *ratios[least],
+        least,
+        top.consistency.lambda_max,
+        influences,
+        _experts(hierarchy, say, method, table, progress),
+    )
     result.warnings = _warnings(result)
     for text in hierarchy.notes:
         progress.log(text)
-    progress.log(f"Consistency ratio {result.consistency_ratio:.4g} (random index: {table}); below {ACCEPTED:g} is accepted.")
+    progress.log(
+        f"Consistency ratio {result.consistency_ratio:.4g} (random index: {table}); below {ACCEPTED:g} is accepted."
+    )
     for text in result.warnings:
         progress.warn(text)
     return result
@@ -247,8 +285,9 @@ def _voices(comparison, hierarchy, aggregation, say):
         return {ALL_EXPERTS: comparison.matrices.get(hierarchy.experts[0], blank)}
     if aggregation == OF_JUDGEMENTS:
         return {ALL_EXPERTS: joint_judgements(comparison.matrices, say or dict.fromkeys(hierarchy.experts, 1.0), blank)}
-    return {expert: comparison.matrices.get(expert, blank) for expert in hierarchy.experts
-            if say is None or say[expert] > 0}
+    return {
+        expert: comparison.matrices.get(expert, blank) for expert in hierarchy.experts if say is None or say[expert] > 0
+    }
 
 
 def joint_judgements(matrices, say, blank):
@@ -272,8 +311,16 @@ def _judge(comparison, voice, matrix, method, table, mend, progress):
     used, changes = matrix, []
     if mend and before.cr >= ACCEPTED:
         used, changes = repair(matrix, table, progress)
-    return Judged(comparison, voice, used, weights_of(used, method), before,
-                  consistency_of(used, table) if changes else before, suspects(matrix, table), changes)
+    return Judged(
+        comparison,
+        voice,
+        used,
+        weights_of(used, method),
+        before,
+        consistency_of(used, table) if changes else before,
+        suspects(matrix, table),
+        changes,
+    )
 
 
 class _Combination:
@@ -287,8 +334,10 @@ class _Combination:
         self.say = {voice: say.get(voice, 1.0) for voice in self.voices}
 
     def local(self, changed=None, weights=None):
-        return {voice: {name: weights if one is changed else one.weights for name, one in matrices.items()}
-                for voice, matrices in self.voices.items()}
+        return {
+            voice: {name: weights if one is changed else one.weights for name, one in matrices.items()}
+            for voice, matrices in self.voices.items()
+        }
 
     def weights(self, changed=None, weights=None):
         """Weights of the factors as an array, and of factors and groups as a dict."""
@@ -345,6 +394,7 @@ def node_weights(hierarchy, local):
 
 # sensitivity ------------------------------------------------------------------------------------------
 
+
 def _influences(combine, judged, base, method, progress):
     """What one step of Saaty's scale, up and down, in each single judgement does to the weights."""
     low, high, found = base.copy(), base.copy(), []
@@ -365,8 +415,17 @@ def _influences(combine, judged, base, method, progress):
                 if 0.5 * shift.sum() > moved:
                     moved, factor = 0.5 * float(shift.sum()), factors[int(shift.argmax())]
                 swaps += [pair for pair in _swaps(base, weights) if pair not in swaps]
-            found.append(Influence(one, row, column, float(one.matrix[row, column]), moved, factor,
-                                   [(factors[a], factors[b]) for a, b in swaps]))
+            found.append(
+                Influence(
+                    one,
+                    row,
+                    column,
+                    float(one.matrix[row, column]),
+                    moved,
+                    factor,
+                    [(factors[a], factors[b]) for a, b in swaps],
+                )
+            )
     return sorted(found, key=lambda influence: -influence.moved), low, high
 
 
@@ -377,6 +436,7 @@ def _swaps(base, weights):
 
 
 # experts ----------------------------------------------------------------------------------------------
+
 
 def _experts(hierarchy, say, method, table, progress):
     weights, ratios, judged = {}, {}, []
@@ -392,46 +452,76 @@ def _experts(hierarchy, say, method, table, progress):
             combination = _Combination(hierarchy, OF_WEIGHTS, {expert: 1.0}, own)
             weights[expert], _ = combination.weights()
             ratios[expert] = combination.ratios(expert)[0]
-    compatibility = np.array([[compatibility_index(one, other) for other in weights.values()]
-                              for one in weights.values()])
+    compatibility = np.array(
+        [[compatibility_index(one, other) for other in weights.values()] for one in weights.values()]
+    )
     apart = ""
     if len(weights) > 2:
         means = (compatibility.sum(axis=1) - 1.0) / (len(weights) - 1)
         apart = list(weights)[int(means.argmax())]
-    return Experts(say, weights, ratios, [one for one in judged if len(one.matrix) > 1], spreads(hierarchy.comparisons),
-                   concordance(list(weights.values())), compatibility, apart)
+    return Experts(
+        say,
+        weights,
+        ratios,
+        [one for one in judged if len(one.matrix) > 1],
+        spreads(hierarchy.comparisons),
+        concordance(list(weights.values())),
+        compatibility,
+        apart,
+    )
 
 
 # what to look at --------------------------------------------------------------------------------------
+
 
 def _warnings(result):
     found = []
     for one in result.judged:
         if one.changes:
-            told = "; ".join(f"{one.pair(c.row, c.column)} from {as_text(c.old)} to {as_text(c.new)}" for c in one.changes)
-            found.append(f"The {one.subject} contradicted each other (consistency ratio {one.before.cr:.3g}). The repair "
-                         f"changed {told}; the ratio is now {one.consistency.cr:.3g}.")
+            told = "; ".join(
+                f"{one.pair(c.row, c.column)} from {as_text(c.old)} to {as_text(c.new)}" for c in one.changes
+            )
+            found.append(
+                f"The {one.subject} contradicted each other (consistency ratio {one.before.cr:.3g}). The repair "
+                f"changed {told}; the ratio is now {one.consistency.cr:.3g}."
+            )
         elif one.consistency.cr >= ACCEPTED:
             told = ""
             if one.suspects:
                 worst = one.suspects[0]
-                then = ("no value on Saaty's scale lowers the ratio" if worst.on_scale == worst.given else
-                        f"with {as_text(worst.on_scale)} the ratio would be {worst.cr_on_scale:.3g}")
-                told = (f" The one that fits worst is {one.pair(worst.row, worst.column)}, {as_text(worst.given)}; all "
-                        f"others say {as_text(worst.implied)}; {then}.")
-            found.append(f"The {one.subject} contradict each other: consistency ratio {one.consistency.cr:.3g}, and it "
-                         f"should be below {ACCEPTED:g}.{told}")
+                then = (
+                    "no value on Saaty's scale lowers the ratio"
+                    if worst.on_scale == worst.given
+                    else f"with {as_text(worst.on_scale)} the ratio would be {worst.cr_on_scale:.3g}"
+                )
+                told = (
+                    f" The one that fits worst is {one.pair(worst.row, worst.column)}, {as_text(worst.given)}; all "
+                    f"others say {as_text(worst.implied)}; {then}."
+                )
+            found.append(
+                f"The {one.subject} contradict each other: consistency ratio {one.consistency.cr:.3g}, and it "
+                f"should be below {ACCEPTED:g}.{told}"
+            )
         if one.consistency.n > 2 and not one.checked:
-            found.append(f"The {one.subject} are just enough for weights, so none checks another: the consistency ratio "
-                         f"of 0 says nothing.")
+            found.append(
+                f"The {one.subject} are just enough for weights, so none checks another: the consistency ratio "
+                f"of 0 says nothing."
+            )
     if {one.consistency.n for one in result.judged} in ({2}, {1, 2}):
-        found.append("No judgement checks another, because nowhere are more than two things compared: the consistency "
-                     "ratio of 0 says nothing. Three or more factors in one group, or none in groups, would check each "
-                     "other.")
+        found.append(
+            "No judgement checks another, because nowhere are more than two things compared: the consistency "
+            "ratio of 0 says nothing. Three or more factors in one group, or none in groups, would check each "
+            "other."
+        )
     if ALL_EXPERTS in {one.voice for one in result.judged} and len(result.hierarchy.experts) > 1:
-        poor = [f"{one.voice} {one.comparison.where} {one.before.cr:.3g}" for one in result.experts.judged
-                if one.before.cr >= ACCEPTED]
+        poor = [
+            f"{one.voice} {one.comparison.where} {one.before.cr:.3g}"
+            for one in result.experts.judged
+            if one.before.cr >= ACCEPTED
+        ]
         if poor:
-            found.append(f"Judgements of single experts contradict each other, which the joint ones do not show "
-                         f"(consistency ratio of {'; '.join(poor)}). The report names what to ask them again.")
+            found.append(
+                f"Judgements of single experts contradict each other, which the joint ones do not show "
+                f"(consistency ratio of {'; '.join(poor)}). The report names what to ask them again."
+            )
     return found

@@ -39,9 +39,9 @@ def concordance(weights):
         _, place, counts = np.unique(np.round(values, 9), return_inverse=True, return_counts=True)
         ends = np.cumsum(counts)
         ranks[row] = (ends - (counts - 1) / 2.0)[place]
-        ties += float((counts ** 3 - counts).sum())
+        ties += float((counts**3 - counts).sum())
     sums = ranks.sum(axis=0)
-    most = m ** 2 * (n ** 3 - n) - m * ties
+    most = m**2 * (n**3 - n) - m * ties
     return float(12.0 * ((sums - sums.mean()) ** 2).sum() / most) if most > 0 else None
 
 
@@ -51,12 +51,27 @@ def spreads(comparisons):
     for comparison in comparisons:
         n = len(comparison.members)
         for row, column in ((i, j) for i in range(n) for j in range(i + 1, n)):
-            given = [(float(matrix[row, column]), expert) for expert, matrix in comparison.matrices.items()
-                     if not np.isnan(matrix[row, column])]
+            given = [
+                (float(matrix[row, column]), expert)
+                for expert, matrix in comparison.matrices.items()
+                if not np.isnan(matrix[row, column])
+            ]
             if len(given) < 2:
                 continue
             logarithms = np.log([value for value, _ in given])
             (lowest, low_by), (highest, high_by) = min(given), max(given)
-            found.append(Spread(comparison, row, column, len(given), float(np.exp(logarithms.mean())),
-                                float(np.exp(logarithms.std(ddof=1))), lowest, low_by, highest, high_by))
+            found.append(
+                Spread(
+                    comparison,
+                    row,
+                    column,
+                    len(given),
+                    float(np.exp(logarithms.mean())),
+                    float(np.exp(logarithms.std(ddof=1))),
+                    lowest,
+                    low_by,
+                    highest,
+                    high_by,
+                )
+            )
     return sorted(found, key=lambda spread: -spread.deviation)

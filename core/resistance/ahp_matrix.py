@@ -26,8 +26,11 @@ TOP_OF_SCALE = 9
 _POLISHING_STEPS = 5
 _SCALE = np.arange(1 - TOP_OF_SCALE, TOP_OF_SCALE)
 _TRIED_AT_MOST = 200_000  # two changes among 9 factors, three among 4; some seconds
-_RANDOM_INDEX_COLUMNS = [tables.Column("table", "text"), tables.Column("n", "integer", minimum=1),
-                         tables.Column("random_index", minimum=0)]
+_RANDOM_INDEX_COLUMNS = [
+    tables.Column("table", "text"),
+    tables.Column("n", "integer", minimum=1),
+    tables.Column("random_index", minimum=0),
+]
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,7 @@ def components(matrix):
 
 # weights ----------------------------------------------------------------------------------------------
 
+
 def weights_of(matrix, method=EIGENVECTOR):
     """The weights of a connected matrix, which add to 1.
 
@@ -175,6 +179,7 @@ def _filled(matrix):
 
 # consistency ------------------------------------------------------------------------------------------
 
+
 @functools.lru_cache(maxsize=None)
 def read_random_indices():
     """The shipped tables of random indices: by name a dict of size to index."""
@@ -207,10 +212,15 @@ def random_index(name, n, missing=0):
     table = read_random_indices()[name]
     if n not in table:
         largest = {other: max(sizes) for other, sizes in read_random_indices().items()}
-        raise InputError(f"The random index '{name}' goes to {largest[name]} and {n} are compared in one matrix: sort "
-                         f"them into groups of at most {largest[name]} (GROUPS)"
-                         + (f", or choose '{max(largest, key=largest.get)}', which goes to {max(largest.values())}."
-                            if n <= max(largest.values()) else "."))
+        raise InputError(
+            f"The random index '{name}' goes to {largest[name]} and {n} are compared in one matrix: sort "
+            f"them into groups of at most {largest[name]} (GROUPS)"
+            + (
+                f", or choose '{max(largest, key=largest.get)}', which goes to {max(largest.values())}."
+                if n <= max(largest.values())
+                else "."
+            )
+        )
     return table[n] * (1.0 - 2.0 * missing / ((n - 1) * (n - 2)))
 
 
@@ -264,9 +274,18 @@ def suspects(matrix, name, at_most=5):
         weights = principal_eigenvector(without)
         implied = float(weights[row] / weights[column])
         scaled, ratio = _best_on_scale(matrix, row, column, implied, name)
-        found.append(Suspect(
-            row, column, float(matrix[row, column]), -misfit, implied, scaled,
-            consistency_of(put(matrix, row, column, implied), name).cr, ratio))
+        found.append(
+            Suspect(
+                row,
+                column,
+                float(matrix[row, column]),
+                -misfit,
+                implied,
+                scaled,
+                consistency_of(put(matrix, row, column, implied), name).cr,
+                ratio,
+            )
+        )
     return found
 
 
@@ -279,7 +298,9 @@ def _best_on_scale(matrix, row, column, implied, name):
     """
     now = consistency_of(matrix, name).cr
     best, lowest = float(matrix[row, column]), now
-    for value in sorted((at_position(float(place)) for place in _SCALE), key=lambda value: abs(math.log(value / implied))):
+    for value in sorted(
+        (at_position(float(place)) for place in _SCALE), key=lambda value: abs(math.log(value / implied))
+    ):
         ratio = consistency_of(put(matrix, row, column, value), name).cr
         if ratio < lowest - 1e-9:
             best, lowest = value, ratio
@@ -287,6 +308,7 @@ def _best_on_scale(matrix, row, column, implied, name):
 
 
 # Saaty's scale ----------------------------------------------------------------------------------------
+
 
 def position(value):
     """Place on Saaty's scale in steps: 9 is 8, 1 is 0, 1/9 is -8; values between are between."""
@@ -307,6 +329,7 @@ def as_text(value):
 
 
 # repair -----------------------------------------------------------------------------------------------
+
 
 def repair(matrix, name, progress=SILENT):
     """Change as few judgements, by as few steps of Saaty's scale, as make CR fall below 0.1.
@@ -348,19 +371,29 @@ def repair(matrix, name, progress=SILENT):
                 tried.append((abs(place - position(matrix[row, column])), row, column, value))
         ratios = _ratios(stack, n, ri, progress)
         good = np.flatnonzero(ratios < ACCEPTED * (1.0 - 1e-9))
-        best = (min(good, key=lambda k: (tried[k][0], ratios[k])) if len(good) else int(ratios.argmin()))
+        best = min(good, key=lambda k: (tried[k][0], ratios[k])) if len(good) else int(ratios.argmin())
         if ratios[best] >= now * (1.0 - 1e-9):
-            raise InputError(f"No change of a judgement on Saaty's scale brings the consistency ratio from {now:.3g} "
-                             f"below {ACCEPTED:g}: the judgements contradict each other throughout, so ask again.")
+            raise InputError(
+                f"No change of a judgement on Saaty's scale brings the consistency ratio from {now:.3g} "
+                f"below {ACCEPTED:g}: the judgements contradict each other throughout, so ask again."
+            )
         current = stack[best]
     current = _taken_back(matrix, current, name, progress)
     return current, _changes(matrix, current, pairs)
 
 
 def _changes(matrix, current, pairs):
-    changes = [Change(row, column, float(matrix[row, column]), float(current[row, column]),
-                      abs(position(current[row, column]) - position(matrix[row, column])))
-               for row, column in pairs if current[row, column] != matrix[row, column]]
+    changes = [
+        Change(
+            row,
+            column,
+            float(matrix[row, column]),
+            float(current[row, column]),
+            abs(position(current[row, column]) - position(matrix[row, column])),
+        )
+        for row, column in pairs
+        if current[row, column] != matrix[row, column]
+    ]
     return sorted(changes, key=lambda change: -change.steps)
 
 
@@ -379,7 +412,7 @@ def _least_changes(matrix, pairs, count, ri, progress):
     rows, columns = np.array(pairs).T
     for start in range(0, len(order), 256):
         progress.check()
-        which, what = np.unravel_index(order[start:start + 256], steps.shape)
+        which, what = np.unravel_index(order[start : start + 256], steps.shape)
         if steps[which[0], what[0]] > fewest + 1e-9:
             break
         stack = np.repeat(filled[None], len(which), axis=0)
@@ -404,7 +437,7 @@ def _ratios(stack, n, ri, progress):
     result = []
     for start in range(0, len(stack), 256):
         progress.check()
-        filled = np.stack([_filled(matrix) for matrix in stack[start:start + 256]])
+        filled = np.stack([_filled(matrix) for matrix in stack[start : start + 256]])
         result.append(np.linalg.eigvals(filled).real.max(axis=1))
     return (np.concatenate(result) - n) / (n - 1) / ri
 
@@ -417,10 +450,13 @@ def _taken_back(matrix, current, name, progress):
         changed = [pair for pair in judged_pairs(matrix) if current[pair] != matrix[pair]]
         for row, column in sorted(changed, key=lambda pair: -abs(position(current[pair]) - position(matrix[pair]))):
             progress.check()
-            said, far = position(matrix[row, column]), abs(position(current[row, column])
-                                                           - position(matrix[row, column]))
-            nearer = sorted((abs(place - said), at_position(float(place))) for place in _SCALE
-                            if abs(place - said) < far - 1e-9)
+            said, far = (
+                position(matrix[row, column]),
+                abs(position(current[row, column]) - position(matrix[row, column])),
+            )
+            nearer = sorted(
+                (abs(place - said), at_position(float(place))) for place in _SCALE if abs(place - said) < far - 1e-9
+            )
             for value in (float(matrix[row, column]), *(value for _, value in nearer)):
                 trial = put(current, row, column, value)
                 trial[column, row] = matrix[column, row] if value == matrix[row, column] else trial[column, row]

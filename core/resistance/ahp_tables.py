@@ -16,22 +16,49 @@ from .ahp_matrix import TOP_OF_SCALE, as_text, empty_matrix, put
 
 GOAL = ""
 
-_ROWS = [tables.Column("factor_a", "text", aliases=("因子a", "因素a", "指标a")),
-         tables.Column("factor_b", "text", aliases=("因子b", "因素b", "指标b")),
-         tables.Column("judgement", "text", required=False, aliases=("judgment", "value", "判断", "判断值", "标度")),
-         tables.Column("expert", "text", required=False, aliases=("专家",))]
-_GROUPS = [tables.Column("factor", "text", aliases=("因子", "因素", "指标")),
-           tables.Column("group", "text", required=False, aliases=("dimension", "criterion", "维度", "准则", "准则层"))]
+_ROWS = [
+    tables.Column("factor_a", "text", aliases=("因子a", "因素a", "指标a")),
+    tables.Column("factor_b", "text", aliases=("因子b", "因素b", "指标b")),
+    tables.Column("judgement", "text", required=False, aliases=("judgment", "value", "判断", "判断值", "标度")),
+    tables.Column("expert", "text", required=False, aliases=("专家",)),
+]
+_GROUPS = [
+    tables.Column("factor", "text", aliases=("因子", "因素", "指标")),
+    tables.Column("group", "text", required=False, aliases=("dimension", "criterion", "维度", "准则", "准则层")),
+]
 _NOT_JUDGED = {"", "-", "*", "?", "null", "na", "n/a", "none"}
 _MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 _YEAR = r"([- ,]+\d{2,4})?"
-_DATE = re.compile(rf"\d{{1,4}}[-/.]\d{{1,2}}[-/.]\d{{1,4}}( .*)?|\d{{1,2}}[- ]?{_MONTH}\.?{_YEAR}|"
-                   rf"{_MONTH}\.?[- ]?\d{{1,2}}{_YEAR}|.*月.*", re.IGNORECASE)
+_DATE = re.compile(
+    rf"\d{{1,4}}[-/.]\d{{1,2}}[-/.]\d{{1,4}}( .*)?|\d{{1,2}}[- ]?{_MONTH}\.?{_YEAR}|"
+    rf"{_MONTH}\.?[- ]?\d{{1,2}}{_YEAR}|.*月.*",
+    re.IGNORECASE,
+)
 # a raised or fraction sign after a digit would become further digits: 1½ is not 11/2
 _RUN_TOGETHER = re.compile("\\d\\s*[\u00b2\u00b3\u00b9\u00bc-\u00be\u2070-\u2079\u2150-\u215e]")
 # what programs write beside a matrix
-_BESIDE = {"wi", "weight", "weights", "priority", "priorities", "priority vector", "eigenvector", "sum", "total", "ci", "cr",
-           "lambda max", "λmax", "λ max", "权重", "权重值", "特征向量", "合计", "总和", "求和"}
+_BESIDE = {
+    "wi",
+    "weight",
+    "weights",
+    "priority",
+    "priorities",
+    "priority vector",
+    "eigenvector",
+    "sum",
+    "total",
+    "ci",
+    "cr",
+    "lambda max",
+    "λmax",
+    "λ max",
+    "权重",
+    "权重值",
+    "特征向量",
+    "合计",
+    "总和",
+    "求和",
+}
 _SIGNS = str.maketrans("\u2044\u2215\u2236", "//:")  # fraction slash, division slash, ratio
 _ROUNDING = 0.02
 
@@ -116,6 +143,7 @@ class _Names:
 
 # what one cell says -----------------------------------------------------------------------------------
 
+
 def judgement_of(text, where):
     """The judgement that a cell holds, or None where the pair was not judged.
 
@@ -137,16 +165,21 @@ def judgement_of(text, where):
     value = None if _RUN_TOGETHER.search(text) else tables.number_of(cell.replace(":", "/", 1))
     if value is None:
         if _DATE.fullmatch(cell):
-            raise InputError(f"{where}: '{text}' is a date, into which spreadsheets turn judgements such as 1/3: "
-                             f"format the cell as text and type the judgement again.")
-        raise InputError(f"{where}: '{text}' is not a judgement; write 1 to 9, or 1/2 to 1/9 where the second one is "
-                         f"more important.")
+            raise InputError(
+                f"{where}: '{text}' is a date, into which spreadsheets turn judgements such as 1/3: "
+                f"format the cell as text and type the judgement again."
+            )
+        raise InputError(
+            f"{where}: '{text}' is not a judgement; write 1 to 9, or 1/2 to 1/9 where the second one is more important."
+        )
     least = 1.0 / TOP_OF_SCALE
     if 0.11 <= value < least:
         value = least
     if not least * (1 - 1e-9) <= value <= TOP_OF_SCALE * (1 + 1e-9):
-        raise InputError(f"{where}: '{text}' is outside Saaty's scale, 1/9 to 9; correct it, or leave it empty where "
-                         f"the pair was not judged.")
+        raise InputError(
+            f"{where}: '{text}' is outside Saaty's scale, 1/9 to 9; correct it, or leave it empty where "
+            f"the pair was not judged."
+        )
     return value
 
 
@@ -154,8 +187,10 @@ def _entries_of_rows(raw, names, experts):
     table = tables.parse(raw, _ROWS)
     judgement = _ROWS[2]
     if not {judgement.name, *judgement.aliases} & {heading.strip().lower() for heading in raw.header}:
-        raise InputError(f"Table '{raw.name}' has no column '{judgement.name}': its columns are "
-                         f"{', '.join(raw.header)}; add '{judgement.name}' or rename one.")
+        raise InputError(
+            f"Table '{raw.name}' has no column '{judgement.name}': its columns are "
+            f"{', '.join(raw.header)}; add '{judgement.name}' or rename one."
+        )
     with_expert = any(row["expert"] for row in table)
     entries = []
     for index, row in enumerate(table.rows):
@@ -179,33 +214,45 @@ def _entries_of_matrix(raw, names, notes):
     for found, what in ((columns, "columns"), (lines, "rows")):
         twice = sorted({key for key in found if found.count(key) > 1})
         if twice or "" in found:
-            raise InputError(f"Table '{raw.name}' has " + (f"two {what} {names.list(twice)}; a factor stands once in "
-                             f"the header and once in the first column." if twice else
-                             f"{what} without a name; name each factor in the header and in the first column."))
+            raise InputError(
+                f"Table '{raw.name}' has "
+                + (
+                    f"two {what} {names.list(twice)}; a factor stands once in the header and once in the first column."
+                    if twice
+                    else f"{what} without a name; name each factor in the header and in the first column."
+                )
+            )
     beside = {key for key in columns + lines if key in _BESIDE} - (set(columns) & set(lines))
     if beside:
         notes.append(f"{names.list(sorted(beside))} in table '{raw.name}' is no factor and was passed over.")
         kept = [0, *(place for place, key in enumerate(columns, 1) if key not in beside)]
-        rows = [(number, [cells[place] for place in kept]) for (number, cells), key in zip(rows, lines) if key not in beside]
+        rows = [
+            (number, [cells[place] for place in kept]) for (number, cells), key in zip(rows, lines) if key not in beside
+        ]
         columns, lines = ([key for key in found if key not in beside] for found in (columns, lines))
     only_columns = [key for key in columns if key not in lines]
     only_lines = [key for key in lines if key not in columns]
     # without the row and column of the diagonal; two numbers are a matrix without names
-    triangle = ((columns[:-1] == lines[1:] or columns[1:] == lines[:-1])
-                and not all(tables.number_of(names.shown[key]) for key in columns + lines))
-    if not columns or not lines or not triangle and (
-            (only_columns and only_lines) or len(only_columns) > 1 or len(only_lines) > 1):
+    triangle = (columns[:-1] == lines[1:] or columns[1:] == lines[:-1]) and not all(
+        tables.number_of(names.shown[key]) for key in columns + lines
+    )
+    if (
+        not columns
+        or not lines
+        or not triangle
+        and ((only_columns and only_lines) or len(only_columns) > 1 or len(only_lines) > 1)
+    ):
         raise InputError(
             f"Table '{raw.name}' is no matrix of judgements: the header has {names.list(columns) or 'no names'} and the "
             f"first column {names.list(lines) or 'no names'}; name the same factors in both, or give rows with the "
-            f"columns factor_a, factor_b, judgement.")
+            f"columns factor_a, factor_b, judgement."
+        )
     if not triangle and (only_columns or only_lines):
         _check_whole(raw, columns, lines, [cells for _, cells in rows], (only_columns or only_lines)[0], names)
     entries = []
     for line, (number, cells) in zip(lines, rows):
         for column, cell in zip(columns, cells[1:]):
-            where = (f"Table '{raw.name}', row {number} ('{names.shown[line]}'), column "
-                     f"'{names.shown[column]}'")
+            where = f"Table '{raw.name}', row {number} ('{names.shown[line]}'), column '{names.shown[column]}'"
             entries.append(_Entry(line, column, judgement_of(cell, where), cell, "", where))
     for key in only_columns:  # a row that would hold nothing but the diagonal may be left out
         entries.append(_Entry(key, key, None, "", "", ""))
@@ -219,12 +266,17 @@ def _check_whole(raw, columns, lines, rows, alone, names):
     """
     order, filled = {key: place for place, key in enumerate(columns)}, set()
     for line, cells in zip(lines, rows):
-        filled |= {order[line] < place for column, place in order.items()
-                   if column in lines and line in order and column != line and cells[1 + place].strip()}
+        filled |= {
+            order[line] < place
+            for column, place in order.items()
+            if column in lines and line in order and column != line and cells[1 + place].strip()
+        }
     if len(filled) == 2:
         here, there = ("column", "row") if alone in columns else ("row", "column")
-        raise InputError(f"Table '{raw.name}' has a {here} '{names.shown[alone]}' and no such {there}: remove the {here} "
-                         f"if it is no factor, or add the {there}.")
+        raise InputError(
+            f"Table '{raw.name}' has a {here} '{names.shown[alone]}' and no such {there}: remove the {here} "
+            f"if it is no factor, or add the {there}."
+        )
 
 
 def _is_rows(raw):
@@ -237,6 +289,7 @@ def _is_rows(raw):
 
 
 # who said it ------------------------------------------------------------------------------------------
+
 
 def _name_experts(named, parent):
     """Gives entries without an expert one: each table goes to the first who has not yet judged the same.
@@ -265,8 +318,10 @@ def _name_experts(named, parent):
         place[0].update(touched)
         place[1].append(table)
         place[2].extend(without)
-    labels = [place[1][0] if len(place[1]) == 1 else re.sub(r"[\W_]+$", "", os.path.commonprefix(place[1]))
-              for place in anonymous]
+    labels = [
+        place[1][0] if len(place[1]) == 1 else re.sub(r"[\W_]+$", "", os.path.commonprefix(place[1]))
+        for place in anonymous
+    ]
     if len(set(labels)) < len(labels) or not all(labels) or len(anonymous) == 1:
         labels = [f"expert {number}" for number in range(1, len(anonymous) + 1)]
     for label, (_, _, found) in zip(labels, anonymous):
@@ -298,9 +353,14 @@ def read_expert_weights(text, experts):
             written, _, number = part.rpartition("=")
             expert = by_key.get(names.key(written))
             if expert is None or expert in given:
-                raise InputError(f"Experts' weights: '{written.strip()}' " + (
-                    "is named twice; keep one." if expert else
-                    f"is none of the experts {', '.join(experts)}; correct the name."))
+                raise InputError(
+                    f"Experts' weights: '{written.strip()}' "
+                    + (
+                        "is named twice; keep one."
+                        if expert
+                        else f"is none of the experts {', '.join(experts)}; correct the name."
+                    )
+                )
             given[expert] = number
         missing = [expert for expert in experts if expert not in given]
         if missing:
@@ -309,8 +369,10 @@ def read_expert_weights(text, experts):
     else:
         numbers = parts
         if len(numbers) != len(experts):
-            raise InputError(f"Experts' weights are {len(numbers)} and the experts {len(experts)} "
-                             f"({', '.join(experts)}): give one number for each, or name=number.")
+            raise InputError(
+                f"Experts' weights are {len(numbers)} and the experts {len(experts)} "
+                f"({', '.join(experts)}): give one number for each, or name=number."
+            )
     values = [tables.number_of(number) for number in numbers]
     for number, value in zip(numbers, values):
         if value is None or value < 0:
@@ -321,6 +383,7 @@ def read_expert_weights(text, experts):
 
 
 # all together -----------------------------------------------------------------------------------------
+
 
 def read_hierarchy(judgements=None, judgement_tables=(), groups=None, progress=SILENT):
     """All judgements as matrices.
@@ -343,10 +406,12 @@ def read_hierarchy(judgements=None, judgement_tables=(), groups=None, progress=S
         factors that do not match the groups, or both or none of the two inputs.
     """
     if (judgements is not None) == bool(judgement_tables):
-        raise InputError("Judgements are given twice, as a table of rows and as tables of experts: keep one of the two."
-                         if judgement_tables else
-                         "No judgements are given: choose a table of rows (factor_a, factor_b, judgement) or the "
-                         "experts' tables.")
+        raise InputError(
+            "Judgements are given twice, as a table of rows and as tables of experts: keep one of the two."
+            if judgement_tables
+            else "No judgements are given: choose a table of rows (factor_a, factor_b, judgement) or the "
+            "experts' tables."
+        )
     names, people = _Names(), _Names()
     parent = _read_groups(groups, names)
     named, beside = [], []
@@ -361,8 +426,10 @@ def read_hierarchy(judgements=None, judgement_tables=(), groups=None, progress=S
     else:
         unknown = [key for key in order if key not in parent and key not in group_keys]
         if unknown:
-            raise InputError(f"{names.list(unknown)} in the judgements stand in no row of the table of groups "
-                             f"'{groups.name}': add a row for each, or use the same names in both.")
+            raise InputError(
+                f"{names.list(unknown)} in the judgements stand in no row of the table of groups "
+                f"'{groups.name}': add a row for each, or use the same names in both."
+            )
         parent.update({key: GOAL for key in sorted(group_keys) if key not in parent})
         order = [key for key in order if key in parent] + [key for key in parent if key not in order]
     entries, tables_of = _name_experts(named, lambda key: parent[key])
@@ -377,7 +444,10 @@ def read_hierarchy(judgements=None, judgement_tables=(), groups=None, progress=S
     return Hierarchy(
         comparisons,
         [shown[key] for key in order if key not in group_keys],
-        {shown[key]: shown.get(above, GOAL) for key, above in parent.items()}, experts, notes)
+        {shown[key]: shown.get(above, GOAL) for key, above in parent.items()},
+        experts,
+        notes,
+    )
 
 
 def _read_groups(raw, names):
@@ -393,8 +463,9 @@ def _read_groups(raw, names):
         above = group
         while above:
             if above == key:
-                raise table.error(index, "group", "would belong to itself; give the group another name than its "
-                                                  "factor.")
+                raise table.error(
+                    index, "group", "would belong to itself; give the group another name than its factor."
+                )
             above = parent.get(above, GOAL)
     return parent
 
@@ -415,7 +486,9 @@ def _comparisons(order, parent, names):
 def _notes(names, tables_of, judgement_tables):
     notes = names.read_as()
     if len(judgement_tables) > 1:
-        notes += [f"Judgements of {label}: tables {', '.join(found)}." for label, found in tables_of if found != [label]]
+        notes += [
+            f"Judgements of {label}: tables {', '.join(found)}." for label, found in tables_of if found != [label]
+        ]
     return notes
 
 
@@ -425,15 +498,19 @@ def _fill(comparisons, entries, parent, names, notes):
     for entry in entries:
         if entry.a == entry.b:
             if entry.value is not None and abs(entry.value - 1.0) > 1e-9:
-                raise InputError(f"{entry.where}: '{names.shown[entry.a]}' against itself is '{entry.text}', and "
-                                 f"is 1 by definition; correct it.")
+                raise InputError(
+                    f"{entry.where}: '{names.shown[entry.a]}' against itself is '{entry.text}', and "
+                    f"is 1 by definition; correct it."
+                )
             continue
         if entry.value is None:
             continue
         if parent[entry.a] != parent[entry.b]:
             places = [f"'{names.shown[key]}' ({_place(key, parent, names)})" for key in (entry.a, entry.b)]
-            raise InputError(f"{entry.where}: {places[0]} is compared with {places[1]}; compare factors within their "
-                             f"group and groups with each other, or correct the table of groups.")
+            raise InputError(
+                f"{entry.where}: {places[0]} is compared with {places[1]}; compare factors within their "
+                f"group and groups with each other, or correct the table of groups."
+            )
         first = said.get((entry.expert, entry.a, entry.b)) or said.get((entry.expert, entry.b, entry.a))
         if first is None:
             said[entry.expert, entry.a, entry.b] = entry
@@ -446,11 +523,14 @@ def _fill(comparisons, entries, parent, names, notes):
         matrix = comparison.matrices.get(expert)
         if matrix is None:
             matrix = empty_matrix(len(comparison.members))
-        comparison.matrices[expert] = put(matrix, comparison.members.index(entry.a),
-                                          comparison.members.index(entry.b), entry.value)
+        comparison.matrices[expert] = put(
+            matrix, comparison.members.index(entry.a), comparison.members.index(entry.b), entry.value
+        )
     if rounded:
-        notes.append("Where both triangles of a matrix are filled, the value of 1 or more of a pair was used and the "
-                     "other one, such as 0.33 for 1/3, taken as its rounded reciprocal.")
+        notes.append(
+            "Where both triangles of a matrix are filled, the value of 1 or more of a pair was used and the "
+            "other one, such as 0.33 for 1/3, taken as its rounded reciprocal."
+        )
 
 
 def _place(key, parent, names):
@@ -462,15 +542,19 @@ def _agreed(first, second, names):
     pair = f"'{names.shown[first.a]}' against '{names.shown[first.b]}'"
     if (first.a, first.b) == (second.a, second.b):
         if abs(first.value / second.value - 1.0) > 1e-9:
-            raise InputError(f"{second.where}: {pair} is '{second.text}', and in {_lower(first.where)} "
-                             f"'{first.text}'; keep one of them.")
+            raise InputError(
+                f"{second.where}: {pair} is '{second.text}', and in {_lower(first.where)} "
+                f"'{first.text}'; keep one of them."
+            )
         return first
     product = first.value * second.value
     large, small = (first, second) if first.value >= second.value else (second, first)
     if abs(product - 1.0) > _ROUNDING and not _is_rounded(small.text, 1.0 / large.value):
-        raise InputError(f"{second.where}: the pair {pair} is '{first.text}' one way and '{second.text}' the other way "
-                         f"({_lower(first.where)}), and one has to be the reciprocal of the other, here "
-                         f"{as_text(1.0 / first.value)}: correct one of them, or leave one of the two cells empty.")
+        raise InputError(
+            f"{second.where}: the pair {pair} is '{first.text}' one way and '{second.text}' the other way "
+            f"({_lower(first.where)}), and one has to be the reciprocal of the other, here "
+            f"{as_text(1.0 / first.value)}: correct one of them, or leave one of the two cells empty."
+        )
     return large
 
 

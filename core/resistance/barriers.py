@@ -23,8 +23,10 @@ def close(base, integrated, layers, template, choices, progress):
     for barrier in choices.barriers:
         lacking = _lacking(barrier, layers)
         if lacking:
-            progress.warn(f"Hard barrier '{BARRIERS[barrier]}' closes nothing, because no layer of {lacking} is given: "
-                          f"choose one, or leave the barrier out.")
+            progress.warn(
+                f"Hard barrier '{BARRIERS[barrier]}' closes nothing, because no layer of {lacking} is given: "
+                f"choose one, or leave the barrier out."
+            )
             continue
         if barrier in (BARRIER_MOTORWAYS, BARRIER_HIGHWAYS):
             roads = layers.motorways if barrier == BARRIER_MOTORWAYS else layers.highways
@@ -46,16 +48,18 @@ def close(base, integrated, layers, template, choices, progress):
                 moved.add(values[rows], after)
                 values[rows] = after
             made.append(moved.effect())
-        progress.log(f"Hard barrier '{BARRIERS[barrier]}': {closed.sum()} cells have no resistance and no corridor "
-                     f"crosses them.")
+        progress.log(
+            f"Hard barrier '{BARRIERS[barrier]}': {closed.sum()} cells have no resistance and no corridor crosses them."
+        )
     return made
 
 
 def _lacking(barrier, layers):
     """What layer a barrier needs and is not given, in words; empty where it is."""
-    needed, words = {BARRIER_MOTORWAYS: (layers.motorways, "motorways ('Motorways', MOTORWAYS)"),
-                     BARRIER_HIGHWAYS: (layers.highways, "highways ('Highways', HIGHWAYS)")}.get(
-                         barrier, (layers.mines, "mines ('Mines', MINES)"))
+    needed, words = {
+        BARRIER_MOTORWAYS: (layers.motorways, "motorways ('Motorways', MOTORWAYS)"),
+        BARRIER_HIGHWAYS: (layers.highways, "highways ('Highways', HIGHWAYS)"),
+    }.get(barrier, (layers.mines, "mines ('Mines', MINES)"))
     return words if needed is None else ""
 
 

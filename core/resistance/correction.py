@@ -31,20 +31,28 @@ def check_correction(choices, layers):
         multiplier raster that is not given.
     """
     if choices.correction == MULTIPLIER and layers.correction is None:
-        raise InputError("The correction 'multiplier raster' needs a raster of multipliers: choose one as 'Night "
-                         "light or multipliers for the correction' (CORRECTION_RASTER), or no correction.")
+        raise InputError(
+            "The correction 'multiplier raster' needs a raster of multipliers: choose one as 'Night "
+            "light or multipliers for the correction' (CORRECTION_RASTER), or no correction."
+        )
     if choices.correction != NIGHT_LIGHT:
         return
     if layers.correction is None and layers.night_light is None:
-        raise InputError("The correction 'night light' needs a map of night light: choose one as 'Night light' "
-                         "(NIGHT_LIGHT) or for the correction alone (CORRECTION_RASTER), or no correction.")
+        raise InputError(
+            "The correction 'night light' needs a map of night light: choose one as 'Night light' "
+            "(NIGHT_LIGHT) or for the correction alone (CORRECTION_RASTER), or no correction."
+        )
     if layers.land_cover is None:
-        raise InputError("The correction 'night light' compares each cell with its land-cover class: choose a land "
-                         "cover (LAND_COVER), or no correction.")
+        raise InputError(
+            "The correction 'night light' compares each cell with its land-cover class: choose a land "
+            "cover (LAND_COVER), or no correction."
+        )
     least, most = choices.correction_bounds
     if not (least is not None and most is not None and 0 < least <= 1 <= most):
-        raise InputError(f"The bounds of the correction by night light are {_text(least)} and {_text(most)}: the lowest "
-                         f"multiplier (CORRECTION_LEAST) has to lie above 0 and up to 1, the highest (CORRECTION_MOST) at 1 or above.")
+        raise InputError(
+            f"The bounds of the correction by night light are {_text(least)} and {_text(most)}: the lowest "
+            f"multiplier (CORRECTION_LEAST) has to lie above 0 and up to 1, the highest (CORRECTION_MOST) at 1 or above."
+        )
 
 
 def multipliers(choices, layers, template, read=(), progress=SILENT):
@@ -71,8 +79,10 @@ def multipliers(choices, layers, template, read=(), progress=SILENT):
     """
     if choices.correction == NO_CORRECTION:
         if layers.correction is not None:
-            progress.warn(f"Raster '{layers.correction.name}' is given as a correction and none is chosen (CORRECTION): "
-                          f"it is not used.")
+            progress.warn(
+                f"Raster '{layers.correction.name}' is given as a correction and none is chosen (CORRECTION): "
+                f"it is not used."
+            )
         return None
     source = layers.correction or layers.night_light
     again = layers.correction is None and "night_light" in read
@@ -82,9 +92,11 @@ def multipliers(choices, layers, template, read=(), progress=SILENT):
     if choices.correction == MULTIPLIER:
         wrong = values <= 0
         if wrong.any():
-            raise InputError(f"Raster '{source.name}' of the correction (CORRECTION_RASTER) holds {float(values[wrong][0]):g}, and "
-                             f"{wrong.sum()} cells are not above 0: resistance would vanish there; write multipliers "
-                             f"above 0 (1 changes nothing).")
+            raise InputError(
+                f"Raster '{source.name}' of the correction (CORRECTION_RASTER) holds {float(values[wrong][0]):g}, and "
+                f"{wrong.sum()} cells are not above 0: resistance would vanish there; write multipliers "
+                f"above 0 (1 changes nothing)."
+            )
     else:
         classes = read_classes(layers.land_cover, template, progress.quiet() if "land_cover" in read else progress)
         _by_class(values, classes, choices.correction_bounds, source.name, progress)
@@ -125,15 +137,19 @@ def _by_class(light, grid, bounds, name, progress):
         progress.log(f"Land-cover class(es) {', '.join(dark)} have no light at all in '{name}' and are not corrected.")
     limited = dimmed + raised
     if limited:
-        text = (f"{limited} cells ({100 * limited / light.size:.1f} %) have less than {bounds[0]:g} times or more than "
-                f"{bounds[1]:g} times the mean light of their land-cover class and are corrected by that bound "
-                f"(the lowest multiplier, CORRECTION_LEAST, on {dimmed} cells, the highest, CORRECTION_MOST, on {raised}).")
+        text = (
+            f"{limited} cells ({100 * limited / light.size:.1f} %) have less than {bounds[0]:g} times or more than "
+            f"{bounds[1]:g} times the mean light of their land-cover class and are corrected by that bound "
+            f"(the lowest multiplier, CORRECTION_LEAST, on {dimmed} cells, the highest, CORRECTION_MOST, on {raised})."
+        )
         if limited <= _MOST_LIMITED * light.size:
             progress.log(text)
         else:
-            progress.warn(f"{text} The light is patchy: the correction mostly tells lit cells from dark ones, by up to "
-                          f"{bounds[1] / bounds[0]:g} times, and may outweigh all factors. Choose bounds nearer to 1, such "
-                          f"as 0.5 and 2, or leave night light to its factor.")
+            progress.warn(
+                f"{text} The light is patchy: the correction mostly tells lit cells from dark ones, by up to "
+                f"{bounds[1] / bounds[0]:g} times, and may outweigh all factors. Choose bounds nearer to 1, such "
+                f"as 0.5 and 2, or leave night light to its factor."
+            )
 
 
 def _text(value):

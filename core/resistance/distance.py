@@ -53,8 +53,9 @@ class Distances:
             edges = Edges(geometries, template)
         else:
             positive = [each for each in breaks_m if each > 0]
-            spacing = max(float(positive[0]) / 8 if positive else 0.0,
-                          min(template.cell_width, template.cell_height) / 4)
+            spacing = max(
+                float(positive[0]) / 8 if positive else 0.0, min(template.cell_width, template.cell_height) / 4
+            )
             edges = Edges(geometries, template, float(breaks_m[-1]) if len(breaks_m) else 0.0, spacing)
         polygons = [polygon for geometry in geometries for polygon in _polygons(geometry)]
         boxes = np.array([polygon.GetEnvelope() for polygon in polygons]).reshape(-1, 4)
@@ -62,8 +63,9 @@ class Distances:
         def covered(window):
             part = template.part(window)
             west, south, east, north = part.bounds
-            here = np.flatnonzero((boxes[:, 0] < east) & (boxes[:, 1] > west)
-                                  & (boxes[:, 2] < north) & (boxes[:, 3] > south))
+            here = np.flatnonzero(
+                (boxes[:, 0] < east) & (boxes[:, 1] > west) & (boxes[:, 2] < north) & (boxes[:, 3] > south)
+            )
             return vector.rasterize([polygons[k] for k in here], part, dtype=np.uint8) > 0 if len(here) else None
 
         return cls(edges, covered, template)
@@ -201,7 +203,7 @@ def _classes_of_edges(edges, breaks, template, progress):
         high, wide = _blocks(template, size)
         classes = classes.repeat(2, axis=0).repeat(2, axis=1)[:high, :wide]
     open_blocks = classes < 0
-    classes = classes.repeat(size, axis=0).repeat(size, axis=1)[:template.rows, :template.cols]
+    classes = classes.repeat(size, axis=0).repeat(size, axis=1)[: template.rows, : template.cols]
     if size > 1:
         _settle_by_corners(edges, breaks, template, size, open_blocks, classes, progress)
     for rows, cols in _chunks(classes < 0, _CHUNK, progress):
@@ -249,7 +251,7 @@ def _settle_by_corners(edges, breaks, template, size, open_blocks, classes, prog
         nearest[here], lower[here] = edges.nearest_sample(place[here])
         start = here.stop
     x, y = np.arange(size) * template.cell_width, np.arange(size) * -template.cell_height
-    square = (x ** 2 + (y ** 2)[:, None]).astype(np.float32)
+    square = (x**2 + (y**2)[:, None]).astype(np.float32)
     share = np.arange(size, dtype=np.float32) / size
     # room for the rounding of float32
     rounding = 1e-6 * ((size * template.cell_width) ** 2 + (size * template.cell_height) ** 2)
@@ -257,7 +259,7 @@ def _settle_by_corners(edges, breaks, template, size, open_blocks, classes, prog
     below = (np.maximum(breaks - _SLACK_M, 0).astype(np.float64) ** 2 * (1 - 4e-6) - rounding).astype(np.float32)
     block_rows, block_cols = np.indices((size, size))
     padded = np.full((open_blocks.shape[0] * size, open_blocks.shape[1] * size), -1, dtype=np.int8)
-    for rows, cols in _chunks(open_blocks, max(1, _CHUNK_CELLS // size ** 2), progress):
+    for rows, cols in _chunks(open_blocks, max(1, _CHUNK_CELLS // size**2), progress):
         first = place[number[rows, cols]]
         upper, left_right = None, []
         for right in (0, 1):
@@ -280,7 +282,7 @@ def _settle_by_corners(edges, breaks, template, size, open_blocks, classes, prog
         least[least != most] = -1
         padded[rows[:, None, None] * size + block_rows, cols[:, None, None] * size + block_cols] = least
     still = classes < 0
-    classes[still] = padded[:classes.shape[0], :classes.shape[1]][still]
+    classes[still] = padded[: classes.shape[0], : classes.shape[1]][still]
 
 
 def _chunks(mask, count, progress):
@@ -288,7 +290,7 @@ def _chunks(mask, count, progress):
     rows, cols = np.nonzero(mask)
     for start in range(0, len(rows), count):
         progress(start / len(rows))
-        yield rows[start:start + count], cols[start:start + count]
+        yield rows[start : start + count], cols[start : start + count]
 
 
 def _blocks(template, size):

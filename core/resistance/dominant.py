@@ -11,8 +11,18 @@ from .effects import row_blocks
 from .transforms import scores_of
 
 NONE, NO_VALUE = 0, 255
-LABELS = ("none above its lowest score", "slope", "elevation", "land cover", "NDVI", "distance to water",
-          "distance to motorways", "distance to highways", "night light", "mines")
+LABELS = (
+    "none above its lowest score",
+    "slope",
+    "elevation",
+    "land cover",
+    "NDVI",
+    "distance to water",
+    "distance to motorways",
+    "distance to highways",
+    "night light",
+    "mines",
+)
 """Names of 0 to 9; 9 factors in the order of ``factors.FACTORS``."""
 
 _DECIMALS = 6  # contributions that differ by less are equal

@@ -45,14 +45,19 @@ class Edges:
         starts, ends = starts - origin, ends - origin
         south, east = -template.rows * template.cell_height, template.cols * template.cell_width
         low, high = np.minimum(starts, ends), np.maximum(starts, ends)
-        near = ((high[:, 0] >= -reach_m) & (low[:, 0] <= east + reach_m)
-                & (high[:, 1] >= south - reach_m) & (low[:, 1] <= reach_m))
+        near = (
+            (high[:, 0] >= -reach_m)
+            & (low[:, 0] <= east + reach_m)
+            & (high[:, 1] >= south - reach_m)
+            & (low[:, 1] <= reach_m)
+        )
         self._starts, self._ends = starts[near], ends[near]
         self._half_gap_squared = (spacing_m / 2) ** 2
         self._tree, self._segment = self._sample(spacing_m)
 
     def _sample(self, spacing_m):
         from scipy.spatial import cKDTree
+
         if not len(self._starts):
             return None, None
         if not spacing_m:
@@ -76,9 +81,9 @@ class Edges:
             nowhere = np.full(len(points), np.inf)
             return nowhere, nowhere
         # the nearest sample may lie a little beyond the reach of an edge that lies within
-        farthest = np.sqrt(reach_m ** 2 + self._half_gap_squared) + _SLACK_M
+        farthest = np.sqrt(reach_m**2 + self._half_gap_squared) + _SLACK_M
         upper = self._tree.query(points, distance_upper_bound=farthest, workers=-1)[0]
-        return np.sqrt(np.maximum(0, upper ** 2 - self._half_gap_squared)), upper
+        return np.sqrt(np.maximum(0, upper**2 - self._half_gap_squared)), upper
 
     @property
     def is_empty(self):
@@ -87,7 +92,7 @@ class Edges:
     def nearest_sample(self, points):
         """A place on an edge that is about nearest to each point, and a lower bound of the point's distance."""
         upper, which = self._tree.query(points, workers=-1)
-        return self._tree.data[which], np.sqrt(np.maximum(0, upper ** 2 - self._half_gap_squared))
+        return self._tree.data[which], np.sqrt(np.maximum(0, upper**2 - self._half_gap_squared))
 
     def exact_m(self, points):
         """The distance of each point in metres, float64; infinite where there is no edge."""
@@ -108,8 +113,9 @@ class Edges:
             near = self._tree.query_ball_point(points[more], radius[more])
             counts = np.fromiter((len(n) for n in near), dtype=np.int64, count=len(near))
             segment = self._segment[np.concatenate(near).astype(np.int64)]
-            all_near = _squared_distance(np.repeat(points[more], counts, axis=0), self._starts[segment],
-                                         self._ends[segment])
+            all_near = _squared_distance(
+                np.repeat(points[more], counts, axis=0), self._starts[segment], self._ends[segment]
+            )
             squared[more] = np.minimum.reduceat(all_near, np.cumsum(counts) - counts)
         return np.sqrt(squared)
 
@@ -136,7 +142,7 @@ def _chains(geometry):
 
 def _squared_distance(points, starts, ends):
     along = ends - starts
-    length_squared = (along ** 2).sum(axis=1)
+    length_squared = (along**2).sum(axis=1)
     share = ((points - starts) * along).sum(axis=1) / np.where(length_squared > 0, length_squared, 1)
     foot = starts + np.clip(share, 0, 1)[:, None] * along
     return ((points - foot) ** 2).sum(axis=1)

@@ -77,9 +77,15 @@ class Moved:
         sx, sy, sxx, syy, sxy = self._sums
         spread = (n * sxx - sx * sx) * (n * syy - sy * sy)
         varies = self._before.high > self._before.low and self._after.high > self._after.low and spread > 0
-        return Effect(*self._names, self._absolute / n if n else math.nan,
-                      float((n * sxy - sx * sy) / math.sqrt(spread)) if varies else math.nan,
-                      share, self._before.pair, self._after.pair, closed)
+        return Effect(
+            *self._names,
+            self._absolute / n if n else math.nan,
+            float((n * sxy - sx * sy) / math.sqrt(spread)) if varies else math.nan,
+            share,
+            self._before.pair,
+            self._after.pair,
+            closed,
+        )
 
 
 class _Range:
@@ -144,5 +150,13 @@ def values_of(grid, bins=60, progress=SILENT):
         for place, bound in enumerate(bounds):
             with np.errstate(invalid="ignore"):
                 marks[place] = max(marks[place], float(block.max(where=block <= bound, initial=low)))
-    return Values(low, marks[0], total / count, marks[1], high, count / grid.values.size,
-                  edges[::fine.size // bins], fine.reshape(bins, -1).sum(axis=1))
+    return Values(
+        low,
+        marks[0],
+        total / count,
+        marks[1],
+        high,
+        count / grid.values.size,
+        edges[:: fine.size // bins],
+        fine.reshape(bins, -1).sum(axis=1),
+    )

@@ -65,9 +65,17 @@ class FactorLayers:
         water = self.water
         if water is None and self.land_cover is not None and self.water_codes:
             water = self.water_codes
-        given = {"slope": self.dem, "elevation": self.dem, "land_cover": self.land_cover, "ndvi": self.ndvi,
-                 "distance_to_water": water, "distance_to_motorway": self.motorways,
-                 "distance_to_highway": self.highways, "night_light": self.night_light, MINE: self.mines}
+        given = {
+            "slope": self.dem,
+            "elevation": self.dem,
+            "land_cover": self.land_cover,
+            "ndvi": self.ndvi,
+            "distance_to_water": water,
+            "distance_to_motorway": self.motorways,
+            "distance_to_highway": self.highways,
+            "night_light": self.night_light,
+            MINE: self.mines,
+        }
         return [*(factor for factor in FACTORS if given[factor] is not None), *self.extra]
 
     def numbers(self):
@@ -83,17 +91,24 @@ class FactorMaps:
         self._choices, self._restored = choices, restored
         self._dem = None
         # before any map is read: what lies elsewhere belongs to another city, or has a wrong CRS
-        self._lines = {factor: self._near(features, scheme.rules[factor], progress) for factor, features in (
-            ("distance_to_water", layers.water), ("distance_to_motorway", layers.motorways),
-            ("distance_to_highway", layers.highways)) if features is not None and factor in scheme.weights}
+        self._lines = {
+            factor: self._near(features, scheme.rules[factor], progress)
+            for factor, features in (
+                ("distance_to_water", layers.water),
+                ("distance_to_motorway", layers.motorways),
+                ("distance_to_highway", layers.highways),
+            )
+            if features is not None and factor in scheme.weights
+        }
         if layers.mines is not None:
             check_mines(layers.mines, scheme.rings, template)
 
     def _near(self, features, rule, progress):
         features.require_some()
         breaks = rule.intervals.breaks
-        moved = features.to_crs_near(self._template.crs, self._template.bounds, breaks[-1] if breaks else math.inf,
-                                     self._template.name, progress)
+        moved = features.to_crs_near(
+            self._template.crs, self._template.bounds, breaks[-1] if breaks else math.inf, self._template.name, progress
+        )
         return moved.valid_polygons(progress)
 
     def make(self, factor, progress):
@@ -114,9 +129,11 @@ class FactorMaps:
         low, high = self._scheme.range
         wrong = (scores < low) | (scores > high)
         if wrong.any():
-            raise InputError(f"Further factor '{source.name}' (EXTRA_FACTORS) holds {float(scores[wrong][0]):g}, and "
-                             f"{wrong.sum()} cells lie outside {low:g} to {high:g}: score it first with 'Factor resistance' "
-                             f"or 'Distance resistance', or add rows for factor '{factor}' to the factor table.")
+            raise InputError(
+                f"Further factor '{source.name}' (EXTRA_FACTORS) holds {float(scores[wrong][0]):g}, and "
+                f"{wrong.sum()} cells lie outside {low:g} to {high:g}: score it first with 'Factor resistance' "
+                f"or 'Distance resistance', or add rows for factor '{factor}' to the factor table."
+            )
         return scores
 
     def _quantity(self, source, progress):
@@ -130,9 +147,11 @@ class FactorMaps:
             with np.errstate(invalid="ignore"):
                 wrong = (self._dem < _HEIGHTS_M[0]) | (self._dem > _HEIGHTS_M[1]) | (self._dem == _NO_HEIGHT)
             if wrong.any():
-                raise InputError(f"Elevation layer '{self._layers.dem.name}' (DEM) holds {float(self._dem[wrong][0]):g} "
-                                 f"and {wrong.sum()} cells of it cannot be heights in metres: set that as its nodata value "
-                                 f"where it stands for no value, else bring the layer to metres with the raster calculator.")
+                raise InputError(
+                    f"Elevation layer '{self._layers.dem.name}' (DEM) holds {float(self._dem[wrong][0]):g} "
+                    f"and {wrong.sum()} cells of it cannot be heights in metres: set that as its nodata value "
+                    f"where it stands for no value, else bring the layer to metres with the raster calculator."
+                )
         return self._dem
 
     def _slope(self, rule, progress):
@@ -157,15 +176,18 @@ class FactorMaps:
         ndvi = self._quantity(self._layers.ndvi, progress)
         highest = float(np.nanmax(np.abs(ndvi)))
         if highest > 1.5 and all(abs(bound) <= 1 for bound in rule.intervals.bounds):
-            raise InputError(f"Layer '{self._layers.ndvi.name}' holds values up to {highest:g} and NDVI lies between "
-                             f"-1 and 1: divide it by its scale factor (often 10000) with the raster calculator, or "
-                             f"set its nodata value where that stands for no value.")
+            raise InputError(
+                f"Layer '{self._layers.ndvi.name}' holds values up to {highest:g} and NDVI lies between "
+                f"-1 and 1: divide it by its scale factor (often 10000) with the raster calculator, or "
+                f"set its nodata value where that stands for no value."
+            )
         self._burn(ndvi, "ndvi")
         return classify(ndvi, rule, 0.0, self._layers.ndvi.name, progress)
 
     def _night_light(self, rule, progress):
-        return classify(self._quantity(self._layers.night_light, progress), rule, 0.0,
-                        self._layers.night_light.name, progress)
+        return classify(
+            self._quantity(self._layers.night_light, progress), rule, 0.0, self._layers.night_light.name, progress
+        )
 
     def _distance_to_water(self, rule, progress):
         if self._layers.water is not None:
@@ -176,10 +198,14 @@ class FactorMaps:
         water = np.isin(grid.values, list(self._layers.water_codes)) & grid.valid
         codes = ", ".join(map(str, self._layers.water_codes))
         if not water.any():
-            raise InputError(f"No cell of layer '{grid.name}' holds a code of water ({codes}): correct the codes, or "
-                             f"leave them empty, and the distance to water is left out.")
-        progress.log(f"Water is where layer '{grid.name}' holds {codes}; its distance runs from cell centre to cell "
-                     f"centre and knows no water beyond the map.")
+            raise InputError(
+                f"No cell of layer '{grid.name}' holds a code of water ({codes}): correct the codes, or "
+                f"leave them empty, and the distance to water is left out."
+            )
+        progress.log(
+            f"Water is where layer '{grid.name}' holds {codes}; its distance runs from cell centre to cell "
+            f"centre and knows no water beyond the map."
+        )
         return classify(distance_m(water, self._template), rule, 0.0, grid.name, progress)
 
     def _distance_to_motorway(self, rule, progress):
@@ -193,13 +219,16 @@ class FactorMaps:
         resistance = classify_distance(features.geometries, rule, self._template, progress)
         breaks = rule.intervals.breaks
         if breaks and (resistance == np.float32(rule.intervals.resistance[-1])).all():
-            progress.warn(f"No feature of layer '{features.name}' lies within {breaks[-1]:g} m of any cell: check that "
-                          f"it belongs to this area and that its CRS is right.")
+            progress.warn(
+                f"No feature of layer '{features.name}' lies within {breaks[-1]:g} m of any cell: check that "
+                f"it belongs to this area and that its CRS is right."
+            )
         return resistance
 
     def _mine(self, _, progress):
-        return mine_resistance(self._layers.mines, self._scheme.rings, self._template, self._choices.overlap,
-                               progress).values
+        return mine_resistance(
+            self._layers.mines, self._scheme.rings, self._template, self._choices.overlap, progress
+        ).values
 
     def _burn(self, values, column, valid=None):
         """What a restored mine's cells become, where the table says so and the map has a value."""
@@ -214,8 +243,10 @@ def _refuse_feet(source):
         dataset = gdal.Open(source.path)  # a band does not outlive it
         unit = dataset.GetRasterBand(source.band).GetUnitType() or ""
     if re.search(r"\b(us-)?ft(us)?\b|foot|feet", unit.lower()):
-        raise InputError(f"Elevation layer '{source.name}' (DEM) is in '{unit}' and heights are needed in metres: multiply it "
-                         f"by 0.3048 with the raster calculator and give that.")
+        raise InputError(
+            f"Elevation layer '{source.name}' (DEM) is in '{unit}' and heights are needed in metres: multiply it "
+            f"by 0.3048 with the raster calculator and give that."
+        )
 
 
 def extra_names(text, layer_names):
@@ -234,21 +265,28 @@ def extra_names(text, layer_names):
     """
     written = tables.split_list(text, words=True) or list(layer_names)
     if len(written) != len(layer_names):
-        raise InputError(f"{len(written)} name(s) of further factors (EXTRA_NAMES) are given for {len(layer_names)} "
-                         f"layer(s) (EXTRA_FACTORS): write one for each, with commas between.")
+        raise InputError(
+            f"{len(written)} name(s) of further factors (EXTRA_NAMES) are given for {len(layer_names)} "
+            f"layer(s) (EXTRA_FACTORS): write one for each, with commas between."
+        )
     names = [factor_name(name) for name in written]
     if len(names) > _MOST_ADDED:
         raise InputError(f"{len(names)} further factors (EXTRA_FACTORS) are given: {_MOST_ADDED} are the most.")
     for place, (name, own) in enumerate(zip(names, written)):
         if name in FACTORS:
-            raise InputError(f"Further factor '{own}' (EXTRA_FACTORS) has the name of one of the nine factors: name it "
-                             f"otherwise (EXTRA_NAMES).")
+            raise InputError(
+                f"Further factor '{own}' (EXTRA_FACTORS) has the name of one of the nine factors: name it "
+                f"otherwise (EXTRA_NAMES)."
+            )
         if name in names[:place]:
-            raise InputError(f"Two further factors (EXTRA_FACTORS) are called '{own}': give each its own name "
-                             f"(EXTRA_NAMES).")
+            raise InputError(
+                f"Two further factors (EXTRA_FACTORS) are called '{own}': give each its own name (EXTRA_NAMES)."
+            )
         if not name or re.search(r'[\\/:*?"<>|]', name):
-            raise InputError(f"Further factor '{own}' (EXTRA_FACTORS) has a name that no file can have: name it otherwise "
-                             f"(EXTRA_NAMES).")
+            raise InputError(
+                f"Further factor '{own}' (EXTRA_FACTORS) has a name that no file can have: name it otherwise "
+                f"(EXTRA_NAMES)."
+            )
     return names
 
 
@@ -263,8 +301,10 @@ def read_water_codes(text):
     parts = tables.split_list(text)
     for part in parts:
         if not re.fullmatch(r"[+-]?\d+", part):
-            raise InputError(f"Land-cover codes that are water (WATER_CODES): '{part}' in '{text}' is not a whole "
-                             f"number; write codes such as 5 or 5,9.")
+            raise InputError(
+                f"Land-cover codes that are water (WATER_CODES): '{part}' in '{text}' is not a whole "
+                f"number; write codes such as 5 or 5,9."
+            )
     return tuple(int(part) for part in parts)
 
 
@@ -278,8 +318,12 @@ def _log_depths(elevations, intervals, datum_m, progress):
     deep = int((elevations <= datum_m + deepest_m).sum())
     shallow = int(((elevations > datum_m + passable_m) & (elevations < datum_m)).sum())
     if deep:
-        progress.log(f"{deep} cells lie {-deepest_m:g} m or more below the datum, where Table 1 has no class: "
-                     f"they take resistance {intervals.resistance[0]:g} (ours).")
+        progress.log(
+            f"{deep} cells lie {-deepest_m:g} m or more below the datum, where Table 1 has no class: "
+            f"they take resistance {intervals.resistance[0]:g} (ours)."
+        )
     if shallow:
-        progress.log(f"{shallow} cells lie less than {-passable_m:g} m below the datum and score {score:g} in Table 1, "
-                     f"as the plain does: a pit's depth is no obstacle there.")
+        progress.log(
+            f"{shallow} cells lie less than {-passable_m:g} m below the datum and score {score:g} in Table 1, "
+            f"as the plain does: a pit's depth is no obstacle there."
+        )

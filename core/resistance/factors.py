@@ -18,22 +18,38 @@ from ..progress import SILENT
 from .distance import distance_classes, distance_classes_to_cells
 from .scoring import Scoring
 
-FACTORS = ("slope", "elevation", "land_cover", "ndvi", "distance_to_water", "distance_to_motorway",
-           "distance_to_highway", "night_light", "mine")
+FACTORS = (
+    "slope",
+    "elevation",
+    "land_cover",
+    "ndvi",
+    "distance_to_water",
+    "distance_to_motorway",
+    "distance_to_highway",
+    "night_light",
+    "mine",
+)
 DISTANCES = tuple(factor for factor in FACTORS if factor.startswith("distance_to_"))
 MINE = "mine"
 
-_AS_PRINTED = {"dem": "elevation", "distance_to_water_body": "distance_to_water",
-               "nighttime_light_index": "night_light", "nighttime_light": "night_light"}
+_AS_PRINTED = {
+    "dem": "elevation",
+    "distance_to_water_body": "distance_to_water",
+    "nighttime_light_index": "night_light",
+    "nighttime_light": "night_light",
+}
 _NO_DISTANCE = tuple(factor for factor in FACTORS if factor not in DISTANCES)
 _NEVER_NEGATIVE = (*DISTANCES, "slope", "night_light")
 _SMALLEST, _LARGEST = 1e-9, 1e9  # sums of costs keep their digits
 
-_COLUMNS = [tables.Column("factor", "text"), tables.Column("weight", required=False),
-            tables.Column("from", required=False, aliases=("from_m",)),
-            tables.Column("to", required=False, aliases=("to_m",)),
-            tables.Column("codes", "integers", required=False, aliases=("code",)),
-            tables.Column("resistance", required=False)]
+_COLUMNS = [
+    tables.Column("factor", "text"),
+    tables.Column("weight", required=False),
+    tables.Column("from", required=False, aliases=("from_m",)),
+    tables.Column("to", required=False, aliases=("to_m",)),
+    tables.Column("codes", "integers", required=False, aliases=("code",)),
+    tables.Column("resistance", required=False),
+]
 _ANY_FACTOR = tables.Column("factor", "text", required=False)
 _WEIGHT_COLUMNS = [tables.Column("factor", "text"), tables.Column("weight")]
 
@@ -143,8 +159,10 @@ def read_rule(raw=None, factor="", distance=False, table_key="BREAKS_TABLE"):
     """
     table = tables.parse(default_factor_table() if raw is None else raw, [_ANY_FACTOR, *_COLUMNS[1:]])
     if not {"from", "to", "codes", "from_m", "to_m", "code"} & set(map(factor_name, table.header)):
-        raise InputError(f"Table '{table.name}' ({table_key}) has none of the columns from, to and codes: give it the "
-                         f"columns from, to, resistance, or codes, resistance.")
+        raise InputError(
+            f"Table '{table.name}' ({table_key}) has none of the columns from, to and codes: give it the "
+            f"columns from, to, resistance, or codes, resistance."
+        )
     wanted, indices = factor_name(factor), {}
     if all(row["factor"] is None for row in table.rows):
         indices[wanted or "factor"] = range(len(table))
@@ -160,16 +178,19 @@ def read_rule(raw=None, factor="", distance=False, table_key="BREAKS_TABLE"):
     if not wanted:
         raise InputError(f"Table '{table.name}' ({table_key}) holds several factors, and FACTOR is empty: {offer}.")
     if wanted == MINE:
-        raise InputError(f"Factor '{MINE}' (FACTOR) is scored by the table of rings: use 'Mine resistance' for it, or "
-                         f"{offer}.")
+        raise InputError(
+            f"Factor '{MINE}' (FACTOR) is scored by the table of rings: use 'Mine resistance' for it, or {offer}."
+        )
     if wanted not in indices:
         raise InputError(f"Table '{table.name}' ({table_key}) has no rows for factor '{wanted}' (FACTOR): {offer}.")
     if distance and wanted in _NO_DISTANCE:
         raise InputError(f"Factor '{wanted}' (FACTOR) is no distance: {offer}, or use 'Factor resistance' for it.")
     rule = _rule(table, wanted, indices[wanted], distance)
     if distance and rule.codes:
-        raise InputError(f"Table '{table.name}' ({table_key}), factor '{wanted}': its rows name codes, and distances "
-                         f"need intervals in metres; use the columns from and to.")
+        raise InputError(
+            f"Table '{table.name}' ({table_key}), factor '{wanted}': its rows name codes, and distances "
+            f"need intervals in metres; use the columns from and to."
+        )
     return rule
 
 
@@ -247,11 +268,15 @@ def intervals_of(table, indices, lower, upper, what, first_closed=False):
     rows.sort()
     for (low, high, _, number), (next_low, next_high, _, next_number) in zip(rows, rows[1:]):
         if next_low > high:
-            raise InputError(f"Table '{table.name}', {what}: no row covers ({high:g}, {next_low:g}], a gap "
-                             f"between rows {number} and {next_number}; add a row or move a bound.")
+            raise InputError(
+                f"Table '{table.name}', {what}: no row covers ({high:g}, {next_low:g}], a gap "
+                f"between rows {number} and {next_number}; add a row or move a bound."
+            )
         if next_low < high:
-            raise InputError(f"Table '{table.name}', {what}: rows {number} and {next_number} overlap in "
-                             f"({next_low:g}, {min(high, next_high):g}]; move a bound.")
+            raise InputError(
+                f"Table '{table.name}', {what}: rows {number} and {next_number} overlap in "
+                f"({next_low:g}, {min(high, next_high):g}]; move a bound."
+            )
     lows, highs, resistances, _ = zip(*rows)
     return Intervals(lows, highs, resistances, first_closed and lows[0] == 0)
 
@@ -262,8 +287,9 @@ def positive_resistance(table, index):
     if value is None:
         raise table.error(index, "resistance", "is empty; fill it in.")
     if value <= 0:
-        raise table.error(index, "resistance", "is not above 0, and a corridor's cost would vanish or fall; "
-                                               "write a positive number.")
+        raise table.error(
+            index, "resistance", "is not above 0, and a corridor's cost would vanish or fall; write a positive number."
+        )
     if not _SMALLEST <= value <= _LARGEST:
         raise table.error(index, "resistance", f"is not between {_SMALLEST:g} and {_LARGEST:g}; correct it.")
     return value
@@ -372,8 +398,12 @@ def _names(extra):
 def _factor_name(table, index, names):
     factor = factor_name(table.rows[index]["factor"])
     if factor not in names:
-        raise table.error(index, "factor", f"is not a factor; use one of {', '.join(names)}, or give its map "
-                                           f"as a further factor (EXTRA_FACTORS) with that name (EXTRA_NAMES).")
+        raise table.error(
+            index,
+            "factor",
+            f"is not a factor; use one of {', '.join(names)}, or give its map "
+            f"as a further factor (EXTRA_FACTORS) with that name (EXTRA_NAMES).",
+        )
     return factor
 
 
@@ -392,35 +422,47 @@ def _rule(table, factor, indices, distance=False):
             continue
         weight = _weight(table, index)
         if rule.weight is not None and rule.weight != weight:
-            raise table.error(index, "weight", f"differs from {rule.weight:g} in an earlier row of factor "
-                                               f"'{factor}'; a factor has one weight.")
+            raise table.error(
+                index,
+                "weight",
+                f"differs from {rule.weight:g} in an earlier row of factor '{factor}'; a factor has one weight.",
+            )
         rule.weight = weight
     if factor == MINE:
         for index in indices:
             if any(table.rows[index][column] is not None for column in ("from", "to", "codes", "resistance")):
-                raise table.error(index, "factor", "is scored by the table of rings; leave from, to, codes and "
-                                                   "resistance empty here.")
+                raise table.error(
+                    index, "factor", "is scored by the table of rings; leave from, to, codes and resistance empty here."
+                )
         return rule
     if factor == "land_cover" or (factor not in FACTORS and any(table.rows[i]["codes"] for i in indices)):
         rule.codes = _codes(table, factor, indices)
         return rule
     for index in indices:
         if table.rows[index]["codes"] is not None:
-            raise table.error(index, "codes", f"stands under factor '{factor}', which is a quantity; "
-                                              f"use from and to.")
-    rule.intervals = intervals_of(table, indices, "from", "to", f"factor '{factor}'",
-                                  distance or factor in _NEVER_NEGATIVE or factor.startswith("distance_"))
+            raise table.error(index, "codes", f"stands under factor '{factor}', which is a quantity; use from and to.")
+    rule.intervals = intervals_of(
+        table,
+        indices,
+        "from",
+        "to",
+        f"factor '{factor}'",
+        distance or factor in _NEVER_NEGATIVE or factor.startswith("distance_"),
+    )
     if distance:
         for index in indices:
             for column in ("from", "to"):
                 if (table.rows[index][column] or 0) < 0:
-                    raise table.error(index, column, f"is negative, and distances run from 0 (factor '{factor}'); "
-                                                     f"correct it.")
+                    raise table.error(
+                        index, column, f"is negative, and distances run from 0 (factor '{factor}'); correct it."
+                    )
         first, last = rule.intervals.lower[0], rule.intervals.upper[-1]
         if first > 0 or last < math.inf:
             gap = f"[0, {first:g}]" if first > 0 else f"({last:g}, unbounded)"
-            raise InputError(f"Table '{table.name}', factor '{factor}': no row covers {gap}; distances run from "
-                             f"0 without an end, so add a row or leave the outermost bound empty.")
+            raise InputError(
+                f"Table '{table.name}', factor '{factor}': no row covers {gap}; distances run from "
+                f"0 without an end, so add a row or leave the outermost bound empty."
+            )
     return rule
 
 
@@ -430,12 +472,16 @@ def _codes(table, factor, indices):
         row = table.rows[index]
         if row["from"] is not None or row["to"] is not None or not row["codes"]:
             what = "land-cover codes" if factor == "land_cover" else "class codes, as its other rows do"
-            raise table.error(index, "codes", f"has to name {what}, and from and to have to be empty, for factor "
-                                              f"'{factor}'; correct the row.")
+            raise table.error(
+                index,
+                "codes",
+                f"has to name {what}, and from and to have to be empty, for factor '{factor}'; correct the row.",
+            )
         resistance = positive_resistance(table, index)
         for code in row["codes"]:
             if code in codes:
-                raise table.error(index, "codes", f"repeats code {code}, which an earlier row scores; "
-                                                  f"keep one of them.")
+                raise table.error(
+                    index, "codes", f"repeats code {code}, which an earlier row scores; keep one of them."
+                )
             codes[code] = resistance
     return codes

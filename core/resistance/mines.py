@@ -30,9 +30,14 @@ HIGHEST = 5.0
 _CHUNK = 1 << 13
 _SHARES_AT_MOST = 20
 
-_COLUMNS = [tables.Column("mineral", "text"), tables.Column("method", "text"), tables.Column("state", "text"),
-            tables.Column("from_m", required=False, minimum=0), tables.Column("to_m", required=False, minimum=0),
-            tables.Column("resistance", required=False)]
+_COLUMNS = [
+    tables.Column("mineral", "text"),
+    tables.Column("method", "text"),
+    tables.Column("state", "text"),
+    tables.Column("from_m", required=False, minimum=0),
+    tables.Column("to_m", required=False, minimum=0),
+    tables.Column("resistance", required=False),
+]
 _WORDS = {"mineral": MINERALS, "method": METHODS, "state": STATES}
 
 
@@ -53,8 +58,10 @@ class Rings:
         """
         kind = (mine.mineral, mine.method, mine.state)
         if kind not in self.by_kind:
-            raise InputError(f"Table '{self.table}' has no rings for a mine that is {', '.join(kind)} "
-                             f"('{mine.name}'); add rows for it.")
+            raise InputError(
+                f"Table '{self.table}' has no rings for a mine that is {', '.join(kind)} "
+                f"('{mine.name}'); add rows for it."
+            )
         return self.by_kind[kind]
 
 
@@ -91,8 +98,9 @@ def read_rings(raw=None):
         for attribute, words in _WORDS.items():
             meaning = known[attribute].get(plain_word(row[attribute]))
             if meaning is None:
-                raise table.error(index, attribute, f"is not a {attribute} that is known; use one of "
-                                                    f"{', '.join(words)}.")
+                raise table.error(
+                    index, attribute, f"is not a {attribute} that is known; use one of {', '.join(words)}."
+                )
             kind.append(meaning)
         row["from_m"] = row["from_m"] or 0.0
         indices.setdefault(tuple(kind), []).append(index)
@@ -103,11 +111,14 @@ def read_rings(raw=None):
         first, last = rings.lower[0], rings.upper[-1]
         if first > 0 or last < math.inf:
             gap = f"[0, {first:g}]" if first > 0 else f"({last:g}, unbounded)"
-            raise InputError(f"Table '{table.name}', {what}: no row covers {gap}; rings run from the mine's edge "
-                             f"without an end, so add a row or leave the last to_m empty.")
+            raise InputError(
+                f"Table '{table.name}', {what}: no row covers {gap}; rings run from the mine's edge "
+                f"without an end, so add a row or leave the last to_m empty."
+            )
         by_kind[kind] = rings
-    everywhere = replace(next(iter(by_kind.values())), lower=(0.0,), upper=(math.inf,),
-                         resistance=(RESTORED_RESISTANCE,))
+    everywhere = replace(
+        next(iter(by_kind.values())), lower=(0.0,), upper=(math.inf,), resistance=(RESTORED_RESISTANCE,)
+    )
     for mineral in MINERALS:
         for method in METHODS:
             by_kind.setdefault((mineral, method, "restored"), everywhere)
@@ -172,15 +183,23 @@ def check_mines(mines, rings, template, progress=SILENT):
     west, south, east, north = template.bounds
     # a county's mines may all lie beside a map of a part of it, and those of another city do not
     require_near(mines, template, max(widest_m, east - west, north - south))
-    beyond = [mine for mine, rings in zip(mines, kinds) if not mine.geometry.IsEmpty()
-              and not vector.is_near([mine.geometry], template.bounds, reach_m(rings))]
-    if not any(vector.is_near([mine.geometry], template.bounds, widest_m) for mine in mines
-               if not mine.geometry.IsEmpty()):
-        progress.warn(f"No mine of layer '{mines[0].layer}' lies on '{template.name}' or within {widest_m:g} m of it, the "
-                      f"reach of the widest ring: the resistance of mines is that of the last ring everywhere.")
+    beyond = [
+        mine
+        for mine, rings in zip(mines, kinds)
+        if not mine.geometry.IsEmpty() and not vector.is_near([mine.geometry], template.bounds, reach_m(rings))
+    ]
+    if not any(
+        vector.is_near([mine.geometry], template.bounds, widest_m) for mine in mines if not mine.geometry.IsEmpty()
+    ):
+        progress.warn(
+            f"No mine of layer '{mines[0].layer}' lies on '{template.name}' or within {widest_m:g} m of it, the "
+            f"reach of the widest ring: the resistance of mines is that of the last ring everywhere."
+        )
     elif beyond:
-        progress.log(f"{len(beyond)} of {len(mines)} mines of layer '{mines[0].layer}' lie further from '{template.name}' "
-                     f"than their rings reach, and change no cell ('{beyond[0].name}' is one).")
+        progress.log(
+            f"{len(beyond)} of {len(mines)} mines of layer '{mines[0].layer}' lie further from '{template.name}' "
+            f"than their rings reach, and change no cell ('{beyond[0].name}' is one)."
+        )
     return kinds
 
 
@@ -193,8 +212,7 @@ def _highest_or_sum(mines, kinds, template, overlap, progress):
     # a mine whose last ring is its lowest need not be looked at beyond its reach
     falls = [min(rings.resistance) == rings.resistance[-1] for rings in kinds]
     outer = [rings.resistance[-1] for rings in kinds]
-    values = np.full(template.shape, max((r for r, low in zip(outer, falls) if low), default=0.0),
-                     dtype=np.float32)
+    values = np.full(template.shape, max((r for r, low in zip(outer, falls) if low), default=0.0), dtype=np.float32)
     added = np.full(template.shape, sum(map(_excess, outer))) if overlap == CAPPED_SUM else None
     for number, (mine, rings) in enumerate(zip(mines, kinds)):
         part = progress.part(number / len(mines), (number + 1) / len(mines))
@@ -241,7 +259,7 @@ def _nearest(mines, kinds, template, progress):
         rows, cols = np.nonzero(~wins & (distance <= nearest[place] + doubt))
         for start in range(0, len(rows), _CHUNK):
             part(start / len(rows))
-            r, c = rows[start:start + _CHUNK], cols[start:start + _CHUNK]
+            r, c = rows[start : start + _CHUNK], cols[start : start + _CHUNK]
             whole_r, whole_c = r + place[0].start, c + place[1].start
             here, there = np.zeros(len(r)), np.zeros(len(r))
             outside = distance[r, c] > 0
@@ -272,8 +290,9 @@ def _window(geometry, template, margin_m):
     """The cells within a margin of a geometry, as slices and as a template; None when there are none."""
     left, right, bottom, top = geometry.GetEnvelope()
     west, south, east, north = template.bounds
-    if not (left - margin_m < east and right + margin_m > west
-            and bottom - margin_m < north and top + margin_m > south):
+    if not (
+        left - margin_m < east and right + margin_m > west and bottom - margin_m < north and top + margin_m > south
+    ):
         return None, None
     first_row, first_col = template.row_col(max(west, left - margin_m), min(north, top + margin_m))
     last_row, last_col = template.row_col(min(east, right + margin_m), max(south, bottom - margin_m))
@@ -281,5 +300,8 @@ def _window(geometry, template, margin_m):
     cols = slice(max(0, int(first_col) - 1), min(template.cols, int(last_col) + 2))
     x, dx, _, y, _, dy = template.transform
     return (rows, cols), replace(
-        template, rows=rows.stop - rows.start, cols=cols.stop - cols.start,
-        transform=(x + cols.start * dx, dx, 0.0, y + rows.start * dy, 0.0, dy))
+        template,
+        rows=rows.stop - rows.start,
+        cols=cols.stop - cols.start,
+        transform=(x + cols.start * dx, dx, 0.0, y + rows.start * dy, 0.0, dy),
+    )

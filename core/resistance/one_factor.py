@@ -28,11 +28,15 @@ _COUNTED_AT_MOST = 1000  # a raster with more values holds no codes
 def check_choices(rule, datum_m, slope):
     """Refuse a datum or a slope for a factor that has none."""
     if slope and (rule.codes or rule.factor in FACTORS and rule.factor != "slope"):
-        raise InputError(f"The slope of an elevation is asked for (SLOPE_FROM_DEM), and the factor is '{rule.factor}': "
-                         f"choose the factor slope, or leave the slope off.")
+        raise InputError(
+            f"The slope of an elevation is asked for (SLOPE_FROM_DEM), and the factor is '{rule.factor}': "
+            f"choose the factor slope, or leave the slope off."
+        )
     if datum_m and (slope or rule.codes or rule.factor in FACTORS and rule.factor != "elevation"):
         what = "slope" if slope else rule.factor
-        raise InputError(f"The elevation that counts as 0 (DATUM) is {datum_m:g} m, and the factor is '{what}': leave it at 0.")
+        raise InputError(
+            f"The elevation that counts as 0 (DATUM) is {datum_m:g} m, and the factor is '{what}': leave it at 0."
+        )
 
 
 def factor_resistance(source, template, rule, output, offset=0.0, slope=False, progress=SILENT):
@@ -91,14 +95,20 @@ def _check_range(rule, name, low, high, slope, progress):
     bounds = rule.intervals.bounds if rule.intervals else ()
     highest = max(abs(low), abs(high))
     if rule.factor == "ndvi" and bounds and highest > 1.5 and all(abs(bound) <= 1 for bound in bounds):
-        raise InputError(f"Layer '{name}' holds values up to {highest:g} and NDVI lies between -1 and 1: divide it by "
-                         f"its scale factor (often 10000) with the raster calculator.")
+        raise InputError(
+            f"Layer '{name}' holds values up to {highest:g} and NDVI lies between -1 and 1: divide it by "
+            f"its scale factor (often 10000) with the raster calculator."
+        )
     if rule.factor == "slope" and not slope and bounds and (high > 90 or low < 0):
-        progress.warn(f"Layer '{name}' holds values from {low:g} to {high:g}, and slopes in degrees lie between 0 and "
-                      f"90: if it is an elevation, tick 'The raster is an elevation: compute its slope'.")
+        progress.warn(
+            f"Layer '{name}' holds values from {low:g} to {high:g}, and slopes in degrees lie between 0 and "
+            f"90: if it is an elevation, tick 'The raster is an elevation: compute its slope'."
+        )
     if rule.factor.startswith("distance_") and low < 0:
-        progress.warn(f"Layer '{name}' holds values down to {low:g}, and distances are not negative: they are scored as "
-                      f"0 m. If they mean no value, declare them as the raster's nodata value.")
+        progress.warn(
+            f"Layer '{name}' holds values down to {low:g}, and distances are not negative: they are scored as "
+            f"0 m. If they mean no value, declare them as the raster's nodata value."
+        )
 
 
 def read_mask_codes(text):
@@ -113,8 +123,10 @@ def read_mask_codes(text):
     for part in tables.split_list(text):
         value = tables.number_of(part)
         if value is None or value != math.floor(value):
-            raise InputError(f"Codes of the mask (MASK_CODES): '{part}' in '{text}' is not a whole number; write codes "
-                             f"such as 5 or 5,9.")
+            raise InputError(
+                f"Codes of the mask (MASK_CODES): '{part}' in '{text}' is not a whole number; write codes "
+                f"such as 5 or 5,9."
+            )
         codes.append(int(value))
     return tuple(codes)
 
@@ -145,14 +157,19 @@ def _mended(features, progress):
     """Self-crossing polygons are mended, and features without any place left out."""
     geometries = list(features.geometries)
     areas = [index for index, geometry in enumerate(geometries) if geometry.GetDimension() == 2]
-    polygons = replace(features, geometries=[geometries[index] for index in areas],
-                       attributes=[features.attributes[index] for index in areas]).valid_polygons(progress)
+    polygons = replace(
+        features,
+        geometries=[geometries[index] for index in areas],
+        attributes=[features.attributes[index] for index in areas],
+    ).valid_polygons(progress)
     for index, geometry in zip(areas, polygons.geometries):
         geometries[index] = geometry
     kept = [geometry for geometry in geometries if not geometry.IsEmpty()]
     if not kept:
-        raise InputError(f"Layer '{features.name}' has no feature with a place on the map: its polygons enclose no "
-                         f"area; correct them or choose another layer.")
+        raise InputError(
+            f"Layer '{features.name}' has no feature with a place on the map: its polygons enclose no "
+            f"area; correct them or choose another layer."
+        )
     return replace(features, geometries=kept, attributes=[{} for _ in kept])
 
 
@@ -227,8 +244,12 @@ def distances_to_mask(source, codes, template, breaks_m, exact=False, progress=S
     for window, part in each_window(own, progress.part(0, 0.5)):
         part(0.0)
         top, left = max(0, window.row - 1), max(0, window.col - 1)
-        around = Window(top, left, min(own.rows, window.row + window.rows + 1) - top,
-                        min(own.cols, window.col + window.cols + 1) - left)
+        around = Window(
+            top,
+            left,
+            min(own.rows, window.row + window.rows + 1) - top,
+            min(own.cols, window.col + window.cols + 1) - left,
+        )
         grid = layer.read(around, part)
         mask = masked(grid)
         total += int(np.count_nonzero(mask))
@@ -240,12 +261,16 @@ def distances_to_mask(source, codes, template, breaks_m, exact=False, progress=S
         found.append(np.column_stack(own.xy(rows[near], cols[near])))
     if not total:
         what = f"one of the codes {', '.join(map(str, codes))} (MASK_CODES)" if len(codes) else "a value other than 0"
-        raise InputError(f"No cell of raster '{source.name}' holds {what}; it holds "
-                         f"{_codes_held(layer, own, progress.part(0.5, 1))}: correct the codes, or "
-                         f"choose another raster.")
+        raise InputError(
+            f"No cell of raster '{source.name}' holds {what}; it holds "
+            f"{_codes_held(layer, own, progress.part(0.5, 1))}: correct the codes, or "
+            f"choose another raster."
+        )
     if absent:
-        progress.warn(f"No cell of raster '{source.name}' holds {', '.join(map(str, sorted(absent)))} of the codes "
-                      f"(MASK_CODES); distance is taken to the others.")
+        progress.warn(
+            f"No cell of raster '{source.name}' holds {', '.join(map(str, sorted(absent)))} of the codes "
+            f"(MASK_CODES); distance is taken to the others."
+        )
     points = np.concatenate(found)
     if not is_same_crs(own.crs, template.crs) and len(points):
         with gdal_exceptions():
@@ -286,8 +311,12 @@ def _box_within(own, template, reach_m):
 def _covered(source, own, template, masked):
     """Which cells of a window have their centre in a cell of the mask."""
     west, south, east, north = bounds_in(own, template.crs)
-    if not (west < template.bounds[2] and east > template.bounds[0]
-            and south < template.bounds[3] and north > template.bounds[1]):
+    if not (
+        west < template.bounds[2]
+        and east > template.bounds[0]
+        and south < template.bounds[3]
+        and north > template.bounds[1]
+    ):
         return lambda window: None
     there = AlignedRaster(source, template, CLASSES)
     return lambda window: masked(there.read(window))
@@ -333,8 +362,10 @@ def distance_resistance(distances, rule, template, name, output=None, output_dis
             if each is not None:
                 each.finish(progress)
     if len(breaks) and counts[-1] == counts.sum():
-        progress.warn(f"Nothing of '{name}' lies within {breaks[-1]:g} m of any cell of '{template.name}': the whole "
-                      f"map has the resistance of the last interval. Check that the layer belongs to this area.")
+        progress.warn(
+            f"Nothing of '{name}' lies within {breaks[-1]:g} m of any cell of '{template.name}': the whole "
+            f"map has the resistance of the last interval. Check that the layer belongs to this area."
+        )
     cells = {}
     for score, count in zip(intervals.resistance, counts.tolist()):
         if count:

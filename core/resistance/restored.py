@@ -16,9 +16,11 @@ from .distance import cells_of
 
 COLUMNS = ("land_cover", "ndvi", "slope_degrees")
 _COLUMNS = [
-    tables.Column("feature", "text", required=False), tables.Column("land_cover", "integer", required=False),
+    tables.Column("feature", "text", required=False),
+    tables.Column("land_cover", "integer", required=False),
     tables.Column("ndvi", required=False, minimum=-1, maximum=1),
-    tables.Column("slope_degrees", required=False, minimum=0, maximum=90, aliases=("slope",))]
+    tables.Column("slope_degrees", required=False, minimum=0, maximum=90, aliases=("slope",)),
+]
 
 
 def default_restored_table():
@@ -41,14 +43,19 @@ def read_restored(raw=None):
     """
     table = tables.parse(default_restored_table() if raw is None else raw, _COLUMNS)
     if raw is not None and all(row[column] is None for row in table.rows for column in COLUMNS):
-        raise InputError(f"Table '{table.name}' says nothing that restored mines become: fill in a column "
-                         f"{', '.join(COLUMNS)} in one row at least.")
+        raise InputError(
+            f"Table '{table.name}' says nothing that restored mines become: fill in a column "
+            f"{', '.join(COLUMNS)} in one row at least."
+        )
     known, rows = known_words()["feature"], {}
     for index, row in enumerate(table.rows):
         feature = known.get(plain_word(row["feature"])) if row["feature"] else ""
         if feature is None:
-            raise table.error(index, "feature", f"is not a feature that is known; use one of {', '.join(FEATURES)}, "
-                                                f"or leave it empty for all others.")
+            raise table.error(
+                index,
+                "feature",
+                f"is not a feature that is known; use one of {', '.join(FEATURES)}, or leave it empty for all others.",
+            )
         if feature in rows:
             raise table.error(index, "feature", "has an earlier row; keep one of them.")
         rows[feature] = row
@@ -74,15 +81,21 @@ def restored_cells(mines, template, scheme, progress=SILENT):
         progress.check()
         feature = mine.feature if mine.feature in rows else ""
         if feature not in rows:
-            raise InputError(f"Table '{table}' has no row for the feature '{mine.feature}' of the restored mine "
-                             f"'{mine.name}': add one, or a row with an empty feature for all others.")
+            raise InputError(
+                f"Table '{table}' has no row for the feature '{mine.feature}' of the restored mine "
+                f"'{mine.name}': add one, or a row with an empty feature for all others."
+            )
         masks[feature] = masks.get(feature, False) | (cells_of(mine.geometry, template) & ~others)
     rule = scheme.rules.get("land_cover")
     for feature, mask in masks.items():
         code = rows[feature]["land_cover"]
         if "land_cover" in scheme.weights and code is not None and code not in rule.codes:
-            raise InputError(f"Table '{table}', column 'land_cover': restored mines become code {code}, which no row "
-                             f"of factor 'land_cover' in table '{rule.table}' scores; use a code of that table.")
-        said = ", ".join(f"{column} {rows[feature][column]:g}" for column in COLUMNS if rows[feature][column] is not None)
+            raise InputError(
+                f"Table '{table}', column 'land_cover': restored mines become code {code}, which no row "
+                f"of factor 'land_cover' in table '{rule.table}' scores; use a code of that table."
+            )
+        said = ", ".join(
+            f"{column} {rows[feature][column]:g}" for column in COLUMNS if rows[feature][column] is not None
+        )
         progress.log(f"{mask.sum()} cells of restored mines take {said or 'nothing new'} (table '{table}').")
     return [(rows[feature], mask) for feature, mask in masks.items()]

@@ -74,9 +74,19 @@ def ring_polygons(mines, rings, progress=SILENT):
                 outer = mine.geometry.Clone() if math.isinf(upper) else mine.geometry.Buffer(upper, QUADRANT_SEGMENTS)
                 ring = outer if inner is None else outer.Difference(inner)
                 inner = outer
-                made.append(RingPolygon(
-                    mine.name, mine.mineral, mine.method, mine.state, mine.feature, lower,
-                    math.nan if math.isinf(upper) else upper, resistance, ring.Area() / 1e6,
-                    ogr.ForceToMultiPolygon(ring)))
+                made.append(
+                    RingPolygon(
+                        mine.name,
+                        mine.mineral,
+                        mine.method,
+                        mine.state,
+                        mine.feature,
+                        lower,
+                        math.nan if math.isinf(upper) else upper,
+                        resistance,
+                        ring.Area() / 1e6,
+                        ogr.ForceToMultiPolygon(ring),
+                    )
+                )
     progress(1.0)
     return sorted(made, key=lambda ring: ring.resistance)

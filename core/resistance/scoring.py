@@ -74,21 +74,26 @@ class Scoring:
         """Raise InputError where a value met no row."""
         rule, name = self._rule, self._name
         if self._wrong:
-            raise InputError(f"Table '{rule.table}', factor '{rule.factor}': no row covers "
-                             f"{self._example - self._offset:g}, which layer '{name}' holds ({self._wrong} cells lie "
-                             f"outside the rows); leave the outermost bound empty, or correct the layer.")
+            raise InputError(
+                f"Table '{rule.table}', factor '{rule.factor}': no row covers "
+                f"{self._example - self._offset:g}, which layer '{name}' holds ({self._wrong} cells lie "
+                f"outside the rows); leave the outermost bound empty, or correct the layer."
+            )
         if self._missing:
             named = [f"{code} ({count} cells)" for code, count in sorted(self._missing.items())]
-            raise InputError(f"Table '{rule.table}', factor '{rule.factor}': no row scores the code(s) "
-                             f"{first_few(named, _NAMED_AT_MOST)} of layer '{name}'; add a row for each, give "
-                             f"your own table ({self._table_key}), or let the shipped table serve the map by its "
-                             f"land-cover product (LAND_COVER_PRODUCT).")
+            raise InputError(
+                f"Table '{rule.table}', factor '{rule.factor}': no row scores the code(s) "
+                f"{first_few(named, _NAMED_AT_MOST)} of layer '{name}'; add a row for each, give "
+                f"your own table ({self._table_key}), or let the shipped table serve the map by its "
+                f"land-cover product (LAND_COVER_PRODUCT)."
+            )
 
     def _by_interval(self, block, known):
         """Which interval holds each value: the number of upper bounds below it."""
         intervals, nowhere = self._rule.intervals, len(self._resistance) - 1
-        upper, floor = (np.asarray(bound, dtype=np.float64) + self._offset for bound in (
-            intervals.upper, intervals.lower[0]))
+        upper, floor = (
+            np.asarray(bound, dtype=np.float64) + self._offset for bound in (intervals.upper, intervals.lower[0])
+        )
         if np.issubdtype(block.dtype, np.floating):
             upper, floor = upper.astype(block.dtype), floor.astype(block.dtype)
         else:
@@ -152,7 +157,7 @@ class _Lookup:
         """The place of each code of an array of integers of up to 64 bits."""
         if self._direct is not None:
             # what lies below the first code is a very large number without a sign
-            small = np.can_cast(block.dtype, np.int32) and abs(self._sorted[0]) < 2 ** 31
+            small = np.can_cast(block.dtype, np.int32) and abs(self._sorted[0]) < 2**31
             signed, unsigned = (np.int32, np.uint32) if small else (np.int64, np.uint64)
             away = (block.astype(signed) - signed(self._sorted[0])).view(unsigned)
             return self._direct[np.minimum(away, unsigned(len(self._direct) - 1), out=away)]

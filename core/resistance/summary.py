@@ -53,8 +53,9 @@ class Zone:
 
 def factor_words(surfaces):
     """What a reader calls each factor, by its name."""
-    return {use.name: LABELS[FACTORS.index(use.name) + 1] if use.name in FACTORS else use.name
-            for use in surfaces.factors}
+    return {
+        use.name: LABELS[FACTORS.index(use.name) + 1] if use.name in FACTORS else use.name for use in surfaces.factors
+    }
 
 
 def land_cover_zones(surfaces, land_cover, product, progress=SILENT):
@@ -80,8 +81,11 @@ def land_cover_zones(surfaces, land_cover, product, progress=SILENT):
 
     template = surfaces.base.template
     blocks.run([blocks.Classes(land_cover, template)], add, progress=progress.quiet())
-    return [sums[code].zone(LAND_COVER, f"{code} {names[code]}" if code in names else str(code), surfaces)
-            for code in sorted(sums) if sums[code].cells]
+    return [
+        sums[code].zone(LAND_COVER, f"{code} {names[code]}" if code in names else str(code), surfaces)
+        for code in sorted(sums)
+        if sums[code].cells
+    ]
 
 
 def district_zones(surfaces, districts, name_field="", progress=SILENT):
@@ -129,15 +133,20 @@ def district_zones(surfaces, districts, name_field="", progress=SILENT):
             beyond.append(name)
         zones.append(sums.zone(DISTRICT, name, surfaces))
     if empty:
-        progress.warn(f"Layer '{districts.name}': district(s) {_some(empty)} hold no cell with a resistance and are left "
-                      f"out of the summary.")
+        progress.warn(
+            f"Layer '{districts.name}': district(s) {_some(empty)} hold no cell with a resistance and are left "
+            f"out of the summary."
+        )
     if beyond:
-        progress.log(f"Layer '{districts.name}': district(s) {_some(beyond)} reach beyond the map; their figures are of "
-                     f"the part that lies on it.")
+        progress.log(
+            f"Layer '{districts.name}': district(s) {_some(beyond)} reach beyond the map; their figures are of "
+            f"the part that lies on it."
+        )
     twice = int((times > 1).sum())
     if twice:
-        progress.warn(f"Layer '{districts.name}': districts overlap; {twice} cells lie in more than one and count in "
-                      f"each.")
+        progress.warn(
+            f"Layer '{districts.name}': districts overlap; {twice} cells lie in more than one and count in each."
+        )
     return zones
 
 
@@ -176,7 +185,8 @@ class _Sums:
 
     def zone(self, kind, name, surfaces):
         base, mines, integrated, effect = (
-            total / count if count else math.nan for total, count in self._totals.values())
+            total / count if count else math.nan for total, count in self._totals.values()
+        )
         area_km2 = self.cells * surfaces.base.template.cell_area_m2 / 1e6
         factor, share = "", math.nan
         known = self._dominant[:NO_VALUE]
@@ -192,7 +202,8 @@ def _window(bounds, template):
     first_row, first_col = template.row_col(west, north)
     last_row, last_col = template.row_col(east, south)
     return Window(0, 0, template.rows, template.cols).meet(
-        (slice(int(first_row), int(last_row) + 1), slice(int(first_col), int(last_col) + 1)))
+        (slice(int(first_row), int(last_row) + 1), slice(int(first_col), int(last_col) + 1))
+    )
 
 
 def _some(names, most=5):
@@ -200,6 +211,7 @@ def _some(names, most=5):
 
 
 # the report --------------------------------------------------------------------------------------
+
 
 def resistance_report(surfaces, zones=(), parameters=(), said=(), progress=SILENT):
     """The report of a resistance surface, in a planner's words.
@@ -234,25 +246,36 @@ def _contrast(report, whole):
     if math.isnan(whole.mean):
         report.text("The integrated surface has no value anywhere.")
         return
-    report.text(f"Hard ground (the 5 % of cells with the highest resistance, {number(whole.percent_95)} and above) costs "
-                f"{number(whole.contrast, 3)} times what easy ground costs (the 5 % with the lowest, "
-                f"{number(whole.percent_5)} and below). A corridor goes round hard ground only while the way round over "
-                f"easy ground is less than that many times as long.")
+    report.text(
+        f"Hard ground (the 5 % of cells with the highest resistance, {number(whole.percent_95)} and above) costs "
+        f"{number(whole.contrast, 3)} times what easy ground costs (the 5 % with the lowest, "
+        f"{number(whole.percent_5)} and below). A corridor goes round hard ground only while the way round over "
+        f"easy ground is less than that many times as long."
+    )
     if whole.contrast < LOW_CONTRAST:
-        report.warning(f"The contrast is small: hard ground costs {number(whole.contrast, 3)} times what easy ground "
-                       f"costs. A weighted sum of 1 to 5 hardly deters a path; corridors may run straight through. Consider a "
-                       f"transform (power, 1 to 100) or hard barriers, and compare.")
+        report.warning(
+            f"The contrast is small: hard ground costs {number(whole.contrast, 3)} times what easy ground "
+            f"costs. A weighted sum of 1 to 5 hardly deters a path; corridors may run straight through. Consider a "
+            f"transform (power, 1 to 100) or hard barriers, and compare."
+        )
 
 
 def _surfaces(report, values, surfaces):
     report.heading("The surfaces")
-    report.table(("surface", "lowest", "5 %", "mean", "95 %", "highest", "cells with a value (%)"), [
-        (name, v.lowest, v.percent_5, v.mean, v.percent_95, v.highest, 100 * v.valid_share) for name, v in values.items()])
+    report.table(
+        ("surface", "lowest", "5 %", "mean", "95 %", "highest", "cells with a value (%)"),
+        [
+            (name, v.lowest, v.percent_5, v.mean, v.percent_95, v.highest, 100 * v.valid_share)
+            for name, v in values.items()
+        ],
+    )
     if surfaces.mines is None:
         report.text("No mines were given: the integrated surface equals the base surface.")
     else:
-        report.text("The base surface leaves mines out and scales the other weights to 1; the mines' own surface is not "
-                    "weighted; the integrated one is the weighted sum of all factors (Figs 3 to 5 of the paper).")
+        report.text(
+            "The base surface leaves mines out and scales the other weights to 1; the mines' own surface is not "
+            "weighted; the integrated one is the weighted sum of all factors (Figs 3 to 5 of the paper)."
+        )
 
     def histogram(axes):
         for (name, v), colour in zip(values.items(), ("#2f7d4f", "#4a2c5e", "#b5462f")):
@@ -272,35 +295,85 @@ def _factors(report, surfaces):
         if not use.used:
             left_out.append(f"{words[use.name]} ({number(use.given_weight)})")
             continue
-        rows.append((words[use.name], use.given_weight, use.base_weight if use.name != MINE else None, use.weight,
-                     use.mean, use.weight * use.mean, None if math.isnan(use.dominant_share) else 100 * use.dominant_share,
-                     100 * use.missing_share))
-    report.table(("factor", "weight given", "weight in the base surface", "weight in the integrated surface",
-                  "mean score", "mean contribution (weight x score)", "decides (% of cells)", "cells without a value (%)"),
-                 rows)
+        rows.append(
+            (
+                words[use.name],
+                use.given_weight,
+                use.base_weight if use.name != MINE else None,
+                use.weight,
+                use.mean,
+                use.weight * use.mean,
+                None if math.isnan(use.dominant_share) else 100 * use.dominant_share,
+                100 * use.missing_share,
+            )
+        )
+    report.table(
+        (
+            "factor",
+            "weight given",
+            "weight in the base surface",
+            "weight in the integrated surface",
+            "mean score",
+            "mean contribution (weight x score)",
+            "decides (% of cells)",
+            "cells without a value (%)",
+        ),
+        rows,
+    )
     if left_out:
-        report.text(f"Without a map: {', '.join(left_out)}. Their weights were shared out among the others in proportion, "
-                    f"so that weights add to 1.")
-    report.text("A factor decides a cell where its weight times its score above the lowest is the largest: it is what "
-                "makes that cell hard. Where all factors score their lowest none decides.")
+        report.text(
+            f"Without a map: {', '.join(left_out)}. Their weights were shared out among the others in proportion, "
+            f"so that weights add to 1."
+        )
+    report.text(
+        "A factor decides a cell where its weight times its score above the lowest is the largest: it is what "
+        "makes that cell hard. Where all factors score their lowest none decides."
+    )
     if any(use.used and use.name == "elevation" for use in surfaces.factors):
-        report.text("Elevation in Table 1: ground down to 125 m below the datum scores 1, so the depth of a pit is no "
-                    "obstacle there but eases passage. Mind the date of the elevation map: SRTM was flown in 2000 and is "
-                    "older than many pits and dumps.")
+        report.text(
+            "Elevation in Table 1: ground down to 125 m below the datum scores 1, so the depth of a pit is no "
+            "obstacle there but eases passage. Mind the date of the elevation map: SRTM was flown in 2000 and is "
+            "older than many pits and dumps."
+        )
 
 
 def _effects(report, surfaces):
     report.heading("What the options changed")
     if not surfaces.effects:
-        report.text("No transform, correction or hard barrier was chosen: the surfaces are the weighted sums themselves.")
+        report.text(
+            "No transform, correction or hard barrier was chosen: the surfaces are the weighted sums themselves."
+        )
         return
-    rows = [(effect.option, effect.surface, None if math.isnan(effect.mean_change) else effect.mean_change,
-             "not defined" if math.isnan(effect.correlation) else effect.correlation, 100 * effect.changed_share,
-             _range(effect.before), _range(effect.after), effect.closed) for effect in surfaces.effects]
-    report.table(("option", "surface", "mean absolute change", "correlation with the surface before", "cells changed (%)",
-                  "range before", "range after", "cells closed"), rows)
-    report.text("Options act one after the other: transform, correction, hard barriers. Multiplying a whole surface "
-                "moves no corridor; what counts is the correlation (1: the same order and proportions) and the range.")
+    rows = [
+        (
+            effect.option,
+            effect.surface,
+            None if math.isnan(effect.mean_change) else effect.mean_change,
+            "not defined" if math.isnan(effect.correlation) else effect.correlation,
+            100 * effect.changed_share,
+            _range(effect.before),
+            _range(effect.after),
+            effect.closed,
+        )
+        for effect in surfaces.effects
+    ]
+    report.table(
+        (
+            "option",
+            "surface",
+            "mean absolute change",
+            "correlation with the surface before",
+            "cells changed (%)",
+            "range before",
+            "range after",
+            "cells closed",
+        ),
+        rows,
+    )
+    report.text(
+        "Options act one after the other: transform, correction, hard barriers. Multiplying a whole surface "
+        "moves no corridor; what counts is the correlation (1: the same order and proportions) and the range."
+    )
 
 
 def _zones(report, zones, surfaces):
@@ -310,20 +383,30 @@ def _zones(report, zones, surfaces):
             continue
         report.heading(title)
         with_mines = surfaces.mines is not None
-        header = [kind, "area with a value (km2)", "mean base resistance"] + with_mines * [
-            "mean of mines alone", "mean integrated resistance", "integrated minus base"] + ["mostly decided by",
-                                                                                      "on (% of its cells)"]
-        report.table(header, [
-            [zone.zone, zone.area_km2, _defined(zone.base_mean)]
-            + with_mines * [_defined(zone.mine_mean), _defined(zone.resistance_mean), _defined(zone.mine_effect)]
-            + [zone.main_factor or "none", None if math.isnan(zone.main_share) else 100 * zone.main_share]
-            for zone in own])
+        header = (
+            [kind, "area with a value (km2)", "mean base resistance"]
+            + with_mines * ["mean of mines alone", "mean integrated resistance", "integrated minus base"]
+            + ["mostly decided by", "on (% of its cells)"]
+        )
+        report.table(
+            header,
+            [
+                [zone.zone, zone.area_km2, _defined(zone.base_mean)]
+                + with_mines * [_defined(zone.mine_mean), _defined(zone.resistance_mean), _defined(zone.mine_effect)]
+                + [zone.main_factor or "none", None if math.isnan(zone.main_share) else 100 * zone.main_share]
+                for zone in own
+            ],
+        )
         if with_mines:
-            report.text("Integrated minus base is what mines change. It falls below 0 where no mine is near: there the factor "
-                        "mines scores 1 and thins out the others, whose weights are smaller in the integrated surface.")
+            report.text(
+                "Integrated minus base is what mines change. It falls below 0 where no mine is near: there the factor "
+                "mines scores 1 and thins out the others, whose weights are smaller in the integrated surface."
+            )
         if kind == LAND_COVER:
-            report.text("Classes are those of the land-cover map as it was given; the ground of restored mines keeps its "
-                        "class here.")
+            report.text(
+                "Classes are those of the land-cover map as it was given; the ground of restored mines keeps its "
+                "class here."
+            )
 
 
 def _defined(value):

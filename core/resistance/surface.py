@@ -20,12 +20,20 @@ from .correction import CORRECTIONS, NO_CORRECTION, check_correction, multiplier
 from .dominant import Dominant
 from .effects import Moved, row_blocks
 from .factor_maps import FactorLayers, FactorMaps
-from .factors import (FACTORS, MINE, default_factor_table, factor_name, read_factor_table, read_weights,
-                      scaled_weights)
+from .factors import FACTORS, MINE, default_factor_table, factor_name, read_factor_table, read_weights, scaled_weights
 from .mines import MAXIMUM, read_rings
 from .restored import default_restored_table, read_restored, restored_cells
-from .transforms import (DECIMALS, NO_TRANSFORM, ONE_TO_100, POWER, TRANSFORMS, check_exponent, require_one_to_five,
-                         scores_of, transformed)
+from .transforms import (
+    DECIMALS,
+    NO_TRANSFORM,
+    ONE_TO_100,
+    POWER,
+    TRANSFORMS,
+    check_exponent,
+    require_one_to_five,
+    scores_of,
+    transformed,
+)
 
 _LARGEST_TOTAL = 1e30
 
@@ -151,30 +159,41 @@ def read_scheme(present, choices, progress=SILENT):
     rules, given = _read_rules(factor_table, extra)
     rings = read_rings(choices.ring_table)
     restored_table, restored = read_restored(
-        choices.restored_table or table_for_product(default_restored_table(), choices.product))
+        choices.restored_table or table_for_product(default_restored_table(), choices.product)
+    )
     name = factor_table.name
     if choices.weights is None:
         weights, source = given, name
     else:
         weights, source = read_weights(choices.weights, extra), choices.weights.name
     if not [factor for factor in present if factor != MINE]:
-        raise InputError("No factor map is given: choose at least one of elevation, land cover, NDVI, night light, "
-                         "water, motorways and highways.")
+        raise InputError(
+            "No factor map is given: choose at least one of elevation, land cover, NDVI, night light, "
+            "water, motorways and highways."
+        )
     for factor in present:
         if factor not in weights:
             mend = "add it" if factor in FACTORS else "add it, in a table of weights (WEIGHTS) or there"
-            raise InputError(f"Table '{source}' has no weight for factor '{factor}', whose map is given: {mend} "
-                             f"(0 leaves the factor out), or leave the map out.")
+            raise InputError(
+                f"Table '{source}' has no weight for factor '{factor}', whose map is given: {mend} "
+                f"(0 leaves the factor out), or leave the map out."
+            )
         if factor not in rules and factor != MINE and factor in FACTORS and weights[factor] > 0:
-            raise InputError(f"Table '{name}' has no rows for factor '{factor}', whose map is given: add them, give "
-                             f"the factor the weight 0, or leave the map out.")
+            raise InputError(
+                f"Table '{name}' has no rows for factor '{factor}', whose map is given: add them, give "
+                f"the factor the weight 0, or leave the map out."
+            )
     if not sum(weights[factor] for factor in present) < _LARGEST_TOTAL:
-        raise InputError(f"Table '{source}': the weights add to more than {_LARGEST_TOTAL:g}, which cannot be scaled to "
-                         f"1; write smaller ones, such as shares of 1.")
+        raise InputError(
+            f"Table '{source}': the weights add to more than {_LARGEST_TOTAL:g}, which cannot be scaled to "
+            f"1; write smaller ones, such as shares of 1."
+        )
     base = scaled_weights(weights, [factor for factor in present if factor != MINE])
     if not base:
-        raise InputError(f"Table '{source}' gives the weight 0 to every factor that has a map: give one of "
-                         f"{', '.join(f for f in present if f != MINE)} a weight.")
+        raise InputError(
+            f"Table '{source}' gives the weight 0 to every factor that has a map: give one of "
+            f"{', '.join(f for f in present if f != MINE)} a weight."
+        )
     scaled = scaled_weights(weights, present)
     _log_weights(weights, present, scaled, source, progress)
     if choices.transform == ONE_TO_100:
@@ -188,16 +207,24 @@ def read_scheme(present, choices, progress=SILENT):
 def _read_rules(table, extra):
     """Rules and weights of a factor table. A map that is scored already may have a row with a weight alone."""
     columns = [tables.Column("factor", "text")] + [
-        tables.Column(name, "text", required=False) for name in ("weight", "from", "to", "codes", "resistance")]
+        tables.Column(name, "text", required=False) for name in ("weight", "from", "to", "codes", "resistance")
+    ]
     rows = tables.parse(table, columns).rows
-    bare = set(extra) - {factor_name(row["factor"]) for row in rows
-                         if any(row[name] for name in ("from", "to", "codes", "resistance"))}
+    bare = set(extra) - {
+        factor_name(row["factor"]) for row in rows if any(row[name] for name in ("from", "to", "codes", "resistance"))
+    }
     own = [factor_name(row["factor"]) in bare for row in rows]
     weights = {}
     if any(own):
         kept = [[row["factor"], row["weight"] or ""] for row in rows]
-        weights = read_weights(tables.RawTable(table.name, ["factor", "weight"], [
-            (number, cells) for (number, _), cells, bare_row in zip(table.rows, kept, own) if bare_row]), extra)
+        weights = read_weights(
+            tables.RawTable(
+                table.name,
+                ["factor", "weight"],
+                [(number, cells) for (number, _), cells, bare_row in zip(table.rows, kept, own) if bare_row],
+            ),
+            extra,
+        )
         table = replace(table, rows=[row for row, bare_row in zip(table.rows, own) if not bare_row])
     rules = read_factor_table(table, extra) if table.rows else {}
     weights.update({factor: rule.weight for factor, rule in rules.items() if rule.weight is not None})
@@ -242,8 +269,10 @@ def resistance_surface(layers, template, choices=None, keep=None, progress=SILEN
     check_correction(choices, layers)
     restored = restored_cells(layers.mines, template, scheme, progress)
     if layers.water_codes and layers.water is None and layers.land_cover is None:
-        progress.warn("Land-cover codes that are water are given (WATER_CODES) and no land cover (LAND_COVER): the "
-                      "distance to water is left out.")
+        progress.warn(
+            "Land-cover codes that are water are given (WATER_CODES) and no land cover (LAND_COVER): the "
+            "distance to water is left out."
+        )
     makers = FactorMaps(layers, template, scheme, choices, restored, progress)
     total = np.zeros(template.shape, dtype=np.float64)
     mines, uses = None, _unused(scheme, layers.present())
@@ -267,31 +296,45 @@ def resistance_surface(layers, template, choices=None, keep=None, progress=SILEN
         if keep is not None:
             keep(factor, grid)
     if mines is None:
-        progress.log("No mines are given: the integrated surface equals the base surface, and there is no surface "
-                     "of mines.")
+        progress.log(
+            "No mines are given: the integrated surface equals the base surface, and there is no surface of mines."
+        )
     if np.isnan(total).all():
-        raise InputError(f"No cell of '{template.name}' has a value in every factor: check that the maps cover one "
-                         f"area, or leave one out.")
+        raise InputError(
+            f"No cell of '{template.name}' has a value in every factor: check that the maps cover one "
+            f"area, or leave one out."
+        )
     if dominant is not None:
         dominant.leave_out(total)
     multiplier = multipliers(choices, layers, template, scheme.weights, progress.part(0.9, 0.95))
-    base, integrated, effects = _finished(total, mines, scheme.weights.get(MINE, 0.0), choices, multiplier,
-                                          progress.part(0.95, 1))
+    base, integrated, effects = _finished(
+        total, mines, scheme.weights.get(MINE, 0.0), choices, multiplier, progress.part(0.95, 1)
+    )
     effects += close(base, integrated, layers, template, choices, progress)
     _say_effects(effects, mines is not None, progress)
     if effects and np.isnan(integrated).all():
-        progress.warn("Hard barriers leave no cell of the integrated surface open: no corridor can run on it. Choose fewer "
-                      "barriers, or check the extent of the mines and roads.")
+        progress.warn(
+            "Hard barriers leave no cell of the integrated surface open: no corridor can run on it. Choose fewer "
+            "barriers, or check the extent of the mines and roads."
+        )
     missing = np.isnan(base).mean()
     if missing > 0:
-        progress.log(f"{100 * missing:.2f} % of the cells have no resistance in the base surface, because a factor has "
-                     f"no value there or a barrier stands there; corridors go around them.")
+        progress.log(
+            f"{100 * missing:.2f} % of the cells have no resistance in the base surface, because a factor has "
+            f"no value there or a barrier stands there; corridors go around them."
+        )
     if dominant is not None:
         for factor, share in dominant.shares().items():
             uses[factor].dominant_share = share
     return ResistanceSurfaces(
-        float_grid(base, template, "base resistance"), mines, float_grid(integrated, template, "integrated resistance"),
-        scheme.weights, list(uses.values()), effects, dominant.grid() if dominant is not None else None)
+        float_grid(base, template, "base resistance"),
+        mines,
+        float_grid(integrated, template, "integrated resistance"),
+        scheme.weights,
+        list(uses.values()),
+        effects,
+        dominant.grid() if dominant is not None else None,
+    )
 
 
 def _finished(total, mines, share, choices, multiplier, progress):
@@ -302,8 +345,9 @@ def _finished(total, mines, share, choices, multiplier, progress):
     if choices.transform != NO_TRANSFORM:
         options.append((f"transform '{TRANSFORMS[choices.transform]}'", lambda values, _: transformed(values, choices)))
     if multiplier is not None:
-        options.append((f"correction '{CORRECTIONS[choices.correction]}'",
-                        lambda values, rows: values * multiplier[rows]))
+        options.append(
+            (f"correction '{CORRECTIONS[choices.correction]}'", lambda values, rows: values * multiplier[rows])
+        )
     moved = {(option, name): Moved(option, name) for option, _ in options for name in surfaces}
     for rows in row_blocks(total.shape[0]):
         progress(rows.start / total.shape[0])
@@ -317,29 +361,39 @@ def _finished(total, mines, share, choices, multiplier, progress):
             with np.errstate(over="ignore", under="ignore"):
                 maps[name][rows] = values
             if multiplier is not None and not _can_be_held(maps[name][rows]):
-                raise InputError("The correction makes resistance so high or so low that maps cannot hold it: choose "
-                                 "multipliers nearer to 1, or a smaller exponent of the transform.")
+                raise InputError(
+                    "The correction makes resistance so high or so low that maps cannot hold it: choose "
+                    "multipliers nearer to 1, or a smaller exponent of the transform."
+                )
     base = maps["base"]
     return base, maps["integrated"] if mines is not None else base.copy(), [one.effect() for one in moved.values()]
 
 
 def _can_be_held(values):
     values = values[~np.isnan(values)]
-    return bool(((values >= 10.0 ** -DECIMALS) & (values <= 10.0 ** DECIMALS)).all())
+    return bool(((values >= 10.0**-DECIMALS) & (values <= 10.0**DECIMALS)).all())
 
 
 def _use(factor, values, scheme):
     valid = np.count_nonzero(~np.isnan(values))
-    return FactorUse(factor, scheme.given_weights[factor], scheme.base_weights.get(factor, 0.0),
-                     scheme.weights.get(factor, 0.0),
-                     float(np.nansum(values, dtype=np.float64)) / valid if valid else math.nan, 1 - valid / values.size)
+    return FactorUse(
+        factor,
+        scheme.given_weights[factor],
+        scheme.base_weights.get(factor, 0.0),
+        scheme.weights.get(factor, 0.0),
+        float(np.nansum(values, dtype=np.float64)) / valid if valid else math.nan,
+        1 - valid / values.size,
+    )
 
 
 def _unused(scheme, present):
     """A `FactorUse` for each factor that has a weight or a map, in their order; those with a map are made later."""
     names = [*FACTORS, *(factor for factor in present if factor not in FACTORS)]
-    return {factor: FactorUse(factor, scheme.given_weights.get(factor, 0.0), used=False)
-            for factor in names if factor in scheme.given_weights}
+    return {
+        factor: FactorUse(factor, scheme.given_weights.get(factor, 0.0), used=False)
+        for factor in names
+        if factor in scheme.given_weights
+    }
 
 
 def _say_effects(effects, with_mines, progress):
@@ -353,20 +407,26 @@ def _say_effects(effects, with_mines, progress):
             parts.append(f"moves the surface by {effect.mean_change:.3g} on average")
             if not math.isnan(effect.correlation):
                 parts.append(f"correlation with the surface before {effect.correlation:.3f}")
-            parts.append(f"range {effect.before[0]:.3g} to {effect.before[1]:.3g} becomes {effect.after[0]:.3g} to "
-                         f"{effect.after[1]:.3g}")
+            parts.append(
+                f"range {effect.before[0]:.3g} to {effect.before[1]:.3g} becomes {effect.after[0]:.3g} to "
+                f"{effect.after[1]:.3g}"
+            )
         progress.log(f"{effect.option[:1].upper()}{effect.option[1:]}, {effect.surface} surface: {', '.join(parts)}.")
 
 
 def _log_weights(weights, present, scaled, source, progress):
-    left_out = [f"{factor} ({weights.get(factor, 0):g})" for factor in dict.fromkeys([*FACTORS, *present])
-                if factor not in scaled and (factor in weights or factor in present)]
+    left_out = [
+        f"{factor} ({weights.get(factor, 0):g})"
+        for factor in dict.fromkeys([*FACTORS, *present])
+        if factor not in scaled and (factor in weights or factor in present)
+    ]
     total = math.fsum(weights[factor] for factor in scaled)
     if left_out:
         progress.log(f"Left out for want of a map or of a weight: {', '.join(left_out)}.")
     if abs(total - 1) > 1e-9:
-        progress.log(f"The weights of the factors that are used (table '{source}') add to {total:g} and were scaled "
-                     f"to 1.")
+        progress.log(
+            f"The weights of the factors that are used (table '{source}') add to {total:g} and were scaled to 1."
+        )
     progress.log("Weights: " + ", ".join(f"{factor} {weight:.4g}" for factor, weight in scaled.items()) + ".")
 
 

@@ -16,7 +16,7 @@ DECIMALS = 30  # of a float32's 38: costs along corridors are sums
 def transformed(values, choices):
     """The values of a surface by `surface.Choices`; a copy."""
     if choices.transform == POWER:
-        return values ** choices.exponent
+        return values**choices.exponent
     if choices.transform == ONE_TO_100:
         return 1 + 99 * (values - _LOWEST) / (_HIGHEST - _LOWEST)
     return values.copy()
@@ -25,15 +25,19 @@ def transformed(values, choices):
 def check_exponent(exponent, rules, rings, weights):
     """Refuse an exponent by which float32 would turn resistance into infinity, or into 0, a barrier."""
     if not (exponent is not None and exponent > 0):
-        raise InputError(f"The exponent of the transform 'power' (TRANSFORM_POWER) is "
-                         f"{'not given' if exponent is None else f'{exponent:g}'}: choose one above 0, such as 2.")
+        raise InputError(
+            f"The exponent of the transform 'power' (TRANSFORM_POWER) is "
+            f"{'not given' if exponent is None else f'{exponent:g}'}: choose one above 0, such as 2."
+        )
     values = [value for factor in weights for value in scores_of(factor, rules, rings)]
     widest = max(values, key=lambda value: abs(math.log10(value)))
     decimals = abs(math.log10(widest))
     if exponent * decimals > DECIMALS:
-        raise InputError(f"The exponent of the transform 'power' (TRANSFORM_POWER) is {exponent:g}, and {widest:g} to "
-                         f"that power is a number that maps cannot hold: choose one up to "
-                         f"{math.floor(10 * DECIMALS / decimals) / 10:g}; 1 to 4 are usual.")
+        raise InputError(
+            f"The exponent of the transform 'power' (TRANSFORM_POWER) is {exponent:g}, and {widest:g} to "
+            f"that power is a number that maps cannot hold: choose one up to "
+            f"{math.floor(10 * DECIMALS / decimals) / 10:g}; 1 to 4 are usual."
+        )
 
 
 def require_one_to_five(rules, rings, weights, name):
@@ -42,8 +46,10 @@ def require_one_to_five(rules, rings, weights, name):
         wrong = [value for value in scores_of(factor, rules, rings) if not _LOWEST <= value <= _HIGHEST]
         if wrong:
             table = rings.table if factor == MINE else name
-            raise InputError(f"Table '{table}', factor '{factor}': resistance {wrong[0]:g} lies outside 1 to 5, which "
-                             f"the transform '1 to 100' starts from; correct it or choose another transform.")
+            raise InputError(
+                f"Table '{table}', factor '{factor}': resistance {wrong[0]:g} lies outside 1 to 5, which "
+                f"the transform '1 to 100' starts from; correct it or choose another transform."
+            )
 
 
 def scores_of(factor, rules, rings):

@@ -84,8 +84,10 @@ def carbon_change(land_cover, other_land_cover, table=None, progress=SILENT):
         float32, t/ha, after minus before; NaN where either map has no value.
     """
     if not land_cover.template.same_grid(other_land_cover.template):
-        raise InputError(f"Land covers '{land_cover.name}' and '{other_land_cover.name}' are not on the same "
-                         f"cells: align one with the other first.")
+        raise InputError(
+            f"Land covers '{land_cover.name}' and '{other_land_cover.name}' are not on the same "
+            f"cells: align one with the other first."
+        )
     before = carbon_storage(land_cover, table, progress.part(0.0, 0.5))
     after = carbon_storage(other_land_cover, table, progress.part(0.5, 1.0))
     return float_grid(np.subtract(after.values, before.values), land_cover.template, "carbon change")

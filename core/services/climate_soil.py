@@ -18,29 +18,45 @@ from .land_cover import row_blocks
 # rainfall erosivity -------------------------------------------------------------------------------
 
 ZHANG_FU, ZHANG_FU_ANNUAL, WISCHMEIER, WISCHMEIER_SI, WISCHMEIER_SMALL = EROSIVITY_METHODS = (
-    "Zhang & Fu 2003, monthly rain", "Zhang & Fu 2003, annual rain", "Wischmeier form, 0.8188, as printed",
-    "Wischmeier form, 0.8188, x 9.81 to SI", "Wischmeier form, 0.08188, as printed")
+    "Zhang & Fu 2003, monthly rain",
+    "Zhang & Fu 2003, annual rain",
+    "Wischmeier form, 0.8188, as printed",
+    "Wischmeier form, 0.8188, x 9.81 to SI",
+    "Wischmeier form, 0.08188, as printed",
+)
 
 _SI = "MJ mm / (ha h a)"
 # formula, unit, where it comes from
 _EROSIVITY_SOURCES = {
-    ZHANG_FU: ("0.3589 F^1.9462, F = sum of p^2 / P over the months", _SI,
-               "Zhang & Fu (2003), Resources Science 25(1): 35; coefficients as this literature quotes them, the paper "
-               "itself was not opened"),
-    ZHANG_FU_ANNUAL: ("0.0534 P^1.6548", _SI,
-                      "Zhang & Fu (2003), Resources Science 25(1): 35; coefficients as this literature quotes them, "
-                      "the paper itself was not opened"),
-    WISCHMEIER: ("sum of 1.735 x 10^(1.5 log10(p^2 / P) - 0.8188) over the months",
-                 "of doubt: in use beside SI values of R, though the factor 1.735 = 17.02 / 9.81 turns US units into "
-                 "hundreds of metric tonne-metres x cm / (ha h a)",
-                 "Wischmeier & Smith, as Ma, Jia & Hua print it (ChinaXiv 201811.00038)"),
-    WISCHMEIER_SI: ("9.81 x sum of 1.735 x 10^(1.5 log10(p^2 / P) - 0.8188) over the months", _SI,
-                    "Wischmeier & Smith, as Ma, Jia & Hua print it (ChinaXiv 201811.00038); 9.81 turns metric tonnes "
-                    "into SI, because 1.735 x 9.81 = 17.02, the factor from US units to SI"),
-    WISCHMEIER_SMALL: ("sum of 1.735 x 10^(1.5 log10(p^2 / P) - 0.08188) over the months",
-                       "of doubt: given as MJ mm / (ha h a); 0.08188 is probably a slip for 0.8188, which makes R "
-                       "5.46 times larger",
-                       "as He, Dai & Chen print the constant (ChinaXiv 202011.00127), after Wischmeier & Smith"),
+    ZHANG_FU: (
+        "0.3589 F^1.9462, F = sum of p^2 / P over the months",
+        _SI,
+        "Zhang & Fu (2003), Resources Science 25(1): 35; coefficients as this literature quotes them, the paper "
+        "itself was not opened",
+    ),
+    ZHANG_FU_ANNUAL: (
+        "0.0534 P^1.6548",
+        _SI,
+        "Zhang & Fu (2003), Resources Science 25(1): 35; coefficients as this literature quotes them, "
+        "the paper itself was not opened",
+    ),
+    WISCHMEIER: (
+        "sum of 1.735 x 10^(1.5 log10(p^2 / P) - 0.8188) over the months",
+        "of doubt: in use beside SI values of R, though the factor 1.735 = 17.02 / 9.81 turns US units into "
+        "hundreds of metric tonne-metres x cm / (ha h a)",
+        "Wischmeier & Smith, as Ma, Jia & Hua print it (ChinaXiv 201811.00038)",
+    ),
+    WISCHMEIER_SI: (
+        "9.81 x sum of 1.735 x 10^(1.5 log10(p^2 / P) - 0.8188) over the months",
+        _SI,
+        "Wischmeier & Smith, as Ma, Jia & Hua print it (ChinaXiv 201811.00038); 9.81 turns metric tonnes "
+        "into SI, because 1.735 x 9.81 = 17.02, the factor from US units to SI",
+    ),
+    WISCHMEIER_SMALL: (
+        "sum of 1.735 x 10^(1.5 log10(p^2 / P) - 0.08188) over the months",
+        "of doubt: given as MJ mm / (ha h a); 0.08188 is probably a slip for 0.8188, which makes R 5.46 times larger",
+        "as He, Dai & Chen print the constant (ChinaXiv 202011.00127), after Wischmeier & Smith",
+    ),
 }
 _HUMID_MM, _LOW_R = 600.0, 500.0
 _TOO_HIGH_MM = 15000.0
@@ -78,13 +94,18 @@ def read_rain(sources, template, method=ZHANG_FU, progress=SILENT):
 
 
 def _months(sources, method):
-    months = [raster.RasterSource(source.path, source.name, source.crs, band + 1)
-              for source in sources for band in range(_bands(source))]
+    months = [
+        raster.RasterSource(source.path, source.name, source.crs, band + 1)
+        for source in sources
+        for band in range(_bands(source))
+    ]
     if len(months) != 12 and not (len(months) == 1 and method == ZHANG_FU_ANNUAL):
         named = ", ".join(source.name for source in sources[:5])
         once = " (or one band of annual rain)" if method == ZHANG_FU_ANNUAL else ""
-        raise InputError(f"Rain is given as {len(sources)} raster(s) with {len(months)} band(s) in all ({named}): "
-                         f"'{method}' needs the twelve months, as twelve rasters or as one of twelve bands{once}.")
+        raise InputError(
+            f"Rain is given as {len(sources)} raster(s) with {len(months)} band(s) in all ({named}): "
+            f"'{method}' needs the twelve months, as twelve rasters or as one of twelve bands{once}."
+        )
     return months
 
 
@@ -102,9 +123,10 @@ class _RainCheck:
         return self.below.count or self.above.count
 
     def refuse(self):
-        for wrong, mend in ((self.below, "and rain cannot be negative: correct the raster or its nodata value."),
-                            (self.above, "more rain than falls anywhere in a year: give mm, or correct its nodata "
-                                         "value.")):
+        for wrong, mend in (
+            (self.below, "and rain cannot be negative: correct the raster or its nodata value."),
+            (self.above, "more rain than falls anywhere in a year: give mm, or correct its nodata value."),
+        ):
             if wrong.count:
                 raise InputError(f"{self._name} holds {wrong.first:g} on {wrong.count} cell(s), {mend}")
 
@@ -194,7 +216,7 @@ def _rain_sums(months, method, progress=SILENT):
             template, total, power = grid.template, np.zeros_like(values), np.zeros_like(values)
         total += values
         if method != ZHANG_FU_ANNUAL:
-            power += values ** exponent
+            power += values**exponent
         progress.check()
     return total, power, template
 
@@ -204,10 +226,10 @@ def _erosivity(total, power, method):
     if method == ZHANG_FU:
         return 0.3589 * (power / wet) ** 1.9462
     if method == ZHANG_FU_ANNUAL:
-        return 0.0534 * total ** 1.6548
+        return 0.0534 * total**1.6548
     # 10^(1.5 log10(p^2 / P)) = p^3 / P^1.5
     constant = 0.08188 if method == WISCHMEIER_SMALL else 0.8188
-    erosivity = 1.735 * 10 ** -constant * power / wet ** 1.5
+    erosivity = 1.735 * 10**-constant * power / wet**1.5
     return 9.81 * erosivity if method == WISCHMEIER_SI else erosivity
 
 
@@ -225,18 +247,23 @@ class _ErosivityTold:
 
     def refuse(self):
         if not self._count:
-            raise InputError("No cell has rain in every month: choose rasters of one area, or correct their nodata "
-                             "values.")
+            raise InputError(
+                "No cell has rain in every month: choose rasters of one area, or correct their nodata values."
+            )
 
     def tell(self, progress):
         formula, unit, source = _EROSIVITY_SOURCES[self._method]
         mean_r, mean_mm = self._sums / self._count
-        progress.log(f"Rainfall erosivity: {formula}; unit {unit}; source: {source}. Mean R {mean_r:.4g}, mean rain "
-                     f"{mean_mm:.4g} mm a year.")
+        progress.log(
+            f"Rainfall erosivity: {formula}; unit {unit}; source: {source}. Mean R {mean_r:.4g}, mean rain "
+            f"{mean_mm:.4g} mm a year."
+        )
         if self._low:
-            progress.warn(f"R is below {_LOW_R:g} on {self._low} cell(s) with at least {_HUMID_MM:g} mm of rain a "
-                          f"year, which is less than such a climate gives in MJ mm / (ha h a): '{self._method}' may "
-                          f"be in another unit; choose another method unless K is in the matching unit.")
+            progress.warn(
+                f"R is below {_LOW_R:g} on {self._low} cell(s) with at least {_HUMID_MM:g} mm of rain a "
+                f"year, which is less than such a climate gives in MJ mm / (ha h a): '{self._method}' may "
+                f"be in another unit; choose another method unless K is in the matching unit."
+            )
 
 
 # soil ----------------------------------------------------------------------------------------------
@@ -247,7 +274,10 @@ ORGANIC_CARBON, ORGANIC_MATTER = CARBON_KINDS = ("organic carbon", "organic matt
 MATTER_PER_CARBON = 1.724
 
 EPIC, CHINA_SI, CHINA_US = CORRECTIONS = (
-    "none: EPIC", "China: -0.01383 + 0.51575 K, K in SI units", "China: (-0.01383 + 0.51575 K) x 0.1317, K in US units")
+    "none: EPIC",
+    "China: -0.01383 + 0.51575 K, K in SI units",
+    "China: (-0.01383 + 0.51575 K) x 0.1317, K in US units",
+)
 _SI_PER_US = 0.1317
 _HIGHEST_CARBON = 60.0
 
@@ -259,8 +289,9 @@ class Soil:
         self.template, self.sand, self.silt, self.clay, self.carbon = template, sand, silt, clay, carbon
 
 
-def soil(sand, silt, clay, organic_carbon, texture_unit="%", carbon_unit="%", carbon_kind=ORGANIC_CARBON,
-         progress=SILENT):
+def soil(
+    sand, silt, clay, organic_carbon, texture_unit="%", carbon_unit="%", carbon_kind=ORGANIC_CARBON, progress=SILENT
+):
     """Soil maps in one unit.
 
     Parameters
@@ -321,7 +352,7 @@ class _SoilCheck:
         total = maps[0] + maps[1] + maps[2]
         known = np.isfinite(total)
         counts = np.bincount(np.rint(total[known] * 100).astype(np.int64), minlength=self._hundredths.size)
-        counts[:self._hundredths.size] += self._hundredths
+        counts[: self._hundredths.size] += self._hundredths
         self._hundredths = counts
         self._off += np.count_nonzero(known & (np.abs(total - 100) > 5))
         return maps
@@ -330,21 +361,29 @@ class _SoilCheck:
         sand, silt, clay, _ = self._names
         for name, unit, highest, found in zip(self._names, self._units, self._highest, self._wrong):
             if found.count:
-                raise InputError(f"Raster '{name}' holds {found.first:g} {unit} on {found.count} cell(s), outside 0 to "
-                                 f"{highest:g} % of the soil: choose the unit that it is in, or correct its nodata "
-                                 f"value.")
+                raise InputError(
+                    f"Raster '{name}' holds {found.first:g} {unit} on {found.count} cell(s), outside 0 to "
+                    f"{highest:g} % of the soil: choose the unit that it is in, or correct its nodata "
+                    f"value."
+                )
         below = np.cumsum(self._hundredths)
         if not below.size:
-            raise InputError(f"No cell has a value in all of {sand}, {silt} and {clay}: choose maps of one area, or "
-                             f"correct their nodata values.")
+            raise InputError(
+                f"No cell has a value in all of {sand}, {silt} and {clay}: choose maps of one area, or "
+                f"correct their nodata values."
+            )
         middle = np.searchsorted(below, [(below[-1] + 1) // 2, below[-1] // 2 + 1]).mean() / 100
         if not 80 <= middle <= 120:
-            raise InputError(f"Sand, silt and clay ({sand}, {silt}, {clay}) add to {middle:.3g} % in the middle where "
-                             f"100 % is expected: choose another unit than {self._units[0]}, or check that the three "
-                             f"maps belong together.")
+            raise InputError(
+                f"Sand, silt and clay ({sand}, {silt}, {clay}) add to {middle:.3g} % in the middle where "
+                f"100 % is expected: choose another unit than {self._units[0]}, or check that the three "
+                f"maps belong together."
+            )
         if self._off:
-            progress.warn(f"Sand, silt and clay add to less than 95 or more than 105 % on {self._off} cell(s); they "
-                          f"are used as they are.")
+            progress.warn(
+                f"Sand, silt and clay add to less than 95 or more than 105 % on {self._off} cell(s); they "
+                f"are used as they are."
+            )
 
 
 def soil_blocks(inputs, units, kind_of_map, output, progress=SILENT):
@@ -426,9 +465,12 @@ class Erodibility:
         neither = silt + clay == 0
         self._neither += np.count_nonzero(neither)
         rest = 1 - sand / 100
-        k = ((0.2 + 0.3 * np.exp(-0.0256 * sand * (1 - silt / 100))) * (silt / np.where(neither, 1, clay + silt)) ** 0.3
-             * (1 - 0.25 * carbon / (carbon + np.exp(3.72 - 2.95 * carbon)))
-             * (1 - 0.7 * rest / (rest + np.exp(-5.51 + 22.9 * rest))))
+        k = (
+            (0.2 + 0.3 * np.exp(-0.0256 * sand * (1 - silt / 100)))
+            * (silt / np.where(neither, 1, clay + silt)) ** 0.3
+            * (1 - 0.25 * carbon / (carbon + np.exp(3.72 - 2.95 * carbon)))
+            * (1 - 0.7 * rest / (rest + np.exp(-5.51 + 22.9 * rest)))
+        )
         if self._correction == CHINA_US:
             k = -0.01383 + 0.51575 * k
         k *= _SI_PER_US
@@ -440,18 +482,27 @@ class Erodibility:
 
     def refuse(self):
         if self._neither:
-            raise InputError(f"Silt and clay are both 0 on {self._neither} cell(s), where EPIC's erodibility is not "
-                             f"defined: give such cells (water, rock, towns) no value in the soil maps.")
+            raise InputError(
+                f"Silt and clay are both 0 on {self._neither} cell(s), where EPIC's erodibility is not "
+                f"defined: give such cells (water, rock, towns) no value in the soil maps."
+            )
 
     def tell(self, progress):
         correction = self._correction
-        progress.log(f"Soil erodibility: EPIC (Williams 1995) x {_SI_PER_US} to SI, t ha h / (ha MJ mm), as reprinted "
-                     f"in Authorea 435222; correction: {correction}"
-                     + ("." if correction == EPIC else " (Zhang K. et al. 2008, J. Arid Environ. 72: 1002; the paper "
-                                                       "was not opened)."))
+        progress.log(
+            f"Soil erodibility: EPIC (Williams 1995) x {_SI_PER_US} to SI, t ha h / (ha MJ mm), as reprinted "
+            f"in Authorea 435222; correction: {correction}"
+            + (
+                "."
+                if correction == EPIC
+                else " (Zhang K. et al. 2008, J. Arid Environ. 72: 1002; the paper was not opened)."
+            )
+        )
         if self._raised:
-            progress.warn(f"The correction for China gives an erodibility below 0 on {self._raised} cell(s); it was "
-                          f"raised to 0 there.")
+            progress.warn(
+                f"The correction for China gives an erodibility below 0 on {self._raised} cell(s); it was "
+                f"raised to 0 there."
+            )
 
 
 def plant_available_water(soil, progress=SILENT):
@@ -487,8 +538,17 @@ class AvailableWater:
         """float32, from sand, silt, clay and carbon in %."""
         sand, silt, clay, carbon = (values.astype(np.float64) for values in maps)
         matter = MATTER_PER_CARBON * carbon
-        percent = (54.509 - 0.132 * sand - 0.003 * sand ** 2 - 0.055 * silt - 0.006 * silt ** 2 - 0.738 * clay
-                   + 0.007 * clay ** 2 - 2.688 * matter + 0.501 * matter ** 2)
+        percent = (
+            54.509
+            - 0.132 * sand
+            - 0.003 * sand**2
+            - 0.055 * silt
+            - 0.006 * silt**2
+            - 0.738 * clay
+            + 0.007 * clay**2
+            - 2.688 * matter
+            + 0.501 * matter**2
+        )
         with np.errstate(invalid="ignore"):
             self._beyond += np.count_nonzero((percent < 0) | (percent > 100))
             self._high += np.count_nonzero(percent > 40)
@@ -498,11 +558,16 @@ class AvailableWater:
         """Any soil has a value."""
 
     def tell(self, progress):
-        progress.log("Plant-available water: regression of Zhou et al. (2005), as reprinted by Wu et al. (2022), J. "
-                     "Arid Land 14.")
+        progress.log(
+            "Plant-available water: regression of Zhou et al. (2005), as reprinted by Wu et al. (2022), J. "
+            "Arid Land 14."
+        )
         if self._beyond:
-            progress.warn(f"The regression leaves 0 to 100 % on {self._beyond} cell(s); the nearer end was taken "
-                          f"there.")
+            progress.warn(
+                f"The regression leaves 0 to 100 % on {self._beyond} cell(s); the nearer end was taken there."
+            )
         if self._high:
-            progress.warn(f"Plant-available water is above 40 % on {self._high} cell(s), more than soils hold: the "
-                          f"regression is not made for so much organic matter; check its unit.")
+            progress.warn(
+                f"Plant-available water is above 40 % on {self._high} cell(s), more than soils hold: the "
+                f"regression is not made for so much organic matter; check its unit."
+            )

@@ -30,12 +30,12 @@ from ..progress import SILENT
 D8, MFD = ROUTINGS = ("D8", "MFD")
 RECOMMENDED, AS_INVEST = CONVENTIONS = ("recommended", "as InVEST")
 
-INTERNAL_DRAIN = 8   # beside directions 0 to 7: east, then counter-clockwise
+INTERNAL_DRAIN = 8  # beside directions 0 to 7: east, then counter-clockwise
 NO_DIRECTION = 255
 _ROW_STEPS = (0, -1, -1, -1, 0, 1, 1, 1)
 _COL_STEPS = (1, 1, 0, -1, -1, -1, 0, 1)
-_SHARE_STEPS = 15    # InVEST keeps a share in four bits
-_TRACE_SHARE = 0.7   # of the threshold, down to which InVEST follows a stream upwards
+_SHARE_STEPS = 15  # InVEST keeps a share in four bits
+_TRACE_SHARE = 0.7  # of the threshold, down to which InVEST follows a stream upwards
 _INVEST_BLOCK = 256  # rows and columns of the blocks in which pygeoprocessing looks for flats
 _BLOCK_CELLS = 1 << 18
 _PASSES_AT_ONCE = 1 << 22
@@ -51,7 +51,7 @@ class _Lattice:
         self.size = (rows + 2) * (cols + 2)
         self.offsets = np.array([r * self.stride + c for r, c in zip(_ROW_STEPS, _COL_STEPS)], dtype=np.int64)
         self.inner = slice(self.stride + 1, self.size - self.stride - 1)
-        self.dtype = np.int32 if self.size < 2 ** 31 else np.int64
+        self.dtype = np.int32 if self.size < 2**31 else np.int64
 
     def flat(self, values, fill, dtype=None):
         """A map as a padded flat array, a copy."""
@@ -68,7 +68,7 @@ class _Lattice:
         inner = self.inner
         beside = np.zeros(self.size, dtype=bool)
         for offset in self.offsets:
-            beside[inner] |= ~valid[inner.start + offset:inner.stop + offset]
+            beside[inner] |= ~valid[inner.start + offset : inner.stop + offset]
         return np.flatnonzero(beside & valid)
 
     def blocks(self, progress):
@@ -92,6 +92,7 @@ class _Beat:
 
 
 # filling -----------------------------------------------------------------------------------------
+
 
 def fill_depressions(elevation, drains=None, progress=SILENT):
     """A DEM without depressions: every cell raised to the level at which its water finds a way out.
@@ -142,7 +143,8 @@ def fill_depressions(elevation, drains=None, progress=SILENT):
     heights, rank = np.unique(weights, return_inverse=True)  # a weight of 0 would be no edge
     progress(0.85)
     tree = minimum_spanning_tree(
-        coo_matrix((rank + 1.0, (first, second)), shape=(n_basins + 1, n_basins + 1)).tocsr()).tocoo()
+        coo_matrix((rank + 1.0, (first, second)), shape=(n_basins + 1, n_basins + 1)).tocsr()
+    ).tocoo()
     progress(0.9)
     _, towards_out = breadth_first_order(tree.tocsr(), n_basins, directed=False, return_predecessors=True)
     towards_out[n_basins] = n_basins
@@ -173,7 +175,7 @@ def _basins(lattice, height, valid, progress):
         lowest, best = height[block].copy(), np.zeros(here.size, dtype=np.int64)
         # of equal heights the cell of the smallest number counts as the lowest, so that no circle closes
         for step in (*steps[:4][::-1], *steps[4:]):
-            beside = height[block.start + step:block.stop + step]
+            beside = height[block.start + step : block.stop + step]
             lower = beside <= lowest if step < 0 else beside < lowest
             lowest[lower] = beside[lower]
             best[lower] = step
@@ -251,6 +253,7 @@ def internal_drains(elevation, filled, under):
 
 # directions --------------------------------------------------------------------------------------
 
+
 class Flow:
     """Who flows to whom, in an order in which every cell comes after all that flow to it.
 
@@ -287,7 +290,7 @@ class Flow:
         for block in self._lattice.blocks(progress.part(0.0, 0.2)):
             for k, offset in enumerate(offsets):
                 goes = direction[block] == k if shares is None else shares[block, k] > 0
-                incoming[block.start + offset:block.stop + offset] += goes & ~ends[block]
+                incoming[block.start + offset : block.stop + offset] += goes & ~ends[block]
         incoming[~self._valid] = 0
         level = np.flatnonzero(self._valid & (incoming == 0))
         total, done = np.count_nonzero(self._valid), 0
@@ -306,15 +309,21 @@ class Flow:
             receiver = level[place] + offsets[way]
             order = np.argsort(receiver, kind="stable")
             receiver = receiver[order]
-            yield (level.astype(self._lattice.dtype), place[order].astype(np.int32), way[order].astype(np.uint8),
-                   None if share is None else share[order])
+            yield (
+                level.astype(self._lattice.dtype),
+                place[order].astype(np.int32),
+                way[order].astype(np.uint8),
+                None if share is None else share[order],
+            )
             starts = _starts(receiver)
             receiver, counts = receiver[starts], np.diff(np.append(starts, receiver.size))
             incoming[receiver] -= counts.astype(np.uint8)
             level = receiver[incoming[receiver] == 0]
         if done != total:
-            raise InputError(f"{total - done} cell(s) flow in a circle: fill the depressions of the DEM first, or "
-                             f"correct the flow directions.")
+            raise InputError(
+                f"{total - done} cell(s) flow in a circle: fill the depressions of the DEM first, or "
+                f"correct the flow directions."
+            )
 
     def _edges(self, level):
         """Cells of a level, and per edge the place of its cell in the level, receiver, direction, share."""
@@ -456,8 +465,9 @@ def _starts(receiver):
 
 def step_lengths(template):
     """Length of a step in each of the eight directions, in metres."""
-    return np.array([math.hypot(r * template.cell_height, c * template.cell_width)
-                     for r, c in zip(_ROW_STEPS, _COL_STEPS)])
+    return np.array(
+        [math.hypot(r * template.cell_height, c * template.cell_width) for r, c in zip(_ROW_STEPS, _COL_STEPS)]
+    )
 
 
 def route(filled, template, routing=MFD, ground=None, drains=None, convention=RECOMMENDED, progress=SILENT):
@@ -535,8 +545,17 @@ def route(filled, template, routing=MFD, ground=None, drains=None, convention=RE
             if as_invest:
                 np.floor(0.5 + part * _SHARE_STEPS, out=part)
                 part /= _sum_in_order(part)
-    return Flow(lattice, routing, valid, leaves, ends, lengths, direction if shares is None else None, shares,
-                progress.part(0.7, 1.0))
+    return Flow(
+        lattice,
+        routing,
+        valid,
+        leaves,
+        ends,
+        lengths,
+        direction if shares is None else None,
+        shares,
+        progress.part(0.7, 1.0),
+    )
 
 
 def _sum_in_order(shares):
@@ -569,15 +588,16 @@ def _neighbours(lattice, cells):
 
 def _parts(cells):
     for start in range(0, cells.size, _BLOCK_CELLS // 4):
-        yield cells[start:start + _BLOCK_CELLS // 4]
+        yield cells[start : start + _BLOCK_CELLS // 4]
 
 
 def _off_the_map(lattice, height, cells):
     """The direction in which cells at the edge leave the map: the first side, else the last corner."""
     out = np.isnan(height[_neighbours(lattice, cells)])
     sides = out[:, ::2]
-    return np.where(sides.any(axis=1), 2 * sides.argmax(axis=1),
-                    7 - 2 * out[:, ::-1][:, ::2].argmax(axis=1)).astype(np.uint8)
+    return np.where(sides.any(axis=1), 2 * sides.argmax(axis=1), 7 - 2 * out[:, ::-1][:, ::2].argmax(axis=1)).astype(
+        np.uint8
+    )
 
 
 def _flats(lattice, height, bed, flat, slope_by, direction, shares, leaves, progress):
@@ -640,8 +660,9 @@ def _flats(lattice, height, bed, flat, slope_by, direction, shares, leaves, prog
 
 
 def _not_filled(cells):
-    return InputError(f"The DEM has a depression left, with {cells.size} cell(s) at its bottom: fill depressions "
-                      f"first.")
+    return InputError(
+        f"The DEM has a depression left, with {cells.size} cell(s) at its bottom: fill depressions first."
+    )
 
 
 def _flats_as_invest(lattice, height, bed, flat, slope_by, direction, shares, leaves, progress):
@@ -690,8 +711,12 @@ def _flats_as_invest(lattice, height, bed, flat, slope_by, direction, shares, le
         group = slice(first, end)
         local = np.where(beside[group] >= 0, beside[group] - first, -1)
         distance[group], found[group], out = search(
-            starts - first, local, drained[group], at_edge[group] & ~drained[group],
-            lambda done, first=first: beat(first + done / 2))
+            starts - first,
+            local,
+            drained[group],
+            at_edge[group] & ~drained[group],
+            lambda done, first=first: beat(first + done / 2),
+        )
         out = node[np.array(out, dtype=np.int64) + first]
         leaves[out] = True
         direction[out] = _off_the_map(lattice, height, out)
@@ -713,8 +738,10 @@ def _by_flat(node, beside, at_edge, roots, progress):
 
     there = beside >= 0
     progress.check()
-    links = csr_matrix((np.ones(np.count_nonzero(there), dtype=np.int8), beside[there],
-                        np.append(0, np.cumsum(there.sum(axis=1)))), shape=(node.size, node.size))
+    links = csr_matrix(
+        (np.ones(np.count_nonzero(there), dtype=np.int8), beside[there], np.append(0, np.cumsum(there.sum(axis=1)))),
+        shape=(node.size, node.size),
+    )
     progress.check()
     _, label = connected_components(links, directed=False)
     progress.check()
@@ -786,16 +813,30 @@ def _search_compiled(search, roots, beside, drained, at_edge, beat):
     length = np.array((1.0, math.sqrt(2)) * 4)
     beside = np.ascontiguousarray(beside, dtype=np.int64)
     while True:
-        answer = search(np.asarray(roots, dtype=np.int64), beside, drained, at_edge, length, seen, distance, direction,
-                        out, inside, edge, queue, state, _SEARCH_AT_ONCE)
+        answer = search(
+            np.asarray(roots, dtype=np.int64),
+            beside,
+            drained,
+            at_edge,
+            length,
+            seen,
+            distance,
+            direction,
+            out,
+            inside,
+            edge,
+            queue,
+            state,
+            _SEARCH_AT_ONCE,
+        )
         beat(min(int(state[_DONE]), 2 * count))
         if answer == _FINISHED:
-            return distance, direction, out[:state[_N_OUT]]
+            return distance, direction, out[: state[_N_OUT]]
         if answer == _QUEUE_FULL:
             head, tail = state[_HEAD], state[_TAIL]
             waiting = queue[np.arange(head, tail) % queue.size]
             queue = np.empty(2 * queue.size + 8, dtype=np.int64)
-            queue[:waiting.size] = waiting
+            queue[: waiting.size] = waiting
             state[_HEAD], state[_TAIL] = 0, waiting.size
 
 
@@ -806,8 +847,9 @@ _QUEUE_SPARE = 1 << 10  # a cell may wait twice; the queue grows where that is n
 _KERNEL_WORTH = 100_000  # flat cells
 
 
-def _search_loop(roots, beside, drained, at_edge, length, seen, distance, direction, out, inside, edge, queue, state,
-                 budget):
+def _search_loop(
+    roots, beside, drained, at_edge, length, seen, distance, direction, out, inside, edge, queue, state, budget
+):
     """As `_search_flats`; returns when ``budget`` cells were looked at, to be called again."""
     phase, root, head, tail, n_inside, n_edge, n_out, done = state
     capacity = queue.size
@@ -881,13 +923,18 @@ def _search_agrees(search):
     node = np.flatnonzero(member)
     name = np.full(lattice.size, -1)
     name[node] = np.arange(node.size)
-    case = (np.arange(node.size), name[_neighbours(lattice, node)], lattice.flat((row > 8) & (col * row % 13 == 5),
-                                                                                  False)[node],
-            lattice.flat((row == 0) & (col % 5 == 1), False)[node], lambda done: None)
+    case = (
+        np.arange(node.size),
+        name[_neighbours(lattice, node)],
+        lattice.flat((row > 8) & (col * row % 13 == 5), False)[node],
+        lattice.flat((row == 0) & (col % 5 == 1), False)[node],
+        lambda done: None,
+    )
     return all(np.array_equal(one, other) for one, other in zip(_search_flats(*case), _search_compiled(search, *case)))
 
 
 # streams -----------------------------------------------------------------------------------------
+
 
 def streams(flow, accumulation, threshold, convention=RECOMMENDED, progress=SILENT):
     """Cells that carry a stream: at least ``threshold`` cells flow through them.

@@ -33,7 +33,8 @@ PRESETS = (
 )
 
 _THREAT_COLUMNS = [
-    tables.Column("threat", "text"), tables.Column("weight", minimum=0),
+    tables.Column("threat", "text"),
+    tables.Column("weight", minimum=0),
     tables.Column("max_distance_m", minimum=0, aliases=("max_dist", "max_dist_m")),
     tables.Column("decay", "text", choices=("linear", "exponential")),
     tables.Column("land_cover_codes", "integers", required=False, aliases=("codes",)),
@@ -133,9 +134,11 @@ def read_threats(table=None, layers=()):
     waiting = [row["threat"] for row in parsed.rows if not row["land_cover_codes"] and not row["layer"]]
     if len(waiting) != len(left):
         names = f" ({', '.join(waiting)})" if waiting else ""
-        raise InputError(f"Table '{parsed.name}' has {len(waiting)} threat(s) without 'land_cover_codes' and "
-                         f"'layer'{names}, and {len(left)} threat layer(s) are given: give one layer for each, "
-                         f"in the table's order.")
+        raise InputError(
+            f"Table '{parsed.name}' has {len(waiting)} threat(s) without 'land_cover_codes' and "
+            f"'layer'{names}, and {len(left)} threat layer(s) are given: give one layer for each, "
+            f"in the table's order."
+        )
     seen = set()
     for index, row in enumerate(parsed.rows):
         if row["threat"].lower() in seen:
@@ -152,16 +155,17 @@ def read_threats(table=None, layers=()):
             place = left.pop(0)
         threats.append(Threat(row["threat"], row["weight"], row["max_distance_m"], row["decay"], place))
     if not sum(threat.weight for threat in threats) > 0:
-        raise InputError(f"Table '{parsed.name}', column 'weight': all weights are 0; give at least one "
-                         f"threat a weight above 0.")
+        raise InputError(
+            f"Table '{parsed.name}', column 'weight': all weights are 0; give at least one threat a weight above 0."
+        )
     return threats
 
 
 def read_sensitivity(threats, table=None):
     """Codes, suitability H, and sensitivity S as an array of (class, threat), all in 0 to 1."""
     columns = [CODE, tables.Column("habitat", minimum=0, maximum=1)] + [
-        tables.Column(threat.name, minimum=0, maximum=1, aliases=(f"l_{threat.name}",))
-        for threat in threats]
+        tables.Column(threat.name, minimum=0, maximum=1, aliases=(f"l_{threat.name}",)) for threat in threats
+    ]
     parsed = tables.parse(table or default_sensitivity(), columns)
     habitat = np.array([row["habitat"] for row in parsed.rows])
     sensitivity = np.array([[row[threat.name] for threat in threats] for row in parsed.rows])
@@ -178,9 +182,21 @@ def decay(distance, max_distance_m, kind):
     return np.where(share > 1, 0, left)
 
 
-def habitat_quality(land_cover, threats=None, layers=(), sensitivity=None, access=None, preset=0,
-                    distance_rule=None, exponent=None, half_saturation=None, progress=SILENT, product=CLCD,
-                    baseline=None, with_costs=False):
+def habitat_quality(
+    land_cover,
+    threats=None,
+    layers=(),
+    sensitivity=None,
+    access=None,
+    preset=0,
+    distance_rule=None,
+    exponent=None,
+    half_saturation=None,
+    progress=SILENT,
+    product=CLCD,
+    baseline=None,
+    with_costs=False,
+):
     """Habitat quality and degradation of a land-cover map.
 
     Parameters
@@ -237,22 +253,28 @@ def habitat_quality(land_cover, threats=None, layers=(), sensitivity=None, acces
     factors = weights[:, None] * sensitivity.T
 
     end = 0.9 if baseline is None else 0.5
-    total, parts = _degradation(threats, factors, land_cover, rows, beta, chosen["distance_rule"],
-                                progress.part(0.05, end), with_costs)
+    total, parts = _degradation(
+        threats, factors, land_cover, rows, beta, chosen["distance_rule"], progress.part(0.05, end), with_costs
+    )
     k, how = chosen["half_saturation"], ""
     if k is None:
         highest, how = float(total.max()), " (half of the highest degradation)"
         if baseline is not None:
-            found = _highest_of_baseline(threats, factors, baseline, codes, name, beta, chosen["distance_rule"],
-                                         progress.part(end, 0.9))
+            found = _highest_of_baseline(
+                threats, factors, baseline, codes, name, beta, chosen["distance_rule"], progress.part(end, 0.9)
+            )
             if found is not None:
                 highest, how = found, " (half of the highest degradation of the baseline)"
         k = 0.5 * highest
-    phrases = {"distance_rule": f"distance rule '{chosen['distance_rule']}'",
-               "exponent": f"half-saturation term {chosen['exponent']}",
-               "half_saturation": f"half-saturation constant {k:.6g}{how}"}
-    progress.log(f"Habitat quality, {conventions_told(preset, phrases, given)}. Give this constant to every scenario "
-                 f"that is to be compared with this map.")
+    phrases = {
+        "distance_rule": f"distance rule '{chosen['distance_rule']}'",
+        "exponent": f"half-saturation term {chosen['exponent']}",
+        "half_saturation": f"half-saturation constant {k:.6g}{how}",
+    }
+    progress.log(
+        f"Habitat quality, {conventions_told(preset, phrases, given)}. Give this constant to every scenario "
+        f"that is to be compared with this map."
+    )
     power = 2.0 if chosen["exponent"] == AS_PRINTED else Z
     quality = values_by_class(rows, habitat)
     suitability = quality.copy() if with_costs else None
@@ -260,21 +282,33 @@ def habitat_quality(land_cover, threats=None, layers=(), sensitivity=None, acces
         quality[block] *= _left(total[block], k, power)
     degradation = total.astype(np.float32)
     degradation[rows < 0] = np.nan
-    result = HabitatQuality(float_grid(quality, land_cover.template, "habitat quality"),
-                            float_grid(degradation, land_cover.template, "habitat degradation"), k)
+    result = HabitatQuality(
+        float_grid(quality, land_cover.template, "habitat quality"),
+        float_grid(degradation, land_cover.template, "habitat degradation"),
+        k,
+    )
     if baseline is not None:
         result.rarity = rarity(land_cover, baseline, progress)
     if with_costs:
         result.costs, result.cost_maps = _costs(
-            threats, weights, parts, total, suitability, quality, k, power, land_cover.template,
-            progress.part(0.97, 1.0))
+            threats,
+            weights,
+            parts,
+            total,
+            suitability,
+            quality,
+            k,
+            power,
+            land_cover.template,
+            progress.part(0.97, 1.0),
+        )
     return result
 
 
 def _left(degradation, k, power):
     """The share of the suitability that is left at a degradation D."""
-    harm = degradation ** Z
-    return 1 - harm / (harm + k ** power) if k > 0 else np.ones_like(harm)
+    harm = degradation**Z
+    return 1 - harm / (harm + k**power) if k > 0 else np.ones_like(harm)
 
 
 def _degradation(threats, factors, land_cover, rows, beta, rule, progress, keep):
@@ -301,8 +335,10 @@ def _degradation(threats, factors, land_cover, rows, beta, rule, progress, keep)
 def _highest_of_baseline(threats, factors, baseline, codes, name, beta, rule, progress):
     """The highest degradation of the baseline map; None where its threats are not known."""
     if not all(isinstance(threat.place, list) for threat in threats):
-        progress.log("The half-saturation constant is that of this map, not of the baseline: its threat layers are "
-                     "those of today. Give the constant of the baseline's own run to compare the two.")
+        progress.log(
+            "The half-saturation constant is that of this map, not of the baseline: its threat layers are "
+            "those of today. Give the constant of the baseline's own run to compare the two."
+        )
         return None
     rows = class_rows(baseline, codes, name)
     return float(_degradation(threats, factors, baseline, rows, beta, rule, progress, False)[0].max())
@@ -327,11 +363,17 @@ def _costs(threats, weights, parts, total, suitability, quality, k, power, templ
             harm[number] += float(part[block].sum(dtype=np.float64))
         maps[threat.name] = float_grid(cost, template, f"quality lost to {threat.name}")
     area_km2 = template.cell_area_m2 / 1e6
-    costs = [ThreatCost(threat.name, float(weights[number]), harm[number] / all_harm if all_harm else 0.0,
-                        lost[number] * area_km2, lost[number] / all_lost if all_lost else None)
-             for number, threat in enumerate(threats)]
-    costs.append(ThreatCost(ALL_THREATS, 1.0, 1.0 if all_harm else 0.0, all_lost * area_km2,
-                            1.0 if all_lost else None))
+    costs = [
+        ThreatCost(
+            threat.name,
+            float(weights[number]),
+            harm[number] / all_harm if all_harm else 0.0,
+            lost[number] * area_km2,
+            lost[number] / all_lost if all_lost else None,
+        )
+        for number, threat in enumerate(threats)
+    ]
+    costs.append(ThreatCost(ALL_THREATS, 1.0, 1.0 if all_harm else 0.0, all_lost * area_km2, 1.0 if all_lost else None))
     return costs, maps
 
 
@@ -350,13 +392,17 @@ def rarity(land_cover, baseline, progress=SILENT):
         absent from the baseline; NaN where the land cover has no value. InVEST guide, Habitat Quality.
     """
     if not land_cover.template.same_grid(baseline.template):
-        raise InputError(f"Land covers '{land_cover.name}' and '{baseline.name}' are not on the same cells: align "
-                         f"one with the other first.")
+        raise InputError(
+            f"Land covers '{land_cover.name}' and '{baseline.name}' are not on the same cells: align "
+            f"one with the other first."
+        )
     valid, before_valid = land_cover.valid, baseline.valid
     missing = np.count_nonzero(valid != before_valid)
     if missing:
-        progress.warn(f"{missing} cell(s) have a value in only one of '{land_cover.name}' and '{baseline.name}': "
-                      f"rarity compares how often a class occurs in each, so let both cover the same area.")
+        progress.warn(
+            f"{missing} cell(s) have a value in only one of '{land_cover.name}' and '{baseline.name}': "
+            f"rarity compares how often a class occurs in each, so let both cover the same area."
+        )
     codes, place, now = np.unique(land_cover.values[valid], return_inverse=True, return_counts=True)
     known, counts = np.unique(baseline.values[before_valid], return_counts=True)
     before = np.zeros(codes.size)
@@ -388,8 +434,10 @@ def access_of_areas(features, template, progress=SILENT, field="access"):
     for number, attributes in enumerate(features.attributes):
         value = tables.number_of("" if attributes[field] is None else attributes[field])
         if value is None or not 0 <= value <= 1:
-            raise InputError(f"Layer '{features.name}', field '{field}', feature {number + 1}: '{attributes[field]}' "
-                             f"is not a number from 0 to 1; correct it.")
+            raise InputError(
+                f"Layer '{features.name}', field '{field}', feature {number + 1}: '{attributes[field]}' "
+                f"is not a number from 0 to 1; correct it."
+            )
         values.append(value)
     beta = np.ones(template.shape, dtype=np.float32)
     for number, (geometry, value) in enumerate(zip(features.geometries, values)):
@@ -411,11 +459,15 @@ def _require_near(threats, template, progress):
             threat.place.require_some("threat")
             west, south, east, north = near.bounds
             boxes = [geometry.GetEnvelope() for geometry in threat.place.to_crs(template.crs).geometries]
-            if not any(left <= east and right >= west and bottom <= north and top >= south
-                       for left, right, bottom, top in boxes):
-                raise InputError(f"Threat layer '{threat.place.name}' has no feature within {threat.max_distance_m:g} m "
-                                 f"of '{template.name}': choose a layer of this area, correct its CRS, or take "
-                                 f"threat '{threat.name}' out of the table.")
+            if not any(
+                left <= east and right >= west and bottom <= north and top >= south
+                for left, right, bottom, top in boxes
+            ):
+                raise InputError(
+                    f"Threat layer '{threat.place.name}' has no feature within {threat.max_distance_m:g} m "
+                    f"of '{template.name}': choose a layer of this area, correct its CRS, or take "
+                    f"threat '{threat.name}' out of the table."
+                )
         progress.check()
 
 
@@ -433,16 +485,20 @@ def _access(access, template):
 def _require_share(values, valid, what):
     wrong = valid & ((values < 0) | (values > 1))
     if wrong.any():
-        raise InputError(f"{what} holds {values[wrong].flat[0]:g} on {np.count_nonzero(wrong)} cell(s), and "
-                         f"only 0 to 1 has a meaning there: rescale it.")
+        raise InputError(
+            f"{what} holds {values[wrong].flat[0]:g} on {np.count_nonzero(wrong)} cell(s), and "
+            f"only 0 to 1 has a meaning there: rescale it."
+        )
 
 
 def _impact(threat, land_cover, rule, progress):
     """What is left of a threat at each cell of the land cover, 0 to 1; None where it is nowhere."""
     template, reach = land_cover.template, threat.max_distance_m
     if reach < min(template.cell_width, template.cell_height):
-        progress.warn(f"Threat '{threat.name}' reaches {reach:g} m, less than one cell: a table for InVEST "
-                      f"before 3.15 gives kilometres, which must be turned into metres.")
+        progress.warn(
+            f"Threat '{threat.name}' reaches {reach:g} m, less than one cell: a table for InVEST "
+            f"before 3.15 gives kilometres, which must be turned into metres."
+        )
     intensity, wide = _intensity(threat, land_cover, progress)
     mask = intensity > 0
     if not mask.any():
@@ -474,8 +530,9 @@ def _intensity(threat, land_cover, progress):
     if isinstance(place, vector.Features):
         place.require_some("threat")
         geometries = place.to_crs(template.crs, progress).geometries
-        wide = template.padded(min(threat.max_distance_m, overhang_m(
-            [geometry.GetEnvelope() for geometry in geometries], template)))
+        wide = template.padded(
+            min(threat.max_distance_m, overhang_m([geometry.GetEnvelope() for geometry in geometries], template))
+        )
         return vector.rasterize(geometries, wide, all_touched=True, dtype=np.uint8).astype(np.float32), wide
     reachable = template.padded(threat.max_distance_m)
     west, south, east, north = raster.bounds_in(raster.check_overlap(place, reachable), template.crs)
@@ -490,22 +547,27 @@ def _intensity(threat, land_cover, progress):
 def _sum(intensity, wide, template, threat, progress):
     """Intensities in reach under a decay kernel that adds to 1, by FFT in strips of rows."""
     from scipy.signal import oaconvolve
+
     reach = threat.max_distance_m
     down, right = int(reach // template.cell_height), int(reach // template.cell_width)
-    apart = np.hypot(np.arange(-down, down + 1)[:, None] * template.cell_height,
-                     np.arange(-right, right + 1)[None, :] * template.cell_width)
+    apart = np.hypot(
+        np.arange(-down, down + 1)[:, None] * template.cell_height,
+        np.arange(-right, right + 1)[None, :] * template.cell_width,
+    )
     kernel = decay(apart, reach, threat.decay)
     kernel = (kernel / kernel.sum()).astype(np.float32)
     row, col = template.offset_in(wide)
     padded = np.zeros((template.rows + 2 * down, template.cols + 2 * right), dtype=np.float32)
-    here = (slice(max(0, row - down), row + template.rows + down),
-            slice(max(0, col - right), col + template.cols + right))
+    here = (
+        slice(max(0, row - down), row + template.rows + down),
+        slice(max(0, col - right), col + template.cols + right),
+    )
     near = intensity[here]
     top, left = down - row + here[0].start, right - col + here[1].start
-    padded[top:top + near.shape[0], left:left + near.shape[1]] = near
+    padded[top : top + near.shape[0], left : left + near.shape[1]] = near
     result = np.zeros(template.shape, dtype=np.float32)
     for inner, _ in tiles(template.shape, down, right):
-        around = padded[inner[0].start:inner[0].stop + 2 * down, inner[1].start:inner[1].stop + 2 * right]
+        around = padded[inner[0].start : inner[0].stop + 2 * down, inner[1].start : inner[1].stop + 2 * right]
         if around.any():
             result[inner] = oaconvolve(around, kernel, mode="valid")
         progress(0.5 * inner[0].stop / template.rows)

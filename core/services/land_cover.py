@@ -18,8 +18,10 @@ from ..raster import Template
 CODE = tables.Column("land_cover", "integer", aliases=("lucode", "lulc_code", "lulc", "code"))
 
 RESTORED = "restored"
-_MINE_COLUMNS = [tables.Column("feature", "text", choices=(*FEATURES, RESTORED)),
-                 tables.Column("land_cover", "integer", aliases=("lucode", "code"))]
+_MINE_COLUMNS = [
+    tables.Column("feature", "text", choices=(*FEATURES, RESTORED)),
+    tables.Column("land_cover", "integer", aliases=("lucode", "code")),
+]
 _BLOCK_CELLS = 1 << 20
 _NAMED_AT_MOST = 5
 _LOOKED_UP_BELOW = 1 << 16  # codes up to here are found by their place in an array, others by a search
@@ -130,9 +132,11 @@ def require_codes(land_cover, codes, table_name, progress=SILENT):
 def _missing_codes(missing, layer, table_name):
     named = [f"{code:g} ({count} pixels)" for code, count in sorted(missing.items())]
     text = first_few(named, _NAMED_AT_MOST)
-    return (f"Land cover '{layer}' holds code {text}, for which table '{table_name}' has no row in column "
-            f"'land_cover': add a row per code, give the table that belongs to this map, or let the shipped "
-            f"table serve it by the map's land-cover product (LAND_COVER_PRODUCT).")
+    return (
+        f"Land cover '{layer}' holds code {text}, for which table '{table_name}' has no row in column "
+        f"'land_cover': add a row per code, give the table that belongs to this map, or let the shipped "
+        f"table serve it by the map's land-cover product (LAND_COVER_PRODUCT)."
+    )
 
 
 def values_by_class(rows, values):
@@ -141,6 +145,7 @@ def values_by_class(rows, values):
 
 
 # mines -------------------------------------------------------------------------------------------
+
 
 def default_mine_codes(product=CLCD):
     """The shipped codes of burnt-in mines; ours: 11 to 15 beside CLCD's 1 to 9, 911 to 915 in any other product."""
@@ -215,8 +220,10 @@ def burn_mines_blocks(land_cover, mines, output, table=None, progress=SILENT, pr
     kinds = [RESTORED if mine.state == RESTORED else mine.feature for mine in mines]
     for mine, kind in zip(mines, kinds):
         if kind not in rank:
-            raise InputError(f"Table '{parsed.name}' has no row for feature '{kind}', which mine '{mine.name}' is: "
-                             f"add the row with the land-cover code to give it.")
+            raise InputError(
+                f"Table '{parsed.name}' has no row for feature '{kind}', which mine '{mine.name}' is: "
+                f"add the row with the land-cover code to give it."
+            )
     codes = [row["land_cover"] for row in parsed.rows]
     counts = {}
 
@@ -225,8 +232,13 @@ def burn_mines_blocks(land_cover, mines, output, table=None, progress=SILENT, pr
             counts[code] = counts.get(code, 0) + int(cells)
 
     blocks.run([land_cover], count, progress=progress.part(0.0, 0.3))
-    _look_for_shared_codes(land_cover.name, counts, {codes[rank[kind]]: kind for kind in kinds},
-                           None if table is not None else product, progress)
+    _look_for_shared_codes(
+        land_cover.name,
+        counts,
+        {codes[rank[kind]]: kind for kind in kinds},
+        None if table is not None else product,
+        progress,
+    )
 
     order = sorted(zip(kinds, mines), key=lambda pair: -rank[pair[0]])
     places = [cells_under(mine.geometry, land_cover.template)[0] for _, mine in order]
@@ -255,18 +267,24 @@ def burn_mines_blocks(land_cover, mines, output, table=None, progress=SILENT, pr
 
     def check():
         if not any(found):
-            raise InputError(f"None of the {len(mines)} mine(s) holds the centre of a cell of '{land_cover.name}': "
-                             f"choose maps of one area, or a finer land cover.")
+            raise InputError(
+                f"None of the {len(mines)} mine(s) holds the centre of a cell of '{land_cover.name}': "
+                f"choose maps of one area, or a finer land cover."
+            )
 
     blocks.run([land_cover], burn, [output], check, progress.part(0.3, 1.0))
     missed = [mine.name for (_, mine), met in zip(order, found) if not met]
     if missed:
-        progress.warn(f"{len(missed)} mine(s) lie beyond '{land_cover.name}' or between the centres of its cells and "
-                      f"are not in the map: {', '.join(missed[:5])}{' ...' if len(missed) > 5 else ''}.")
+        progress.warn(
+            f"{len(missed)} mine(s) lie beyond '{land_cover.name}' or between the centres of its cells and "
+            f"are not in the map: {', '.join(missed[:5])}{' ...' if len(missed) > 5 else ''}."
+        )
     if shared:
         features = ", ".join(row["feature"] for row in parsed.rows)
-        progress.log(f"{shared} cell(s) lie under several mines; the feature that stands higher in "
-                     f"'{parsed.name}' was taken ({features}).")
+        progress.log(
+            f"{shared} cell(s) lie under several mines; the feature that stands higher in "
+            f"'{parsed.name}' was taken ({features})."
+        )
     progress.log(f"{burnt} cell(s) of '{land_cover.name}' were given the code of a mine.")
 
 
@@ -283,14 +301,19 @@ def _look_for_shared_codes(name, counts, kind_of, product, progress):
             raise InputError(
                 f"Land cover '{name}' already has {' and '.join(text for text, _ in taken.values())}, and "
                 f"holds codes that {product} does not have ({named}): its own classes would be merged with mines; "
-                f"choose the land-cover product (LAND_COVER_PRODUCT), or give mines free codes (MINE_CODES).")
+                f"choose the land-cover product (LAND_COVER_PRODUCT), or give mines free codes (MINE_CODES)."
+            )
         if foreign:
-            progress.warn(f"Land cover '{name}' holds codes that {product} does not have ({named}); mines "
-                          f"take the codes {', '.join(map(str, kind_of))} all the same: choose the land-cover "
-                          f"product (LAND_COVER_PRODUCT) if these mean another class there.")
+            progress.warn(
+                f"Land cover '{name}' holds codes that {product} does not have ({named}); mines "
+                f"take the codes {', '.join(map(str, kind_of))} all the same: choose the land-cover "
+                f"product (LAND_COVER_PRODUCT) if these mean another class there."
+            )
     for text, kind in taken.values():
-        progress.warn(f"Land cover '{name}' already has {text}: they cannot be told from '{kind}' mines "
-                      f"afterwards; give mines other codes (MINE_CODES) unless this is meant.")
+        progress.warn(
+            f"Land cover '{name}' already has {text}: they cannot be told from '{kind}' mines "
+            f"afterwards; give mines other codes (MINE_CODES) unless this is meant."
+        )
 
 
 def cells_under(geometry, template):

@@ -34,7 +34,10 @@ METRES, PIXELS = IC_LENGTHS = ("metres", "InVEST pixels")
 PER_HECTARE, PER_PIXEL = UNITS = ("t/ha", "t per pixel")
 KEPT, AS_INVEST = MASKINGS = ("values everywhere", "as InVEST")
 COVER_FACTOR, VAN_DER_KNIJFF, CAI = COVER_KINDS = (
-    "cover factor", "NDVI (van der Knijff 1999)", "vegetation cover in % (Cai 2000)")
+    "cover factor",
+    "NDVI (van der Knijff 1999)",
+    "vegetation cover in % (Cai 2000)",
+)
 
 _LOWEST_C, _LOWEST_SLOPE, _HIGHEST_SLOPE = 0.001, 0.005, 1.0
 _FLATTEST_OF_STEEP = 9.0  # per cent
@@ -84,8 +87,15 @@ PRESETS = (
     Conventions(unit=PER_PIXEL),
     Conventions(MFD, flow_routing.AS_INVEST, INVEST_LS, 122.0, L_FACTOR, PIXELS, AS_INVEST, PER_HECTARE),
 )
-_CHOICES = {"routing": ROUTINGS, "flow": flow_routing.CONVENTIONS, "ls_method": LS_METHODS, "capped": CAPPED,
-            "ic_length": IC_LENGTHS, "masking": MASKINGS, "unit": UNITS}
+_CHOICES = {
+    "routing": ROUTINGS,
+    "flow": flow_routing.CONVENTIONS,
+    "ls_method": LS_METHODS,
+    "capped": CAPPED,
+    "ic_length": IC_LENGTHS,
+    "masking": MASKINGS,
+    "unit": UNITS,
+}
 
 
 @dataclass
@@ -139,8 +149,11 @@ def default_table(product=CLCD):
 
 def read_table(table=None, with_cover=True):
     """A biophysical table with ``usle_c`` (unless a raster gives it) and ``usle_p`` checked, as `tables.Table`."""
-    columns = [CODE, tables.Column("usle_c", minimum=0, maximum=1, required=with_cover),
-               tables.Column("usle_p", minimum=0, maximum=1)]
+    columns = [
+        CODE,
+        tables.Column("usle_c", minimum=0, maximum=1, required=with_cover),
+        tables.Column("usle_p", minimum=0, maximum=1),
+    ]
     parsed = tables.parse(table or default_table(), columns)
     codes_of(parsed)
     return parsed
@@ -200,8 +213,10 @@ def cover_factor(grid, kind=VAN_DER_KNIJFF, progress=SILENT):
     low, high, what = (-1, 1, "NDVI") if kind == VAN_DER_KNIJFF else (0, 100, "vegetation cover in %")
     wrong = valid & ((grid.values < low) | (grid.values > high))
     if wrong.any():
-        raise InputError(f"Raster '{grid.name}' holds {grid.values[wrong].flat[0]:g} on {np.count_nonzero(wrong)} "
-                         f"cell(s), and {what} is {low} to {high}: rescale it, or correct its nodata value.")
+        raise InputError(
+            f"Raster '{grid.name}' holds {grid.values[wrong].flat[0]:g} on {np.count_nonzero(wrong)} "
+            f"cell(s), and {what} is {low} to {high}: rescale it, or correct its nodata value."
+        )
     cover, beyond = np.full(grid.values.shape, np.nan, dtype=np.float32), 0
     for block in row_blocks(*cover.shape, progress):
         values = grid.like(grid.values[block], grid.nodata).floats(np.float64)
@@ -217,8 +232,9 @@ def cover_factor(grid, kind=VAN_DER_KNIJFF, progress=SILENT):
     return float_grid(cover, grid.template, "cover factor")
 
 
-def ls_factor(east_rise, south_rise, accumulation, cell_area_m2, method=DESMET_GOVERS, cap=math.inf,
-              capped=SLOPE_LENGTH):
+def ls_factor(
+    east_rise, south_rise, accumulation, cell_area_m2, method=DESMET_GOVERS, cap=math.inf, capped=SLOPE_LENGTH
+):
     """Slope length and steepness factor.
 
     Parameters
@@ -245,9 +261,8 @@ def ls_factor(east_rise, south_rise, accumulation, cell_area_m2, method=DESMET_G
     percent = (100 * tangent).astype(np.float32)  # as InVEST keeps it; a slope of 3.5 % is not steeper than 3.5
     sine = np.sin(np.arctan(tangent))
     steep = np.where(percent < _FLATTEST_OF_STEEP, 10.8 * sine + 0.03, 16.8 * sine - 0.5)
-    ratio = (sine / 0.0896) / (3 * sine ** 0.8 + 0.56)
-    m = np.where(percent > _M_UPTO[-1], ratio / (1 + ratio),
-                 np.array((*_M, _M[-1]))[np.searchsorted(_M_UPTO, percent)])
+    ratio = (sine / 0.0896) / (3 * sine**0.8 + 0.56)
+    m = np.where(percent > _M_UPTO[-1], ratio / (1 + ratio), np.array((*_M, _M[-1]))[np.searchsorted(_M_UPTO, percent)])
     aspect = np.divide(np.abs(east_rise) + np.abs(south_rise), tangent, out=np.ones_like(tangent), where=tangent > 0)
     size = math.sqrt(cell_area_m2)
     area = np.maximum(accumulation - 1, 0) * cell_area_m2
@@ -257,8 +272,7 @@ def ls_factor(east_rise, south_rise, accumulation, cell_area_m2, method=DESMET_G
         area = np.sqrt(area)
         cosine = np.cos(np.arctan(tangent))
         aspect = sine + cosine
-    length = (((area + cell_area_m2) ** (m + 1) - area ** (m + 1))
-              / (size ** (m + 2) * (aspect * _UNIT_LENGTH_M) ** m))
+    length = ((area + cell_area_m2) ** (m + 1) - area ** (m + 1)) / (size ** (m + 2) * (aspect * _UNIT_LENGTH_M) ** m)
     if capped == L_FACTOR:
         length = np.minimum(length, cap)
     return length * steep
@@ -269,9 +283,23 @@ def delivery_ratio(connectivity, sdr_max=0.8, ic0=0.5, kb=2.0):
     return sdr_max / (1 + np.exp((ic0 - connectivity) / kb))
 
 
-def sediment_retention(dem, land_cover, erosivity, erodibility, table=None, cover=None, drainage=None,
-                       mine_geometries=(), threshold=1000.0, kb=2.0, ic0=0.5, sdr_max=0.8, preset=0,
-                       progress=SILENT, **chosen):
+def sediment_retention(
+    dem,
+    land_cover,
+    erosivity,
+    erodibility,
+    table=None,
+    cover=None,
+    drainage=None,
+    mine_geometries=(),
+    threshold=1000.0,
+    kb=2.0,
+    ic0=0.5,
+    sdr_max=0.8,
+    preset=0,
+    progress=SILENT,
+    **chosen,
+):
     """Soil loss, its delivery to streams, and what vegetation keeps back.
 
     Parameters
@@ -333,8 +361,10 @@ def sediment_retention(dem, land_cover, erosivity, erodibility, table=None, cove
         known = np.isfinite(rainfall) & np.isfinite(soil) & np.isfinite(factors[0]) & np.isfinite(factors[1])
         elevation[~known] = np.nan
     if np.isnan(elevation).all():
-        raise InputError(f"No cell of '{dem.name}' has a value in all inputs: choose maps of one area, or correct "
-                         f"their nodata values.")
+        raise InputError(
+            f"No cell of '{dem.name}' has a value in all inputs: choose maps of one area, or correct "
+            f"their nodata values."
+        )
     filled, drains = _filled(dem, elevation, mine_geometries, progress.part(0.05, 0.25))
     flow = flow_routing.route(filled, template, how.routing, elevation, drains, how.flow, progress.part(0.25, 0.5))
     accumulation = flow.accumulate(progress=progress.part(0.5, 0.55))
@@ -343,7 +373,7 @@ def sediment_retention(dem, land_cover, erosivity, erodibility, table=None, cove
     edges = slope.AS_INVEST if how.flow == flow_routing.AS_INVEST else slope.STRAIGHT
     for rows, east, south in slope.rises(filled, template, edges, progress.part(0.6, 0.7)):
         ls[rows] = ls_factor(east, south, accumulation[rows], template.cell_area_m2, how.ls_method, how.cap, how.capped)
-        percent = (100 * np.sqrt(east ** 2 + south ** 2)).astype(np.float32)  # as InVEST keeps it
+        percent = (100 * np.sqrt(east**2 + south**2)).astype(np.float32)  # as InVEST keeps it
         gentle[rows] = np.clip(percent / 100, _LOWEST_SLOPE, _HIGHEST_SLOPE)
     del filled, elevation
     progress.check()
@@ -351,8 +381,9 @@ def sediment_retention(dem, land_cover, erosivity, erodibility, table=None, cove
     progress.check()
     loss = bare * (factors[0] * factors[1])
     del rainfall, soil
-    index, sdr = _delivery(flow, accumulation, stream, factors[0], gentle, template, how,
-                           (sdr_max, ic0, kb), progress.part(0.7, 0.88))
+    index, sdr = _delivery(
+        flow, accumulation, stream, factors[0], gentle, template, how, (sdr_max, ic0, kb), progress.part(0.7, 0.88)
+    )
     del gentle
     if how.masking == AS_INVEST:
         bare[stream] = loss[stream] = np.nan
@@ -372,15 +403,19 @@ def _check(kb, sdr_max, threshold, drainage):
     if not 0 < sdr_max <= 1:
         raise InputError(f"SDR_max is {sdr_max:g}: it must be above 0 and at most 1 (0.8 is usual).")
     if threshold < 0 or (threshold == 0 and drainage is None):
-        raise InputError(f"The accumulation threshold is {threshold:g}: give the number of cells above 0 from which "
-                         f"a stream begins, or 0 and a drainage layer.")
+        raise InputError(
+            f"The accumulation threshold is {threshold:g}: give the number of cells above 0 from which "
+            f"a stream begins, or 0 and a drainage layer."
+        )
 
 
 def _require_range(grid, highest, mend):
     wrong = grid.valid & ((grid.values < 0) | (grid.values > highest))
     if wrong.any():
-        raise InputError(f"Raster '{grid.name}' holds {grid.values[wrong].flat[0]:g} on {np.count_nonzero(wrong)} "
-                         f"cell(s), and {mend}")
+        raise InputError(
+            f"Raster '{grid.name}' holds {grid.values[wrong].flat[0]:g} on {np.count_nonzero(wrong)} "
+            f"cell(s), and {mend}"
+        )
 
 
 def _cover_and_practice(land_cover, table, cover, progress):
@@ -402,8 +437,10 @@ def _filled(dem, elevation, mine_geometries, progress):
     under = vector.rasterize(mine_geometries, dem.template, dtype=np.uint8) > 0
     drains = flow_routing.internal_drains(elevation, filled, under)
     if not drains.any():
-        progress.warn(f"No depression of '{dem.name}' has its lowest cell under a mine, so none drains inside: check "
-                      f"that the DEM is younger than the pits, or leave the mines out.")
+        progress.warn(
+            f"No depression of '{dem.name}' has its lowest cell under a mine, so none drains inside: check "
+            f"that the DEM is younger than the pits, or leave the mines out."
+        )
         return filled, None
     return flow_routing.fill_depressions(elevation, drains, progress.part(0.5, 1.0)), drains
 
@@ -420,10 +457,13 @@ def _streams(flow, accumulation, threshold, drainage, how, progress):
     if not stream.any():
         mend = "lower the accumulation threshold, or give a drainage layer."
         if how.masking == AS_INVEST:
-            raise InputError(f"No cell is a stream, since no more than {accumulation.max():.0f} cell(s) flow through "
-                             f"any: {mend}")
-        progress.warn(f"No cell is a stream, since no more than {accumulation.max():.0f} cell(s) flow through any; all "
-                      f"ways were followed to the map's edge: {mend}")
+            raise InputError(
+                f"No cell is a stream, since no more than {accumulation.max():.0f} cell(s) flow through any: {mend}"
+            )
+        progress.warn(
+            f"No cell is a stream, since no more than {accumulation.max():.0f} cell(s) flow through any; all "
+            f"ways were followed to the map's edge: {mend}"
+        )
     return stream
 
 
@@ -441,8 +481,9 @@ def _delivery(flow, accumulation, stream, cover, gentle, template, how, paramete
     mean_slope = flow.accumulate(np.where(flow.valid, gentle, 0), progress.part(0.3, 0.5))
     cost = np.where(flow.valid, 1 / (floor * gentle), np.float32(0))
     progress.check()
-    downslope, reach = flow.path_to(stream, cost, how.ic_length == PIXELS, how.masking != AS_INVEST,
-                                    progress.part(0.5, 0.9))
+    downslope, reach = flow.path_to(
+        stream, cost, how.ic_length == PIXELS, how.masking != AS_INVEST, progress.part(0.5, 0.9)
+    )
     index, sdr = (np.full(flow.shape, np.nan, dtype=np.float32) for _ in range(2))
     for block in row_blocks(*flow.shape, progress.part(0.9, 1.0)):
         number = accumulation[block].clip(1)
@@ -489,28 +530,51 @@ def _maps(flow, stream, bare, loss, sdr, sdr_max, template, how, progress):
         trapped[~known | (on_stream & (how.masking == AS_INVEST))] = np.nan
         avoided = bare[block] - loss[block]
         for name, values in (
-                ("retention", avoided * np.where(on_stream, np.float32(sdr_max), ratio) / np.float32(sdr_max)),
-                ("soil_loss", loss[block]), ("bare_soil_loss", bare[block]), ("export", loss[block] * ratio),
-                ("avoided_erosion", avoided), ("avoided_export", avoided * ratio + trapped), ("deposition", trapped)):
+            ("retention", avoided * np.where(on_stream, np.float32(sdr_max), ratio) / np.float32(sdr_max)),
+            ("soil_loss", loss[block]),
+            ("bare_soil_loss", bare[block]),
+            ("export", loss[block] * ratio),
+            ("avoided_erosion", avoided),
+            ("avoided_export", avoided * ratio + trapped),
+            ("deposition", trapped),
+        ):
             if name not in ("soil_loss", "deposition"):
                 totals[name] += np.nansum(values, dtype=np.float64)
             maps[name][block] = values * factor
     totals = {name: float(total) * hectares for name, total in totals.items()}
 
     named = {name: float_grid(values, template, name.replace("_", " ")) for name, values in maps.items()}
-    return SedimentRetention(**named, sdr=float_grid(sdr, template, "sediment delivery ratio"), connectivity=None,
-                             ls=None, accumulation=None, streams=None, conventions=how, totals=totals)
+    return SedimentRetention(
+        **named,
+        sdr=float_grid(sdr, template, "sediment delivery ratio"),
+        connectivity=None,
+        ls=None,
+        accumulation=None,
+        streams=None,
+        conventions=how,
+        totals=totals,
+    )
 
 
 def _tell(how, preset, given, totals, threshold, drains, progress):
     cap = "no cap in LS" if how.cap == math.inf else f"LS capped at {how.cap:g}"
-    phrases = {"routing": f"{how.routing} routing", "flow": f"ties and flats {how.flow}",
-               "ls_method": f"LS {how.ls_method}", "cap": cap, "capped": f"a cap holds the {how.capped}",
-               "ic_length": f"connectivity in {how.ic_length}", "masking": f"cells with {how.masking}",
-               "unit": f"maps in {how.unit} a year"}
+    phrases = {
+        "routing": f"{how.routing} routing",
+        "flow": f"ties and flats {how.flow}",
+        "ls_method": f"LS {how.ls_method}",
+        "cap": cap,
+        "capped": f"a cap holds the {how.capped}",
+        "ic_length": f"connectivity in {how.ic_length}",
+        "masking": f"cells with {how.masking}",
+        "unit": f"maps in {how.unit} a year",
+    }
     progress.log(f"Sediment retention, {conventions_told(preset, phrases, given)}; streams from {threshold:g} cells.")
     if drains is not None:
-        progress.log(f"{np.count_nonzero(drains)} cell(s) at the bottom of pits drain inside: SDR is 0 where all "
-                     f"water runs to them.")
-    progress.log("Of {soil_loss:.4g} t of soil lost in a year {export:.4g} t reach a stream or leave the map at once, "
-                 "{deposition:.4g} t are deposited and {leaves_map:.4g} t leave the map on their way.".format(**totals))
+        progress.log(
+            f"{np.count_nonzero(drains)} cell(s) at the bottom of pits drain inside: SDR is 0 where all "
+            f"water runs to them."
+        )
+    progress.log(
+        "Of {soil_loss:.4g} t of soil lost in a year {export:.4g} t reach a stream or leave the map at once, "
+        "{deposition:.4g} t are deposited and {leaves_map:.4g} t leave the map on their way.".format(**totals)
+    )

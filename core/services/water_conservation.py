@@ -33,7 +33,7 @@ _MM_PER_DAY = {"mm/d": 1.0, "cm/d": 10.0, "mm/h": 24.0, "um/s": 86.4}
 DEPTH_UNITS = ("mm", "cm", "m")
 _M_PER = {"mm": 0.001, "cm": 0.01, "m": 1.0}
 VELOCITY = 249.0
-_LEAST_SLOPE_PERCENT = 0.1   # level ground has no finite index; gentler slopes count as this
+_LEAST_SLOPE_PERCENT = 0.1  # level ground has no finite index; gentler slopes count as this
 _LEAST_DEPTH_M = 0.01
 
 _COLUMNS = [CODE, tables.Column("velocity", aliases=("velocity_coefficient", "vel_coef"))]
@@ -105,15 +105,27 @@ def topographic_index(dem, soil_depth_m, form=SQUARE_METRES, routing=D8, progres
     for block in row_blocks(*template.shape):
         percent = 100 * np.tan(np.radians(slope[block].astype(np.float64)))
         with np.errstate(divide="ignore"):
-            index[block] = np.log10(area[block] / (np.maximum(depth[block], least)
-                                                   * np.maximum(percent, _LEAST_SLOPE_PERCENT)))
+            index[block] = np.log10(
+                area[block] / (np.maximum(depth[block], least) * np.maximum(percent, _LEAST_SLOPE_PERCENT))
+            )
     index[~flow.valid] = np.nan
     return float_grid(index, template, "topographic index")
 
 
-def water_conservation(water_yield, dem, soil_depth, conductivity, land_cover, table=None, depth_unit="mm",
-                       conductivity_unit="mm/d", threshold_mm_per_day=300.0, form=SQUARE_METRES, routing=D8,
-                       progress=SILENT):
+def water_conservation(
+    water_yield,
+    dem,
+    soil_depth,
+    conductivity,
+    land_cover,
+    table=None,
+    depth_unit="mm",
+    conductivity_unit="mm/d",
+    threshold_mm_per_day=300.0,
+    form=SQUARE_METRES,
+    routing=D8,
+    progress=SILENT,
+):
     """Water conservation of an average year.
 
     Parameters
@@ -152,12 +164,16 @@ def water_conservation(water_yield, dem, soil_depth, conductivity, land_cover, t
     for grid in (water_yield, soil_depth, conductivity):
         wrong = grid.valid & (grid.values < 0)
         if wrong.any():
-            raise InputError(f"Raster '{grid.name}' holds {grid.values[wrong].flat[0]:g} on "
-                             f"{np.count_nonzero(wrong)} cell(s), and cannot be negative: correct the raster or its "
-                             f"nodata value.")
+            raise InputError(
+                f"Raster '{grid.name}' holds {grid.values[wrong].flat[0]:g} on "
+                f"{np.count_nonzero(wrong)} cell(s), and cannot be negative: correct the raster or its "
+                f"nodata value."
+            )
     if not threshold_mm_per_day > 0:
-        raise InputError(f"The conductivity that takes all water in is {threshold_mm_per_day:g} mm a day: it must be "
-                         f"above 0 (300 is usual).")
+        raise InputError(
+            f"The conductivity that takes all water in is {threshold_mm_per_day:g} mm a day: it must be "
+            f"above 0 (300 is usual)."
+        )
     parsed = read_table(table)
     rows = class_rows(land_cover, codes_of(parsed), parsed.name, progress.part(0, 0.05))
     velocity = values_by_class(rows, [min(1.0, VELOCITY / row["velocity"]) for row in parsed.rows])
@@ -168,18 +184,26 @@ def water_conservation(water_yield, dem, soil_depth, conductivity, land_cover, t
     result = water_yield.floats() * velocity * terrain * soaking
     known = np.isfinite(result)
     if not known.any():
-        raise InputError(f"No cell of '{water_yield.name}' has a value in all of {dem.name}, {soil_depth.name}, "
-                         f"{conductivity.name} and {land_cover.name}: choose maps of one area, or correct their nodata "
-                         f"values.")
-    progress.log(f"Water conservation: yield x min(1, 249 / velocity) x min(1, 0.9 TI / 3) x min(1, Ksat / "
-                 f"{threshold_mm_per_day:g} mm a day), topographic index with {form}, {routing}; mean factors "
-                 f"{velocity[known].mean():.3f}, {terrain[known].mean():.3f} and {soaking[known].mean():.3f}.")
+        raise InputError(
+            f"No cell of '{water_yield.name}' has a value in all of {dem.name}, {soil_depth.name}, "
+            f"{conductivity.name} and {land_cover.name}: choose maps of one area, or correct their nodata "
+            f"values."
+        )
+    progress.log(
+        f"Water conservation: yield x min(1, 249 / velocity) x min(1, 0.9 TI / 3) x min(1, Ksat / "
+        f"{threshold_mm_per_day:g} mm a day), topographic index with {form}, {routing}; mean factors "
+        f"{velocity[known].mean():.3f}, {terrain[known].mean():.3f} and {soaking[known].mean():.3f}."
+    )
     below = np.count_nonzero(known & (index.values < 0))
     if below:
-        progress.log(f"The topographic index is below 0 on {100 * below / known.sum():.1f} % of the cells; nothing is "
-                     f"held back there.")
+        progress.log(
+            f"The topographic index is below 0 on {100 * below / known.sum():.1f} % of the cells; nothing is "
+            f"held back there."
+        )
     if 2 * below > known.sum():
-        progress.warn(f"The topographic index is below 0 on more than half of the cells, which leaves no water "
-                      f"conservation there: check the unit of '{soil_depth.name}', or choose '{SQUARE_METRES}'.")
+        progress.warn(
+            f"The topographic index is below 0 on more than half of the cells, which leaves no water "
+            f"conservation there: check the unit of '{soil_depth.name}', or choose '{SQUARE_METRES}'."
+        )
     progress(1.0)
     return WaterConservation(float_grid(result, template, "water conservation"), index)

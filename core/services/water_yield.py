@@ -35,8 +35,12 @@ PRESETS = (
 )
 _MM_PER = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
 
-_COLUMNS = [CODE, tables.Column("kc", minimum=0), tables.Column("vegetated", "flag", aliases=("lulc_veg",)),
-            tables.Column("root_depth_mm", required=False, aliases=("root_depth",))]
+_COLUMNS = [
+    CODE,
+    tables.Column("kc", minimum=0),
+    tables.Column("vegetated", "flag", aliases=("lulc_veg",)),
+    tables.Column("root_depth_mm", required=False, aliases=("root_depth",)),
+]
 
 
 @dataclass
@@ -88,7 +92,7 @@ def fu(phi, w):
     """
     more = np.maximum(1.0, phi)
     turned = np.minimum(phi, 1.0) / more
-    return np.minimum(1.0, phi) - more * np.expm1(np.log1p(turned ** w) / w)
+    return np.minimum(1.0, phi) - more * np.expm1(np.log1p(turned**w) / w)
 
 
 def zhang_2001(phi, w):
@@ -122,11 +126,16 @@ class Annual:
             except RuntimeError:
                 self.bands = 1  # align says what is wrong
         if self.bands not in (1, 12):
-            raise InputError(f"Raster '{source.name}' has {self.bands} bands: give the annual sum in one band, or the "
-                             f"twelve months in twelve.")
+            raise InputError(
+                f"Raster '{source.name}' has {self.bands} bands: give the annual sum in one band, or the "
+                f"twelve months in twelve."
+            )
         self.name, self.template = source.name, template
-        sources = [source] if self.bands == 1 else [
-            raster.RasterSource(source.path, source.name, source.crs, band) for band in range(1, 13)]
+        sources = (
+            [source]
+            if self.bands == 1
+            else [raster.RasterSource(source.path, source.name, source.crs, band) for band in range(1, 13)]
+        )
         self._months = [raster.AlignedRaster(month, template) for month in sources]
 
     def read(self, window, progress=SILENT):
@@ -144,9 +153,22 @@ class Annual:
             progress.log(f"Raster '{self.name}': its twelve months were added to a year.")
 
 
-def water_yield(land_cover, precipitation, evapotranspiration, soil_depth, plant_available_water, table=None,
-                seasonality=12.0, budyko=None, preset=0, depth_unit="mm", watersheds=None, progress=SILENT,
-                masking=None, volumes=None):
+def water_yield(
+    land_cover,
+    precipitation,
+    evapotranspiration,
+    soil_depth,
+    plant_available_water,
+    table=None,
+    seasonality=12.0,
+    budyko=None,
+    preset=0,
+    depth_unit="mm",
+    watersheds=None,
+    progress=SILENT,
+    masking=None,
+    volumes=None,
+):
     """Water yield and actual evapotranspiration of an average year.
 
     Parameters
@@ -190,18 +212,39 @@ def water_yield(land_cover, precipitation, evapotranspiration, soil_depth, plant
     8 bytes per cell beyond the inputs.
     """
     template = land_cover.template
-    inputs = [blocks.Whole(grid) for grid in (land_cover, precipitation, evapotranspiration, soil_depth,
-                                              plant_available_water)]
+    inputs = [
+        blocks.Whole(grid)
+        for grid in (land_cover, precipitation, evapotranspiration, soil_depth, plant_available_water)
+    ]
     yields, actual = blocks.Array(template), blocks.Array(template)
-    sheds = water_yield_blocks(*inputs, yields, actual, table, seasonality, budyko, preset, depth_unit, watersheds,
-                               progress, masking, volumes)
-    return WaterYield(float_grid(yields.values, template, "water yield"),
-                      float_grid(actual.values, template, "actual evapotranspiration"), sheds)
+    sheds = water_yield_blocks(
+        *inputs, yields, actual, table, seasonality, budyko, preset, depth_unit, watersheds, progress, masking, volumes
+    )
+    return WaterYield(
+        float_grid(yields.values, template, "water yield"),
+        float_grid(actual.values, template, "actual evapotranspiration"),
+        sheds,
+    )
 
 
-def water_yield_blocks(land_cover, precipitation, evapotranspiration, soil_depth, plant_available_water,
-                       output_yield, output_evapotranspiration, table=None, seasonality=12.0, budyko=None, preset=0,
-                       depth_unit="mm", watersheds=None, progress=SILENT, masking=None, volumes=None):
+def water_yield_blocks(
+    land_cover,
+    precipitation,
+    evapotranspiration,
+    soil_depth,
+    plant_available_water,
+    output_yield,
+    output_evapotranspiration,
+    table=None,
+    seasonality=12.0,
+    budyko=None,
+    preset=0,
+    depth_unit="mm",
+    watersheds=None,
+    progress=SILENT,
+    masking=None,
+    volumes=None,
+):
     """As `water_yield`, for maps of any size.
 
     Parameters
@@ -217,8 +260,10 @@ def water_yield_blocks(land_cover, precipitation, evapotranspiration, soil_depth
         Sums are taken part by part.
     """
     if not 1 <= seasonality <= 30:
-        raise InputError(f"Seasonality Z = {seasonality:g} is outside 1 to 30: correct it (0.2 times the number "
-                         f"of rain events a year).")
+        raise InputError(
+            f"Seasonality Z = {seasonality:g} is outside 1 to 30: correct it (0.2 times the number "
+            f"of rain events a year)."
+        )
     given = {"budyko": budyko, "masking": masking, "volumes": volumes}
     chosen = settle(PRESETS, preset, given, {"budyko": BUDYKO, "masking": MASKINGS, "volumes": VOLUMES})
     curve = chosen["budyko"]
@@ -263,13 +308,18 @@ def water_yield_blocks(land_cover, precipitation, evapotranspiration, soil_depth
     def check():
         for found, grid in zip(wrong, inputs[1:]):
             if found.count:
-                mend = ("and a share must be 0 to 1: divide per cent by 100, or correct its nodata value."
-                        if grid is inputs[-1] else "and cannot be negative: correct the raster or its nodata value.")
+                mend = (
+                    "and a share must be 0 to 1: divide per cent by 100, or correct its nodata value."
+                    if grid is inputs[-1]
+                    else "and cannot be negative: correct the raster or its nodata value."
+                )
                 raise InputError(f"Raster '{grid.name}' holds {found.first:g} on {found.count} cell(s), {mend}")
         if not known:
-            raise InputError(f"No cell of '{land_cover.name}' has a value in all of {precipitation.name}, "
-                             f"{evapotranspiration.name}, {soil_depth.name} and {plant_available_water.name}: choose "
-                             f"maps of one area, or correct their nodata values.")
+            raise InputError(
+                f"No cell of '{land_cover.name}' has a value in all of {precipitation.name}, "
+                f"{evapotranspiration.name}, {soil_depth.name} and {plant_available_water.name}: choose "
+                f"maps of one area, or correct their nodata values."
+            )
 
     blocks.run(inputs, step, [output_yield, output_evapotranspiration], check, progress.part(0.1, 1.0))
     phrases = {"budyko": f"Budyko curve {curve}", "masking": f"cells with {chosen['masking']}"}
@@ -277,8 +327,9 @@ def water_yield_blocks(land_cover, precipitation, evapotranspiration, soil_depth
         phrases["volumes"] = f"volumes as {chosen['volumes']}"
     progress.log(f"Water yield, {conventions_told(preset, phrases, given)}; Z = {seasonality:g}.")
     if held:
-        progress.log(f"On {held} cell(s) the curve gave more evapotranspiration than the demand Kc ET0: the demand "
-                     f"was taken.")
+        progress.log(
+            f"On {held} cell(s) the curve gave more evapotranspiration than the demand Kc ET0: the demand was taken."
+        )
     return [] if sheds is None else sheds.watersheds(chosen["volumes"], progress)
 
 
@@ -312,18 +363,26 @@ class _Watersheds:
         features, template, result = self._features, self._template, []
         for number, (geometry, attributes) in enumerate(zip(features.geometries, features.attributes)):
             count, area_m2 = int(self._count[number]), geometry.GetArea()
-            watershed = Watershed(ogr.ForceToMultiPolygon(geometry.Clone()), attributes, area_m2 / 1e6,
-                                  count * template.cell_area_m2 / 1e6)
+            watershed = Watershed(
+                ogr.ForceToMultiPolygon(geometry.Clone()),
+                attributes,
+                area_m2 / 1e6,
+                count * template.cell_area_m2 / 1e6,
+            )
             if count:
                 means = (self._sums[number] / count).tolist()
                 watershed.precipitation_mm, watershed.pet_mm, watershed.aet_mm, watershed.yield_mm = means
                 over_m2 = area_m2 if volumes == OVER_POLYGON else count * template.cell_area_m2
                 watershed.yield_m3 = means[-1] / 1000 * over_m2
             else:
-                progress.warn(f"Watershed {number + 1} of layer '{features.name}' holds no cell with a water yield: "
-                              f"its figures stay empty.")
+                progress.warn(
+                    f"Watershed {number + 1} of layer '{features.name}' holds no cell with a water yield: "
+                    f"its figures stay empty."
+                )
             result.append(watershed)
         if all(watershed.yield_mm is None for watershed in result):
-            raise InputError(f"No watershed of layer '{features.name}' holds the centre of a cell with a water yield: "
-                             f"choose watersheds of this area, or correct the layer's CRS.")
+            raise InputError(
+                f"No watershed of layer '{features.name}' holds the centre of a cell with a water yield: "
+                f"choose watersheds of this area, or correct the layer's CRS."
+            )
         return result

@@ -16,16 +16,35 @@ from ..polygon_distance import overlaps
 from ..progress import SILENT, Progress
 from ..vector import bounds_of
 from .candidates import check_patches, gain_from_links, gain_from_patches, read_links, read_patches
-from .indices import (Connectivity, Links, check_dispersal, connectivity, decay, link_importance, neglected_share,
-                      strengths)
+from .indices import (
+    Connectivity,
+    Links,
+    check_dispersal,
+    connectivity,
+    decay,
+    link_importance,
+    neglected_share,
+    strengths,
+)
 from .links import CENTROID, EDGE, LEAST_COST, least_distances, patch_links
 from .patches import of_size
 
 _BOUND_PATCHES = 5000  # up to which the bound of what is neglected is computed over all pairs, 40 bytes each
-_SQUARED = 1e100       # of numbers further from 1 than this the products of squares overflow or vanish
-_MANY = 1000           # patches from which the distances of all pairs take minutes
-_PATCH_FIELDS = ("dpc", "dpc_intra", "dpc_flux", "dpc_connector", "diic", "diic_intra", "diic_flux", "diic_connector",
-                 "degree", "betweenness", "component")
+_SQUARED = 1e100  # of numbers further from 1 than this the products of squares overflow or vanish
+_MANY = 1000  # patches from which the distances of all pairs take minutes
+_PATCH_FIELDS = (
+    "dpc",
+    "dpc_intra",
+    "dpc_flux",
+    "dpc_connector",
+    "diic",
+    "diic_intra",
+    "diic_flux",
+    "diic_connector",
+    "degree",
+    "betweenness",
+    "component",
+)
 
 
 @dataclass
@@ -91,17 +110,33 @@ class LandscapeConnectivity:
             line = ogr.Geometry(ogr.wkbLineString)
             line.AddPoint_2D(*ends[a])
             line.AddPoint_2D(*ends[b])
-            row = {"patch_a": self.patch_id[a], "patch_b": self.patch_id[b], "distance_m": distance,
-                   "probability": float(self.probability[k])}
+            row = {
+                "patch_a": self.patch_id[a],
+                "patch_b": self.patch_id[b],
+                "distance_m": distance,
+                "probability": float(self.probability[k]),
+            }
             if self.dpc_link is not None:
                 row.update(dpc_link=float(self.dpc_link[k]), rank=int(rank[k]))
             yield line, row
 
 
-def landscape_connectivity(features, size_classes=("super-large",), weight_field="", dispersal_distance=2500.0,
-                           dispersal_probability=0.5, distance=EDGE, resistance=None, landscape_area_km2=None,
-                           progress=SILENT, max_link_distance=None, candidates=None, candidate_links=None,
-                           candidate_link_field="", link_losses=True):
+def landscape_connectivity(
+    features,
+    size_classes=("super-large",),
+    weight_field="",
+    dispersal_distance=2500.0,
+    dispersal_probability=0.5,
+    distance=EDGE,
+    resistance=None,
+    landscape_area_km2=None,
+    progress=SILENT,
+    max_link_distance=None,
+    candidates=None,
+    candidate_links=None,
+    candidate_link_field="",
+    link_losses=True,
+):
     """Connectivity of a layer of patches.
 
     Parameters
@@ -143,9 +178,19 @@ def landscape_connectivity(features, size_classes=("super-large",), weight_field
     Memory: 40 bytes per link and what ``indices.connectivity`` and ``polygon_distance.edge_links`` state;
     with a longest link 40 bytes per pair of patches, up to 5,000 of them, for the bound of what is neglected.
     """
-    features = check_choices(features, weight_field, dispersal_distance, dispersal_probability, distance,
-                             resistance is not None, max_link_distance, landscape_area_km2, candidates,
-                             candidate_links, candidate_link_field)
+    features = check_choices(
+        features,
+        weight_field,
+        dispersal_distance,
+        dispersal_probability,
+        distance,
+        resistance is not None,
+        max_link_distance,
+        landscape_area_km2,
+        candidates,
+        candidate_links,
+        candidate_link_field,
+    )
     index = of_size(features, size_classes, progress)
     warnings = []  # said after the refusal that makes them needless
     used = features.valid_polygons(Progress(warn=warnings.append))
@@ -162,53 +207,116 @@ def landscape_connectivity(features, size_classes=("super-large",), weight_field
     _warn_of_overlaps(geometries, names, features.name, progress.part(0, 0.02))
     unit = "km2" if weight_field in ("", "area_km2") else f"unit of field '{weight_field}'"
     if landscape_area_km2 is not None and weight.sum() > landscape_area_km2 * (1 + 1e-9):
-        progress.warn(f"The area of the landscape (AREA_OF_LANDSCAPE) is {landscape_area_km2:g}, less than the weights "
-                      f"of the patches together, {weight.sum():.6g} ({unit}): PC and IIC can pass 1 and are no "
-                      f"probabilities; give the area of the whole study area in the unit of the weights.")
+        progress.warn(
+            f"The area of the landscape (AREA_OF_LANDSCAPE) is {landscape_area_km2:g}, less than the weights "
+            f"of the patches together, {weight.sum():.6g} ({unit}): PC and IIC can pass 1 and are no "
+            f"probabilities; give the area of the whole study area in the unit of the weights."
+        )
     planned = planned_links = None
     if candidates is not None:
         planned = read_patches(candidates, weight_field, features.crs, geometries, names, progress.part(0.02, 0.02))
     if candidate_links is not None:
-        planned_links = read_links(candidate_links, candidate_link_field, distance, features.crs, geometries, patch_id,
-                                   progress.part(0.02, 0.02))
+        planned_links = read_links(
+            candidate_links,
+            candidate_link_field,
+            distance,
+            features.crs,
+            geometries,
+            patch_id,
+            progress.part(0.02, 0.02),
+        )
     if distance == LEAST_COST:
         geometries = [used.to_crs(resistance.template.crs, progress).geometries[i] for i in index]
     limit = math.inf if max_link_distance is None else float(max_link_distance)
     if limit == math.inf and len(index) > _MANY and distance != CENTROID:
         pairs = len(index) * (len(index) - 1) // 2
-        progress.warn(f"{len(index)} patches have {pairs} pairs, and the distance of each is measured, which takes "
-                      f"minutes: give a longest link (MAX_LINK_DISTANCE) of some times the dispersal distance; the "
-                      f"report says what it neglects.")
+        progress.warn(
+            f"{len(index)} patches have {pairs} pairs, and the distance of each is measured, which takes "
+            f"minutes: give a longest link (MAX_LINK_DISTANCE) of some times the dispersal distance; the "
+            f"report says what it neglects."
+        )
     links = patch_links(geometries, distance, limit, resistance, names, progress=progress.part(0.02, 0.5))
     if len(links) == 0 and len(index) > 1 and limit < math.inf:
-        progress.warn(f"No two patches are within {limit:g} of each other (MAX_LINK_DISTANCE, {distance}): each stands "
-                      f"alone in what follows; give a longer distance, or leave it empty.")
-    indices = connectivity(weight, links, dispersal_distance, dispersal_probability, landscape_area_km2,
-                           progress.part(0.5, 0.8))
+        progress.warn(
+            f"No two patches are within {limit:g} of each other (MAX_LINK_DISTANCE, {distance}): each stands "
+            f"alone in what follows; give a longer distance, or leave it empty."
+        )
+    indices = connectivity(
+        weight, links, dispersal_distance, dispersal_probability, landscape_area_km2, progress.part(0.5, 0.8)
+    )
     neglected = None
     if limit < math.inf:
-        neglected = _neglected(geometries, distance, limit, resistance, weight, links, dispersal_distance,
-                               dispersal_probability, indices.ec, progress.part(0.8, 0.84))
+        neglected = _neglected(
+            geometries,
+            distance,
+            limit,
+            resistance,
+            weight,
+            links,
+            dispersal_distance,
+            dispersal_probability,
+            indices.ec,
+            progress.part(0.8, 0.84),
+        )
     losses = None
     if link_losses:
         losses = link_importance(weight, links, dispersal_distance, dispersal_probability, progress.part(0.84, 0.92))
     if planned is not None:
-        gain_from_patches(planned, weight, links, distance, limit, geometries, dispersal_distance,
-                          dispersal_probability, indices.ec, resistance, names, progress.part(0.92, 0.98))
+        gain_from_patches(
+            planned,
+            weight,
+            links,
+            distance,
+            limit,
+            geometries,
+            dispersal_distance,
+            dispersal_probability,
+            indices.ec,
+            resistance,
+            names,
+            progress.part(0.92, 0.98),
+        )
     if planned_links is not None:
-        gain_from_links(planned_links, weight, links, dispersal_distance, dispersal_probability, indices.ec,
-                        progress.part(0.98, 1))
+        gain_from_links(
+            planned_links, weight, links, dispersal_distance, dispersal_probability, indices.ec, progress.part(0.98, 1)
+        )
     probability = np.exp(-decay(dispersal_distance, dispersal_probability) * links.distance)
     result = LandscapeConnectivity(
-        features, index, patch_id, weight, points, links, probability, losses, indices, distance,
-        dispersal_distance, dispersal_probability, max_link_distance, neglected, unit, planned, planned_links)
+        features,
+        index,
+        patch_id,
+        weight,
+        points,
+        links,
+        probability,
+        losses,
+        indices,
+        distance,
+        dispersal_distance,
+        dispersal_probability,
+        max_link_distance,
+        neglected,
+        unit,
+        planned,
+        planned_links,
+    )
     _tell(result, progress)
     return result
 
 
-def check_choices(features, weight_field, dispersal_distance, dispersal_probability, distance, has_resistance,
-                  max_link_distance=None, landscape_area_km2=None, candidates=None, candidate_links=None,
-                  candidate_link_field=""):
+def check_choices(
+    features,
+    weight_field,
+    dispersal_distance,
+    dispersal_probability,
+    distance,
+    has_resistance,
+    max_link_distance=None,
+    landscape_area_km2=None,
+    candidates=None,
+    candidate_links=None,
+    candidate_link_field="",
+):
     """What can be refused before any distance is measured; returns the layer, its fields recognised in any case.
 
     Raises
@@ -219,14 +327,20 @@ def check_choices(features, weight_field, dispersal_distance, dispersal_probabil
     """
     check_dispersal(dispersal_distance, dispersal_probability)
     if max_link_distance is not None and not max_link_distance >= 0:
-        raise InputError(f"The longest link (MAX_LINK_DISTANCE) is {max_link_distance:g}: give at least 0, or leave it "
-                         f"empty for links between all pairs of patches.")
+        raise InputError(
+            f"The longest link (MAX_LINK_DISTANCE) is {max_link_distance:g}: give at least 0, or leave it "
+            f"empty for links between all pairs of patches."
+        )
     if landscape_area_km2 is not None and not landscape_area_km2 > 0:
-        raise InputError(f"The area of the landscape (AREA_OF_LANDSCAPE) is {landscape_area_km2:g} km2: give one above "
-                         f"0, or leave it empty.")
+        raise InputError(
+            f"The area of the landscape (AREA_OF_LANDSCAPE) is {landscape_area_km2:g} km2: give one above "
+            f"0, or leave it empty."
+        )
     if landscape_area_km2 is not None and not 1 / _SQUARED < landscape_area_km2 < _SQUARED:
-        raise InputError(f"The area of the landscape (AREA_OF_LANDSCAPE) is {landscape_area_km2:g} km2, which is the "
-                         f"size of no place: correct it, or leave it empty.")
+        raise InputError(
+            f"The area of the landscape (AREA_OF_LANDSCAPE) is {landscape_area_km2:g} km2, which is the "
+            f"size of no place: correct it, or leave it empty."
+        )
     features.require_some("patch")
     west, south, _, _ = bounds_of(features.geometries)
     require_metres(features.crs, features.name, (west, south))
@@ -234,8 +348,10 @@ def check_choices(features, weight_field, dispersal_distance, dispersal_probabil
     if weight_field:
         features.require_field(weight_field, "the weight of a patch")
     if distance == LEAST_COST and not has_resistance:
-        raise InputError("Least-cost distances need a resistance surface: choose one (RESISTANCE), or "
-                         "another distance between patches (DISTANCE).")
+        raise InputError(
+            "Least-cost distances need a resistance surface: choose one (RESISTANCE), or "
+            "another distance between patches (DISTANCE)."
+        )
     if candidates is not None:
         check_patches(candidates, weight_field)
     if candidate_links is not None:
@@ -253,18 +369,22 @@ def _weights(features, index, weight_field, progress):
         weight = np.array([features.geometries[i].GetArea() / 1e6 for i in index])
         progress.log(f"Layer '{features.name}' has no field 'area_km2': the polygons' areas in km2 are the weights.")
     if not weight.sum() > 0:
-        raise InputError(f"Layer '{features.name}', field '{field}': all weights are 0; give at least one patch a "
-                         f"weight above 0.")
+        raise InputError(
+            f"Layer '{features.name}', field '{field}': all weights are 0; give at least one patch a weight above 0."
+        )
     if not 1 / _SQUARED < weight.max() < _SQUARED:
-        raise InputError(f"Layer '{features.name}', field '{field}': the largest weight is {weight.max():g}, and its "
-                         f"square is no number that can be kept: give the weights in another unit.")
+        raise InputError(
+            f"Layer '{features.name}', field '{field}': the largest weight is {weight.max():g}, and its "
+            f"square is no number that can be kept: give the weights in another unit."
+        )
     return weight
 
 
 def _identifiers(features, index, progress):
     values = [features.attributes[i].get("patch_id") for i in index]
-    numbers = [int(v) if isinstance(v, (int, float)) and math.isfinite(v) and v == math.floor(v) else None
-               for v in values]
+    numbers = [
+        int(v) if isinstance(v, (int, float)) and math.isfinite(v) and v == math.floor(v) else None for v in values
+    ]
     if None not in numbers and len(set(numbers)) == len(numbers):
         return numbers
     renumbered = "the patches are numbered 1, 2, ... in the order of the layer"
@@ -280,13 +400,16 @@ def _identifiers(features, index, progress):
         if why:
             break
         seen[number] = i
-    progress.warn(f"Layer '{features.name}', field 'patch_id', {why}: {renumbered} for this run; give each patch its "
-                  f"own number, or dissolve the layer by 'patch_id' if such features are one patch.")
+    progress.warn(
+        f"Layer '{features.name}', field 'patch_id', {why}: {renumbered} for this run; give each patch its "
+        f"own number, or dissolve the layer by 'patch_id' if such features are one patch."
+    )
     return list(range(1, len(index) + 1))
 
 
-def _neglected(geometries, rule, limit, resistance, weight, links, dispersal_distance, dispersal_probability, ec,
-               progress):
+def _neglected(
+    geometries, rule, limit, resistance, weight, links, dispersal_distance, dispersal_probability, ec, progress
+):
     """(most that links left out could add to PC, as a share of it; the largest probability of one).
 
     Those left out are put back with a length that they have at least (``links.least_distances``). Where
@@ -297,37 +420,48 @@ def _neglected(geometries, rule, limit, resistance, weight, links, dispersal_dis
         return neglected_share(weight, links, limit, dispersal_distance, dispersal_probability, progress)
     least = least_distances(geometries, rule, limit, links, resistance)
     strength = strengths(Links.from_matrix(least), k, progress)
-    return max(0.0, float(weight @ strength @ weight) / ec ** 2 - 1), math.exp(-k * limit)
+    return max(0.0, float(weight @ strength @ weight) / ec**2 - 1), math.exp(-k * limit)
 
 
 def _warn_of_overlaps(geometries, names, layer, progress):
     found = overlaps(geometries, progress=progress)
     if found:
         a, b, area = found[0]
-        progress.warn(f"Layer '{layer}': {len(found)} pair(s) of patches overlap, the first {names[a]} and {names[b]} "
-                      f"by {area / 1e6:.4g} km2. Ground that lies in two patches counts twice in PC: cut one by the "
-                      f"other ('Difference'), or join them ('Dissolve').")
+        progress.warn(
+            f"Layer '{layer}': {len(found)} pair(s) of patches overlap, the first {names[a]} and {names[b]} "
+            f"by {area / 1e6:.4g} km2. Ground that lies in two patches counts twice in PC: cut one by the "
+            f"other ('Difference'), or join them ('Dissolve')."
+        )
 
 
 def _tell(result, progress):
     i, count = result.indices, len(result.index)
-    progress.log(f"{count} patches, {i.n_links} links of at most {result.dispersal_distance:g} in {i.n_components} "
-                 f"component(s); EC(PC) {i.ec:.6g}"
-                 + ("; PC is not reported, since no area of the landscape is given."
-                    if math.isnan(i.pc) else f", PC {i.pc:.6g}, IIC {i.iic:.6g}."))
+    progress.log(
+        f"{count} patches, {i.n_links} links of at most {result.dispersal_distance:g} in {i.n_components} "
+        f"component(s); EC(PC) {i.ec:.6g}"
+        + (
+            "; PC is not reported, since no area of the landscape is given."
+            if math.isnan(i.pc)
+            else f", PC {i.pc:.6g}, IIC {i.iic:.6g}."
+        )
+    )
     if result.neglected is not None and count > 1:
         share, probability = result.neglected
         progress.log(neglect_text(result, share, probability))
         if result.max_link_distance < result.dispersal_distance:
-            progress.warn(f"The longest link (MAX_LINK_DISTANCE, {result.max_link_distance:g}) is shorter than the "
-                          f"dispersal distance ({result.dispersal_distance:g}): IIC, the number of links, degree and "
-                          f"components count links up to {result.max_link_distance:g} only.")
+            progress.warn(
+                f"The longest link (MAX_LINK_DISTANCE, {result.max_link_distance:g}) is shorter than the "
+                f"dispersal distance ({result.dispersal_distance:g}): IIC, the number of links, degree and "
+                f"components count links up to {result.max_link_distance:g} only."
+            )
 
 
 def neglect_text(result, share, probability):
     """What links longer than the longest link would add, in words."""
     n = len(result.index)
     pairs = n * (n - 1) // 2
-    return (f"{len(result.links)} of the {pairs} pairs of patches are linked directly; links longer than "
-            f"{result.max_link_distance:g} {result.length_unit} (MAX_LINK_DISTANCE) are left out. A link of that "
-            f"length has the probability {probability:.3g}; PC with all links would be at most {100 * share:.3g} % higher.")
+    return (
+        f"{len(result.links)} of the {pairs} pairs of patches are linked directly; links longer than "
+        f"{result.max_link_distance:g} {result.length_unit} (MAX_LINK_DISTANCE) are left out. A link of that "
+        f"length has the probability {probability:.3g}; PC with all links would be at most {100 * share:.3g} % higher."
+    )

@@ -34,18 +34,24 @@ from .patches import label_patches
 from .source_lists import MOST, ListMaker, Settings, SourceList, by_dpc, patch_classes_of
 
 GRID, CLASSES, AREA, WEIGHTS, DISPERSAL = KINDS = (
-    "grid size", "number of classes", "area threshold", "weights", "dispersal distance")
-KIND_FIELDS = dict(zip(KINDS, ("stability_grid", "stability_classes", "stability_area", "stability_weights",
-                               "stability_dispersal")))
+    "grid size",
+    "number of classes",
+    "area threshold",
+    "weights",
+    "dispersal distance",
+)
+KIND_FIELDS = dict(
+    zip(KINDS, ("stability_grid", "stability_classes", "stability_area", "stability_weights", "stability_dispersal"))
+)
 VERDICTS = ((0.9, "firm"), (0.7, "fairly firm"), (0.5, "shaky"), (0.0, "weak"))
 """Words for a stability of at least each bound; ours."""
 
 OUTSIDE = "outside the map"
-LOST_BELOW = 0.5   # share of a source's ground below which an alternative loses it
+LOST_BELOW = 0.5  # share of a source's ground below which an alternative loses it
 
 _ROUNDING = 1e-9
-_RANKED = 1500     # patches whose ranks by dPC are told
-_LISTED = 10       # pieces of ground that are not in the list
+_RANKED = 1500  # patches whose ranks by dPC are told
+_LISTED = 10  # pieces of ground that are not in the list
 
 
 @dataclass(frozen=True)
@@ -178,6 +184,7 @@ class Firmness:
 
 # choices as text ----------------------------------------------------------------------------------------
 
+
 def numbers_from_text(text, name, whole=False, above=0.0, up_to=math.inf, including=False):
     """Numbers from ``1000, 2000``, ascending, each once; an empty text gives none.
 
@@ -199,11 +206,14 @@ def numbers_from_text(text, name, whole=False, above=0.0, up_to=math.inf, includ
     for part in split_list(text, decimals=True):
         value = number_of(part)
         if value is None or (whole and value != math.floor(value)):
-            raise InputError(f"{name}: '{part}' is not a {'whole ' if whole else ''}number; write numbers with commas "
-                             f"between, such as {'4, 5, 6' if whole else '10, 20, 50'}.")
+            raise InputError(
+                f"{name}: '{part}' is not a {'whole ' if whole else ''}number; write numbers with commas "
+                f"between, such as {'4, 5, 6' if whole else '10, 20, 50'}."
+            )
         if not (value > above or (including and value == above)) or value > up_to:
             limit = f"{'of at least' if including else 'above'} {above:g}" + (
-                f", up to {up_to:g}" if math.isfinite(up_to) else "")
+                f", up to {up_to:g}" if math.isfinite(up_to) else ""
+            )
             raise InputError(f"{name}: {part} is out of range; give numbers {limit}.")
         found.add(int(value) if whole else value)
     return tuple(sorted(found))
@@ -255,16 +265,31 @@ def _compare(kind, label, words, made, scored, maker, weights, kmo):
     kept = int(np.count_nonzero(known >= LOST_BELOW - _ROUNDING))
     either = here + there - both
     jaccard = both / either if either else 1.0
-    return Variant(kind, label, words, share, int(made.keep.sum()), here * cell_km2, jaccard, kept,
-                   known.size - kept, int((made.keep & ~met).sum()), (there - both) * cell_km2,
-                   (here - both) * cell_km2, kmo, weights,
-                   ", ".join(f"{n}={w:.4g}" for n, w in zip(maker.names, weights.tolist()))), mask
+    return Variant(
+        kind,
+        label,
+        words,
+        share,
+        int(made.keep.sum()),
+        here * cell_km2,
+        jaccard,
+        kept,
+        known.size - kept,
+        int((made.keep & ~met).sum()),
+        (there - both) * cell_km2,
+        (here - both) * cell_km2,
+        kmo,
+        weights,
+        ", ".join(f"{n}={w:.4g}" for n, w in zip(maker.names, weights.tolist())),
+    ), mask
 
 
 # the whole ----------------------------------------------------------------------------------------------
 
-def source_firmness(services, names, settings=Settings(), alternatives=Alternatives(), sources=None, id_field="",
-                    progress=SILENT):
+
+def source_firmness(
+    services, names, settings=Settings(), alternatives=Alternatives(), sources=None, id_field="", progress=SILENT
+):
     """How a list of sources changes when grid size, classes, area threshold, weights or dispersal do.
 
     Parameters
@@ -321,8 +346,10 @@ def source_firmness(services, names, settings=Settings(), alternatives=Alternati
     distances = sorted({settings.dispersal_distance, *alternatives.dispersal_distances})
     ranks, spearman, ranked = _rank(rows, base, sources is None, distances, maker, quiet.part(0.9, 0.98))
     if ranks is None:
-        warnings.append(f"{ranked} patches are too many to rank by dPC at each dispersal distance (at most {_RANKED}): "
-                        f"the ranks are left empty.")
+        warnings.append(
+            f"{ranked} patches are too many to rank by dPC at each dispersal distance (at most {_RANKED}): "
+            f"the ranks are left empty."
+        )
     outside, outside_km2 = _outside(frequency, scored.ground, maker)
     frequency[~maker.valid] = np.nan
     empty = [f"{v.kind} {v.variant}" for v in variants if not v.n_sources]
@@ -335,9 +362,24 @@ def source_firmness(services, names, settings=Settings(), alternatives=Alternati
     known = [row for row in rows if not math.isnan(row.stability)]
     stability = sum(r.stability * r.area_km2 for r in known) / sum(r.area_km2 for r in known)
     progress(1.0)
-    return Firmness(names, rows, [first, *variants], float_grid(frequency, maker.template, "frequency"),
-                    float(stability), settings, left_out, skipped, distances, ranks, spearman, ranked, outside,
-                    outside_km2, sources is None, warnings)
+    return Firmness(
+        names,
+        rows,
+        [first, *variants],
+        float_grid(frequency, maker.template, "frequency"),
+        float(stability),
+        settings,
+        left_out,
+        skipped,
+        distances,
+        ranks,
+        spearman,
+        ranked,
+        outside,
+        outside_km2,
+        sources is None,
+        warnings,
+    )
 
 
 @dataclass
@@ -349,7 +391,7 @@ class _Base:
     kmo: float
     notes: list
     weighting: str
-    others: dict            # weights by the other rules
+    others: dict  # weights by the other rules
     importance: np.ndarray
     labels: np.ndarray
     sizes: np.ndarray
@@ -369,16 +411,31 @@ def _make_base(maker, is_scored, progress):
     chosen = maker.larger(sizes, settings.min_area_km2)
     if is_scored and not chosen.size:
         largest = float(sizes.max() * maker.cell_km2) if sizes.size else 0.0
-        raise InputError(f"The base settings make no source: the largest patch has {largest:.4g} km2, and sources are "
-                         f"larger than {settings.min_area_km2:g} km2 (MIN_AREA); lower it.")
+        raise InputError(
+            f"The base settings make no source: the largest patch has {largest:.4g} km2, and sources are "
+            f"larger than {settings.min_area_km2:g} km2 (MIN_AREA); lower it."
+        )
     by_dpc, shapes, matrix = maker.chooses_by_dpc(chosen), [], None
     if is_scored or by_dpc:
         shapes = maker.polygons(labels, chosen, progress.part(0.5, 0.7))
         if len(shapes) <= (MOST if by_dpc else _RANKED):
             matrix = edge_distances(shapes, progress.part(0.7, 0.85))
     made = maker.sources(labels, sizes, settings.min_area_km2, progress.part(0.85, 1), matrix)
-    return _Base(cells, weights, _kmo(components), list(notes), used, others, importance, labels, sizes, chosen, shapes,
-                 matrix, made)
+    return _Base(
+        cells,
+        weights,
+        _kmo(components),
+        list(notes),
+        used,
+        others,
+        importance,
+        labels,
+        sizes,
+        chosen,
+        shapes,
+        matrix,
+        made,
+    )
 
 
 def _make_all(maker, base, planned, scored, left_out, progress):
@@ -408,12 +465,17 @@ def _make_all(maker, base, planned, scored, left_out, progress):
             frequency += counts / np.float32(counted)
             counts[:] = 0
         elif kind not in left_out:
-            left_out[kind] = ("no alternative differs from the base" if not planned.get(kind)
-                              else "none of its alternatives could be computed")
+            left_out[kind] = (
+                "no alternative differs from the base"
+                if not planned.get(kind)
+                else "none of its alternatives could be computed"
+            )
     if len(left_out) == len(KINDS):
-        raise InputError("Nothing is left that could change the list ("
-                         + "; ".join(f"{kind}: {why}" for kind, why in left_out.items())
-                         + "): give alternatives that differ from the base settings.")
+        raise InputError(
+            "Nothing is left that could change the list ("
+            + "; ".join(f"{kind}: {why}" for kind, why in left_out.items())
+            + "): give alternatives that differ from the base settings."
+        )
     frequency /= len(KINDS) - len(left_out)
     return sorted(variants, key=lambda v: KINDS.index(v.kind)), frequency, skipped
 
@@ -449,16 +511,29 @@ def _cannot_change(settings, alternatives, base, maker):
     """Kinds of choice that cannot change the list, and why."""
     left_out = {}
     if base.weighting in (EQUAL, MANUAL) and settings.classify_on != GRID_CELLS:
-        left_out[GRID] = (f"with {base.weighting} weights and classes from the cells of the raster the grid has no say "
-                          f"in the list")
+        left_out[GRID] = (
+            f"with {base.weighting} weights and classes from the cells of the raster the grid has no say in the list"
+        )
     if not settings.top:
-        left_out[DISPERSAL] = ("all patches above the area threshold are sources, however animals move; see the ranks "
-                               "by dPC instead, or say how many sources are kept by dPC (TOP)")
+        left_out[DISPERSAL] = (
+            "all patches above the area threshold are sources, however animals move; see the ranks "
+            "by dPC instead, or say how many sources are kept by dPC (TOP)"
+        )
     elif not maker.chooses_by_dpc(base.chosen):
-        left_out[DISPERSAL] = (f"{base.chosen.size} patches are larger than {settings.min_area_km2:g} km2, no more "
-                               f"than are kept (TOP), so that nothing is chosen by dPC")
-    for kind, given in zip(KINDS, (alternatives.grid_sizes_m, alternatives.class_counts, alternatives.min_areas_km2,
-                                   alternatives.weight_changes, alternatives.dispersal_distances)):
+        left_out[DISPERSAL] = (
+            f"{base.chosen.size} patches are larger than {settings.min_area_km2:g} km2, no more "
+            f"than are kept (TOP), so that nothing is chosen by dPC"
+        )
+    for kind, given in zip(
+        KINDS,
+        (
+            alternatives.grid_sizes_m,
+            alternatives.class_counts,
+            alternatives.min_areas_km2,
+            alternatives.weight_changes,
+            alternatives.dispersal_distances,
+        ),
+    ):
         if not given:
             left_out[kind] = "no alternative is given"
     return left_out
@@ -466,24 +541,34 @@ def _cannot_change(settings, alternatives, base, maker):
 
 def _plan(settings, alternatives, left_out, names, base):
     """(label, words, changed setting) of each alternative, by kind."""
+
     def of(options, base, before, after):
-        return [(f"{before}{value:g}{after}", (before, f"{value:g}", after), value)
-                for value in options if value != base]
+        return [
+            (f"{before}{value:g}{after}", (before, f"{value:g}", after), value) for value in options if value != base
+        ]
 
     weights = base.weights
     changes = [*(-c for c in reversed(alternatives.weight_changes)), *alternatives.weight_changes]
-    options = [(f"{name} {percent:+g} %", (f"{name} ", f"{percent:+g}", " %"), changed_weights(weights, index, percent))
-               for index, name in enumerate(names) for percent in changes if weights[index] * percent > -100]
+    options = [
+        (f"{name} {percent:+g} %", (f"{name} ", f"{percent:+g}", " %"), changed_weights(weights, index, percent))
+        for index, name in enumerate(names)
+        for percent in changes
+        if weights[index] * percent > -100
+    ]
     for rule, found in base.others.items():
         label = rule if rule == EQUAL else f"by {rule}"
         options.append((label, ("", label, ""), found))
     planned = {
         GRID: of(alternatives.grid_sizes_m, settings.grid_size_m, "", " m"),
-        CLASSES: [(_class_label(count, settings), ("", str(count), ""), count) for count in alternatives.class_counts
-                  if count != settings.class_count],
+        CLASSES: [
+            (_class_label(count, settings), ("", str(count), ""), count)
+            for count in alternatives.class_counts
+            if count != settings.class_count
+        ],
         AREA: of(alternatives.min_areas_km2, settings.min_area_km2, "above ", " km2"),
         WEIGHTS: [option for option in options if not np.allclose(option[2], weights, rtol=0, atol=1e-12)],
-        DISPERSAL: of(alternatives.dispersal_distances, settings.dispersal_distance, "", " m")}
+        DISPERSAL: of(alternatives.dispersal_distances, settings.dispersal_distance, "", " m"),
+    }
     return {kind: options for kind, options in planned.items() if kind not in left_out}
 
 
@@ -493,6 +578,7 @@ def _class_label(count, settings):
 
 
 # the sources that are scored ----------------------------------------------------------------------------
+
 
 def _own_sources(base, maker):
     """FirmSources of the base's list, the _Scored of their cells, and no warning."""
@@ -504,8 +590,16 @@ def _own_sources(base, maker):
     owner = place[made.labels.reshape(-1)[index]]
     order = np.argsort(owner, kind="stable")
     places = np.split(index[order], np.cumsum(np.bincount(owner, minlength=kept.size + 1)[1:])[:-1])
-    rows = [FirmSource(i + 1, float(places[i].size * maker.cell_km2), ogr.ForceToMultiPolygon(base.shapes[k].Clone()),
-                       1.0, verdict="") for i, k in enumerate(kept)]
+    rows = [
+        FirmSource(
+            i + 1,
+            float(places[i].size * maker.cell_km2),
+            ogr.ForceToMultiPolygon(base.shapes[k].Clone()),
+            1.0,
+            verdict="",
+        )
+        for i, k in enumerate(kept)
+    ]
     return rows, _Scored(places, [p.size for p in places], maker.template), []
 
 
@@ -521,32 +615,52 @@ def _given_sources(sources, id_field, maker, progress):
         if not found[0].size:  # thinner than a cell: what it touches
             found = cells_of(geometry, maker.template, all_touched=True)
         index = np.ravel_multi_index(found, maker.template.shape)
-        whole = max(index.size, int(round(geometry.GetArea() / maker.template.cell_area_m2)) if _reaches_out(
-            geometry, maker.template) else 0)
+        whole = max(
+            index.size,
+            int(round(geometry.GetArea() / maker.template.cell_area_m2))
+            if _reaches_out(geometry, maker.template)
+            else 0,
+        )
         known = np.count_nonzero(valid[index])
         if not geometry.GetArea() > 0 or not known:
             outside.append(str(identifier))
             index, whole = index[:0], math.nan
         elif known < 0.99 * whole:
             partly.append(f"{identifier} ({100 * (1 - known / whole):.0f} %)")
-        rows.append(FirmSource(identifier, geometry.GetArea() / 1e6, ogr.ForceToMultiPolygon(geometry), math.nan,
-                               verdict=OUTSIDE if math.isnan(whole) else "", attributes=attributes))
+        rows.append(
+            FirmSource(
+                identifier,
+                geometry.GetArea() / 1e6,
+                ogr.ForceToMultiPolygon(geometry),
+                math.nan,
+                verdict=OUTSIDE if math.isnan(whole) else "",
+                attributes=attributes,
+            )
+        )
         places.append(index)
         cells.append(whole)
     if len(outside) == len(rows):
-        raise InputError(f"No source of layer '{sources.name}' lies where all services have a value: choose the "
-                         f"sources of this area, or correct the layer's CRS.")
+        raise InputError(
+            f"No source of layer '{sources.name}' lies where all services have a value: choose the "
+            f"sources of this area, or correct the layer's CRS."
+        )
     if outside:
-        warnings.append(f"Sources {', '.join(outside)} of '{sources.name}' lie where no cell has a value of all "
-                        f"services: they have no stability and count for nothing.")
+        warnings.append(
+            f"Sources {', '.join(outside)} of '{sources.name}' lie where no cell has a value of all "
+            f"services: they have no stability and count for nothing."
+        )
     if partly:
-        warnings.append(f"Part of the ground of sources {', '.join(partly)} of '{sources.name}' has no value of all "
-                        f"services; it counts as ground that is never source.")
+        warnings.append(
+            f"Part of the ground of sources {', '.join(partly)} of '{sources.name}' has no value of all "
+            f"services; it counts as ground that is never source."
+        )
     scored = _Scored(places, cells, maker.template)
     twice = scored.index.size - int(np.count_nonzero(scored.ground))
     if twice:
-        warnings.append(f"Sources of '{sources.name}' overlap on {twice * maker.cell_km2:.4g} km2: that ground counts "
-                        f"to each of them.")
+        warnings.append(
+            f"Sources of '{sources.name}' overlap on {twice * maker.cell_km2:.4g} km2: that ground counts "
+            f"to each of them."
+        )
     return rows, scored, warnings
 
 
@@ -569,14 +683,19 @@ def _base_differs(rows, base):
     if not missing:
         return []
     if not base.keep.any():
-        return ["The base settings make no source at all: the list that is scored was made in another way, and "
-                "stability says only how often other choices would make its ground source."]
-    return [f"The base settings do not make {len(missing)} of the {len(known)} sources that are scored "
-            f"({first_few(missing, 12)}): less than half of their ground is source there. They were chosen in another way, "
-            f"or by other settings than those given here."]
+        return [
+            "The base settings make no source at all: the list that is scored was made in another way, and "
+            "stability says only how often other choices would make its ground source."
+        ]
+    return [
+        f"The base settings do not make {len(missing)} of the {len(known)} sources that are scored "
+        f"({first_few(missing, 12)}): less than half of their ground is source there. They were chosen in another way, "
+        f"or by other settings than those given here."
+    ]
 
 
 # scores -------------------------------------------------------------------------------------------------
+
 
 def _score(rows, variants, used_kinds, progress):
     by_kind = {kind: np.mean([v.share for v in variants if v.kind == kind], axis=0) for kind in used_kinds}
@@ -605,8 +724,10 @@ def _lost_with(index, variants, used_kinds):
             groups = {}
             for before, value, after in losing:
                 groups.setdefault((before, after), []).append(value)
-            parts.append(f"{kind} " + ", ".join(f"{before}{', '.join(values)}{after}"
-                                                for (before, after), values in groups.items()))
+            parts.append(
+                f"{kind} "
+                + ", ".join(f"{before}{', '.join(values)}{after}" for (before, after), values in groups.items())
+            )
     return "every alternative" if whole == len(used_kinds) else "; ".join(parts)
 
 

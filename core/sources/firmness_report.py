@@ -7,9 +7,9 @@ import numpy as np
 from ..report import Report, joined, number
 from .firmness import GRID, KIND_FIELDS, KINDS, VERDICTS, WEIGHTS, does_not_count
 
-_LISTED = 10       # of the weakest sources
-_SHOWN = 60        # sources in the heat map
-_TOLD = 200        # sources in a table
+_LISTED = 10  # of the weakest sources
+_SHOWN = 60  # sources in the heat map
+_TOLD = 200  # sources in a table
 _ROUNDING = 1e-9
 
 
@@ -18,9 +18,11 @@ def conclusions(result):
     known = [row for row in result.sources if not math.isnan(row.stability)]
     total = sum(row.area_km2 for row in known)
     used = [kind for kind in KINDS if kind not in result.left_out]
-    texts = [f"When one choice at a time is made otherwise, {100 * result.stability:.0f} % of the ground of the "
-             f"{len(known)} sources stays source on average (stability {result.stability:.2f}, over "
-             f"{len(result.alternatives)} alternatives of {joined(used)})."]
+    texts = [
+        f"When one choice at a time is made otherwise, {100 * result.stability:.0f} % of the ground of the "
+        f"{len(known)} sources stays source on average (stability {result.stability:.2f}, over "
+        f"{len(result.alternatives)} alternatives of {joined(used)})."
+    ]
     counts = []
     for _, word in VERDICTS:
         rows = [row for row in known if row.verdict == word]
@@ -35,8 +37,10 @@ def conclusions(result):
         why = "no single alternative takes half of its ground"
         if first.lost_with:
             why = f"it is lost with {first.lost_with}"
-        texts.append(f"The least firm is source {first.source_id} ({number(first.area_km2)} km2, stability "
-                     f"{first.stability:.2f}): {why}.")
+        texts.append(
+            f"The least firm is source {first.source_id} ({number(first.area_km2)} km2, stability "
+            f"{first.stability:.2f}): {why}."
+        )
     else:
         texts.append("None of them hangs on a single choice: the list can be defended as it stands.")
     overlap = {kind: float(np.mean([v.jaccard for v in result.of_kind(kind)])) for kind in used}
@@ -45,15 +49,19 @@ def conclusions(result):
         texts.append("No alternative changes the list at all.")
     else:
         worst = min(result.of_kind(most), key=lambda v: v.jaccard)
-        texts.append(f"The list depends most on the {most}: the lists by other choices of "
-                     f"{'them' if most == WEIGHTS else 'it'} share {100 * overlap[most]:.0f} % of their ground with "
-                     f"this one on average, and {100 * worst.jaccard:.0f} % with {most} {worst.variant}.")
+        texts.append(
+            f"The list depends most on the {most}: the lists by other choices of "
+            f"{'them' if most == WEIGHTS else 'it'} share {100 * overlap[most]:.0f} % of their ground with "
+            f"this one on average, and {100 * worst.jaccard:.0f} % with {most} {worst.variant}."
+        )
         least = max(overlap, key=overlap.get)
         if least != most:
             texts.append(f"It depends least on the {least} ({100 * overlap[least]:.0f} %).")
     if result.outside:
-        texts.append(f"{number(result.outside_km2)} km2 outside the list are source under at least half of the choices "
-                     f"and deserve a second look.")
+        texts.append(
+            f"{number(result.outside_km2)} km2 outside the list are source under at least half of the choices "
+            f"and deserve a second look."
+        )
     return texts
 
 
@@ -72,19 +80,25 @@ def firmness_report(result, parameters=()):
     _report_outside(report, result)
     _report_variants(report, result)
     report.heading("How the stability is made")
-    report.text("The base settings are changed in one thing at a time and the list of sources is made anew. For each "
-                "alternative the share of a source's ground that is still source is taken (0: gone, 1: whole). These "
-                "shares are averaged within each kind of choice, and the stability of a source is the mean over the "
-                "kinds, so that the many alternatives of the weights count no more than the few of the area threshold. "
-                "The base itself does not count.")
-    report.text("Firm: at least 0.9, the source hardly depends on the choices. Fairly firm: at least 0.7. Shaky: at "
-                "least 0.5, its ground is source under more than half of the choices. Weak: below 0.5. The bounds are "
-                "ours, not the paper's. A low stability does not say that the ground is poor, only that its place in the "
-                "list rests on the choices made.")
-    report.text("Weights change by raising or lowering one service against the others, after which all are scaled to "
-                "add to 1. With another number of classes, patches are made from the classes that stand for the same "
-                "ranks: the two highest of five are the two highest of four and six and the three highest of seven. "
-                "Choices are not changed together, so what two of them do at once is not seen.")
+    report.text(
+        "The base settings are changed in one thing at a time and the list of sources is made anew. For each "
+        "alternative the share of a source's ground that is still source is taken (0: gone, 1: whole). These "
+        "shares are averaged within each kind of choice, and the stability of a source is the mean over the "
+        "kinds, so that the many alternatives of the weights count no more than the few of the area threshold. "
+        "The base itself does not count."
+    )
+    report.text(
+        "Firm: at least 0.9, the source hardly depends on the choices. Fairly firm: at least 0.7. Shaky: at "
+        "least 0.5, its ground is source under more than half of the choices. Weak: below 0.5. The bounds are "
+        "ours, not the paper's. A low stability does not say that the ground is poor, only that its place in the "
+        "list rests on the choices made."
+    )
+    report.text(
+        "Weights change by raising or lowering one service against the others, after which all are scaled to "
+        "add to 1. With another number of classes, patches are made from the classes that stand for the same "
+        "ranks: the two highest of five are the two highest of four and six and the three highest of seven. "
+        "Choices are not changed together, so what two of them do at once is not seen."
+    )
     report.parameters(parameters)
     return report
 
@@ -104,8 +118,9 @@ def _range(low, high):
 
 
 def _report_sources(report, result):
-    weakest = sorted((row for row in result.sources if row.stability < VERDICTS[0][0] - _ROUNDING),
-                     key=lambda row: row.stability)[:_LISTED]
+    weakest = sorted(
+        (row for row in result.sources if row.stability < VERDICTS[0][0] - _ROUNDING), key=lambda row: row.stability
+    )[:_LISTED]
     if weakest:
         report.heading("The weakest sources, and what loses them")
         report.text("An alternative loses a source when less than half of its ground is still source.")
@@ -113,19 +128,37 @@ def _report_sources(report, result):
         for row in weakest:
             scores = {kind: getattr(row, KIND_FIELDS[kind]) for kind in KINDS if kind not in result.left_out}
             low = [kind for kind, score in scores.items() if score <= min(scores.values()) + _ROUNDING]
-            rows.append((row.source_id, row.area_km2, row.stability, row.verdict,
-                         "all choices alike" if len(low) == len(scores) > 1 else joined(low),
-                         row.lost_with or "none loses it; several take a part"))
+            rows.append(
+                (
+                    row.source_id,
+                    row.area_km2,
+                    row.stability,
+                    row.verdict,
+                    "all choices alike" if len(low) == len(scores) > 1 else joined(low),
+                    row.lost_with or "none loses it; several take a part",
+                )
+            )
         report.table(("source", "area (km2)", "stability (0 to 1)", "verdict", "hangs most on", "lost with"), rows)
     report.heading("Stability of each source")
     shown = result.sources[:_TOLD]
     if len(shown) < len(result.sources):
         report.text(f"The first {len(shown)} of {len(result.sources)}; the layer holds all.")
     own = () if result.own_list else ("source in the base (share of its ground)",)
-    report.table(("source", "area (km2)", "verdict", "stability (0 to 1)", *KINDS, "rank by dPC", *own),
-                 [(row.source_id, row.area_km2, row.verdict, _score_cell(row.stability),
-                   *(_score_cell(getattr(row, KIND_FIELDS[kind])) for kind in KINDS), _rank_text(row),
-                   *(() if result.own_list else (_score_cell(row.base_share),))) for row in shown])
+    report.table(
+        ("source", "area (km2)", "verdict", "stability (0 to 1)", *KINDS, "rank by dPC", *own),
+        [
+            (
+                row.source_id,
+                row.area_km2,
+                row.verdict,
+                _score_cell(row.stability),
+                *(_score_cell(getattr(row, KIND_FIELDS[kind])) for kind in KINDS),
+                _rank_text(row),
+                *(() if result.own_list else (_score_cell(row.base_share),)),
+            )
+            for row in shown
+        ],
+    )
     for kind, why in result.left_out.items():
         report.text(f"The {does_not_count(kind)}: {why}.")
 
@@ -140,6 +173,7 @@ def _report_heat_map(report, result):
 
     def draw(axes):
         from matplotlib.colors import LinearSegmentedColormap
+
         ramp = LinearSegmentedColormap.from_list("share", ["#c4322b", "#ee9a4d", "#fbeea4", "#a8cf78", "#0b6e3b"])
         image = axes.imshow(table, cmap=ramp, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
         axes.set_yticks(range(len(known)))
@@ -149,17 +183,29 @@ def _report_heat_map(report, result):
         for start in starts:
             axes.axvline(start - 0.5, color="white", linewidth=3)
         for first, last in zip([0, *starts], [*starts, len(variants)]):
-            axes.text((first + last - 1) / 2, -0.8, _wrapped(variants[first].kind, last - first), ha="center",
-                      va="bottom", fontsize=7)
+            axes.text(
+                (first + last - 1) / 2,
+                -0.8,
+                _wrapped(variants[first].kind, last - first),
+                ha="center",
+                va="bottom",
+                fontsize=7,
+            )
         axes.set_ylabel("source")
         axes.figure.colorbar(image, ax=axes, label="share of the source's ground that stays source", fraction=0.03)
 
     report.heading("Sources and alternatives")
-    report.text("Each column is a list of sources made with one choice changed; green is ground that stays source, red "
-                "is ground that is lost." + (f" The {_SHOWN} least firm sources are shown."
-                                             if len(known) == _SHOWN < len(result.sources) else ""))
-    report.figure(draw, "Heat map: share of each source's ground that stays source under each alternative",
-                  width=max(7.0, min(14.0, 2.5 + 0.17 * len(variants))), height=max(3.2, 1.8 + 0.17 * len(known)))
+    report.text(
+        "Each column is a list of sources made with one choice changed; green is ground that stays source, red "
+        "is ground that is lost."
+        + (f" The {_SHOWN} least firm sources are shown." if len(known) == _SHOWN < len(result.sources) else "")
+    )
+    report.figure(
+        draw,
+        "Heat map: share of each source's ground that stays source under each alternative",
+        width=max(7.0, min(14.0, 2.5 + 0.17 * len(variants))),
+        height=max(3.2, 1.8 + 0.17 * len(known)),
+    )
 
 
 def _wrapped(kind, columns):
@@ -169,17 +215,28 @@ def _wrapped(kind, columns):
 def _report_kinds(report, result):
     used = [kind for kind in KINDS if kind not in result.left_out]
     report.heading("Which choice matters most")
-    report.text("Shared ground: ground in both lists as a share of the ground in either (Jaccard). A choice with a low "
-                "value decides the list; justify it first.")
+    report.text(
+        "Shared ground: ground in both lists as a share of the ground in either (Jaccard). A choice with a low "
+        "value decides the list; justify it first."
+    )
     rows = []
     for kind in used:
         variants = result.of_kind(kind)
         worst = min(variants, key=lambda v: v.jaccard)
-        rows.append((kind, len(variants), float(np.mean([v.jaccard for v in variants])), worst.jaccard, worst.variant,
-                     _range(min(v.n_sources for v in variants), max(v.n_sources for v in variants)),
-                     _range(number(min(v.area_km2 for v in variants)), number(max(v.area_km2 for v in variants)))))
-    report.table(("choice", "alternatives", "shared ground, mean (0 to 1)", "lowest", "with", "sources", "area (km2)"),
-                 rows)
+        rows.append(
+            (
+                kind,
+                len(variants),
+                float(np.mean([v.jaccard for v in variants])),
+                worst.jaccard,
+                worst.variant,
+                _range(min(v.n_sources for v in variants), max(v.n_sources for v in variants)),
+                _range(number(min(v.area_km2 for v in variants)), number(max(v.area_km2 for v in variants))),
+            )
+        )
+    report.table(
+        ("choice", "alternatives", "shared ground, mean (0 to 1)", "lowest", "with", "sources", "area (km2)"), rows
+    )
 
 
 def _report_ranks(report, result):
@@ -187,17 +244,25 @@ def _report_ranks(report, result):
         return
     report.heading("Rank by connectivity at each dispersal distance")
     base = result.rank_distances.index(result.settings.dispersal_distance)
-    report.text(f"Rank 1 has the highest dPC of the {result.ranked} patches that were ranked. Spearman's rank "
-                f"correlation compares the order at each distance with that at "
-                f"{result.settings.dispersal_distance:g} m: 1 is the same order, 0 none in common. Where ranks move "
-                f"far, say for which species the network is meant.")
-    report.table(("dispersal distance (m)", "Spearman's rank correlation (-1 to 1)"), [
-        (f"{d:g}" + (" (base)" if k == base else ""), "not defined" if math.isnan(r) else float(r))
-        for k, (d, r) in enumerate(zip(result.rank_distances, result.spearman))])
+    report.text(
+        f"Rank 1 has the highest dPC of the {result.ranked} patches that were ranked. Spearman's rank "
+        f"correlation compares the order at each distance with that at "
+        f"{result.settings.dispersal_distance:g} m: 1 is the same order, 0 none in common. Where ranks move "
+        f"far, say for which species the network is meant."
+    )
+    report.table(
+        ("dispersal distance (m)", "Spearman's rank correlation (-1 to 1)"),
+        [
+            (f"{d:g}" + (" (base)" if k == base else ""), "not defined" if math.isnan(r) else float(r))
+            for k, (d, r) in enumerate(zip(result.rank_distances, result.spearman))
+        ],
+    )
     rows = [row for row in result.sources if row.rank_min is not None]
     shown = sorted(range(len(rows)), key=lambda i: int(result.ranks[i, base]))[:_TOLD]
-    report.table(("source", *(f"{d:g} m" for d in result.rank_distances)),
-                 [(rows[i].source_id, *map(int, result.ranks[i])) for i in shown])
+    report.table(
+        ("source", *(f"{d:g} m" for d in result.rank_distances)),
+        [(rows[i].source_id, *map(int, result.ranks[i])) for i in shown],
+    )
 
 
 def _report_outside(report, result):
@@ -205,24 +270,51 @@ def _report_outside(report, result):
     if not result.outside:
         report.text("No larger piece of ground outside the list is source under half of the choices or more.")
         return
-    report.text(f"{number(result.outside_km2)} km2 outside the list are source under at least half of the choices. The "
-                f"largest pieces follow; the map of how often ground is source (OUTPUT_FREQUENCY), if made, shows all:")
-    report.table(("x (m)", "y (m)", "area (km2)", "share of choices (0 to 1)"),
-                 [(f"{x:.0f}", f"{y:.0f}", area, mean) for x, y, area, mean in result.outside])
+    report.text(
+        f"{number(result.outside_km2)} km2 outside the list are source under at least half of the choices. The "
+        f"largest pieces follow; the map of how often ground is source (OUTPUT_FREQUENCY), if made, shows all:"
+    )
+    report.table(
+        ("x (m)", "y (m)", "area (km2)", "share of choices (0 to 1)"),
+        [(f"{x:.0f}", f"{y:.0f}", area, mean) for x, y, area, mean in result.outside],
+    )
 
 
 def _report_variants(report, result):
     report.heading("Each alternative")
-    report.text("Kept and lost: scored sources that keep at least half of their ground, and that do not. New: sources "
-                "that share no ground with any scored one.")
-    report.table(("choice", "alternative", "sources", "area (km2)", "shared ground (0 to 1)", "kept", "lost", "new",
-                  "lost ground (km2)", "new ground (km2)"),
-                 [(v.kind, v.variant, v.n_sources, v.area_km2, v.jaccard, v.kept, v.lost, v.new, v.lost_km2, v.new_km2)
-                  for v in result.variants])
+    report.text(
+        "Kept and lost: scored sources that keep at least half of their ground, and that do not. New: sources "
+        "that share no ground with any scored one."
+    )
+    report.table(
+        (
+            "choice",
+            "alternative",
+            "sources",
+            "area (km2)",
+            "shared ground (0 to 1)",
+            "kept",
+            "lost",
+            "new",
+            "lost ground (km2)",
+            "new ground (km2)",
+        ),
+        [
+            (v.kind, v.variant, v.n_sources, v.area_km2, v.jaccard, v.kept, v.lost, v.new, v.lost_km2, v.new_km2)
+            for v in result.variants
+        ],
+    )
     report.heading("Weights of the services")
-    report.text("By the base, by other grid sizes and by other ways of weighting; changes of one service by some per "
-                "cent are taken from the base. KMO below 0.5: the services share too little to be weighed by "
-                "components.")
-    report.table(("choice", "alternative", *result.names, "KMO"),
-                 [(v.kind, v.variant, *map(float, v.weight), _score_cell(v.kmo)) for v in result.variants
-                  if v.kind in ("base", GRID) or (v.kind == WEIGHTS and not v.variant.endswith("%"))])
+    report.text(
+        "By the base, by other grid sizes and by other ways of weighting; changes of one service by some per "
+        "cent are taken from the base. KMO below 0.5: the services share too little to be weighed by "
+        "components."
+    )
+    report.table(
+        ("choice", "alternative", *result.names, "KMO"),
+        [
+            (v.kind, v.variant, *map(float, v.weight), _score_cell(v.kmo))
+            for v in result.variants
+            if v.kind in ("base", GRID) or (v.kind == WEIGHTS and not v.variant.endswith("%"))
+        ],
+    )

@@ -19,8 +19,16 @@ from ..raster import Grid, float_grid
 from ..report import Report, number
 from ..tables import number_of, split_list
 from .components import (
-    COMPONENT_SCORES, CORRELATION, EIGENVALUE_RULE, MANUAL, Components, needs_statistics, report_components, weigh,
-    weights_by_rule)
+    COMPONENT_SCORES,
+    CORRELATION,
+    EIGENVALUE_RULE,
+    MANUAL,
+    Components,
+    needs_statistics,
+    report_components,
+    weigh,
+    weights_by_rule,
+)
 
 RASTER_CELLS, GRID_CELLS = CLASSIFY = ("cells of the raster", "cells of the grid")
 CLASS_WORDS = {5: ("least important (very not important)", "not important", "average", "important", "very important")}
@@ -28,8 +36,10 @@ RESERVED_FIELDS = ("fid", "geom", "cell_id", "importance", "class")
 FOREST_CLASSES = (2,)
 ARTIFICIAL_CLASSES = (8, 11, 12, 13, 14)
 
-_USUAL_NODATA = {float(v) for v in (99, 127, 128, 255, 999, 9999, 99999, 999999, 32767, 32768, 65535, 2147483647,
-                                   2147483648, 4294967295)}
+_USUAL_NODATA = {
+    float(v)
+    for v in (99, 127, 128, 255, 999, 9999, 99999, 999999, 32767, 32768, 65535, 2147483647, 2147483648, 4294967295)
+}
 _BLOCK = 512
 
 
@@ -111,16 +121,34 @@ class Importance:
         cells = self.cells
         for index in range(cells.cell_id.size):
             row = dict(zip(self.names, cells.means[index].tolist()))
-            row.update({"cell_id": int(cells.cell_id[index]), "importance": float(cells.importance[index]),
-                        "class": int(cells.class_number[index])})
+            row.update(
+                {
+                    "cell_id": int(cells.cell_id[index]),
+                    "importance": float(cells.importance[index]),
+                    "class": int(cells.class_number[index]),
+                }
+            )
             yield row
 
 
-def service_importance(services, names=None, weighting=COMPONENT_SCORES, weights="", clip=None,
-                       grid_size_m=3000.0, min_valid_share=0.5, class_count=5,
-                       classify_on=RASTER_CELLS, breaks="", component_rule=EIGENVALUE_RULE, matrix=CORRELATION,
-                       land_cover=None, forest_codes=FOREST_CLASSES, artificial_codes=ARTIFICIAL_CLASSES,
-                       progress=SILENT):
+def service_importance(
+    services,
+    names=None,
+    weighting=COMPONENT_SCORES,
+    weights="",
+    clip=None,
+    grid_size_m=3000.0,
+    min_valid_share=0.5,
+    class_count=5,
+    classify_on=RASTER_CELLS,
+    breaks="",
+    component_rule=EIGENVALUE_RULE,
+    matrix=CORRELATION,
+    land_cover=None,
+    forest_codes=FOREST_CLASSES,
+    artificial_codes=ARTIFICIAL_CLASSES,
+    progress=SILENT,
+):
     """Composite importance of services, its classes, and the grid that weighed them.
 
     Parameters
@@ -176,8 +204,10 @@ def service_importance(services, names=None, weighting=COMPONENT_SCORES, weights
     check_grid_size(grid_size_m, template)
     warnings = []
     if weights.strip() and weighting != MANUAL:
-        warnings.append(f"Manual weights (WEIGHTS) are given and were not used, since the weighting is {weighting}; "
-                        f"choose the weighting manual to use them.")
+        warnings.append(
+            f"Manual weights (WEIGHTS) are given and were not used, since the weighting is {weighting}; "
+            f"choose the weighting manual to use them."
+        )
 
     normalised, ranges = [], []
     valid = np.ones(template.shape, dtype=bool)
@@ -189,47 +219,67 @@ def service_importance(services, names=None, weighting=COMPONENT_SCORES, weights
         ranges.append(limits)
         warnings += _nodata_doubts(service, name, limits)
     if not valid.any():
-        raise InputError(f"No cell of '{template.name or services[0].name}' has a value of all of "
-                         f"{', '.join(names)}: choose maps that cover one area.")
+        raise InputError(
+            f"No cell of '{template.name or services[0].name}' has a value of all of "
+            f"{', '.join(names)}: choose maps that cover one area."
+        )
     if land_cover is not None:
         warnings += _ground_check(normalised, names, land_cover, forest_codes, artificial_codes)
     cells = grid_means(normalised, valid, template, grid_size_m, min_valid_share, progress.part(0.3, 0.5))
     left_out = int(cells.used.size - cells.used.sum())
-    progress.log(f"{int(cells.used.sum())} grid cells of {grid_size_m:g} m enter the statistics; {left_out} "
-                 f"with less than {100 * min_valid_share:g} % valid ground are left out of them.")
+    progress.log(
+        f"{int(cells.used.sum())} grid cells of {grid_size_m:g} m enter the statistics; {left_out} "
+        f"with less than {100 * min_valid_share:g} % valid ground are left out of them."
+    )
     weight, components, notes, weighting = weigh(
-        cells.means[cells.used], names, weighting, manual, component_rule, matrix)
+        cells.means[cells.used], names, weighting, manual, component_rule, matrix
+    )
     warnings += notes
     if components is not None and len(names) > 2:
         progress.log(components.kmo_text())
         progress.log(components.kept_text())
-    progress.log("Weights (" + weighting + "): "
-                 + ", ".join(f"{n} {w:.4f}" for n, w in zip(names, weight)) + ".")
+    progress.log("Weights (" + weighting + "): " + ", ".join(f"{n} {w:.4f}" for n, w in zip(names, weight)) + ".")
     for text in warnings:
         progress.warn(text)
 
     importance = weighted_sum(normalised, weight, valid, progress.part(0.5, 0.6))
     del normalised
     cells.importance = cells.means @ weight
-    classes, found = importance_classes(importance, cells, valid, template, class_count, classify_on, by_hand,
-                                        progress.part(0.6, 0.95))
+    classes, found = importance_classes(
+        importance, cells, valid, template, class_count, classify_on, by_hand, progress.part(0.6, 0.95)
+    )
     empty = [str(k) for k, count in enumerate(found.counts, 1) if not count]
     if empty:
-        warnings.append(f"No importance of the {classify_on} falls into class {', '.join(empty)} by the upper bounds given "
-                        f"by hand (BREAKS): it reaches from {found.minimum:.4g} to {float(np.nanmax(importance)):.4g}; "
-                        f"check that the bounds belong to this map.")
+        warnings.append(
+            f"No importance of the {classify_on} falls into class {', '.join(empty)} by the upper bounds given "
+            f"by hand (BREAKS): it reaches from {found.minimum:.4g} to {float(np.nanmax(importance)):.4g}; "
+            f"check that the bounds belong to this map."
+        )
         progress.warn(warnings[-1])
     open_end = "" if len(found.told()) == class_count else " (the highest class has none: nothing lies above these)"
-    progress.log(f"Upper bounds of the {class_count} classes: {', '.join(f'{b:.4f}' for b in found.told())}{open_end}; "
-                 f"goodness of variance fit {found.gvf:.4f}.")
+    progress.log(
+        f"Upper bounds of the {class_count} classes: {', '.join(f'{b:.4f}' for b in found.told())}{open_end}; "
+        f"goodness of variance fit {found.gvf:.4f}."
+    )
     progress(1.0)
-    return Importance(names, weight, weighting, float_grid(importance, template, "importance"),
-                      Grid(classes, template, 0, "importance classes"), cells, components, found,
-                      classify_on, ranges, warnings)
+    return Importance(
+        names,
+        weight,
+        weighting,
+        float_grid(importance, template, "importance"),
+        Grid(classes, template, 0, "importance classes"),
+        cells,
+        components,
+        found,
+        classify_on,
+        ranges,
+        warnings,
+    )
 
 
-def importance_classes(importance, cells, valid, template, class_count, classify_on=RASTER_CELLS, by_hand=None,
-                       progress=SILENT):
+def importance_classes(
+    importance, cells, valid, template, class_count, classify_on=RASTER_CELLS, by_hand=None, progress=SILENT
+):
     """Classes of an importance map; the grid cells get theirs in place.
 
     Parameters
@@ -268,13 +318,17 @@ def require_two(services):
 def check_grid_size(size_m, template):
     """Refuse grid cells smaller than a raster cell, or larger than the whole map."""
     if not size_m >= max(template.cell_width, template.cell_height):
-        raise InputError(f"The grid size (GRID_SIZE) is {size_m:g} m and the raster's cells are "
-                         f"{template.cell_width:g} x {template.cell_height:g} m: give a larger grid size.")
+        raise InputError(
+            f"The grid size (GRID_SIZE) is {size_m:g} m and the raster's cells are "
+            f"{template.cell_width:g} x {template.cell_height:g} m: give a larger grid size."
+        )
     west, south, east, north = template.bounds
     if size_m > max(east - west, north - south):
-        raise InputError(f"The grid size (GRID_SIZE) is {size_m:g} m and '{template.name or 'the map'}' measures only "
-                         f"{east - west:g} x {north - south:g} m, which is less than one grid cell: give a smaller "
-                         f"grid size.")
+        raise InputError(
+            f"The grid size (GRID_SIZE) is {size_m:g} m and '{template.name or 'the map'}' measures only "
+            f"{east - west:g} x {north - south:g} m, which is less than one grid cell: give a smaller "
+            f"grid size."
+        )
 
 
 def check_valid_share(share):
@@ -287,12 +341,16 @@ def check_grid_count(size_m, template, service_count, weighting):
     """Refuse a grid of fewer than three cells where the weights come from the differences between them."""
     if not needs_statistics(weighting, service_count):
         return
-    rows, cols = (int(_index(count, side, size_m)[-1]) + 1 for count, side in (
-        (template.rows, template.cell_height), (template.cols, template.cell_width)))
+    rows, cols = (
+        int(_index(count, side, size_m)[-1]) + 1
+        for count, side in ((template.rows, template.cell_height), (template.cols, template.cell_width))
+    )
     if rows * cols < 3:
-        raise InputError(f"The grid size (GRID_SIZE) of {size_m:g} m makes only {rows * cols} grid cell(s) of "
-                         f"'{template.name or 'the map'}', too few to weigh the services by: give a smaller grid size, "
-                         f"or choose equal or manual weights (WEIGHTING).")
+        raise InputError(
+            f"The grid size (GRID_SIZE) of {size_m:g} m makes only {rows * cols} grid cell(s) of "
+            f"'{template.name or 'the map'}', too few to weigh the services by: give a smaller grid size, "
+            f"or choose equal or manual weights (WEIGHTING)."
+        )
 
 
 def service_names(text, layer_names):
@@ -307,12 +365,15 @@ def service_names(text, layer_names):
         return unique_names(layer_names)
     names = split_list(text, words=True)
     if len(names) != len(layer_names):
-        raise InputError(f"Names of the services (SERVICE_NAMES): {len(names)} name(s) for {len(layer_names)} "
-                         f"services; give one name for each, in the order of the layers.")
+        raise InputError(
+            f"Names of the services (SERVICE_NAMES): {len(names)} name(s) for {len(layer_names)} "
+            f"services; give one name for each, in the order of the layers."
+        )
     for index, name in enumerate(names):
         if _plain(name) in map(_plain, names[:index]):
-            raise InputError(f"Names of the services (SERVICE_NAMES): '{name}' stands twice; give each service a name "
-                             f"of its own.")
+            raise InputError(
+                f"Names of the services (SERVICE_NAMES): '{name}' stands twice; give each service a name of its own."
+            )
     return unique_names(names)
 
 
@@ -350,19 +411,24 @@ def parse_weights(text, names):
         name, equals, value = (piece.strip() for piece in part.rpartition("="))
         index = known.get(_plain(name))
         if not equals or index is None:
-            raise InputError(f"Manual weights (WEIGHTS): '{part}' names no service; write name=value with the names "
-                             f"{', '.join(names)}.")
+            raise InputError(
+                f"Manual weights (WEIGHTS): '{part}' names no service; write name=value with the names "
+                f"{', '.join(names)}."
+            )
         number = number_of(value)
         if number is None or number < 0:
-            raise InputError(f"Manual weights (WEIGHTS): '{value}' of {names[index]} is not a number of at least 0; "
-                             f"write one such as 0.25.")
+            raise InputError(
+                f"Manual weights (WEIGHTS): '{value}' of {names[index]} is not a number of at least 0; "
+                f"write one such as 0.25."
+            )
         if not math.isnan(values[index]):
             raise InputError(f"Manual weights (WEIGHTS): {names[index]} stands twice; give each service one weight.")
         values[index] = number
     missing = [name for name, value in zip(names, values) if math.isnan(value)]
     if missing:
-        raise InputError(f"Manual weights (WEIGHTS): no weight for {', '.join(missing)}; write name=value for "
-                         f"every service.")
+        raise InputError(
+            f"Manual weights (WEIGHTS): no weight for {', '.join(missing)}; write name=value for every service."
+        )
     if not values.any():
         raise InputError("Manual weights (WEIGHTS): all weights are 0; give at least one above 0.")
     values = values / values.max() if values.max() > 1e300 else values  # their sum would overflow
@@ -376,12 +442,15 @@ def parse_clip(text):
         return None
     parts = [number_of(part) for part in split_list(text, decimals=True)]
     if len(parts) != 2 or None in parts or not 0 <= parts[0] < parts[1] <= 100:
-        raise InputError(f"Percentiles that values are limited to (CLIP): '{text}' is not two ascending numbers of 0 "
-                         f"to 100; write 0.5, 99.5.")
+        raise InputError(
+            f"Percentiles that values are limited to (CLIP): '{text}' is not two ascending numbers of 0 "
+            f"to 100; write 0.5, 99.5."
+        )
     return tuple(parts)
 
 
 # maps -------------------------------------------------------------------------------------------------
+
 
 def normalise(service, name, clip=None, progress=SILENT):
     """A service by its range, (x - min) / (max - min).
@@ -410,12 +479,16 @@ def normalise(service, name, clip=None, progress=SILENT):
     if clip is not None and low < high:
         low, high = (float(v) for v in np.percentile(known, clip))
         limited = int(np.count_nonzero((known < low) | (known > high)))
-        progress.log(f"Service '{name}': {limited} of {known.size} values were limited to {low:g} to "
-                     f"{high:g}, percentiles {clip[0]:g} to {clip[1]:g}.")
+        progress.log(
+            f"Service '{name}': {limited} of {known.size} values were limited to {low:g} to "
+            f"{high:g}, percentiles {clip[0]:g} to {clip[1]:g}."
+        )
     if not low < high:
         between = "" if clip is None else f" between percentiles {clip[0]:g} and {clip[1]:g}"
-        raise InputError(f"Service '{name}' is {low:g} everywhere{between}, so it cannot be normalised: leave "
-                         f"it out{', or widen the percentiles (CLIP)' if clip else ''}.")
+        raise InputError(
+            f"Service '{name}' is {low:g} everywhere{between}, so it cannot be normalised: leave "
+            f"it out{', or widen the percentiles (CLIP)' if clip else ''}."
+        )
     del known
     values = np.empty(valid.shape, dtype=np.float32)
     half = 1.0 if math.isfinite(high - low) else 0.5  # a range beyond all numbers
@@ -437,9 +510,11 @@ def _nodata_doubts(service, name, limits):
         count, rest = int(np.count_nonzero(service.valid & ~rest)), service.values[rest]
         nearest = float(rest.min() if extreme < opposite else rest.max()) if rest.size else extreme
         if count and abs(nearest - extreme) > 2 * abs(opposite - nearest):
-            yield (f"Service '{name}' is {extreme:g} in {count} cell(s) and {min(nearest, opposite):g} to "
-                   f"{max(nearest, opposite):g} elsewhere: if this means no value, declare it as nodata ('Translate', or "
-                   f"Layer Properties > Transparency and export), since it squeezes all other values together.")
+            yield (
+                f"Service '{name}' is {extreme:g} in {count} cell(s) and {min(nearest, opposite):g} to "
+                f"{max(nearest, opposite):g} elsewhere: if this means no value, declare it as nodata ('Translate', or "
+                f"Layer Properties > Transparency and export), since it squeezes all other values together."
+            )
 
 
 def grid_means(normalised, valid, template, size_m, min_share, progress=SILENT):
@@ -481,8 +556,9 @@ def grid_means(normalised, valid, template, size_m, min_share, progress=SILENT):
     full = np.diff(edges)[row] * np.bincount(cols)[col]
     inner = (row < shape[0] - 1) & (col < shape[1] - 1)
     share = np.where(inner, counts[some] / full, share)
-    return GridCells(size_m, np.arange(1, row.size + 1), row, col, (sums[:, some] / counts[some]).T,
-                     share, share >= min_share - 1e-9)
+    return GridCells(
+        size_m, np.arange(1, row.size + 1), row, col, (sums[:, some] / counts[some]).T, share, share >= min_share - 1e-9
+    )
 
 
 def _index(count, cell_m, size_m):
@@ -515,8 +591,10 @@ def _spread(cells, template, valid):
 def ground_codes(product):
     """Codes of forest, and of artificial and mined ground, of a land-cover product, for the sign check."""
     known = codes_of_class(product)
-    return [[code for of_class in classes for code, _ in known.get(of_class, ())]
-            for classes in (FOREST_CLASSES, ARTIFICIAL_CLASSES)]
+    return [
+        [code for of_class in classes for code, _ in known.get(of_class, ())]
+        for classes in (FOREST_CLASSES, ARTIFICIAL_CLASSES)
+    ]
 
 
 def _ground_check(normalised, names, land_cover, forest_codes, artificial_codes):
@@ -526,9 +604,11 @@ def _ground_check(normalised, names, land_cover, forest_codes, artificial_codes)
     warnings = []
     if not forest.any() or not artificial.any():
         missing = "forest" if not forest.any() else "artificial or mined ground"
-        warnings.append(f"The services' signs were not checked: land cover '{land_cover.name}' has no cell of "
-                        f"{missing} (codes {', '.join(map(str, artificial_codes if forest.any() else forest_codes))}); choose "
-                        f"its land-cover product, or give the codes.")
+        warnings.append(
+            f"The services' signs were not checked: land cover '{land_cover.name}' has no cell of "
+            f"{missing} (codes {', '.join(map(str, artificial_codes if forest.any() else forest_codes))}); choose "
+            f"its land-cover product, or give the codes."
+        )
     for values, name in zip(normalised, names):
         on_forest, on_artificial = values[forest], values[artificial]
         on_forest = on_forest[~np.isnan(on_forest)]
@@ -536,13 +616,16 @@ def _ground_check(normalised, names, land_cover, forest_codes, artificial_codes)
         if on_forest.size and on_artificial.size:
             f, a = on_forest.mean(dtype=np.float64), on_artificial.mean(dtype=np.float64)
             if a > f:
-                warnings.append(f"Service '{name}' is higher on artificial or mined ground (mean {a:.3f} of "
-                                f"its range) than in forest ({f:.3f}): its weight would reward such ground; "
-                                f"turn it round or choose another measure of the service.")
+                warnings.append(
+                    f"Service '{name}' is higher on artificial or mined ground (mean {a:.3f} of "
+                    f"its range) than in forest ({f:.3f}): its weight would reward such ground; "
+                    f"turn it round or choose another measure of the service."
+                )
     return warnings
 
 
 # report -----------------------------------------------------------------------------------------------
+
 
 def importance_report(result, parameters=()):
     """The report of :func:`service_importance`: correlations, tests, components, weights, classes."""
@@ -555,29 +638,48 @@ def importance_report(result, parameters=()):
     report.heading("Classes")
     template = result.classes.template
     counts = np.bincount(result.classes.values.reshape(-1), minlength=len(result.breaks.breaks) + 1)[1:]
-    report_classes(report, result.breaks, result.importance.values, "importance (0 to 1)", counts,
-                   template.cell_area_m2 / 1e6, CLASS_WORDS.get(len(counts)))
-    report.text(f"Breaks taken from the {result.classify_on}; goodness of variance fit {number(result.breaks.gvf)} (1 "
-                f"would be a perfect fit). The lowest value belongs to class 1.")
-    report.text("To compare years, give the upper bounds of one year (BREAKS_USED) and its weights (WEIGHTS_USED) to "
-                "the other. Each service is still normalised by its own minimum and maximum of the year: where these "
-                "differ between the years (table of weights), the same importance does not mean the same service.")
+    report_classes(
+        report,
+        result.breaks,
+        result.importance.values,
+        "importance (0 to 1)",
+        counts,
+        template.cell_area_m2 / 1e6,
+        CLASS_WORDS.get(len(counts)),
+    )
+    report.text(
+        f"Breaks taken from the {result.classify_on}; goodness of variance fit {number(result.breaks.gvf)} (1 "
+        f"would be a perfect fit). The lowest value belongs to class 1."
+    )
+    report.text(
+        "To compare years, give the upper bounds of one year (BREAKS_USED) and its weights (WEIGHTS_USED) to "
+        "the other. Each service is still normalised by its own minimum and maximum of the year: where these "
+        "differ between the years (table of weights), the same importance does not mean the same service."
+    )
     return report
 
 
 def _report_weights(report, result):
     report.heading("Weights")
-    report.text(f"Weighting used: {result.weighting}. A weight is a service's share of the importance; all add to 1. "
-                f"Minimum and maximum are in the service's own unit and became 0 and 1.")
-    report.table(("service", "weight (share of 1)", "minimum", "maximum", "cells limited to the percentiles"),
-                 [(n, float(w), *r) for n, w, r in zip(result.names, result.weights, result.ranges)])
+    report.text(
+        f"Weighting used: {result.weighting}. A weight is a service's share of the importance; all add to 1. "
+        f"Minimum and maximum are in the service's own unit and became 0 and 1."
+    )
+    report.table(
+        ("service", "weight (share of 1)", "minimum", "maximum", "cells limited to the percentiles"),
+        [(n, float(w), *r) for n, w, r in zip(result.names, result.weights, result.ranges)],
+    )
     by_rule = weights_by_rule(result.cells.means[result.cells.used], result.components)
     by_rule[result.weighting] = result.weights
     if len(by_rule) > 1:
-        report.text("What the other ways of weighing would give. Where the columns differ much, the weights rest on "
-                    "the choice of the rule, and the importance with them.")
-        report.table(("service", *(f"{rule} (used)" if rule == result.weighting else rule for rule in by_rule)), [
-            (name, *(float(weights[k]) for weights in by_rule.values())) for k, name in enumerate(result.names)])
+        report.text(
+            "What the other ways of weighing would give. Where the columns differ much, the weights rest on "
+            "the choice of the rule, and the importance with them."
+        )
+        report.table(
+            ("service", *(f"{rule} (used)" if rule == result.weighting else rule for rule in by_rule)),
+            [(name, *(float(weights[k]) for weights in by_rule.values())) for k, name in enumerate(result.names)],
+        )
         even = np.full(len(result.names), 1 / len(result.names))
         apart = {rule: float(np.abs(weights - even).max()) for rule, weights in by_rule.items()}
         widest = max(apart, key=apart.get)
@@ -588,8 +690,13 @@ def _report_weights(report, result):
         others = iter(("#8fb8a0", "#b7c4bb", "#d99a00", "#7a8fb0", "#b5462f"))
         for index, (rule, weights) in enumerate(by_rule.items()):
             used = rule == result.weighting
-            axes.bar(places + (index - (len(by_rule) - 1) / 2) * width, weights, width,
-                     color="#2f7d4f" if used else next(others), label=f"{rule} (used)" if used else rule)
+            axes.bar(
+                places + (index - (len(by_rule) - 1) / 2) * width,
+                weights,
+                width,
+                color="#2f7d4f" if used else next(others),
+                label=f"{rule} (used)" if used else rule,
+            )
         axes.set_xticks(places)
         axes.set_xticklabels(result.names)
         axes.set_ylabel("weight (share of 1)")

@@ -19,8 +19,8 @@ from ..progress import SILENT
 from .removal import HOPS, Graph, Strength, removal, thinned, worth_thinning
 from .removal_numpy import shortest
 
-_SOURCES = 256   # sources whose paths are counted at once
-_DENSE = 0.05    # share of linked pairs from which a full matrix multiplies faster
+_SOURCES = 256  # sources whose paths are counted at once
+_DENSE = 0.05  # share of linked pairs from which a full matrix multiplies faster
 
 
 @dataclass
@@ -112,16 +112,25 @@ def check_dispersal(distance, probability):
     if not distance > 0:
         raise InputError(f"The dispersal distance (DISPERSAL_DISTANCE) is {distance:g}: give a distance above 0 m.")
     if not 0 < probability < 1:
-        raise InputError(f"The probability at the dispersal distance (DISPERSAL_PROBABILITY) is {probability:g}: "
-                         f"give one above 0 and below 1.")
+        raise InputError(
+            f"The probability at the dispersal distance (DISPERSAL_PROBABILITY) is {probability:g}: "
+            f"give one above 0 and below 1."
+        )
 
 
 def decay(distance, probability):
     return -math.log(probability) / distance
 
 
-def connectivity(weight, links, dispersal_distance, dispersal_probability, landscape_area=None,
-                 progress=SILENT, smallest_probability=0.0):
+def connectivity(
+    weight,
+    links,
+    dispersal_distance,
+    dispersal_probability,
+    landscape_area=None,
+    progress=SILENT,
+    smallest_probability=0.0,
+):
     """PC, IIC, their parts per patch, and the graph of links.
 
     Parameters
@@ -155,8 +164,10 @@ def connectivity(weight, links, dispersal_distance, dispersal_probability, lands
     """
     weight, links, k = _checked(weight, links, dispersal_distance, dispersal_probability)
     if landscape_area is not None and not landscape_area > 0:
-        raise InputError(f"The area of the landscape (AREA_OF_LANDSCAPE) is {landscape_area:g} km2: give one above "
-                         f"0, or leave it empty.")
+        raise InputError(
+            f"The area of the landscape (AREA_OF_LANDSCAPE) is {landscape_area:g} km2: give one above "
+            f"0, or leave it empty."
+        )
     if not 0 <= smallest_probability < 1:
         raise InputError(f"The smallest probability is {smallest_probability:g}: give one of at least 0, below 1.")
     n, own, longest = links.n, weight * weight, math.inf
@@ -178,11 +189,26 @@ def connectivity(weight, links, dispersal_distance, dispersal_probability, lands
     neglected = smallest_probability * (float(weight.sum()) ** 2 - whole) / number
     progress(1.0)
     return Connectivity(
-        intra + flux + connector, intra, flux, connector, sum(parts_iic), *parts_iic,
-        np.bincount(np.concatenate((a, b)), minlength=n), betweenness, component, number / area2, math.sqrt(number),
-        number_iic / area2, math.sqrt(number_iic),
-        int(component.max()), int(a.size), 100 * whole / number, 100 * direct / number,
-        100 * (number - whole - direct) / number, neglected)
+        intra + flux + connector,
+        intra,
+        flux,
+        connector,
+        sum(parts_iic),
+        *parts_iic,
+        np.bincount(np.concatenate((a, b)), minlength=n),
+        betweenness,
+        component,
+        number / area2,
+        math.sqrt(number),
+        number_iic / area2,
+        math.sqrt(number_iic),
+        int(component.max()),
+        int(a.size),
+        100 * whole / number,
+        100 * direct / number,
+        100 * (number - whole - direct) / number,
+        neglected,
+    )
 
 
 def _needed(links, progress):
@@ -223,6 +249,7 @@ def _removed(links, weight, k, of_links, longest, progress):
 
 # changes one at a time ----------------------------------------------------------------------------------
 
+
 def link_importance(weight, links, dispersal_distance, dispersal_probability, progress=SILENT):
     """dPC of each link: the loss of PC, in %, when this link alone is cut.
 
@@ -244,7 +271,7 @@ def link_importance(weight, links, dispersal_distance, dispersal_probability, pr
     weight, links, k = _checked(weight, links, dispersal_distance, dispersal_probability)
     received, lost = _removed(links, weight, k, True, math.inf, progress)
     result = np.zeros(len(links))
-    result[:lost.size] = 100 * lost / float(weight @ received)
+    result[: lost.size] = 100 * lost / float(weight @ received)
     return result
 
 
@@ -286,8 +313,7 @@ def gain_of_links(weight, links, a, b, distance, dispersal_distance, dispersal_p
     return result
 
 
-def gain_of_patches(weight, links, new_weight, new_links, dispersal_distance, dispersal_probability,
-                    progress=SILENT):
+def gain_of_patches(weight, links, new_weight, new_links, dispersal_distance, dispersal_probability, progress=SILENT):
     """Gain of PC, in % of PC before, if a patch were added; each candidate alone.
 
     Parameters
@@ -429,6 +455,7 @@ def _components(n, a, b, weight):
     """Component per node, numbered from 1, heaviest first."""
     from scipy.sparse import csr_matrix
     from scipy.sparse.csgraph import connected_components
+
     group = connected_components(csr_matrix((np.ones(a.size), (a, b)), (n, n)), directed=False)[1]
     order = np.argsort(-np.bincount(group, weights=weight), kind="stable")
     rank = np.empty(order.size, dtype=np.int64)
@@ -443,6 +470,7 @@ def _betweenness(n, a, b, progress):
     of sources at once.
     """
     from scipy.sparse import csr_matrix
+
     result = np.zeros(n)
     if n < 3:
         return result

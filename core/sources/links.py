@@ -52,6 +52,7 @@ def centroid_links(geometries, limit=math.inf, first=None, progress=SILENT):
     progress.check()
     if math.isfinite(limit):
         from scipy.spatial import cKDTree
+
         reach = limit * (1 + 1e-9)  # of the tree, which rounds in its own way
         a, b = cKDTree(points).query_pairs(reach, output_type="ndarray").T if len(points) else np.zeros((2, 0))
         a, b = np.minimum(a, b).astype(np.int64), np.maximum(a, b).astype(np.int64)
@@ -115,7 +116,7 @@ def cost_links(geometries, resistance, names, limit=math.inf, first=None, progre
         for i, turn, labels in zip(seeds, others, surfaces):
             if len(turn):
                 low, high = begin[turn[0]], begin[turn[-1] + 1]
-                cost = np.minimum.reduceat(labels[cells[low:high]], begin[turn[0]:turn[-1] + 1] - low)
+                cost = np.minimum.reduceat(labels[cells[low:high]], begin[turn[0] : turn[-1] + 1] - low)
                 near = np.flatnonzero(np.isfinite(cost))
                 j = near + turn[0]
                 found.append((np.minimum(i, j), np.maximum(i, j), cost[near]))
@@ -134,13 +135,15 @@ def _start(cost_grid, geometry, name, surface):
         row, col = template.row_col(point.GetX(), point.GetY())
         rows, cols = np.atleast_1d(row), np.atleast_1d(col)
         if not template.contains(rows[0], cols[0]):
-            raise InputError(f"{name} lies outside the resistance surface '{surface}': choose one that covers all "
-                             f"patches.")
+            raise InputError(
+                f"{name} lies outside the resistance surface '{surface}': choose one that covers all patches."
+            )
     cells = cost_grid.index(rows, cols)
     cells = cells[cost_grid.passable(cells)]
     if not cells.size:
-        raise InputError(f"{name} has no cell with a resistance above 0 in '{surface}': choose a surface that covers "
-                         f"the patches.")
+        raise InputError(
+            f"{name} has no cell with a resistance above 0 in '{surface}': choose a surface that covers the patches."
+        )
     return cells
 
 
@@ -148,6 +151,7 @@ def shortest_ways(links, a, b, progress=SILENT):
     """Length of the shortest way over all links between pairs of patches, +inf where there is none."""
     from scipy.sparse import csr_matrix
     from scipy.sparse.csgraph import dijkstra
+
     a, b = np.asarray(a, dtype=np.int64), np.asarray(b, dtype=np.int64)
     # an explicit 0 would count as no link: the smallest number counts as one, and vanishes in any sum
     length = np.maximum(links.distance, np.finfo(np.float64).tiny)

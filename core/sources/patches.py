@@ -19,8 +19,8 @@ from ..vector import polygonize
 SIZE_CLASSES = ("super-large", "large", "medium", "small")
 AREA_BANDS_KM2 = (1.0, 4.0, 7.0)
 
-_BLOCK = 512       # rows that are worked on together
-_LISTED = 30       # patches that the report tells one by one
+_BLOCK = 512  # rows that are worked on together
+_LISTED = 30  # patches that the report tells one by one
 _ROUNDING = 1e-9
 
 
@@ -49,8 +49,7 @@ def bands_from_text(text, name="Limits of small, medium and large patches (AREA_
     """Three ascending areas in km2 from ``1, 4, 7``."""
     bands = tuple(number_of(part) for part in split_list(text, decimals=True))
     if len(bands) != 3 or None in bands or not 0 < bands[0] < bands[1] < bands[2]:
-        raise InputError(f"{name}: '{text}' is not three ascending areas above 0 in km2; give three, "
-                         f"such as 1, 4, 7.")
+        raise InputError(f"{name}: '{text}' is not three ascending areas above 0 in km2; give three, such as 1, 4, 7.")
     return bands
 
 
@@ -58,8 +57,9 @@ def classes_from_text(text, name="Classes that make patches (PATCH_CLASSES)"):
     """Class numbers from ``4, 5``."""
     numbers = [number_of(part) for part in split_list(text)]
     if not numbers or any(n is None or n != math.floor(n) for n in numbers):
-        raise InputError(f"{name}: '{text}' is not a list of class numbers; write whole numbers with commas "
-                         f"between, such as 4, 5.")
+        raise InputError(
+            f"{name}: '{text}' is not a list of class numbers; write whole numbers with commas between, such as 4, 5."
+        )
     return tuple(int(n) for n in numbers)
 
 
@@ -87,21 +87,33 @@ class Delineation:
 
 def check_options(min_area_km2=None, fill_holes_km2=None, sliver_cells=None):
     """Refuse what cannot be a least area, a largest hole or a least width."""
-    for value, name, what in ((min_area_km2, "Least area (MIN_AREA)", "an area of 0 km2 or more"),
-                              (fill_holes_km2, "Largest hole that is filled (HOLES)", "an area of 0 km2 or more"),
-                              (sliver_cells, "Least width (SLIVERS)", "a number of cells, 0 or more")):
+    for value, name, what in (
+        (min_area_km2, "Least area (MIN_AREA)", "an area of 0 km2 or more"),
+        (fill_holes_km2, "Largest hole that is filled (HOLES)", "an area of 0 km2 or more"),
+        (sliver_cells, "Least width (SLIVERS)", "a number of cells, 0 or more"),
+    ):
         if value is not None and not value >= 0:
             raise InputError(f"{name}: {value:g} is not {what}; correct it or leave it empty.")
 
 
-def find_patches(classes, patch_classes=(4, 5), importance=None, bands=AREA_BANDS_KM2, diagonals=True,
-                 progress=SILENT, **options):
+def find_patches(
+    classes, patch_classes=(4, 5), importance=None, bands=AREA_BANDS_KM2, diagonals=True, progress=SILENT, **options
+):
     """The patches of :func:`delineate`, as a list of Patch."""
     return delineate(classes, patch_classes, importance, bands, diagonals, progress=progress, **options).patches
 
 
-def delineate(classes, patch_classes=(4, 5), importance=None, bands=AREA_BANDS_KM2, diagonals=True,
-              min_area_km2=None, fill_holes_km2=None, sliver_cells=None, progress=SILENT):
+def delineate(
+    classes,
+    patch_classes=(4, 5),
+    importance=None,
+    bands=AREA_BANDS_KM2,
+    diagonals=True,
+    min_area_km2=None,
+    fill_holes_km2=None,
+    sliver_cells=None,
+    progress=SILENT,
+):
     """Connected cells of the chosen classes as polygons that follow the cells.
 
     In this order: holes are filled, narrow parts cut, patches joined, small ones dropped.
@@ -153,18 +165,23 @@ def delineate(classes, patch_classes=(4, 5), importance=None, bands=AREA_BANDS_K
     labels = np.empty(template.shape, dtype=np.int32)
     neighbours = np.ones((3, 3)) if diagonals else None
     if fill_holes_km2:
-        holes, cells, unknown = _fill_holes(chosen, classes, fill_holes_km2 / km2 * (1 + _ROUNDING), diagonals,
-                                            labels, progress.part(0.05, 0.15))
+        holes, cells, unknown = _fill_holes(
+            chosen, classes, fill_holes_km2 / km2 * (1 + _ROUNDING), diagonals, labels, progress.part(0.05, 0.15)
+        )
         result.filled = holes, cells * km2, unknown
-        progress.log(f"{holes} hole(s) of at most {fill_holes_km2:g} km2 were filled, {cells * km2:.3f} km2 in all"
-                     + (f"; {unknown} such hole(s) hold cells without a value and were kept." if unknown else "."))
+        progress.log(
+            f"{holes} hole(s) of at most {fill_holes_km2:g} km2 were filled, {cells * km2:.3f} km2 in all"
+            + (f"; {unknown} such hole(s) hold cells without a value and were kept." if unknown else ".")
+        )
     if sliver_cells and sliver_cells > min(template.shape):
         raise _too_wide(classes.name, sliver_cells)
     if sliver_cells and sliver_cells > 1:
         cells, gone, split = _cut_slivers(chosen, int(sliver_cells), neighbours, labels, progress.part(0.15, 0.25))
         result.cut = cells * km2, gone, split
-        progress.log(f"Parts narrower than {sliver_cells} cells were cut off, {cells * km2:.3f} km2 in all: {gone} "
-                     f"patch(es) are gone wholly, {split} fell into pieces, each a patch of its own.")
+        progress.log(
+            f"Parts narrower than {sliver_cells} cells were cut off, {cells * km2:.3f} km2 in all: {gone} "
+            f"patch(es) are gone wholly, {split} fell into pieces, each a patch of its own."
+        )
     _, cells = label_patches(chosen, diagonals, labels, progress)
     count = cells.size
     if not count:
@@ -175,11 +192,16 @@ def delineate(classes, patch_classes=(4, 5), importance=None, bands=AREA_BANDS_K
     if min_area_km2:
         kept = int(np.count_nonzero(cells * km2 >= min_area_km2 * (1 - _ROUNDING)))
         if not kept:
-            raise InputError(f"The largest of the {count} patches of '{classes.name}' has {cells.max() * km2:g} km2, "
-                             f"less than the least area of {min_area_km2:g} km2 (MIN_AREA): lower it.")
+            raise InputError(
+                f"The largest of the {count} patches of '{classes.name}' has {cells.max() * km2:g} km2, "
+                f"less than the least area of {min_area_km2:g} km2 (MIN_AREA): lower it."
+            )
         result.dropped = count - kept, float(cells[order[kept:]].sum() * km2)
-        progress.log("{} of {} patches are smaller than {:g} km2 and were dropped, {:.3f} km2 in all.".format(
-            count - kept, count, min_area_km2, result.dropped[1]))
+        progress.log(
+            "{} of {} patches are smaller than {:g} km2 and were dropped, {:.3f} km2 in all.".format(
+                count - kept, count, min_area_km2, result.dropped[1]
+            )
+        )
         order, count = order[:kept], kept
     renumber = np.zeros(cells.size + 1, dtype=np.int32)
     renumber[order + 1] = np.arange(1, count + 1, dtype=np.int32)
@@ -191,8 +213,10 @@ def delineate(classes, patch_classes=(4, 5), importance=None, bands=AREA_BANDS_K
     means = np.full(count, np.nan) if importance is None else _means(labels, count, importance, progress)
     polygons = polygonize(labels, template, progress.part(0.5, 0.95))
     progress(0.95)
-    result.patches = [Patch(i + 1, float(areas[i]), size_class(areas[i], bands), float(means[i]), polygons[i + 1])
-                      for i in range(count)]
+    result.patches = [
+        Patch(i + 1, float(areas[i]), size_class(areas[i], bands), float(means[i]), polygons[i + 1])
+        for i in range(count)
+    ]
     for row in size_summary(result.patches):
         progress.log("{}: {} patch(es), {:.3f} km2, {:.1f} % of the patches' area.".format(*row))
     progress(1.0)
@@ -219,8 +243,10 @@ def label_patches(chosen, diagonals=True, labels=None, progress=SILENT):
 
 
 def _too_wide(name, sliver_cells):
-    return InputError(f"No part of the patches of '{name}' is {sliver_cells} cells wide: lower the least width (SLIVERS) "
-                      f"or leave it empty.")
+    return InputError(
+        f"No part of the patches of '{name}' is {sliver_cells} cells wide: lower the least width (SLIVERS) "
+        f"or leave it empty."
+    )
 
 
 def _blocks(array):
@@ -244,9 +270,11 @@ def _chosen(classes, patch_classes, progress):
         progress.check()
     if not chosen.any():
         have = ", ".join(str(v) for v in np.unique(classes.values[classes.valid])[:20].tolist()) or "none"
-        raise InputError(f"No cell of '{classes.name}' has class {' or '.join(map(str, patch_classes))}; its "
-                         f"classes are {have}: choose the classes that make patches (PATCH_CLASSES) among "
-                         f"them.")
+        raise InputError(
+            f"No cell of '{classes.name}' has class {' or '.join(map(str, patch_classes))}; its "
+            f"classes are {have}: choose the classes that make patches (PATCH_CLASSES) among "
+            f"them."
+        )
     progress(1.0)
     return chosen, known
 
@@ -265,7 +293,7 @@ def _counts(labels, count, progress):
     cells = np.zeros(count + 1, dtype=np.int64)
     for part in _blocks(labels):
         here = np.bincount(labels[part].reshape(-1))
-        cells[:here.size] += here
+        cells[: here.size] += here
         progress.check()
     return cells[1:]
 
@@ -343,48 +371,80 @@ def patches_report(found, parameters=()):
     patches, rows = found.patches, size_summary(found.patches)
     total = found.total_km2
     if not rows[0][1]:
-        report.warning(f"No patch is super-large (above {found.bands[2]:g} km2), and the paper takes its sources from "
-                       f"these: choose other size classes when you select sources, or other limits.")
+        report.warning(
+            f"No patch is super-large (above {found.bands[2]:g} km2), and the paper takes its sources from "
+            f"these: choose other size classes when you select sources, or other limits."
+        )
     if rows[3][2] > total / 2:
-        report.warning(f"Small patches (below {found.bands[0]:g} km2) hold {rows[3][3]:.0f} % of the patches' area: "
-                       f"the important ground is scattered.")
+        report.warning(
+            f"Small patches (below {found.bands[0]:g} km2) hold {rows[3][3]:.0f} % of the patches' area: "
+            f"the important ground is scattered."
+        )
     report.parameters(parameters)
     report.heading("Patches by size class")
-    report.text(f"{len(patches)} patches cover {number(total)} km2, {number(100 * total / found.map_km2)} % of the "
-                f"{number(found.map_km2)} km2 of '{found.map_name}' that have a value. One cell is "
-                f"{number(found.cell_km2)} km2.")
+    report.text(
+        f"{len(patches)} patches cover {number(total)} km2, {number(100 * total / found.map_km2)} % of the "
+        f"{number(found.map_km2)} km2 of '{found.map_name}' that have a value. One cell is "
+        f"{number(found.cell_km2)} km2."
+    )
     small, medium, large = found.bands
     limits = (f"above {large:g}", f"{medium:g} to {large:g}", f"{small:g} to below {medium:g}", f"below {small:g}")
-    report.table(("size class", "limits (km2)", "patches", "area (km2)", "share of the patches' area (%)",
-                  "share of the map (%)"),
-                 [(name, limit, count, area, share, 100 * area / found.map_km2)
-                  for (name, count, area, share), limit in zip(rows, limits)]
-                 + [("all", "", len(patches), total, 100.0, 100 * total / found.map_km2)])
+    report.table(
+        (
+            "size class",
+            "limits (km2)",
+            "patches",
+            "area (km2)",
+            "share of the patches' area (%)",
+            "share of the map (%)",
+        ),
+        [
+            (name, limit, count, area, share, 100 * area / found.map_km2)
+            for (name, count, area, share), limit in zip(rows, limits)
+        ]
+        + [("all", "", len(patches), total, 100.0, 100 * total / found.map_km2)],
+    )
 
     def draw(axes):
         bars = axes.bar([row[0] for row in rows], [row[2] for row in rows], color="#2f7d4f")
         for bar, row in zip(bars, rows):
-            axes.annotate(f"{row[1]} patch(es)", (bar.get_x() + bar.get_width() / 2, bar.get_height()), ha="center",
-                          va="bottom", fontsize=8)
+            axes.annotate(
+                f"{row[1]} patch(es)",
+                (bar.get_x() + bar.get_width() / 2, bar.get_height()),
+                ha="center",
+                va="bottom",
+                fontsize=8,
+            )
         axes.set_ylabel("area (km2)")
         axes.margins(y=0.12)
 
     report.figure(draw, "Area and number of patches by size class", height=3.2)
-    report.text("A large share in super-large patches means that the important ground is whole; a large share in small "
-                "ones that it is broken up. For comparison only: the paper tells 51.3, 4.7, 14.5 and 29.5 % of the "
-                "area for super-large, large, medium and small patches of its city, Fushun (Feng, Bai & Wang 2024, "
-                "Results), and calls the landscape seriously fragmented.")
+    report.text(
+        "A large share in super-large patches means that the important ground is whole; a large share in small "
+        "ones that it is broken up. For comparison only: the paper tells 51.3, 4.7, 14.5 and 29.5 % of the "
+        "area for super-large, large, medium and small patches of its city, Fushun (Feng, Bai & Wang 2024, "
+        "Results), and calls the landscape seriously fragmented."
+    )
     report.heading("What the options changed")
     for text in _changes(found):
         report.text(text)
     shown = patches[:_LISTED]
     report.heading(f"The {len(shown)} largest patches" if len(shown) < len(patches) else "All patches")
     added = np.cumsum([p.area_km2 for p in shown])
-    report.table(("patch_id", "size class", "area (km2)", "share of the patches' area (%)", "together (%)",
-                  "mean importance"),
-                 [(p.patch_id, p.size_class, p.area_km2, 100 * p.area_km2 / total, 100 * together / total,
-                   "not known" if math.isnan(p.importance_mean) else p.importance_mean)
-                  for p, together in zip(shown, added)])
+    report.table(
+        ("patch_id", "size class", "area (km2)", "share of the patches' area (%)", "together (%)", "mean importance"),
+        [
+            (
+                p.patch_id,
+                p.size_class,
+                p.area_km2,
+                100 * p.area_km2 / total,
+                100 * together / total,
+                "not known" if math.isnan(p.importance_mean) else p.importance_mean,
+            )
+            for p, together in zip(shown, added)
+        ],
+    )
     return report
 
 
@@ -393,22 +453,29 @@ def _changes(found):
         yield "Holes: kept as they are (HOLES is empty)."
     else:
         holes, area, unknown = found.filled
-        yield (f"Holes: {holes} were filled, {number(area)} km2 in all, which now count as ground of the patches "
-               f"around them." + (f" {unknown} hole(s) of that size hold cells without a value and were kept."
-                                  if unknown else ""))
+        yield (
+            f"Holes: {holes} were filled, {number(area)} km2 in all, which now count as ground of the patches "
+            f"around them."
+            + (f" {unknown} hole(s) of that size hold cells without a value and were kept." if unknown else "")
+        )
     if found.cut is None:
         yield "Narrow parts: kept (SLIVERS is empty)."
     else:
-        yield (f"Narrow parts: {number(found.cut[0])} km2 were cut off; {found.cut[1]} patch(es) consisted of nothing "
-               f"else and are gone, {found.cut[2]} fell into pieces, each a patch of its own.")
+        yield (
+            f"Narrow parts: {number(found.cut[0])} km2 were cut off; {found.cut[1]} patch(es) consisted of nothing "
+            f"else and are gone, {found.cut[2]} fell into pieces, each a patch of its own."
+        )
     if found.dropped is None:
         yield "Small patches: kept (MIN_AREA is empty)."
     else:
-        yield (f"Small patches: {found.dropped[0]} below the least area were dropped, {number(found.dropped[1])} km2 "
-               f"in all.")
+        yield (
+            f"Small patches: {found.dropped[0]} below the least area were dropped, {number(found.dropped[1])} km2 "
+            f"in all."
+        )
 
 
 # patches as a layer -------------------------------------------------------------------------------------
+
 
 def size_words(features, progress=SILENT):
     """The size class of each feature by its field ``size_class``, whatever its case; "" where it is none.
@@ -419,8 +486,10 @@ def size_words(features, progress=SILENT):
         When no feature has one.
     """
     values = features.values("size_class")
-    words = [re.sub(r"[\s_-]+", "-", str(value or "").strip().lower()).replace("superlarge", SIZE_CLASSES[0])
-             for value in values]
+    words = [
+        re.sub(r"[\s_-]+", "-", str(value or "").strip().lower()).replace("superlarge", SIZE_CLASSES[0])
+        for value in values
+    ]
     words = [word if word in SIZE_CLASSES else "" for word in words]
     unknown = [str(value if value is not None else "") for value, word in zip(values, words) if not word]
     if not unknown:
@@ -429,8 +498,9 @@ def size_words(features, progress=SILENT):
     where, mend = f"Layer '{features.name}', field 'size_class'", f"write {', '.join(SIZE_CLASSES)}"
     if len(unknown) == len(words):
         raise InputError(f"{where}: {told} is no size class; {mend}, or use a layer without this field.")
-    progress.warn(f"{where}: {len(unknown)} of {len(words)} patches have no size class ({told}) and are left out; {mend} "
-                  f"there.")
+    progress.warn(
+        f"{where}: {len(unknown)} of {len(words)} patches have no size class ({told}) and are left out; {mend} there."
+    )
     return words
 
 
@@ -457,9 +527,13 @@ def of_size(features, size_classes, progress=SILENT):
     chosen = [index for index, value in enumerate(found) if value in size_classes]
     counts = ", ".join(f"{sum(value == name for value in found)} {name}" for name in SIZE_CLASSES)
     if not chosen:
-        raise InputError(f"Layer '{features.name}' has no patch of size class {' or '.join(size_classes)}, it has "
-                         f"{counts}: choose other size classes (SIZE_CLASSES), or lower the limits of small, medium "
-                         f"and large patches (AREA_BANDS) in step 'Patches'.")
-    progress.log(f"{len(chosen)} of the {len(features)} patches of '{features.name}' ({counts}) are of size class "
-                 f"{', '.join(size_classes)}.")
+        raise InputError(
+            f"Layer '{features.name}' has no patch of size class {' or '.join(size_classes)}, it has "
+            f"{counts}: choose other size classes (SIZE_CLASSES), or lower the limits of small, medium "
+            f"and large patches (AREA_BANDS) in step 'Patches'."
+        )
+    progress.log(
+        f"{len(chosen)} of the {len(features)} patches of '{features.name}' ({counts}) are of size class "
+        f"{', '.join(size_classes)}."
+    )
     return chosen

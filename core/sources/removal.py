@@ -25,17 +25,17 @@ from .. import accel
 from ..progress import SILENT
 from .removal_numpy import repair
 
-_CLOSE = 1e-12            # relative difference of lengths that is rounding
-_THIN_FROM = 24           # links per node from which thinning pays
-_THIN_NODES = 12_000      # nodes up to which the (n, n) matrix that it needs is made
-_WITNESSES = 32           # patches in between that are looked at in one numpy step
+_CLOSE = 1e-12  # relative difference of lengths that is rounding
+_THIN_FROM = 24  # links per node from which thinning pays
+_THIN_NODES = 12_000  # nodes up to which the (n, n) matrix that it needs is made
+_WITNESSES = 32  # patches in between that are looked at in one numpy step
 _KERNEL_WORTH = 2_000_000  # links x nodes from which loading a compiled loop pays
-_NEGLIGIBLE = 1e-11       # share of the sum over all pairs that no loss may be short by
-_LONG = 64                # neighbours from which their detours are not sorted
-_TURN = 0.2               # seconds per call of a compiled loop
-_PARTS = 12               # of the sources, with losses of their own: 1, 2, 3 or 4 threads share them evenly
+_NEGLIGIBLE = 1e-11  # share of the sum over all pairs that no loss may be short by
+_LONG = 64  # neighbours from which their detours are not sorted
+_TURN = 0.2  # seconds per call of a compiled loop
+_PARTS = 12  # of the sources, with losses of their own: 1, 2, 3 or 4 threads share them evenly
 _THREADS = 4
-_SHARED_FROM = 200        # nodes from which threads pay
+_SHARED_FROM = 200  # nodes from which threads pay
 
 
 @dataclass
@@ -58,8 +58,13 @@ class Graph:
         lengths, numbers = np.concatenate((length, length)), np.concatenate((link, link))
         order = np.lexsort((others, lengths, ends))
         start = np.concatenate(([0], np.cumsum(np.bincount(ends, minlength=n))))
-        return cls(n, start.astype(np.int64), others[order].astype(np.int64), lengths[order].astype(np.float64),
-                   numbers[order].astype(np.int64))
+        return cls(
+            n,
+            start.astype(np.int64),
+            others[order].astype(np.int64),
+            lengths[order].astype(np.float64),
+            numbers[order].astype(np.int64),
+        )
 
     def numbered(self):
         """The same graph with neighbours numbered near each other, and the old numbers in the new order.
@@ -68,14 +73,14 @@ class Graph:
         """
         from scipy.sparse import csr_matrix
         from scipy.sparse.csgraph import reverse_cuthill_mckee
+
         shape = (self.n, self.n)
         order = reverse_cuthill_mckee(csr_matrix((np.ones(self.length.size), self.neighbour, self.start), shape), True)
         rank = np.empty(self.n, dtype=np.int64)
         rank[order] = np.arange(self.n)
         ends = np.repeat(np.arange(self.n), np.diff(self.start))
         once = ends < self.neighbour
-        return Graph.of(self.n, rank[ends[once]], rank[self.neighbour[once]], self.length[once],
-                        self.link[once]), order
+        return Graph.of(self.n, rank[ends[once]], rank[self.neighbour[once]], self.length[once], self.link[once]), order
 
 
 @dataclass
@@ -123,7 +128,7 @@ def thinned(n, a, b, matrix, progress=SILENT):
         left = np.arange(others.size)
         at = 0
         while at < others.size:
-            via, near = others[at:at + _WITNESSES], far[at:at + _WITNESSES]
+            via, near = others[at : at + _WITNESSES], far[at : at + _WITNESSES]
             left = left[(found[left] < 2) & (limit[left] > 2 * near[0])]
             if not left.size:
                 break
@@ -185,6 +190,7 @@ def removal(graph, weight, strength, links=False, longest=math.inf, progress=SIL
 
 # compiled engine ----------------------------------------------------------------------------------------
 
+
 def _compiled(loop, graph, weight, strength, links, longest, enough, received, loss, progress):
     """Every ``_PARTS``-th source is a part with losses of its own, added up in the order of the parts.
 
@@ -198,10 +204,25 @@ def _compiled(loop, graph, weight, strength, links, longest, enough, received, l
     def work(part, told):
         scratch, sources, at, count = _scratch(graph), range(part, n, parts), 0, 1
         while at < len(sources) and not stop.is_set():
-            turn = sources[at:at + count]
+            turn = sources[at : at + count]
             began = time.monotonic()
-            loop(graph.start, graph.neighbour, graph.length, graph.link, weight, strength.decay, links, longest,
-                 enough, turn.start, turn.stop, parts, *scratch, received, own[part])
+            loop(
+                graph.start,
+                graph.neighbour,
+                graph.length,
+                graph.link,
+                weight,
+                strength.decay,
+                links,
+                longest,
+                enough,
+                turn.start,
+                turn.stop,
+                parts,
+                *scratch,
+                received,
+                own[part],
+            )
             took = time.monotonic() - began
             at += len(turn)
             done[part] = at
@@ -232,13 +253,46 @@ def _compiled(loop, graph, weight, strength, links, longest, enough, received, l
 def _scratch(graph):
     n = graph.n
     many = graph.neighbour.size + n + 1
-    return (np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty((8, n), dtype=np.int64), np.empty(many),
-            np.empty(many, dtype=np.int64), np.empty(many, dtype=np.int64), np.empty(many),
-            np.empty(many, dtype=np.int64))
+    return (
+        np.empty(n),
+        np.empty(n),
+        np.empty(n),
+        np.empty(n),
+        np.empty((8, n), dtype=np.int64),
+        np.empty(many),
+        np.empty(many, dtype=np.int64),
+        np.empty(many, dtype=np.int64),
+        np.empty(many),
+        np.empty(many, dtype=np.int64),
+    )
 
 
-def _repair_loop(start, neighbour, length, link, weight, decay, links, longest, enough, first, last, stride, dist,
-                 label, worth, mass, whole, extra, via, over, keys, heap, received, loss):
+def _repair_loop(
+    start,
+    neighbour,
+    length,
+    link,
+    weight,
+    decay,
+    links,
+    longest,
+    enough,
+    first,
+    last,
+    stride,
+    dist,
+    label,
+    worth,
+    mass,
+    whole,
+    extra,
+    via,
+    over,
+    keys,
+    heap,
+    received,
+    loss,
+):
     """Adds to ``received`` and ``loss`` what every ``stride``-th source from ``first`` to ``last`` brings.
 
     ``keys`` and ``heap`` are a binary heap of (distance, node) with stale entries.

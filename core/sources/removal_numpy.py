@@ -10,11 +10,11 @@ import numpy as np
 
 from ..progress import SILENT
 
-_TRIPLES = 1 << 21        # (source, node, removed) held at once
-_EDGES = 1 << 20          # (source, link) held at once
-_ROWS = 64                # rows of distances in one numpy step
-_PRIME = float(2 ** 31 - 1)
-_DENSE = 0.05             # share of linked pairs from which a full matrix multiplies faster
+_TRIPLES = 1 << 21  # (source, node, removed) held at once
+_EDGES = 1 << 20  # (source, link) held at once
+_ROWS = 64  # rows of distances in one numpy step
+_PRIME = float(2**31 - 1)
+_DENSE = 0.05  # share of linked pairs from which a full matrix multiplies faster
 
 
 def repair(_, graph, weight, strength, links, longest, enough, received, loss, progress):
@@ -32,7 +32,7 @@ def repair(_, graph, weight, strength, links, longest, enough, received, loss, p
     part = progress.part(0.3, 1)
     first = 0
     while first < n:
-        dist = distance[first:first + width]
+        dist = distance[first : first + width]
         trees = _passed_by_all(graph, dist, first, paths, part) if hops else _trees(graph, dist, first, part)
         deepest = _repair_block(graph, dist, first, trees, weight, strength, links, enough, received, loss, part)
         first += dist.shape[0]
@@ -44,6 +44,7 @@ def shortest(graph, progress=SILENT):
     """Shortest distances, shape (n, n): rows are sources."""
     from scipy.sparse import csr_matrix
     from scipy.sparse.csgraph import dijkstra
+
     n = graph.n
     matrix = csr_matrix((graph.length, graph.neighbour, graph.start), (n, n))
     distance = np.empty((n, n))
@@ -58,6 +59,7 @@ def shortest(graph, progress=SILENT):
 def _counted(graph, progress):
     """Steps between all nodes, float64, and the numbers of shortest paths, uint32: modulo the prime, 1 to it."""
     from scipy.sparse import csr_matrix
+
     n = graph.n
     matrix = csr_matrix((np.ones(graph.neighbour.size), graph.neighbour, graph.start), (n, n))
     if matrix.nnz > _DENSE * n * n:
@@ -160,7 +162,7 @@ def _repair_block(graph, dist, first, trees, weight, strength, links, enough, re
     """
     n, rows = graph.n, dist.shape[0]
     worth = strength(dist)
-    received[first:first + rows] += worth @ weight
+    received[first : first + rows] += worth @ weight
     level, parent, by = trees
     depth = int(level.max())
     # what the pairs below each node are worth that the source has to look at, from the bottom up
@@ -170,7 +172,7 @@ def _repair_block(graph, dist, first, trees, weight, strength, links, enough, re
     mass, at = value.copy(), np.argsort(level, kind="stable")
     bounds = np.searchsorted(level[at], np.arange(depth + 2))
     for k in range(depth, 0, -1):
-        here = at[bounds[k]:bounds[k + 1]]
+        here = at[bounds[k] : bounds[k + 1]]
         mass += np.bincount(parent[here], weights=mass[here], minlength=mass.size)
     wanted = (mass if links else mass - value) > enough
     if not wanted.any():
@@ -238,8 +240,8 @@ def _repair_block(graph, dist, first, trees, weight, strength, links, enough, re
     stale, turn = wanted, 0
     while stale.any():
         changed = np.zeros(rows * n, dtype=bool)
-        for k in range(depth + 1)[::-1 if turn % 2 else 1]:
-            active = at[bounds[k]:bounds[k + 1]]
+        for k in range(depth + 1)[:: -1 if turn % 2 else 1]:
+            active = at[bounds[k] : bounds[k + 1]]
             active = active[stale[removed[active]] & (delay[active] > 0)]
             if active.size:
                 best = pull(active)

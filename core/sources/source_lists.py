@@ -13,8 +13,15 @@ from ..natural_breaks import check_class_count
 from ..polygon_distance import edge_distances
 from ..vector import polygonize
 from .components import COMPONENT_SCORES, CORRELATION, EIGENVALUE_RULE, MANUAL, weigh
-from .importance import (RASTER_CELLS, check_grid_size, grid_means, importance_classes, normalise, parse_weights,
-                         weighted_sum)
+from .importance import (
+    RASTER_CELLS,
+    check_grid_size,
+    grid_means,
+    importance_classes,
+    normalise,
+    parse_weights,
+    weighted_sum,
+)
 from .indices import check_dispersal, connectivity
 from .patches import label_patches
 
@@ -57,11 +64,15 @@ class Settings:
         check_dispersal(self.dispersal_distance, self.dispersal_probability)
         beyond = [c for c in self.patch_classes if not 1 <= c <= self.class_count]
         if beyond:
-            raise InputError(f"Classes that make patches (PATCH_CLASSES): {beyond[0]} is none of the classes 1 to "
-                             f"{self.class_count}; correct it, or the number of classes (CLASS_COUNT).")
+            raise InputError(
+                f"Classes that make patches (PATCH_CLASSES): {beyond[0]} is none of the classes 1 to "
+                f"{self.class_count}; correct it, or the number of classes (CLASS_COUNT)."
+            )
         if len(set(self.patch_classes)) == self.class_count:
-            raise InputError(f"Classes that make patches (PATCH_CLASSES): all {self.class_count} classes make patches, "
-                             f"so that the whole map is one; leave the less important ones out.")
+            raise InputError(
+                f"Classes that make patches (PATCH_CLASSES): all {self.class_count} classes make patches, "
+                f"so that the whole map is one; leave the less important ones out."
+            )
         if not self.grid_size_m > 0:
             raise InputError(f"The grid size (GRID_SIZE) is {self.grid_size_m:g}: give one above 0 m.")
         if not self.min_area_km2 >= 0:
@@ -77,8 +88,7 @@ def patch_classes_of(count, base_count, base_classes):
     class of the base that does. The two highest of five so become the two highest of four and of six
     and the three highest of seven. Where no middle does, the classes that hold the middles of the base's.
     """
-    chosen = tuple(j for j in range(1, count + 1)
-                   if -(-(2 * j - 1) * base_count // (2 * count)) in base_classes)
+    chosen = tuple(j for j in range(1, count + 1) if -(-(2 * j - 1) * base_count // (2 * count)) in base_classes)
     return chosen or tuple(sorted({-(-(2 * c - 1) * count // (2 * base_count)) for c in base_classes}))
 
 
@@ -87,8 +97,8 @@ class SourceList:
     """Sources on the cells: labels of all patches, and which of them are sources (by label)."""
 
     labels: np.ndarray
-    cells: np.ndarray     # per label from 1
-    keep: np.ndarray      # booleans per label from 0
+    cells: np.ndarray  # per label from 1
+    keep: np.ndarray  # booleans per label from 0
 
 
 class ListMaker:
@@ -105,8 +115,10 @@ class ListMaker:
             self.normalised.append(values)
             progress((index + 1) / len(names))
         if not self.valid.any():
-            raise InputError(f"No cell of '{self.template.name}' has a value of all of {', '.join(names)}: choose "
-                             f"maps that cover one area.")
+            raise InputError(
+                f"No cell of '{self.template.name}' has a value of all of {', '.join(names)}: choose "
+                f"maps that cover one area."
+            )
         self.manual = parse_weights(settings.weights, names) if settings.weighting == MANUAL else None
         self.cell_km2 = self.template.cell_area_m2 / 1e6
         self._labels = None
@@ -131,8 +143,9 @@ class ListMaker:
     def patches(self, importance, cells, class_count, progress):
         """Labels and sizes of the patches; the labels hold until the next call."""
         s = self.settings
-        classes, _ = importance_classes(importance, cells, self.valid, self.template, class_count, s.classify_on,
-                                        progress=progress.part(0, 0.8))
+        classes, _ = importance_classes(
+            importance, cells, self.valid, self.template, class_count, s.classify_on, progress=progress.part(0, 0.8)
+        )
         chosen = np.zeros(classes.shape, dtype=bool)
         for number_ in patch_classes_of(class_count, s.class_count, s.patch_classes):
             chosen |= classes == number_
@@ -157,21 +170,24 @@ class ListMaker:
         chosen = self.larger(sizes, min_area_km2)
         if self.chooses_by_dpc(chosen):
             if chosen.size > MOST:
-                raise InputError(f"{chosen.size} patches are larger than {min_area_km2:g} km2, too many to rank by dPC "
-                                 f"(at most {MOST}): raise the area threshold (MIN_AREA), or leave the number of "
-                                 f"sources that are kept (TOP) empty.")
+                raise InputError(
+                    f"{chosen.size} patches are larger than {min_area_km2:g} km2, too many to rank by dPC "
+                    f"(at most {MOST}): raise the area threshold (MIN_AREA), or leave the number of "
+                    f"sources that are kept (TOP) empty."
+                )
             if matrix is None:
                 matrix = edge_distances(self.polygons(labels, chosen, progress.part(0, 0.4)), progress.part(0.4, 0.6))
             dpc = self.dpc(sizes[chosen - 1] * self.cell_km2, matrix, distance, progress.part(0.6, 1))
-            chosen = chosen[by_dpc(dpc)[:self.settings.top]]
+            chosen = chosen[by_dpc(dpc)[: self.settings.top]]
         keep = np.zeros(sizes.size + 1, dtype=bool)
         keep[chosen] = True
         return SourceList(labels, sizes, keep)
 
     def dpc(self, areas, matrix, distance, progress):
         s = self.settings
-        return connectivity(areas, matrix, distance or s.dispersal_distance, s.dispersal_probability,
-                            progress=progress.quiet()).dpc
+        return connectivity(
+            areas, matrix, distance or s.dispersal_distance, s.dispersal_probability, progress=progress.quiet()
+        ).dpc
 
 
 def by_dpc(dpc):

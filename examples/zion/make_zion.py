@@ -41,8 +41,9 @@ LEAST_EXTENT_M = 1000
 def make_land_cover(original, target):
     """The same cells and palette, tiled, with the CRS's code."""
     with gdal_exceptions():
-        gdal.Translate(str(target), str(original), outputSRS=CRS, creationOptions=[
-            "COMPRESS=DEFLATE", "TILED=YES"], noData=255)
+        gdal.Translate(
+            str(target), str(original), outputSRS=CRS, creationOptions=["COMPRESS=DEFLATE", "TILED=YES"], noData=255
+        )
 
 
 def make_roads(land_cover, target):
@@ -52,18 +53,21 @@ def make_roads(land_cover, target):
     with gdal_exceptions():
         codes = gdal.Open(source.path).ReadAsArray()
     strips, _ = ndimage.label(codes == ROAD_CODE, structure=np.ones((3, 3)))
-    kept = [label for label, (rows, cols) in enumerate(ndimage.find_objects(strips), 1)
-            if np.hypot((rows.stop - rows.start) * template.cell_height,
-                        (cols.stop - cols.start) * template.cell_width) >= LEAST_EXTENT_M]
+    kept = [
+        label
+        for label, (rows, cols) in enumerate(ndimage.find_objects(strips), 1)
+        if np.hypot((rows.stop - rows.start) * template.cell_height, (cols.stop - cols.start) * template.cell_width)
+        >= LEAST_EXTENT_M
+    ]
     polygons = polygonize(np.where(np.isin(strips, kept), strips, 0), template)
-    attributes = [{"road_id": number, "class": "developed strip",
-                   "area_km2": round(polygons[label].GetArea() / 1e6, 4)}
-                  for number, label in enumerate(kept, 1)]
+    attributes = [
+        {"road_id": number, "class": "developed strip", "area_km2": round(polygons[label].GetArea() / 1e6, 4)}
+        for number, label in enumerate(kept, 1)
+    ]
     features = Features("roads", template.crs, [polygons[label] for label in kept], attributes)
     # A fixed date in the GeoPackage, so that the same originals give the same bytes.
     gdal.SetConfigOption("OGR_CURRENT_DATE", "2026-01-01T00:00:00.000Z")
-    write(features, str(target), "roads", {"road_id": int, "class": str, "area_km2": float},
-          ogr.wkbMultiPolygon)
+    write(features, str(target), "roads", {"road_id": int, "class": str, "area_km2": float}, ogr.wkbMultiPolygon)
     return len(kept)
 
 

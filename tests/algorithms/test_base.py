@@ -15,13 +15,30 @@ from econet.core.errors import Cancelled, InputError
 from econet.core.raster import RasterSource, read, read_classes
 from osgeo import gdal, ogr
 from qgis.core import (
-    NULL, QgsApplication, QgsCoordinateReferenceSystem, QgsFeature, QgsGeometry, QgsProcessingAlgRunnerTask,
-    QgsProcessingContext, QgsProcessingException, QgsProcessingFeatureSourceDefinition, QgsProcessingFeedback,
-    QgsProcessingModelAlgorithm, QgsProcessingModelChildAlgorithm, QgsProcessingModelChildParameterSource,
-    QgsProcessingModelOutput, QgsProcessingModelParameter, QgsProcessingOutputLayerDefinition, QgsProcessingParameterRasterLayer,
-    QgsProject, QgsProperty, QgsRasterLayer, QgsVectorLayer)
+    NULL,
+    QgsApplication,
+    QgsCoordinateReferenceSystem,
+    QgsFeature,
+    QgsGeometry,
+    QgsProcessingAlgRunnerTask,
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingFeatureSourceDefinition,
+    QgsProcessingFeedback,
+    QgsProcessingModelAlgorithm,
+    QgsProcessingModelChildAlgorithm,
+    QgsProcessingModelChildParameterSource,
+    QgsProcessingModelOutput,
+    QgsProcessingModelParameter,
+    QgsProcessingOutputLayerDefinition,
+    QgsProcessingParameterRasterLayer,
+    QgsProject,
+    QgsProperty,
+    QgsRasterLayer,
+    QgsVectorLayer,
+)
 
-CARBON = "land_cover,above,below,soil,dead\n1,10,2,30,1\n2,1/2,0,\"7,5\",0\n"
+CARBON = 'land_cover,above,below,soil,dead\n1,10,2,30,1\n2,1/2,0,"7,5",0\n'
 SQUARE = "POLYGON((500000 4599900,500060 4599900,500060 4599960,500000 4599960,500000 4599900))"
 SCHEMA = (Field("n", int), Field("x", float), Field("name", str), Field("yes", bool))
 
@@ -35,15 +52,23 @@ class Probe(EcoNetAlgorithm):
     rows = [(None, {"n": 1})]
 
     def definitions(self):
-        return [p.raster("MAP", "The map", optional=True), p.rasters("MAPS", "More maps", optional=True),
-                p.layers("LAYERS", "Anything", optional=True),
-                p.vector("AREAS", "The areas", p.POLYGON, optional=True), p.table("RULES", "The rules"),
-                p.field("FIELD", "The field", "AREAS", default="name"), p.number("NUMBER", "A number", optional=True),
-                p.number("FIVE", "Five", 5.0), p.integer("WHOLE", "A whole number", optional=True),
-                p.raster_output("OUTPUT", "Raster", optional=True), p.raster_output("OTHER", "Other raster", optional=True),
-                p.vector_output("LAYER", "Layer", p.TABLE, optional=True),
-                p.vector_output("SECOND", "Second layer", p.TABLE, optional=True),
-                p.report_output("REPORT", "Report"), p.folder_output("FOLDER", "Folder")]
+        return [
+            p.raster("MAP", "The map", optional=True),
+            p.rasters("MAPS", "More maps", optional=True),
+            p.layers("LAYERS", "Anything", optional=True),
+            p.vector("AREAS", "The areas", p.POLYGON, optional=True),
+            p.table("RULES", "The rules"),
+            p.field("FIELD", "The field", "AREAS", default="name"),
+            p.number("NUMBER", "A number", optional=True),
+            p.number("FIVE", "Five", 5.0),
+            p.integer("WHOLE", "A whole number", optional=True),
+            p.raster_output("OUTPUT", "Raster", optional=True),
+            p.raster_output("OTHER", "Other raster", optional=True),
+            p.vector_output("LAYER", "Layer", p.TABLE, optional=True),
+            p.vector_output("SECOND", "Second layer", p.TABLE, optional=True),
+            p.report_output("REPORT", "Report"),
+            p.folder_output("FOLDER", "Folder"),
+        ]
 
     def execute(self, job):
         type(self).act(job)
@@ -90,8 +115,13 @@ def vector_layer(*features, kind="Polygon", fields="field=n:integer&field=name:s
 def table_of(path):
     dataset = gdal.OpenEx(path, gdal.OF_VECTOR)
     table = dataset.GetLayer(dataset.GetLayerCount() - 1)
-    return [{table.GetLayerDefn().GetFieldDefn(i).GetName(): feature.GetField(i)
-             for i in range(table.GetLayerDefn().GetFieldCount())} for feature in table]
+    return [
+        {
+            table.GetLayerDefn().GetFieldDefn(i).GetName(): feature.GetField(i)
+            for i in range(table.GetLayerDefn().GetFieldCount())
+        }
+        for feature in table
+    ]
 
 
 def names(folder):
@@ -99,6 +129,7 @@ def names(folder):
 
 
 # vector inputs --------------------------------------------------------------------------------------
+
 
 def test_features_of_memory_layers_with_nulls_and_empty_shapes(probe):
     layer = vector_layer((SQUARE, 7, None), (None, 8, "lost"), ("POLYGON EMPTY", 9, "empty"), (SQUARE, None, "矿"))
@@ -136,7 +167,7 @@ def test_a_layer_of_a_file_that_holds_several_goes_by_its_own_name(probe, make):
     dataset.CopyLayer(dataset.GetLayer(0), "water")
     dataset = None
     assert probe(lambda job: job.features("AREAS"), AREAS=f"{path}|layername=water").name == "water"
-    assert probe(lambda job: job.features("AREAS"), AREAS=f"{path}|layername={inside}|subset=\"n\" = 1").name == inside
+    assert probe(lambda job: job.features("AREAS"), AREAS=f'{path}|layername={inside}|subset="n" = 1').name == inside
     assert probe(lambda job: job.features("AREAS"), AREAS=path).name == "city"
 
 
@@ -147,13 +178,15 @@ def test_the_crs_assigned_in_qgis_counts(probe, make):
     assert message.startswith("Layer 'areas' has no coordinate reference system")
     layer.setCrs(QgsCoordinateReferenceSystem("EPSG:4549"))
     from econet.core.crs import is_same_crs
+
     assert is_same_crs(probe(lambda job: job.features("AREAS"), AREAS=layer).crs, "EPSG:4549")
 
 
 def test_the_wrong_kind_of_geometry_is_refused(probe, make):
     line = vector_layer(("LINESTRING(0 0,1 1)", 1, "a"), kind="LineString", name="roads")
     assert probe(refused=True, AREAS=line).startswith(
-        "Layer 'roads' for 'The areas' holds line features, and polygon features are needed")
+        "Layer 'roads' for 'The areas' holds line features, and polygon features are needed"
+    )
     points = make.layer("wells", [("POINT(1 2)", {"n": 1})])
     assert "'wells' for 'The areas' holds point features" in probe(refused=True, AREAS=points)
     mixed = make.layer("mixed", [(SQUARE, {"n": 1})], kind=ogr.wkbUnknown)
@@ -162,22 +195,27 @@ def test_the_wrong_kind_of_geometry_is_refused(probe, make):
 
 def test_fields_are_carried_over_with_their_types(probe):
     fields = "field=fid:integer&field=n:int8&field=x:double&field=name:string&field=yes:bool&field=day:date"
-    layer = vector_layer((SQUARE, 5, 2 ** 40, 0.5, "a", True, "2020-01-02"), fields=fields)
+    layer = vector_layer((SQUARE, 5, 2**40, 0.5, "a", True, "2020-01-02"), fields=fields)
 
     def act(job):
         schema, features = job.schema("AREAS"), job.features("AREAS")
-        job.write_features("LAYER", schema, compat.GEOMETRY.MultiPolygon, features.crs,
-                           list(zip(features.geometries, features.attributes)))
+        job.write_features(
+            "LAYER",
+            schema,
+            compat.GEOMETRY.MultiPolygon,
+            features.crs,
+            list(zip(features.geometries, features.attributes)),
+        )
         return schema, features
 
     schema, features = probe(act, AREAS=layer, LAYER="TEMPORARY_OUTPUT")
-    assert [tuple(field) for field in schema] == [
-        ("n", int), ("x", float), ("name", str), ("yes", bool), ("day", str)]
+    assert [tuple(field) for field in schema] == [("n", int), ("x", float), ("name", str), ("yes", bool), ("day", str)]
     (row,) = probe.context.getMapLayer(probe.results["LAYER"]).getFeatures()
-    assert row.attributes()[:4] == [2 ** 40, 0.5, "a", True] and row.attributes()[4] == "2020-01-02"
+    assert row.attributes()[:4] == [2**40, 0.5, "a", True] and row.attributes()[4] == "2020-01-02"
 
 
 # raster inputs --------------------------------------------------------------------------------------
+
 
 def test_rasters_as_path_project_layer_and_assigned_crs(probe, make):
     path = make.raster("cover", np.array([[1, 2]], np.uint8))
@@ -190,6 +228,7 @@ def test_rasters_as_path_project_layer_and_assigned_crs(probe, make):
     layer.setCrs(QgsCoordinateReferenceSystem("EPSG:4549"))
     place = probe(lambda job: job.template(), MAP=layer)
     from econet.core.crs import is_same_crs
+
     assert is_same_crs(place.crs, "EPSG:4549") and place.name == "Land cover 2020"
     layer.setCrs(QgsCoordinateReferenceSystem("EPSG:4326"))
     assert "'Land cover 2020' is in degrees" in probe(refused=True, MAP=layer)
@@ -207,10 +246,15 @@ def test_missing_rasters_are_refused_also_in_a_list(probe, make):
     assert "'The map' (/no/where.tif) cannot be opened" in probe(refused=True, MAP="/no/where.tif")
     assert "'More maps' (/no/where.tif) cannot be opened" in probe(refused=True, MAPS=[here, "/no/where.tif"])
     assert "'Anything' (/no/where.tif) cannot be opened" in probe(
-        lambda job: job.layers("LAYERS"), refused=True, LAYERS=[here, "/no/where.tif"])
+        lambda job: job.layers("LAYERS"), refused=True, LAYERS=[here, "/no/where.tif"]
+    )
     assert [s.name for s in probe(lambda job: job.rasters("MAPS"), MAPS=[here])] == ["here"]
     assert probe(lambda job: (job.raster("MAP"), job.rasters("MAPS"), job.features("AREAS"), job.table("RULES"))) == (
-        None, [], None, None)
+        None,
+        [],
+        None,
+        None,
+    )
 
 
 def test_layers_of_both_kinds_keep_their_order(probe, make):
@@ -221,14 +265,20 @@ def test_layers_of_both_kinds_keep_their_order(probe, make):
 
 # tables ---------------------------------------------------------------------------------------------
 
+
 def test_a_table_is_the_same_from_wherever_it_comes(probe, make):
     path = make.csv("rules with blank", CARBON)
     text = QgsVectorLayer(f"file://{path.replace(' ', '%20')}?delimiter=,&detectTypes=yes", "text", "delimitedtext")
     loaded = QgsVectorLayer(path, "loaded", "ogr")
     columns = [tables.Column("land_cover", "integer"), tables.Column("above"), tables.Column("soil")]
     expected = [{"land_cover": 1, "above": 10, "soil": 30}, {"land_cover": 2, "above": 0.5, "soil": 7.5}]
-    memory = vector_layer((None, 1, "10", 30.0), (None, 2, "1/2", 7.5), kind="NoGeometry", name="in memory",
-                          fields="field=land_cover:integer&field=above:string&field=soil:double")
+    memory = vector_layer(
+        (None, 1, "10", 30.0),
+        (None, 2, "1/2", 7.5),
+        kind="NoGeometry",
+        name="in memory",
+        fields="field=land_cover:integer&field=above:string&field=soil:double",
+    )
     gpkg = make.out("rules.gpkg")
     dataset = ogr.GetDriverByName("GPKG").CreateDataSource(gpkg)
     table = dataset.CreateLayer("rules", None, ogr.wkbNone)
@@ -243,8 +293,14 @@ def test_a_table_is_the_same_from_wherever_it_comes(probe, make):
     for layer in (text, loaded):
         assert layer.isValid()
         QgsProject.instance().addMapLayer(layer)
-    for value, name in ((path, "rules with blank.csv"), (text, "text"), (loaded, "loaded"), (loaded.id(), "loaded"),
-                        (memory, "in memory"), (gpkg, "rules")):
+    for value, name in (
+        (path, "rules with blank.csv"),
+        (text, "text"),
+        (loaded, "loaded"),
+        (loaded.id(), "loaded"),
+        (memory, "in memory"),
+        (gpkg, "rules"),
+    ):
         raw = probe(lambda job: job.table("RULES"), RULES=value)
         assert raw.name == name
         assert tables.parse(raw, columns).rows == expected, name
@@ -260,27 +316,49 @@ def test_the_filter_of_a_loaded_table_counts(probe, make):
 
 def test_a_table_that_does_not_exist_is_refused(probe):
     assert "'The rules' (/no/rules.csv) cannot be opened as a table" in probe(
-        lambda job: job.table("RULES"), refused=True, RULES="/no/rules.csv")
+        lambda job: job.table("RULES"), refused=True, RULES="/no/rules.csv"
+    )
 
 
 # numbers and fields ---------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("given, number", [({}, None), ({"NUMBER": None}, None), ({"NUMBER": ""}, None),
-                                           ({"NUMBER": 0}, 0), ({"NUMBER": 0.0}, 0), ({"NUMBER": "0"}, 0), ({"NUMBER": 2.5}, 2.5)])
+
+@pytest.mark.parametrize(
+    "given, number",
+    [
+        ({}, None),
+        ({"NUMBER": None}, None),
+        ({"NUMBER": ""}, None),
+        ({"NUMBER": 0}, 0),
+        ({"NUMBER": 0.0}, 0),
+        ({"NUMBER": "0"}, 0),
+        ({"NUMBER": 2.5}, 2.5),
+    ],
+)
 def test_no_number_is_not_nought(probe, given, number):
     assert probe(lambda job: job.number("NUMBER"), **given) == number
     assert probe(lambda job: job.integer("WHOLE"), **{"WHOLE": v for v in given.values()}) == (
-        number if number is None else int(number))
-    assert probe(lambda job: job.number("FIVE"), **{"FIVE": v for v in given.values()}) == (5 if number is None else number)
+        number if number is None else int(number)
+    )
+    assert probe(lambda job: job.number("FIVE"), **{"FIVE": v for v in given.values()}) == (
+        5 if number is None else number
+    )
 
 
 def test_a_field_that_was_emptied_is_empty(probe):
     layer = vector_layer((SQUARE, 1, "a"))
-    for given, field in (({}, "name"), ({"FIELD": None}, ""), ({"FIELD": ""}, ""), ({"FIELD": "n"}, "n"), ({"FIELD": ["n"]}, "n")):
+    for given, field in (
+        ({}, "name"),
+        ({"FIELD": None}, ""),
+        ({"FIELD": ""}, ""),
+        ({"FIELD": "n"}, "n"),
+        ({"FIELD": ["n"]}, "n"),
+    ):
         assert probe(lambda job: job.field("FIELD"), AREAS=layer, **given) == field
 
 
 # outputs --------------------------------------------------------------------------------------------
+
 
 def write_all(job):
     grid = read(job.raster("MAP"))
@@ -288,23 +366,37 @@ def write_all(job):
     job.write_raster("OTHER", grid)
     job.write_folder("FOLDER", {"a": grid, "b": grid})
     for key in ("LAYER", "SECOND"):
-        job.write_table(key, SCHEMA, [{"n": 2 ** 40, "x": float("nan"), "name": "矿", "yes": True}, {"n": None}])
+        job.write_table(key, SCHEMA, [{"n": 2**40, "x": float("nan"), "name": "矿", "yes": True}, {"n": None}])
 
 
 def test_everything_that_was_asked_for_appears(probe, make):
-    targets = {"OUTPUT": make.out("a.tif"), "FOLDER": make.out("deep/er"), "LAYER": make.out("a.gpkg"), "SECOND": make.out("b")}
+    targets = {
+        "OUTPUT": make.out("a.tif"),
+        "FOLDER": make.out("deep/er"),
+        "LAYER": make.out("a.gpkg"),
+        "SECOND": make.out("b"),
+    }
     probe(write_all, MAP=make.raster("map", np.array([[1, 2]], np.uint8)), **targets)
     assert names(make.folder) == ["a.gpkg", "a.tif", "b.gpkg", "deep", "map.tif"]
     assert names(make.out("deep/er")) == ["a.tif", "b.tif"] and "OTHER" not in probe.results
-    assert table_of(make.out("a.gpkg")) == [{"n": 2 ** 40, "x": None, "name": "矿", "yes": 1}, dict.fromkeys(("n", "x", "name", "yes"))]
+    assert table_of(make.out("a.gpkg")) == [
+        {"n": 2**40, "x": None, "name": "矿", "yes": 1},
+        dict.fromkeys(("n", "x", "name", "yes")),
+    ]
     assert read(RasterSource(probe.results["OUTPUT"])).values.tolist() == [[1, 2]]
 
 
 def test_temporary_outputs(probe, make):
     path = make.raster("map", np.array([[1, 2]], np.uint8))
     before = names(make.folder)
-    probe(write_all, MAP=path, OUTPUT="TEMPORARY_OUTPUT", LAYER="TEMPORARY_OUTPUT", FOLDER="TEMPORARY_OUTPUT",
-          SECOND=QgsProcessingOutputLayerDefinition("memory:"))
+    probe(
+        write_all,
+        MAP=path,
+        OUTPUT="TEMPORARY_OUTPUT",
+        LAYER="TEMPORARY_OUTPUT",
+        FOLDER="TEMPORARY_OUTPUT",
+        SECOND=QgsProcessingOutputLayerDefinition("memory:"),
+    )
     assert names(make.folder) == before
     assert read(RasterSource(probe.results["OUTPUT"])).values.tolist() == [[1, 2]]
     assert names(probe.results["FOLDER"]) == ["a.tif", "b.tif"]
@@ -312,24 +404,29 @@ def test_temporary_outputs(probe, make):
         assert probe.context.getMapLayer(probe.results[key]).featureCount() == 2
 
 
-@pytest.mark.parametrize("target, message", [
-    ({"LAYER": "x.shp"}, "Output 'Layer' cannot be a shapefile.*x.gpkg instead"),
-    ({"LAYER": "x.SHP"}, "Output 'Layer' cannot be a shapefile"),
-    ({"OUTPUT": "x.asc"}, "Output 'Raster' is a GeoTIFF and cannot be saved as '.asc': save it as .*x.tif instead"),
-    ({"OUTPUT": "none/x.tif"}, "Folder '.*none' for the output 'x.tif' does not exist"),
-    ({"LAYER": "none/x.gpkg"}, "Folder '.*none' for the output 'x.gpkg' does not exist"),
-    ({"REPORT": "none/x.html"}, "Folder '.*none' for the output 'x.html' does not exist"),
-    ({"OUTPUT": "taken.tif"}, "taken.tif' is a folder"),
-    ({"OUTPUT": "x.tif", "OTHER": "./x.tif"}, "Outputs 'Raster' and 'Other raster' go to the same file"),
-    ({"LAYER": "x", "SECOND": "x.gpkg"}, "Outputs 'Layer' and 'Second layer' go to the same file"),
-    ({"OTHER": "map.tif"}, "Output 'Other raster' would replace the input 'The map'"),
-    ({"LAYER": "areas.gpkg"}, "Output 'Layer' would replace the input 'The areas'")])
+@pytest.mark.parametrize(
+    "target, message",
+    [
+        ({"LAYER": "x.shp"}, "Output 'Layer' cannot be a shapefile.*x.gpkg instead"),
+        ({"LAYER": "x.SHP"}, "Output 'Layer' cannot be a shapefile"),
+        ({"OUTPUT": "x.asc"}, "Output 'Raster' is a GeoTIFF and cannot be saved as '.asc': save it as .*x.tif instead"),
+        ({"OUTPUT": "none/x.tif"}, "Folder '.*none' for the output 'x.tif' does not exist"),
+        ({"LAYER": "none/x.gpkg"}, "Folder '.*none' for the output 'x.gpkg' does not exist"),
+        ({"REPORT": "none/x.html"}, "Folder '.*none' for the output 'x.html' does not exist"),
+        ({"OUTPUT": "taken.tif"}, "taken.tif' is a folder"),
+        ({"OUTPUT": "x.tif", "OTHER": "./x.tif"}, "Outputs 'Raster' and 'Other raster' go to the same file"),
+        ({"LAYER": "x", "SECOND": "x.gpkg"}, "Outputs 'Layer' and 'Second layer' go to the same file"),
+        ({"OTHER": "map.tif"}, "Output 'Other raster' would replace the input 'The map'"),
+        ({"LAYER": "areas.gpkg"}, "Output 'Layer' would replace the input 'The areas'"),
+    ],
+)
 def test_places_that_cannot_be_written_are_refused_before_the_work(probe, make, target, message):
     inputs = {"MAP": make.raster("map", np.ones((2, 2))), "AREAS": make.layer("areas", [(SQUARE, {"n": 1})])}
     os.mkdir(make.out("taken.tif"))
     before, worked = names(make.folder), []
     targets = {key: make.out(name) for key, name in target.items()}
     import re
+
     assert re.search(message, probe(worked.append, refused=True, **inputs, **targets))
     fine, said = Probe().create().checkParameterValues({**inputs, **targets}, probe.context)
     assert not fine and re.search(message, said)
@@ -357,7 +454,9 @@ def old_files(make):
 
 
 @pytest.mark.parametrize("exists", [False, True])
-@pytest.mark.parametrize("how", ["cancel in execute", "cancel in the second sink", "error in the second sink", "locked raster"])
+@pytest.mark.parametrize(
+    "how", ["cancel in execute", "cancel in the second sink", "error in the second sink", "locked raster"]
+)
 def test_a_run_that_fails_leaves_nothing_and_keeps_what_was_there(probe, make, monkeypatch, exists, how):
     contents = old_files(make) if exists else {}
     path = make.raster("map", np.ones((3, 3), np.uint8))
@@ -373,8 +472,13 @@ def test_a_run_that_fails_leaves_nothing_and_keeps_what_was_there(probe, make, m
             questions = []
             job.progress._cancelled = lambda: questions.append(1) or len(questions) > 5
         elif how == "error in the second sink":
-            job._sinks[1] = (key, (Field("n", int),), geometry, crs,
-                             [(ogr.CreateGeometryFromWkt("POINT(0 0)"), Broken())])
+            job._sinks[1] = (
+                key,
+                (Field("n", int),),
+                geometry,
+                crs,
+                [(ogr.CreateGeometryFromWkt("POINT(0 0)"), Broken())],
+            )
 
     class Broken:
         @property
@@ -390,10 +494,19 @@ def test_a_run_that_fails_leaves_nothing_and_keeps_what_was_there(probe, make, m
             replace(source, target)
 
         monkeypatch.setattr(os, "replace", locked)
-    message = probe(act, refused=True, MAP=path, OUTPUT=make.out("a.tif"), FOLDER=make.out("new"),
-                    LAYER=make.out("a.gpkg"), SECOND=make.out("b.gpkg"))
+    message = probe(
+        act,
+        refused=True,
+        MAP=path,
+        OUTPUT=make.out("a.tif"),
+        FOLDER=make.out("new"),
+        LAYER=make.out("a.gpkg"),
+        SECOND=make.out("b.gpkg"),
+    )
     monkeypatch.undo()
-    assert {"c": "Cancelled: this step wrote nothing.", "e": "Row 1 is broken.", "l": "could not be replaced"}[how[0]] in message
+    assert {"c": "Cancelled: this step wrote nothing.", "e": "Row 1 is broken.", "l": "could not be replaced"}[
+        how[0]
+    ] in message
     assert names(make.folder) == before
     for name, content in contents.items():
         assert open(make.out(name), "rb").read() == content, name
@@ -428,18 +541,27 @@ def test_a_second_run_replaces_the_first(probe, make):
 def test_input_errors_keep_their_sentence(probe):
     def act(job):
         raise InputError("Layer 'x', field 'y': 'z' is wrong; mend it.")
+
     assert probe(act, refused=True) == "Layer 'x', field 'y': 'z' is wrong; mend it."
 
 
 # carbonstorage, as QGIS runs it ---------------------------------------------------------------------
+
 
 @pytest.mark.parametrize("after", [0, 2, 5, 8])
 def test_a_cancel_at_any_time_leaves_nothing(run, make, after):
     cover = make.raster("cover", np.ones((300, 300), np.uint8))
     table = make.csv("carbon", CARBON)
     before = names(make.folder)
-    message = run.refusal("carbonstorage", feedback=CancelLater(after), LAND_COVER=cover, OTHER_LAND_COVER=cover,
-                          CARBON_TABLE=table, OUTPUT=make.out("x.tif"), OUTPUT_CHANGE=make.out("y.tif"))
+    message = run.refusal(
+        "carbonstorage",
+        feedback=CancelLater(after),
+        LAND_COVER=cover,
+        OTHER_LAND_COVER=cover,
+        CARBON_TABLE=table,
+        OUTPUT=make.out("x.tif"),
+        OUTPUT_CHANGE=make.out("y.tif"),
+    )
     assert "Cancelled" in message and names(make.folder) == before
 
 
@@ -450,8 +572,12 @@ def test_a_run_in_a_worker_thread(run, make):
     context, feedback, done = QgsProcessingContext(), QgsProcessingFeedback(), []
     context.setProject(QgsProject.instance())
     algorithm = QgsApplication.processingRegistry().createAlgorithmById("econet:carbonstorage")
-    task = QgsProcessingAlgRunnerTask(algorithm, {"LAND_COVER": cover.id(), "CARBON_TABLE": rules.id(),
-                                                  "OUTPUT": make.out("x.tif")}, context, feedback)
+    task = QgsProcessingAlgRunnerTask(
+        algorithm,
+        {"LAND_COVER": cover.id(), "CARBON_TABLE": rules.id(), "OUTPUT": make.out("x.tif")},
+        context,
+        feedback,
+    )
     task.executed.connect(lambda fine, results: done.append((fine, results)))
     QgsApplication.taskManager().addTask(task)
     until = time.monotonic() + 20
@@ -486,8 +612,13 @@ def test_a_child_of_a_model_names_its_layers_by_label(run, make):
     context, feedback = QgsProcessingContext(), QgsProcessingFeedback()
     context.setProject(QgsProject.instance())
     with pytest.raises(QgsProcessingException) as caught:
-        model.create().run({"COVER": make.raster("cover", np.array([[1, 1]], np.uint8)),
-                            "second:result": make.out("x.tif")}, context, feedback, {}, False)
+        model.create().run(
+            {"COVER": make.raster("cover", np.array([[1, 1]], np.uint8)), "second:result": make.out("x.tif")},
+            context,
+            feedback,
+            {},
+            False,
+        )
     message = str(caught.value) + feedback.textLog()
     assert "'Land cover'" in message and "'OUTPUT'" not in message and "43" in message
     assert not os.path.exists(make.out("x.tif"))
@@ -503,6 +634,7 @@ def test_output_by_property_is_understood(run, make):
 def test_runs_that_stop_let_go_of_their_maps_and_layers(run, make, monkeypatch):
     # QGIS keeps what it is raised; a fifth reading of a file whose features are still open would wait for ever
     from econet.algorithms import base
+
     jobs, begin = [], base.Job.__init__
 
     def noted(job, *given):
@@ -515,13 +647,17 @@ def test_runs_that_stop_let_go_of_their_maps_and_layers(run, make, monkeypatch):
     for _ in range(4):
         feedback = QgsProcessingFeedback()
         feedback.cancel()
-        assert run.refusal("mineresistance", feedback, MINES=areas, TEMPLATE=resistance,
-                           OUTPUT=make.out("mines.tif")).startswith("Cancelled")
-    assert "'nix'" in run.refusal("mineresistance", MINES=areas, TEMPLATE=resistance, STATE_FIELD="nix",
-                                  OUTPUT=make.out("mines.tif"))
+        assert run.refusal(
+            "mineresistance", feedback, MINES=areas, TEMPLATE=resistance, OUTPUT=make.out("mines.tif")
+        ).startswith("Cancelled")
+    assert "'nix'" in run.refusal(
+        "mineresistance", MINES=areas, TEMPLATE=resistance, STATE_FIELD="nix", OUTPUT=make.out("mines.tif")
+    )
     gc.collect()
     assert len(jobs) == 5 and not any(job() for job in jobs)
-    assert os.path.exists(run("mineresistance", MINES=areas, TEMPLATE=resistance, OUTPUT=make.out("mines.tif"))["OUTPUT"])
+    assert os.path.exists(
+        run("mineresistance", MINES=areas, TEMPLATE=resistance, OUTPUT=make.out("mines.tif"))["OUTPUT"]
+    )
 
 
 def test_fields_carried_over_give_way_to_ours_of_the_same_name_in_another_case(run, make):
@@ -535,13 +671,17 @@ def test_fields_carried_over_give_way_to_ours_of_the_same_name_in_another_case(r
 
 def test_numbers_without_end_are_null_where_a_whole_number_belongs(run, make):
     patches = make.layer("patches", [(SQUARE, {"patch_id": float("inf")})])
-    assert run.rows(run("selectsources", PATCHES=patches, OUTPUT=make.out("sources.gpkg"))["OUTPUT"])[0]["patch_id"] == NULL
+    assert (
+        run.rows(run("selectsources", PATCHES=patches, OUTPUT=make.out("sources.gpkg"))["OUTPUT"])[0]["patch_id"]
+        == NULL
+    )
 
 
 def test_a_vector_layer_that_cannot_be_opened_is_named_with_the_mend(run, make):
     missing = make.out("nix.gpkg")
     assert run.refusal("selectsources", PATCHES=missing, OUTPUT=make.out("sources.gpkg")) == (
-        f"'Patches' ({missing}) cannot be opened as a vector layer: choose a layer or file that exists.")
+        f"'Patches' ({missing}) cannot be opened as a vector layer: choose a layer or file that exists."
+    )
 
 
 def test_a_layer_in_a_local_crs_beside_a_template_is_refused(run, make):
@@ -560,7 +700,9 @@ def test_a_geopackage_layer_of_undefined_crs_has_none(run, make):
     feature.SetGeometry(ogr.CreateGeometryFromWkt(SQUARE))
     layer.CreateFeature(feature)
     del feature, layer, dataset
-    message = run.refusal("selectsources", PATCHES=patches, EXCLUDE=make.out("undefined.gpkg"), OUTPUT=make.out("s.gpkg"))
+    message = run.refusal(
+        "selectsources", PATCHES=patches, EXCLUDE=make.out("undefined.gpkg"), OUTPUT=make.out("s.gpkg")
+    )
     assert "Layer 'undefined' has no coordinate reference system" in message
 
 
@@ -569,9 +711,16 @@ def test_a_wrong_table_of_mine_words_is_refused_by_the_dialog(run, make, step):
     mines = make.layer("mines", [(SQUARE, {"mineral": "coal", "method": "open pit", "state": "producing"})])
     corridors = make.layer("corridors", [("LINESTRING(500000 4599950,500060 4599950)", {"corridor_id": 1})])
     cover = make.raster("cover", np.ones((10, 10), np.uint8))
-    given = dict(MINES=mines, LAND_COVER=cover, TEMPLATE=cover, RESISTANCE=cover, CORRIDORS=corridors,
-                 OUTPUT_BASE=make.out("b.tif"), OUTPUT_MINES=make.out("m.tif"),
-                 OUTPUT=make.out("x.gpkg" if step == "fracturesurfaces" else "x.tif"))
+    given = dict(
+        MINES=mines,
+        LAND_COVER=cover,
+        TEMPLATE=cover,
+        RESISTANCE=cover,
+        CORRIDORS=corridors,
+        OUTPUT_BASE=make.out("b.tif"),
+        OUTPUT_MINES=make.out("m.tif"),
+        OUTPUT=make.out("x.gpkg" if step == "fracturesurfaces" else "x.tif"),
+    )
     algorithm = QgsApplication.processingRegistry().createAlgorithmById(f"econet:{step}")
     given = {key: value for key, value in given.items() if algorithm.parameterDefinition(key) is not None}
     assert run.check(step, **given) == (True, "")
@@ -592,7 +741,9 @@ def test_geometry_collections_are_refused_for_what_they_are(run, make, kind):
 
 def test_geometry_collections_in_a_list_are_refused_too(probe, make):
     patches = make.layer("mixed", [(f"GEOMETRYCOLLECTION({SQUARE})", {"n": 1})], kind=ogr.wkbGeometryCollection)
-    assert "'mixed' holds geometry collections" in probe(lambda job: job.layers("LAYERS"), LAYERS=[patches], refused=True)
+    assert "'mixed' holds geometry collections" in probe(
+        lambda job: job.layers("LAYERS"), LAYERS=[patches], refused=True
+    )
 
 
 def test_binary_fields_are_not_carried_over(run, make):

@@ -9,20 +9,32 @@ from econet.algorithms.styling import STYLES
 from osgeo import gdal
 from qgis.core import QgsRasterLayer, QgsVectorLayer
 
-LINE, POINT, SQUARE = "LINESTRING(500000 4600000,500100 4600000)", "POINT(500000 4600000)", (
-    "POLYGON((500000 4600000,500060 4600000,500060 4600060,500000 4600060,500000 4600000))")
+LINE, POINT, SQUARE = (
+    "LINESTRING(500000 4600000,500100 4600000)",
+    "POINT(500000 4600000)",
+    ("POLYGON((500000 4600000,500060 4600000,500060 4600060,500000 4600060,500000 4600000))"),
+)
 
 
-@pytest.mark.parametrize("style, shape, field, values, shown", [
-    ("corridors", LINE, "corridor_id", [1, 2], ["corridor"]),
-    ("corridors", LINE, "class", ["important", "general"], ["general corridor", "important corridor"]),
-    ("corridors", LINE, "class", [None, None], ["corridor"]),
-    ("corridors", LINE, "class", ["general", None], ["general corridor", "corridor", "important corridor"]),
-    ("breakpoints", POINT, "class", [None], ["breakpoint"]),
-    ("breakpoints", POINT, "class", ["general"],
-     ["breakpoint on general corridors", "breakpoint on an important corridor"]),
-    ("patches", SQUARE, "size_class", ["small", "large"], ["super-large", "large", "medium", "small"]),
-    ("patches", SQUARE, "patch_id", [1], ["patch"])])
+@pytest.mark.parametrize(
+    "style, shape, field, values, shown",
+    [
+        ("corridors", LINE, "corridor_id", [1, 2], ["corridor"]),
+        ("corridors", LINE, "class", ["important", "general"], ["general corridor", "important corridor"]),
+        ("corridors", LINE, "class", [None, None], ["corridor"]),
+        ("corridors", LINE, "class", ["general", None], ["general corridor", "corridor", "important corridor"]),
+        ("breakpoints", POINT, "class", [None], ["breakpoint"]),
+        (
+            "breakpoints",
+            POINT,
+            "class",
+            ["general"],
+            ["breakpoint on general corridors", "breakpoint on an important corridor"],
+        ),
+        ("patches", SQUARE, "size_class", ["small", "large"], ["super-large", "large", "medium", "small"]),
+        ("patches", SQUARE, "patch_id", [1], ["patch"]),
+    ],
+)
 def test_legends_of_layers_with_and_without_classes(provider, make, style, shape, field, values, shown):
     kind = int if field.endswith("_id") else str
     path = make.layer("layer", [(shape, {field: value}) for value in values], fields={field: kind})
@@ -32,8 +44,11 @@ def test_legends_of_layers_with_and_without_classes(provider, make, style, shape
     for feature in layer.getFeatures():
         assert layer.renderer().rootRule().children()
         word = feature[field]
-        rules = [rule for rule in layer.renderer().rootRule().children()
-                 if rule.filterExpression().endswith(f"= '{word}'" if isinstance(word, str) else "is null")]
+        rules = [
+            rule
+            for rule in layer.renderer().rootRule().children()
+            if rule.filterExpression().endswith(f"= '{word}'" if isinstance(word, str) else "is null")
+        ]
         assert len(rules) == 1
 
 

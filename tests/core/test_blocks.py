@@ -54,8 +54,12 @@ def test_a_file_computed_in_parts_has_the_bits_of_one_written_whole(tif, tmp_pat
     with OutputFiles() as files:
         files.raster(raster.float_grid(expected, place), str(tmp_path / "whole.tif"))
         writer = files.raster_windows(place, str(tmp_path / "parts.tif"))
-        blocks.run([AlignedRaster(source, place) for source in sources],
-                   lambda _, a, b: (a.floats() * 2 - b.floats(),), [writer], progress=Progress(log=said.append))
+        blocks.run(
+            [AlignedRaster(source, place) for source in sources],
+            lambda _, a, b: (a.floats() * 2 - b.floats(),),
+            [writer],
+            progress=Progress(log=said.append),
+        )
     whole, parts = (gdal.Open(str(tmp_path / f"{name}.tif")) for name in ("whole", "parts"))
     np.testing.assert_array_equal(parts.ReadAsArray(), whole.ReadAsArray())
     np.testing.assert_array_equal(parts.ReadAsArray(), expected)
@@ -65,9 +69,14 @@ def test_a_file_computed_in_parts_has_the_bits_of_one_written_whole(tif, tmp_pat
 
 
 @pytest.mark.parametrize("kind", [QUANTITY, CLASSES])
-@pytest.mark.parametrize("crs, transform", [
-    ("EPSG:32651", (499000.0, 11.0, 0.0, 4600500.0, 0.0, -17.0)), ("EPSG:4326", (122.98, 0.0007, 0, 41.6, 0, -0.0004)),
-    ("ESRI:102025", (2080000.0, 25.0, 0.0, 1698000.0, 0.0, -25.0))])
+@pytest.mark.parametrize(
+    "crs, transform",
+    [
+        ("EPSG:32651", (499000.0, 11.0, 0.0, 4600500.0, 0.0, -17.0)),
+        ("EPSG:4326", (122.98, 0.0007, 0, 41.6, 0, -0.0004)),
+        ("ESRI:102025", (2080000.0, 25.0, 0.0, 1698000.0, 0.0, -25.0)),
+    ],
+)
 def test_any_raster_read_in_windows_has_the_values_of_align(tif, kind, crs, transform):
     own = Template(600, 1500, transform, spatial_reference(crs).ExportToWkt(), "own")
     values = random_map((600, 1500), 3)
@@ -133,8 +142,10 @@ def test_wrong_cells_are_counted_over_all_parts_and_the_first_is_named():
 
 def test_nothing_is_left_by_a_refusal_at_the_end_a_cancel_or_a_raster_without_values(tif, tmp_path):
     place = template(600, 300)
-    full, empty = tif(random_map((600, 300)), place, "full", -9999), tif(np.full((600, 300), -9999, np.float32),
-                                                                         place, "empty", -9999)
+    full, empty = (
+        tif(random_map((600, 300)), place, "full", -9999),
+        tif(np.full((600, 300), -9999, np.float32), place, "empty", -9999),
+    )
     target = tmp_path / "out.tif"
     target.write_bytes(b"old")
     before = sorted(os.listdir(tmp_path))
@@ -150,8 +161,10 @@ def test_nothing_is_left_by_a_refusal_at_the_end_a_cancel_or_a_raster_without_va
         return len(calls) > 6
 
     for source, check, progress, error in (
-            (full, refuse, Progress(), "^no$"), (full, None, Progress(cancelled=later), "Cancelled"),
-            (empty, None, Progress(), r"'empty' holds no value at all, only nodata.*\(-9999\)")):
+        (full, refuse, Progress(), "^no$"),
+        (full, None, Progress(cancelled=later), "Cancelled"),
+        (empty, None, Progress(), r"'empty' holds no value at all, only nodata.*\(-9999\)"),
+    ):
         with pytest.raises((InputError, Cancelled), match=error), OutputFiles() as files:
             writer = files.raster_windows(place, str(target))
             blocks.run([AlignedRaster(source, place)], lambda _, grid: (grid.floats(),), [writer], check, progress)

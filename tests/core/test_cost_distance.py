@@ -47,7 +47,7 @@ def heap(values, starts, dx, dy):
                 y, x = r + down, c + right
                 if (y, x) in best or not (0 <= y < rows and 0 <= x < cols) or not half[y][x] > 0:
                     continue
-                length = (dy if not right else dx if not down else math.sqrt(dx * dx + dy * dy))
+                length = dy if not right else dx if not down else math.sqrt(dx * dx + dy * dy)
                 heapq.heappush(queue, (cost + (half[r][c] + half[y][x]) * length, (y, x)))
     result = np.full(values.shape, np.inf)
     for (r, c), cost in best.items():
@@ -66,11 +66,20 @@ def cases():
     maze = np.full((15, 14), np.nan)
     maze[::2] = 1
     maze[1::4, -1] = maze[3::4, 0] = 1
-    return {"ties": np.ones((20, 20)), "integers": rng.integers(1, 4, (25, 30)).astype(np.uint8),
-            "real": real, "float32": real.astype(np.float32), "holes": holes,
-            "wide": 10 ** rng.uniform(0, 6, (30, 30)), "below one": rng.uniform(1e-4, 1e-3, (12, 40)),
-            "blobs": np.where(real > 4, 1e6, 1.0), "row": rng.uniform(1, 5, (1, 50)),
-            "column": rng.uniform(1, 5, (50, 1)), "one cell": np.array([[3.0]]), "maze": maze}
+    return {
+        "ties": np.ones((20, 20)),
+        "integers": rng.integers(1, 4, (25, 30)).astype(np.uint8),
+        "real": real,
+        "float32": real.astype(np.float32),
+        "holes": holes,
+        "wide": 10 ** rng.uniform(0, 6, (30, 30)),
+        "below one": rng.uniform(1e-4, 1e-3, (12, 40)),
+        "blobs": np.where(real > 4, 1e6, 1.0),
+        "row": rng.uniform(1, 5, (1, 50)),
+        "column": rng.uniform(1, 5, (50, 1)),
+        "one cell": np.array([[3.0]]),
+        "maze": maze,
+    }
 
 
 ENGINES = ["numpy"] + ["numba"] * (importlib.util.find_spec("numba") is not None)
@@ -162,9 +171,9 @@ def test_graphab_links(engine):
 
 def test_worked_by_hand():
     cost = cost_from([[2, 4], [100, 6]], (0, 0), 30, 20)
-    assert cost[0, 1] == 90                                            # 30 m x 3
-    assert cost[1, 0] == 1020                                          # 20 m x 51
-    assert cost[1, 1] == pytest.approx(4 * math.hypot(30, 20))         # 36.06 m x 4
+    assert cost[0, 1] == 90  # 30 m x 3
+    assert cost[1, 0] == 1020  # 20 m x 51
+    assert cost[1, 1] == pytest.approx(4 * math.hypot(30, 20))  # 36.06 m x 4
     # 36.06 m x 31 = 1117.7 is more than 30 m x 3 and then 20 m x 32
     assert cost_from([[2, 4], [100, 60]], (0, 0), 30, 20)[1, 1] == 730
 

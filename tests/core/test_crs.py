@@ -4,8 +4,16 @@ import threading
 import time
 
 import pytest
-from econet.core.crs import (crs_name, fitting_crs, gdal_exceptions, is_same_crs, require_known, require_metres,
-                             spatial_reference, transformation)
+from econet.core.crs import (
+    crs_name,
+    fitting_crs,
+    gdal_exceptions,
+    is_same_crs,
+    require_known,
+    require_metres,
+    spatial_reference,
+    transformation,
+)
 from econet.core.errors import InputError
 from osgeo import gdal, ogr, osr
 
@@ -15,7 +23,8 @@ UTM_12_WITHOUT_AUTHORITY = (
     'PROJCS["UTM 12",GEOGCS["GRS 1980",DATUM["unknown",SPHEROID["GRS80",6378137,298.257222101]],'
     'PRIMEM["Greenwich",0],UNIT["degree",0.0174532925199433]],PROJECTION["Transverse_Mercator"],'
     'PARAMETER["latitude_of_origin",0],PARAMETER["central_meridian",-111],PARAMETER["scale_factor",0.9996],'
-    'PARAMETER["false_easting",500000],PARAMETER["false_northing",0],UNIT["metre",1]]')
+    'PARAMETER["false_easting",500000],PARAMETER["false_northing",0],UNIT["metre",1]]'
+)
 
 # as written by ArcGIS for EPSG:4549, whose EPSG definition has northing before easting
 ESRI_CGCS2000 = (
@@ -23,10 +32,12 @@ ESRI_CGCS2000 = (
     'DATUM["D_China_2000",SPHEROID["CGCS2000",6378137.0,298.257222101]],PRIMEM["Greenwich",0.0],'
     'UNIT["Degree",0.0174532925199433]],PROJECTION["Gauss_Kruger"],PARAMETER["False_Easting",500000.0],'
     'PARAMETER["False_Northing",0.0],PARAMETER["Central_Meridian",120.0],PARAMETER["Scale_Factor",1.0],'
-    'PARAMETER["Latitude_Of_Origin",0.0],UNIT["Meter",1.0]]')
+    'PARAMETER["Latitude_Of_Origin",0.0],UNIT["Meter",1.0]]'
+)
 
 
 # equality -------------------------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize("code", [32651, 4549, 4526, 2437, 2334, 26912, 3857, 4326, 4490, 3035, 2263])
 @pytest.mark.parametrize("form", ["WKT1_GDAL", "WKT1_ESRI", "WKT2_2015", "WKT2_2019"])
@@ -45,24 +56,55 @@ def test_axis_order_and_names_do_not_matter():
     assert is_same_crs("+proj=utm +zone=51 +datum=WGS84", "EPSG:32651")
 
 
-@pytest.mark.parametrize("a, b", [
-    ("EPSG:32651", "EPSG:32650"), ("EPSG:32651", "EPSG:32751"), ("EPSG:32612", "EPSG:26912"),
-    ("EPSG:32651", "EPSG:4326"), ("EPSG:4549", "EPSG:4550"), ("EPSG:4549", "EPSG:4528"), ("EPSG:4549", "EPSG:2437"),
-    ("EPSG:2263", "EPSG:32118"), ("EPSG:4326", "EPSG:4490"), ("EPSG:4326", "EPSG:4978"),
-    (UTM_12_WITHOUT_AUTHORITY, "EPSG:26911"), (UTM_12_WITHOUT_AUTHORITY, "EPSG:26712"),
-    ("+proj=utm +zone=12 +ellps=GRS80 +towgs84=100,0,0", "EPSG:26912"), ("EPSG:32651", ""), ("", "EPSG:32651")])
+@pytest.mark.parametrize(
+    "a, b",
+    [
+        ("EPSG:32651", "EPSG:32650"),
+        ("EPSG:32651", "EPSG:32751"),
+        ("EPSG:32612", "EPSG:26912"),
+        ("EPSG:32651", "EPSG:4326"),
+        ("EPSG:4549", "EPSG:4550"),
+        ("EPSG:4549", "EPSG:4528"),
+        ("EPSG:4549", "EPSG:2437"),
+        ("EPSG:2263", "EPSG:32118"),
+        ("EPSG:4326", "EPSG:4490"),
+        ("EPSG:4326", "EPSG:4978"),
+        (UTM_12_WITHOUT_AUTHORITY, "EPSG:26911"),
+        (UTM_12_WITHOUT_AUTHORITY, "EPSG:26712"),
+        ("+proj=utm +zone=12 +ellps=GRS80 +towgs84=100,0,0", "EPSG:26912"),
+        ("EPSG:32651", ""),
+        ("", "EPSG:32651"),
+    ],
+)
 def test_what_means_something_else_is_not_the_same(a, b):
     assert not is_same_crs(a, b)
 
 
 # refusals -------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("longitude, latitude, code", [
-    (121.62, 42.02, 4550),
-    (123.9, 41.85, 4550), (116.4, 39.9, 4548), (87.6, 43.8, 4538), (75.9, 39.5, 4534), (134.2, 48.3, 4554),
-    (109.5, 18.3, 4546),
-    (127.0, 37.5, 32652), (77.2, 28.6, 32643), (105.8, 21.0, 32648), (106.9, 47.9, 32648), (139.7, 35.7, 32654),
-    (-112.95, 37.25, 32612), (151.2, -33.9, 32756), (-180, 5, 32601), (180, 5, 32601), (179.9, -5, 32760)])
+
+@pytest.mark.parametrize(
+    "longitude, latitude, code",
+    [
+        (121.62, 42.02, 4550),
+        (123.9, 41.85, 4550),
+        (116.4, 39.9, 4548),
+        (87.6, 43.8, 4538),
+        (75.9, 39.5, 4534),
+        (134.2, 48.3, 4554),
+        (109.5, 18.3, 4546),
+        (127.0, 37.5, 32652),
+        (77.2, 28.6, 32643),
+        (105.8, 21.0, 32648),
+        (106.9, 47.9, 32648),
+        (139.7, 35.7, 32654),
+        (-112.95, 37.25, 32612),
+        (151.2, -33.9, 32756),
+        (-180, 5, 32601),
+        (180, 5, 32601),
+        (179.9, -5, 32760),
+    ],
+)
 def test_fitting_crs_is_the_zone_of_the_place(longitude, latitude, code):
     text = fitting_crs(longitude, latitude)
     assert text.endswith(f"(EPSG:{code})")
@@ -100,13 +142,17 @@ def test_names_for_messages():
 
 def test_transformation_takes_x_before_y_on_both_sides():
     # Snyder 1987, p. 269: UTM on Clarke 1866, zone 18, 73.5 W 40.5 N is 627106.5, 4484124.4
-    x, y, _ = transformation("+proj=longlat +ellps=clrk66", "+proj=utm +zone=18 +ellps=clrk66").TransformPoint(-73.5, 40.5)
+    x, y, _ = transformation("+proj=longlat +ellps=clrk66", "+proj=utm +zone=18 +ellps=clrk66").TransformPoint(
+        -73.5, 40.5
+    )
     assert (x, y) == pytest.approx((627106.5, 4484124.4), abs=0.1)
     assert transformation("EPSG:4490", "EPSG:4549").TransformPoint(120, 40)[:2] == pytest.approx(
-        (500000, 4429529.03), abs=0.1)
+        (500000, 4429529.03), abs=0.1
+    )
 
 
 # switches -------------------------------------------------------------------------------------------
+
 
 def switches():
     return [module.GetUseExceptions() for module in MODULES]

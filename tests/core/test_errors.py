@@ -16,6 +16,8 @@ def test_neither_is_taken_for_the_other_or_for_a_value_error():
         assert not isinstance(caught.value, others)
 
 
-@pytest.mark.parametrize("texts, said", [([], ""), (["a"], "a"), (["a", "b"], "a, b"), (["a", "b", "c", "d"], "a, b and 2 more")])
+@pytest.mark.parametrize(
+    "texts, said", [([], ""), (["a"], "a"), (["a", "b"], "a, b"), (["a", "b", "c", "d"], "a, b and 2 more")]
+)
 def test_many_things_are_named_by_the_first_few(texts, said):
     assert first_few(texts, 2) == said

@@ -21,7 +21,7 @@ def template(rows, cols, dx=30.0, dy=30.0):
 def all_pairs(mask, t):
     rows, cols = np.nonzero(mask)
     r, c = np.indices(mask.shape)
-    squared = (((r[..., None] - rows) * t.cell_height) ** 2 + ((c[..., None] - cols) * t.cell_width) ** 2)
+    squared = ((r[..., None] - rows) * t.cell_height) ** 2 + ((c[..., None] - cols) * t.cell_width) ** 2
     return np.sqrt(squared.min(axis=-1))
 
 
@@ -111,7 +111,8 @@ def test_a_feature_beyond_the_map_counts_within_reach_only():
     west, south, east, north = t.bounds
     beyond = ogr.CreateGeometryFromWkt(
         f"POLYGON(({east + 90} {south}, {east + 120} {south}, {east + 120} {north}, {east + 90} {north}, "
-        f"{east + 90} {south}))")
+        f"{east + 90} {south}))"
+    )
     distance = euclidean.distance_to_features_m([beyond], t, 400.0)
     expected = np.tile(120.0 + 30.0 * np.arange(5, -1, -1), (5, 1))
     assert np.array_equal(distance, expected)

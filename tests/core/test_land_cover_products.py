@@ -17,9 +17,52 @@ LEGENDS = {
     "GlobeLand30": set(range(10, 101, 10)),
     "CNLUCC": {11, 12, 21, 22, 23, 24, 31, 32, 33, 41, 42, 43, 44, 45, 46, 51, 52, 53, 61, 62, 63, 64, 65, 66, 67, 99},
     "ESA WorldCover": {10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 100},
-    "CORINE": {111, 112, 121, 122, 123, 124, 131, 132, 133, 141, 142, 211, 212, 213, 221, 222, 223, 231, 241, 242, 243,
-               244, 311, 312, 313, 321, 322, 323, 324, 331, 332, 333, 334, 335, 411, 412, 421, 422, 423, 511, 512, 521,
-               522, 523},
+    "CORINE": {
+        111,
+        112,
+        121,
+        122,
+        123,
+        124,
+        131,
+        132,
+        133,
+        141,
+        142,
+        211,
+        212,
+        213,
+        221,
+        222,
+        223,
+        231,
+        241,
+        242,
+        243,
+        244,
+        311,
+        312,
+        313,
+        321,
+        322,
+        323,
+        324,
+        331,
+        332,
+        333,
+        334,
+        335,
+        411,
+        412,
+        421,
+        422,
+        423,
+        511,
+        512,
+        521,
+        522,
+        523,
+    },
     "CORINE raster": set(range(1, 45)),
     "NLCD": {11, 12, 21, 22, 23, 24, 31, 41, 42, 43, 51, 52, 71, 72, 73, 74, 81, 82, 90, 95},
 }
@@ -45,8 +88,10 @@ def test_mines_never_share_a_code_with_a_class_of_the_product():
 
 
 def test_some_classes_that_anyone_knows():
-    where = {product: {code: ours for ours, found in lcp.codes_of_class(product).items() for code, _ in found}
-             for product in lcp.PRODUCTS}
+    where = {
+        product: {code: ours for ours, found in lcp.codes_of_class(product).items() for code, _ in found}
+        for product in lcp.PRODUCTS
+    }
     assert [where["NLCD"][code] for code in (11, 12, 24, 41, 82)] == [5, 6, 8, 2, 1]
     assert [where["ESA WorldCover"][code] for code in (10, 20, 40, 50, 80, 90)] == [2, 3, 1, 8, 5, 9]
     assert [where["GlobeLand30"][code] for code in (10, 20, 30, 60, 80, 90)] == [1, 2, 4, 5, 8, 7]
@@ -57,10 +102,16 @@ def test_some_classes_that_anyone_knows():
 
 
 @pytest.mark.parametrize("product", lcp.PRODUCTS)
-@pytest.mark.parametrize("default, value", [
-    (carbon_storage.default_table, "soil"), (water_yield.default_table, "kc"),
-    (habitat_quality.default_sensitivity, "habitat"), (water_conservation.default_table, "velocity"),
-    (sediment_retention.default_table, "usle_c")])
+@pytest.mark.parametrize(
+    "default, value",
+    [
+        (carbon_storage.default_table, "soil"),
+        (water_yield.default_table, "kc"),
+        (habitat_quality.default_sensitivity, "habitat"),
+        (water_conservation.default_table, "velocity"),
+        (sediment_retention.default_table, "usle_c"),
+    ],
+)
 def test_shipped_tables_give_each_code_the_value_of_its_class(product, default, value):
     def column(raw, name):
         return [cells[raw.header.index(name)] for _, cells in raw.rows]

@@ -17,22 +17,33 @@ FIELDS = {"mineral_field": "mineral", "method_field": "method", "state_field": "
 
 def layer(*rows, wkt=SQUARE, crs=UTM):
     fields = ["label", "mineral", "method", "state", "feature"]
-    return Features("mines of F", crs, [ogr.CreateGeometryFromWkt(wkt) for _ in rows],
-                    [dict(zip(fields, row + (None,) * 5)) for row in rows], fields)
+    return Features(
+        "mines of F",
+        crs,
+        [ogr.CreateGeometryFromWkt(wkt) for _ in rows],
+        [dict(zip(fields, row + (None,) * 5)) for row in rows],
+        fields,
+    )
 
 
 def one(*row, **named):
-    (mine,) = read_mines(layer(row, **{k: named.pop(k) for k in ("wkt", "crs") if k in named}), UTM, **{**FIELDS, **named})
+    (mine,) = read_mines(
+        layer(row, **{k: named.pop(k) for k in ("wkt", "crs") if k in named}), UTM, **{**FIELDS, **named}
+    )
     return mine
 
 
-@pytest.mark.parametrize("words, meaning", [
-    (("coal", "open pit", "producing"), ("coal", "open pit", "producing")),
-    ((" COAL ", "Open-Pit", "PRODUCING"), ("coal", "open pit", "producing")),
-    (("building_material", "underground", "Restored"), ("building material", "underground", "restored")),
-    (("煤矿", "露天开采", "在产"), ("coal", "open pit", "producing")),
-    (("铁矿", "地下开采", "废弃"), ("metal", "underground", "abandoned")),
-    (("建筑材料", "露天", "复垦"), ("building material", "open pit", "restored"))])
+@pytest.mark.parametrize(
+    "words, meaning",
+    [
+        (("coal", "open pit", "producing"), ("coal", "open pit", "producing")),
+        ((" COAL ", "Open-Pit", "PRODUCING"), ("coal", "open pit", "producing")),
+        (("building_material", "underground", "Restored"), ("building material", "underground", "restored")),
+        (("煤矿", "露天开采", "在产"), ("coal", "open pit", "producing")),
+        (("铁矿", "地下开采", "废弃"), ("metal", "underground", "abandoned")),
+        (("建筑材料", "露天", "复垦"), ("building material", "open pit", "restored")),
+    ],
+)
 def test_words_in_english_and_chinese(words, meaning):
     mine = one(None, *words)
     assert (mine.mineral, mine.method, mine.state) == meaning
@@ -49,10 +60,17 @@ def test_every_shipped_word_is_understood_and_no_plain_word_means_two_things():
         assert getattr(mine, attribute) == meaning
 
 
-@pytest.mark.parametrize("row, field, value", [
-    (("a", "uranium", "open pit", "producing"), "mineral", "uranium"), (("a", "coal", "hole", "producing"), "method", "hole"),
-    (("a", "coal", "open pit", "sleeping"), "state", "sleeping"), (("a", None, "open pit", "producing"), "mineral", "NULL"),
-    (("a", "coal", "", "producing"), "method", ""), (("a", 7, "open pit", "producing"), "mineral", "7")])
+@pytest.mark.parametrize(
+    "row, field, value",
+    [
+        (("a", "uranium", "open pit", "producing"), "mineral", "uranium"),
+        (("a", "coal", "hole", "producing"), "method", "hole"),
+        (("a", "coal", "open pit", "sleeping"), "state", "sleeping"),
+        (("a", None, "open pit", "producing"), "mineral", "NULL"),
+        (("a", "coal", "", "producing"), "method", ""),
+        (("a", 7, "open pit", "producing"), "mineral", "7"),
+    ],
+)
 def test_unknown_words_are_refused_with_field_feature_value_and_words(row, field, value):
     good = ("a", "coal", "open pit", "producing")
     with pytest.raises(InputError) as caught:
@@ -78,15 +96,28 @@ def test_mines_of_one_outline_that_differ_are_warned_of():
 
 def test_the_log_counts_mines_by_kind_and_says_what_words_were_taken_to_mean():
     said = []
-    read_mines(layer(("a", "煤矿", "open pit", "producing"), ("b", "煤矿", "OPEN_PIT", "producing"), ("c", "Coal", "open pit", "producing"),
-                     ("d", "metal", "underground", "restored")), UTM, **FIELDS, progress=Progress(log=said.append))
-    assert said[:2] == ["Mine layer 'mines of F', mines read: 4 (producing open pit coal 3; restored underground metal 1).",
-                        "Mine layer 'mines of F', words understood: mineral '煤矿' as coal (2)."]
+    read_mines(
+        layer(
+            ("a", "煤矿", "open pit", "producing"),
+            ("b", "煤矿", "OPEN_PIT", "producing"),
+            ("c", "Coal", "open pit", "producing"),
+            ("d", "metal", "underground", "restored"),
+        ),
+        UTM,
+        **FIELDS,
+        progress=Progress(log=said.append),
+    )
+    assert said[:2] == [
+        "Mine layer 'mines of F', mines read: 4 (producing open pit coal 3; restored underground metal 1).",
+        "Mine layer 'mines of F', words understood: mineral '煤矿' as coal (2).",
+    ]
 
 
 def test_a_word_with_two_meanings_in_one_table_is_refused_and_one_repeated_is_not():
     words = "attribute,word,meaning\nmineral,Kohle,coal\nstate,Kohle,producing\nmineral,kohle,"
-    with pytest.raises(InputError, match="row 4, column 'word': 'kohle' means 'coal' in an earlier row and 'metal' here"):
+    with pytest.raises(
+        InputError, match="row 4, column 'word': 'kohle' means 'coal' in an earlier row and 'metal' here"
+    ):
         mines.known_words(parse_csv(words + "metal\n", "words"))
     assert mines.known_words(parse_csv(words + "coal\n", "words"))["mineral"]["kohle"] == "coal"
     # a planner's table has the last word over the shipped one
@@ -113,17 +144,27 @@ def test_only_what_is_needed_must_be_known():
 
 
 def test_a_table_of_words_adds_to_the_shipped_ones():
-    words = parse_csv("attribute,word,meaning\nmineral,Molybdän,metal\nstate,coal,abandoned\nstate,active,abandoned\n", "w.csv")
+    words = parse_csv(
+        "attribute,word,meaning\nmineral,Molybdän,metal\nstate,coal,abandoned\nstate,active,abandoned\n", "w.csv"
+    )
     mine = one("a", "MOLYBDÄN", "open pit", "active", words=words)
     assert (mine.mineral, mine.state) == ("metal", "abandoned")
     assert one("a", "lignite", "open pit", "producing", words=words).mineral == "coal"
-    for text, message in (("mineral,x,stone", "row 2, column 'meaning': 'stone' is not a mineral"),
-                          ("colour,x,metal", "row 2, column 'attribute': 'colour' is not one of mineral, method, state"),
-                          ("mineral,,metal", "row 2, column 'word': '' is empty")):
+    for text, message in (
+        ("mineral,x,stone", "row 2, column 'meaning': 'stone' is not a mineral"),
+        ("colour,x,metal", "row 2, column 'attribute': 'colour' is not one of mineral, method, state"),
+        ("mineral,,metal", "row 2, column 'word': '' is empty"),
+    ):
         with pytest.raises(InputError, match=message):
             one("a", "coal", "open pit", "producing", words=parse_csv(f"attribute,word,meaning\n{text}\n", "w.csv"))
     with pytest.raises(InputError, match="'w' has no column 'word'"):
-        one("a", "coal", "open pit", "producing", words=RawTable("w", ["attribute", "meaning"], [(1, ["state", "restored"])]))
+        one(
+            "a",
+            "coal",
+            "open pit",
+            "producing",
+            words=RawTable("w", ["attribute", "meaning"], [(1, ["state", "restored"])]),
+        )
 
 
 def test_layers_that_cannot_be_used():
@@ -146,9 +187,18 @@ def test_self_crossing_outlines_are_mended_and_other_crs_reprojected():
     assert "reprojected from WGS 84" in said[0] and "1 self-crossing" in said[1]
 
 
-@pytest.mark.parametrize("attribute, word, meaning", [
-    ("feature", "工业场地", "plant"), ("feature", "选煤厂", "plant"), ("feature", "露天采坑", "pit"),
-    ("feature", "排矸场", "dump"), ("feature", "采煤塌陷区", "subsidence"), ("method", "露天矿", "open pit"),
-    ("state", "已关闭", "abandoned"), ("state", "已废弃", "abandoned")])
+@pytest.mark.parametrize(
+    "attribute, word, meaning",
+    [
+        ("feature", "工业场地", "plant"),
+        ("feature", "选煤厂", "plant"),
+        ("feature", "露天采坑", "pit"),
+        ("feature", "排矸场", "dump"),
+        ("feature", "采煤塌陷区", "subsidence"),
+        ("method", "露天矿", "open pit"),
+        ("state", "已关闭", "abandoned"),
+        ("state", "已废弃", "abandoned"),
+    ],
+)
 def test_words_of_chinese_mine_layers(attribute, word, meaning):
     assert mines.known_words()[attribute][word] == meaning

@@ -11,7 +11,14 @@ import pytest
 from econet.core import natural_breaks as module
 from econet.core.errors import Cancelled, InputError
 from econet.core.natural_breaks import (
-    breaks_from_text, breaks_report, classify, classify_raster, fixed_breaks, natural_breaks, report_classes)
+    breaks_from_text,
+    breaks_report,
+    classify,
+    classify_raster,
+    fixed_breaks,
+    natural_breaks,
+    report_classes,
+)
 from econet.core.progress import Progress
 from econet.core.raster import Grid, Template
 from econet.core.report import Report
@@ -27,8 +34,10 @@ def within(values, breaks):
 
 def brute_force(values, k):
     distinct = np.unique(values)
-    return min(within(values, [*(distinct[i] for i in inner), distinct[-1]])
-               for inner in itertools.combinations(range(distinct.size - 1), k - 1))
+    return min(
+        within(values, [*(distinct[i] for i in inner), distinct[-1]])
+        for inner in itertools.combinations(range(distinct.size - 1), k - 1)
+    )
 
 
 def exact_squares(values):
@@ -42,7 +51,7 @@ def exact_optimum(values, k):
     values = np.sort(np.asarray(values, dtype=float))
     starts = [0, *(np.flatnonzero(np.diff(values)) + 1)]
     ends = [*starts[1:], values.size]
-    cost = {(a, b): exact_squares(values[starts[a]:ends[b]]) for a in range(len(starts)) for b in range(a, len(ends))}
+    cost = {(a, b): exact_squares(values[starts[a] : ends[b]]) for a in range(len(starts)) for b in range(a, len(ends))}
     best = {b: cost[0, b] for b in range(len(ends))}
     for classes in range(1, k):
         best = {b: min(best[a - 1] + cost[a, b] for a in range(classes, b + 1)) for b in range(classes, len(ends))}
@@ -51,8 +60,9 @@ def exact_optimum(values, k):
 
 def exact_within(values, breaks):
     values = np.asarray(values, dtype=float)
-    return sum(exact_squares(values[(values > low) & (values <= high)])
-               for low, high in zip([-np.inf, *breaks], breaks))
+    return sum(
+        exact_squares(values[(values > low) & (values <= high)]) for low, high in zip([-np.inf, *breaks], breaks)
+    )
 
 
 def test_equals_classint():
@@ -71,9 +81,14 @@ def test_equals_classint():
 @pytest.mark.parametrize("k", [2, 3, 4, 5])
 def test_equals_brute_force(k):
     generator = np.random.default_rng(k)
-    for values in (generator.random(13), generator.integers(0, 9, 60).astype(float),
-                   generator.lognormal(0, 2, 12) * 1e6, 1e5 + generator.random(12),
-                   np.arange(12.0)[::-1], -generator.random(12).astype(np.float32)):
+    for values in (
+        generator.random(13),
+        generator.integers(0, 9, 60).astype(float),
+        generator.lognormal(0, 2, 12) * 1e6,
+        1e5 + generator.random(12),
+        np.arange(12.0)[::-1],
+        -generator.random(12).astype(np.float32),
+    ):
         result = natural_breaks(values, k)
         values = np.asarray(values, dtype=float)
         best = brute_force(values, k)
@@ -88,8 +103,11 @@ def test_equals_brute_force(k):
 @pytest.mark.parametrize("k", [2, 3, 6])
 def test_brackets_lose_nothing(monkeypatch, k):
     generator = np.random.default_rng(7)
-    for values in (generator.random(4000), generator.gamma(0.3, 1, 4000),
-                   np.concatenate([generator.normal(m, 0.01, 900) for m in (0, 1, 1.02, 9)])):
+    for values in (
+        generator.random(4000),
+        generator.gamma(0.3, 1, 4000),
+        np.concatenate([generator.normal(m, 0.01, 900) for m in (0, 1, 1.02, 9)]),
+    ):
         plain = natural_breaks(values, k)
         monkeypatch.setattr(module, "_DIRECT", 100)
         monkeypatch.setattr(module, "_BINS", 64)
@@ -100,8 +118,12 @@ def test_brackets_lose_nothing(monkeypatch, k):
 
 def test_sorting_in_parts_loses_nothing(monkeypatch):
     generator = np.random.default_rng(2)
-    for values in (generator.random(5000), generator.integers(0, 7, 5000), np.zeros(5000),
-                   np.where(generator.random(5000) < 0.9, 0, generator.random(5000)).astype(np.float32)):
+    for values in (
+        generator.random(5000),
+        generator.integers(0, 7, 5000),
+        np.zeros(5000),
+        np.where(generator.random(5000) < 0.9, 0, generator.random(5000)).astype(np.float32),
+    ):
         monkeypatch.setattr(module, "_SORTED", 300)
         distinct, counts = module._distinct(values, "values")
         monkeypatch.undo()
@@ -115,26 +137,38 @@ def test_values_far_away_do_not_drown_those_that_are_near(k):
     miss the optimum by up to 37 orders."""
     generator = np.random.default_rng(11)
     near = generator.random(24)
-    for values in (1e9 + near, np.r_[0, 1e9 + near], np.r_[[-9999.0] * 9, near], np.r_[np.float32(-3.4e38), near],
-                   np.r_[-1e38, 1e19 * near[:4], near[4:16], 1e-12 * near[16:]], 1e-200 * near, 1e150 * near,
-                   np.r_[near[:9] * 1e-6, 1 + near[9:17] * 1e-6, 5 + near[17:] * 1e-6],
-                   generator.lognormal(0, 5, 30), np.r_[-1e9 - near, 1e9 + near].astype(np.float32)):
+    for values in (
+        1e9 + near,
+        np.r_[0, 1e9 + near],
+        np.r_[[-9999.0] * 9, near],
+        np.r_[np.float32(-3.4e38), near],
+        np.r_[-1e38, 1e19 * near[:4], near[4:16], 1e-12 * near[16:]],
+        1e-200 * near,
+        1e150 * near,
+        np.r_[near[:9] * 1e-6, 1 + near[9:17] * 1e-6, 5 + near[17:] * 1e-6],
+        generator.lognormal(0, 5, 30),
+        np.r_[-1e9 - near, 1e9 + near].astype(np.float32),
+    ):
         if np.unique(values).size <= k:
             continue
         result = natural_breaks(values, k)
         best, reached = exact_optimum(values, k), exact_within(values, result.breaks)
-        assert reached <= best * (1 + Fraction(1, 10 ** 9))
+        assert reached <= best * (1 + Fraction(1, 10**9))
         assert result.within_ss == pytest.approx(float(best), rel=1e-9, abs=0) or float(best) == 0
 
 
 @pytest.mark.parametrize("k", range(2, 21))
 def test_random_sets_with_ties_for_any_number_of_classes(k):
     generator = np.random.default_rng(k)
-    for values in (generator.integers(-20, 20, 50), np.round(generator.normal(0, 1, 30), 1),
-                   generator.random(23).astype(np.float32)):
+    for values in (
+        generator.integers(-20, 20, 50),
+        np.round(generator.normal(0, 1, 30), 1),
+        generator.random(23).astype(np.float32),
+    ):
         result = natural_breaks(values, k)
         assert exact_within(values, result.breaks) == exact_optimum(values, k) or result.within_ss == pytest.approx(
-            float(exact_optimum(values, k)), rel=1e-12)
+            float(exact_optimum(values, k)), rel=1e-12
+        )
         assert sum(result.counts) == values.size and np.isin(result.breaks, values).all()
 
 
@@ -160,13 +194,17 @@ def test_sums_of_groups_equal_sums_of_squares():
     values = np.sort(generator.lognormal(0, 3, 60))
     counts = generator.integers(1, 5, 60)
     for cuts in ((), (20,), (1, 2, 30, 59), tuple(range(1, 60))):
-        for sums, x, w in ((module._Sums(values, counts, cuts), values, counts),
-                           (module._Sums(values, counts, cuts).mirrored(), values[::-1], counts[::-1])):
+        for sums, x, w in (
+            (module._Sums(values, counts, cuts), values, counts),
+            (module._Sums(values, counts, cuts).mirrored(), values[::-1], counts[::-1]),
+        ):
             start, end = (part.reshape(-1) for part in np.meshgrid(np.arange(61), np.arange(61)))
             found = sums.cost(start, end)
             for s, e, cost in zip(start, end, found):
                 mean = np.average(x[s:e], weights=w[s:e]) if s < e else 0
-                assert cost == pytest.approx((w[s:e] * (x[s:e] - mean) ** 2).sum(), rel=1e-9, abs=max(sums.error, 1e-18))
+                assert cost == pytest.approx(
+                    (w[s:e] * (x[s:e] - mean) ** 2).sum(), rel=1e-9, abs=max(sums.error, 1e-18)
+                )
         assert (sums.error == 0) == (len(cuts) == 59)
 
 
@@ -232,8 +270,7 @@ def test_classes_are_open_below_and_closed_above():
 def test_breaks_by_hand():
     assert breaks_from_text("0.2, 0.4;0.6".replace(";", ", "), 4) == [0.2, 0.4, 0.6]
     assert breaks_from_text("0,2; 0,4; 0,9", 3) == [0.2, 0.4]
-    for text, message in (("0.2, x", "'x' is not a number"), ("0.2", "1 upper bound"),
-                          ("0.4, 0.2", "0.2 follows 0.4")):
+    for text, message in (("0.2, x", "'x' is not a number"), ("0.2", "1 upper bound"), ("0.4, 0.2", "0.2 follows 0.4")):
         with pytest.raises(InputError, match=message):
             breaks_from_text(text, 3)
     values = np.array([0.0, 1.0, 2.0, 3.0])
@@ -257,8 +294,10 @@ def test_cancel():
         natural_breaks(np.random.default_rng(0).random(5000), 4, progress=Progress(cancelled=lambda: True))
 
 
-@pytest.mark.parametrize("values, text", [
-    ([0.1, 0.3, 0.5], "0.2, 0.4, 0.8"), ([0.1, 0.3, 0.8], "0.2, 0.4, 0.8"), ([0.1, 0.3, 0.9], "0.2, 0.4, 0.8, 0.9")])
+@pytest.mark.parametrize(
+    "values, text",
+    [([0.1, 0.3, 0.5], "0.2, 0.4, 0.8"), ([0.1, 0.3, 0.8], "0.2, 0.4, 0.8"), ([0.1, 0.3, 0.9], "0.2, 0.4, 0.8, 0.9")],
+)
 def test_bounds_of_a_run_are_read_back_and_the_last_stands_once(values, text):
     values, bounds = np.array(values), [0.2, 0.4, 0.8]
     found = fixed_breaks(values, bounds)

@@ -35,22 +35,32 @@ def disc(x, y, radius):
 
 def box(west, south, east, north):
     return ogr.CreateGeometryFromWkt(
-        f"POLYGON(({west} {south},{east} {south},{east} {north},{west} {north},{west} {south}))")
+        f"POLYGON(({west} {south},{east} {south},{east} {north},{west} {north},{west} {south}))"
+    )
 
 
 @pytest.fixture(scope="module")
 def shapes():
     """Blobs, holes, parts, a patch in the hole of another, one inside another, crossing and touching ones."""
     generator = np.random.default_rng(8)
-    found = [blob(generator, *(generator.random(2) * 9000 + (5e5, 46e5)), 100 + 900 * generator.random(), k % 3 == 0)
-             for k in range(40)]
+    found = [
+        blob(generator, *(generator.random(2) * 9000 + (5e5, 46e5)), 100 + 900 * generator.random(), k % 3 == 0)
+        for k in range(40)
+    ]
     parts = ogr.Geometry(ogr.wkbMultiPolygon)
     for k in range(3):
         parts.AddGeometry(blob(generator, 5e5 + 4000 * k, 4599000, 200))
     ring = disc(520000, 4600000, 3000).Difference(disc(520000, 4600000, 2000))
-    return found + [parts, ring, disc(520000, 4600000, 500), disc(520050, 4600000, 50),
-                    box(530000, 4600000, 539000, 4600100), box(534000, 4596000, 534100, 4604000),
-                    box(539000, 4600050, 540000, 4600200), box(540000, 4600200, 541000, 4601000)]
+    return found + [
+        parts,
+        ring,
+        disc(520000, 4600000, 500),
+        disc(520050, 4600000, 50),
+        box(530000, 4600000, 539000, 4600100),
+        box(534000, 4596000, 534100, 4604000),
+        box(539000, 4600050, 540000, 4600200),
+        box(540000, 4600200, 541000, 4601000),
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +89,8 @@ def test_pairs_between_two_sets(shapes, expected):
     for limit in (math.inf, 2500.0):
         a, b, _ = edge_links(shapes, limit, first=30)
         assert set(zip(a.tolist(), b.tolist())) == {
-            (i, j) for (i, j), found in expected.items() if i < 30 <= j and found <= limit}
+            (i, j) for (i, j), found in expected.items() if i < 30 <= j and found <= limit
+        }
 
 
 def test_blocks_change_nothing(shapes, monkeypatch):

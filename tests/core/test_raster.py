@@ -28,15 +28,34 @@ def template(rows, cols, cell=30.0, height=None, west=500000.0, north=4600000.0,
 def tif(tmp_path):
     """Writes a GeoTIFF with GDAL itself, not with what is tested."""
 
-    def write(values, place=None, name="map", kind=None, nodata=None, crs=None, transform=None, options=(),
-              scale=None, offset=None, mask=None):
+    def write(
+        values,
+        place=None,
+        name="map",
+        kind=None,
+        nodata=None,
+        crs=None,
+        transform=None,
+        options=(),
+        scale=None,
+        offset=None,
+        mask=None,
+    ):
         values = np.asarray(values)
         place = place or template(*values.shape)
-        kinds = {"uint8": gdal.GDT_Byte, "int8": gdal.GDT_Byte, "int16": gdal.GDT_Int16, "int32": gdal.GDT_Int32,
-                 "uint32": gdal.GDT_UInt32, "float32": gdal.GDT_Float32, "float64": gdal.GDT_Float64}
+        kinds = {
+            "uint8": gdal.GDT_Byte,
+            "int8": gdal.GDT_Byte,
+            "int16": gdal.GDT_Int16,
+            "int32": gdal.GDT_Int32,
+            "uint32": gdal.GDT_UInt32,
+            "float32": gdal.GDT_Float32,
+            "float64": gdal.GDT_Float64,
+        }
         path = str(tmp_path / f"{name}.tif")
         dataset = gdal.GetDriverByName("GTiff").Create(
-            path, values.shape[1], values.shape[0], 1, kind or kinds[values.dtype.name], list(options))
+            path, values.shape[1], values.shape[0], 1, kind or kinds[values.dtype.name], list(options)
+        )
         if transform is not False:
             dataset.SetGeoTransform(transform or place.transform)
         if crs != "":
@@ -63,6 +82,7 @@ def logged():
 
 # Template -------------------------------------------------------------------------------------------
 
+
 def test_template_measures():
     t = template(3, 5, 30.0, 20.0)
     assert (t.shape, t.cell_width, t.cell_height, t.cell_area_m2) == ((3, 5), 30, 20, 600)
@@ -71,8 +91,10 @@ def test_template_measures():
     assert t.xy(2, 4) == (500135, 4599950)
 
 
-@pytest.mark.parametrize("place", [template(4, 7, 30.0, 17.5), template(1, 9), template(9, 1, 0.1),
-                                   template(5, 5, 10.0, west=-3e5, north=-2e6)])
+@pytest.mark.parametrize(
+    "place",
+    [template(4, 7, 30.0, 17.5), template(1, 9), template(9, 1, 0.1), template(5, 5, 10.0, west=-3e5, north=-2e6)],
+)
 def test_every_cell_centre_is_found_again(place):
     rows, cols = np.indices(place.shape)
     found = place.row_col(*place.xy(rows, cols))
@@ -98,8 +120,13 @@ def test_same_grid():
     t = template(4, 6)
     assert t.same_grid(template(4, 6, crs=spatial_reference("EPSG:32651").ExportToWkt(["FORMAT=WKT2"]), name="b"))
     assert t.same_grid(template(4, 6, west=500000.01))
-    for other in (template(6, 4), template(4, 6, west=500001), template(4, 6, 30.1), template(4, 6, 30, 29.9),
-                  template(4, 6, crs=spatial_reference("EPSG:32650").ExportToWkt())):
+    for other in (
+        template(6, 4),
+        template(4, 6, west=500001),
+        template(4, 6, 30.1),
+        template(4, 6, 30, 29.9),
+        template(4, 6, crs=spatial_reference("EPSG:32650").ExportToWkt()),
+    ):
         assert not t.same_grid(other)
 
 
@@ -108,6 +135,7 @@ def test_the_last_cell_of_a_long_row_counts_for_same_grid():
 
 
 # reading --------------------------------------------------------------------------------------------
+
 
 def test_read_keeps_values_type_and_nodata(tif):
     grid = raster.read(RasterSource(tif(np.array([[1, 2], [255, 0]], np.uint8), nodata=255)))
@@ -119,13 +147,22 @@ def test_read_keeps_values_type_and_nodata(tif):
 
 def test_nan_and_infinity_are_no_value_beside_a_declared_nodata(tif):
     values = np.array([[1.5, np.nan, -9999, np.inf, -np.inf]], np.float32)
-    np.testing.assert_array_equal(raster.read(RasterSource(tif(values, nodata=-9999))).valid,
-                                  [[True, False, False, False, False]])
+    np.testing.assert_array_equal(
+        raster.read(RasterSource(tif(values, nodata=-9999))).valid, [[True, False, False, False, False]]
+    )
 
 
-@pytest.mark.parametrize("dtype, nodata, value", [
-    (np.uint8, -9999, 241), (np.uint8, 256, 0), (np.uint8, 1.5, 1), (np.int16, -3.4e38, 0), (np.int16, 99999, -31073),
-    (np.uint8, math.nan, 0)])
+@pytest.mark.parametrize(
+    "dtype, nodata, value",
+    [
+        (np.uint8, -9999, 241),
+        (np.uint8, 256, 0),
+        (np.uint8, 1.5, 1),
+        (np.int16, -3.4e38, 0),
+        (np.int16, 99999, -31073),
+        (np.uint8, math.nan, 0),
+    ],
+)
 def test_a_nodata_that_the_type_cannot_hold_hides_no_value(tif, dtype, nodata, value):
     path = tif(np.array([[value, 7]], dtype), nodata=nodata)
     grid = raster.read(RasterSource(path))
@@ -140,7 +177,9 @@ def test_a_nodata_that_the_type_cannot_hold_hides_no_value(tif, dtype, nodata, v
 def test_float32_nodata_written_as_double_is_recognised(tif):
     values = np.array([[np.float32(-3.4028235e38), 1]], np.float32)
     assert raster.read(RasterSource(tif(values, nodata=-3.4028234663852886e38))).valid.tolist() == [[False, True]]
-    assert raster.read(RasterSource(tif(np.array([[0.1, 1]], np.float32), nodata=0.1))).valid.tolist() == [[False, True]]
+    assert raster.read(RasterSource(tif(np.array([[0.1, 1]], np.float32), nodata=0.1))).valid.tolist() == [
+        [False, True]
+    ]
 
 
 def test_scale_offset_and_mask_band(tif):
@@ -154,9 +193,10 @@ def test_scale_offset_and_mask_band(tif):
 def test_south_up_and_mirrored_files_become_north_up(tif):
     values = np.arange(6, dtype=np.int16).reshape(2, 3)
     for name, transform, expected in (
-            ("south", (500000, 30, 0, 4600000 - 60, 0, 30), values[::-1]),
-            ("mirror", (500090, -30, 0, 4600000, 0, -30), values[:, ::-1]),
-            ("both", (500090, -30, 0, 4600000 - 60, 0, 30), values[::-1, ::-1])):
+        ("south", (500000, 30, 0, 4600000 - 60, 0, 30), values[::-1]),
+        ("mirror", (500090, -30, 0, 4600000, 0, -30), values[:, ::-1]),
+        ("both", (500090, -30, 0, 4600000 - 60, 0, 30), values[::-1, ::-1]),
+    ):
         source = RasterSource(tif(values, name=name, transform=transform))
         grid = raster.read(source)
         assert grid.template.transform == template(2, 3).transform
@@ -166,8 +206,9 @@ def test_south_up_and_mirrored_files_become_north_up(tif):
 
 
 def test_wide_and_signed_integers(tif):
-    grid = raster.read_classes(RasterSource(tif(
-        np.array([[-5, 7]], np.int8), name="i8", options=["PIXELTYPE=SIGNEDBYTE"])))
+    grid = raster.read_classes(
+        RasterSource(tif(np.array([[-5, 7]], np.int8), name="i8", options=["PIXELTYPE=SIGNEDBYTE"]))
+    )
     assert grid.values.tolist() == [[-5, 7]]
     if hasattr(gdal, "GDT_Int64"):
         path = tif(np.array([[-5, 2_000_000_000]], np.int64), name="i64", kind=gdal.GDT_Int64)
@@ -206,10 +247,22 @@ def test_refusals_before_any_value_is_read(tif, tmp_path):
         (RasterSource(tif(values, name="nocrs", crs="")), "'nocrs' has no coordinate reference system"),
         (RasterSource(tif(values, name="two"), band=2), r"'two' has 1 band\(s\), and band 2"),
         (RasterSource(tif(values, name="zero"), band=0), r"'zero' has 1 band\(s\), and band 0"),
-        (RasterSource(tif(values, name="feet", crs=spatial_reference("EPSG:2263").ExportToWkt(),
-                          transform=(985000, 30, 0, 200000, 0, -30))), "'feet' is in US survey foot.*EPSG:32618"),
-        (RasterSource(tif(values, name="degrees", crs=DEGREES, transform=(123.9, 0.01, 0, 41.9, 0, -0.01))),
-         "'degrees' is in degrees.*EPSG:4550")]
+        (
+            RasterSource(
+                tif(
+                    values,
+                    name="feet",
+                    crs=spatial_reference("EPSG:2263").ExportToWkt(),
+                    transform=(985000, 30, 0, 200000, 0, -30),
+                )
+            ),
+            "'feet' is in US survey foot.*EPSG:32618",
+        ),
+        (
+            RasterSource(tif(values, name="degrees", crs=DEGREES, transform=(123.9, 0.01, 0, 41.9, 0, -0.01))),
+            "'degrees' is in degrees.*EPSG:4550",
+        ),
+    ]
     for source, message in cases:
         with pytest.raises(InputError, match=message):
             raster.open_template(source)
@@ -231,13 +284,17 @@ def test_a_damaged_file_is_refused(tif):
 
 def test_nodata_only_is_refused(tif):
     path = tif(np.full((2, 2), 255, np.uint8), name="blank", nodata=255)
-    for act in (lambda s: raster.read(s), lambda s: raster.align(s, template(2, 2)),
-                lambda s: raster.align(s, template(2, 2, west=500010.0))):
+    for act in (
+        lambda s: raster.read(s),
+        lambda s: raster.align(s, template(2, 2)),
+        lambda s: raster.align(s, template(2, 2, west=500010.0)),
+    ):
         with pytest.raises(InputError, match="'blank'.*no value.*nodata"):
             act(RasterSource(path))
 
 
 # aligning -------------------------------------------------------------------------------------------
+
 
 def test_identical_cells_are_taken_bit_by_bit_without_a_word(tif):
     values = np.random.default_rng(1).normal(size=(7, 5)).astype(np.float32)
@@ -290,9 +347,14 @@ def test_classes_take_the_cell_that_holds_the_centre(tif, place, nodata):
     assert said[1:] == ([f"Layer 'map' has no value on {share:.2f} % of the cells of 'template'."] if share else [])
 
 
-@pytest.mark.parametrize("crs, transform", [
-    ("EPSG:4326", (122.995, 0.0004, 0, 41.56, 0, -0.0003)), ("EPSG:4549", (749500, 33, 0, 4606000, 0, -27)),
-    ("EPSG:3857", (13691000, 41, 0, 5098000, 0, -43))])
+@pytest.mark.parametrize(
+    "crs, transform",
+    [
+        ("EPSG:4326", (122.995, 0.0004, 0, 41.56, 0, -0.0003)),
+        ("EPSG:4549", (749500, 33, 0, 4606000, 0, -27)),
+        ("EPSG:3857", (13691000, 41, 0, 5098000, 0, -43)),
+    ],
+)
 def test_classes_of_another_crs_against_transformed_points(tif, crs, transform):
     wkt = spatial_reference(crs).ExportToWkt()
     own = Template(180, 190, transform, wkt)
@@ -340,8 +402,10 @@ def test_quantities_of_coarser_or_equal_cells_are_bilinear(tif):
         x, y = place.xy(*np.indices(place.shape))
         np.testing.assert_allclose(grid.values, 0.01 * (x - 500000) - 0.02 * (y - 4600000) + 3, rtol=1e-5)
         assert "(bilinear)" in said[0]
-    flipped = raster.align(RasterSource(tif(plane[::-1], own, transform=(500000, 90, 0, 4600000 - 480, 0, 60))),
-                           template(5, 5, 90.0, 60.0, 500117.0, 4599871.0))
+    flipped = raster.align(
+        RasterSource(tif(plane[::-1], own, transform=(500000, 90, 0, 4600000 - 480, 0, 60))),
+        template(5, 5, 90.0, 60.0, 500117.0, 4599871.0),
+    )
     np.testing.assert_allclose(flipped.values, grid.values, rtol=1e-6)
 
 
@@ -356,8 +420,13 @@ def test_layers_that_do_not_overlap_are_refused_with_both_extents(tif):
     source = RasterSource(tif(np.ones((2, 2), np.uint8), name="far"))
     with pytest.raises(InputError) as caught:
         raster.align(source, template(2, 2, west=600000.0, name="city"))
-    for part in ("'far'", "'city'", "500000, 4599940 to 500060, 4600000", "600000, 4599940 to 600060, 4600000",
-                 "WGS 84 / UTM zone 51N (EPSG:32651)"):
+    for part in (
+        "'far'",
+        "'city'",
+        "500000, 4599940 to 500060, 4600000",
+        "600000, 4599940 to 600060, 4600000",
+        "WGS 84 / UTM zone 51N (EPSG:32651)",
+    ):
         assert part in str(caught.value)
     with pytest.raises(InputError, match="does not overlap"):  # they only touch
         raster.align(source, template(2, 2, west=500060.0))
@@ -417,16 +486,25 @@ def test_align_and_read_hear_a_cancel(tif):
 
 # writing --------------------------------------------------------------------------------------------
 
+
 def names(folder):
     return sorted(os.listdir(folder))
 
 
-@pytest.mark.parametrize("values, nodata, declared", [
-    (np.array([[1, 2, 255]], np.uint8), 255, 255), (np.array([[1.5, np.nan]], np.float32), math.nan, math.nan),
-    (np.array([[1.5, np.nan]], np.float32), None, math.nan), (np.array([[-70000, 2]], np.int32), -2147483648, -2147483648),
-    (np.array([[1.25], [3]], np.float64), -1, -1), (np.array([[True, False]]), None, None),
-    (np.array([[2 ** 40, -1]], np.int64), None, None), (np.array([[-5, 4]], np.int8), None, None),
-    (np.array([[1, 2]], np.uint8), -9999, None)])
+@pytest.mark.parametrize(
+    "values, nodata, declared",
+    [
+        (np.array([[1, 2, 255]], np.uint8), 255, 255),
+        (np.array([[1.5, np.nan]], np.float32), math.nan, math.nan),
+        (np.array([[1.5, np.nan]], np.float32), None, math.nan),
+        (np.array([[-70000, 2]], np.int32), -2147483648, -2147483648),
+        (np.array([[1.25], [3]], np.float64), -1, -1),
+        (np.array([[True, False]]), None, None),
+        (np.array([[2**40, -1]], np.int64), None, None),
+        (np.array([[-5, 4]], np.int8), None, None),
+        (np.array([[1, 2]], np.uint8), -9999, None),
+    ],
+)
 def test_written_values_and_nodata_come_back(tmp_path, values, nodata, declared):
     path = str(tmp_path / "out.tif")
     assert raster.write(Grid(values, template(*values.shape, 30.0, 20.0), nodata), path) == path
@@ -625,12 +703,13 @@ def test_a_raster_that_lies_askew_is_bilinear_between_its_four_cells(tif):
     found = raster.align(RasterSource(tif(values, own)), place).values
     rows, cols = np.meshgrid(np.arange(0, 300, 23), np.arange(0, 900, 31), indexing="ij")
     points = np.array(forth.TransformPoints(np.column_stack([a.ravel() for a in place.xy(rows, cols)]).tolist()))
-    col = ((points[:, 0] - own.transform[0]) / 40 - 0.5)
-    row = ((own.transform[3] - points[:, 1]) / 40 - 0.5)
+    col = (points[:, 0] - own.transform[0]) / 40 - 0.5
+    row = (own.transform[3] - points[:, 1]) / 40 - 0.5
     a, b = np.floor(row).astype(int), np.floor(col).astype(int)
     inside = (0 <= a) & (a < 599) & (0 <= b) & (b < 899)
     assert inside.mean() > 0.6
     a, b, u, v = (part[inside] for part in (a, b, row - a, col - b))
-    expected = ((values[a, b] * (1 - v) + values[a, b + 1] * v) * (1 - u)
-                + (values[a + 1, b] * (1 - v) + values[a + 1, b + 1] * v) * u)
+    expected = (values[a, b] * (1 - v) + values[a, b + 1] * v) * (1 - u) + (
+        values[a + 1, b] * (1 - v) + values[a + 1, b + 1] * v
+    ) * u
     np.testing.assert_allclose(found[rows, cols].ravel()[inside], expected, atol=0.003)

@@ -42,6 +42,7 @@ def test_texts_are_escaped_and_complete():
     for text in ("Sources <of> A & B", "<script>alert(1)</script>", "5 < 7 矿", "mind & mend", "Inputs and parameters"):
         assert text in "".join(read.texts)
     from osgeo import gdal
+
     assert np.__version__ in page and gdal.VersionInfo("RELEASE_NAME") in page
 
 
@@ -79,9 +80,22 @@ def test_without_matplotlib_the_tables_stay(monkeypatch):
     assert Reader(report.html()).sources == [] and Reader(report.html()).cells == ["1"]
 
 
-@pytest.mark.parametrize("value, text", [
-    (0, "0"), (1, "1"), (0.35149, "0.3515"), (48.2358, "48.24"), (123456.7, "123500"), (9999.6, "10000"),
-    (1.78539e-05, "1.785e-05"), (2.5e12, "2.5e+12"), (-99999, "-100000"), (float("nan"), "nan"), (float("inf"), "inf")])
+@pytest.mark.parametrize(
+    "value, text",
+    [
+        (0, "0"),
+        (1, "1"),
+        (0.35149, "0.3515"),
+        (48.2358, "48.24"),
+        (123456.7, "123500"),
+        (9999.6, "10000"),
+        (1.78539e-05, "1.785e-05"),
+        (2.5e12, "2.5e+12"),
+        (-99999, "-100000"),
+        (float("nan"), "nan"),
+        (float("inf"), "inf"),
+    ],
+)
 def test_numbers_have_four_significant_digits(value, text):
     assert number(value) == text
     assert not abs(value) < float("inf") or float(number(value)) == pytest.approx(value, rel=5e-4)
@@ -104,6 +118,7 @@ def test_warnings_stand_at_the_top_once_and_parameters_keep_their_digits():
 def test_names_in_chinese_get_a_font_of_their_own_also_along_an_axis(monkeypatch):
     from matplotlib import font_manager
     from matplotlib.figure import Figure
+
     font = font_manager.FontEntry(name="SimHei")
     monkeypatch.setattr(font_manager.fontManager, "ttflist", [*font_manager.fontManager.ttflist, font])
     figure = Figure()

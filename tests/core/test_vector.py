@@ -27,15 +27,21 @@ def layer(*wkts, crs=UTM, **fields):
 
 # reading and writing --------------------------------------------------------------------------------
 
+
 @pytest.mark.parametrize("driver, name", [("GPKG", "a.gpkg"), ("ESRI Shapefile", "a.shp"), ("GeoJSON", "a.geojson")])
 def test_features_without_geometry_are_left_out_with_their_attributes(tmp_path, driver, name):
     path = str(tmp_path / name)
     dataset = ogr.GetDriverByName(driver).CreateDataSource(path, ["RFC7946=NO"] if driver == "GeoJSON" else [])
-    table = dataset.CreateLayer("a", spatial_reference("EPSG:32651"), ogr.wkbPolygon, ["ENCODING=UTF-8"]
-                                if driver == "ESRI Shapefile" else [])
+    table = dataset.CreateLayer(
+        "a", spatial_reference("EPSG:32651"), ogr.wkbPolygon, ["ENCODING=UTF-8"] if driver == "ESRI Shapefile" else []
+    )
     table.CreateField(ogr.FieldDefn("name", ogr.OFTString))
     table.CreateField(ogr.FieldDefn("n", ogr.OFTInteger))
-    for text, n, wkt in (("煤矿", 1, "POLYGON((0 0,1 0,1 1,0 0))"), ("empty", 2, None), (None, None, "POLYGON((0 0,2 0,2 2,0 0))")):
+    for text, n, wkt in (
+        ("煤矿", 1, "POLYGON((0 0,1 0,1 1,0 0))"),
+        ("empty", 2, None),
+        (None, None, "POLYGON((0 0,2 0,2 2,0 0))"),
+    ):
         feature = ogr.Feature(table.GetLayerDefn())
         if text is not None:
             feature.SetField("name", text)
@@ -74,12 +80,15 @@ def test_reading_refusals(tmp_path):
 
 
 def test_written_layers_come_back(tmp_path):
-    features = layer("POINT(1 2)", "POINT(3 4)", yes=[True, None], n=[2 ** 40, None], x=[0.5, None], text=["矿", None])
+    features = layer("POINT(1 2)", "POINT(3 4)", yes=[True, None], n=[2**40, None], x=[0.5, None], text=["矿", None])
     path = str(tmp_path / "a.gpkg")
     for _ in range(2):  # the second time over the first
         vector.write(features, path, "points", {"yes": bool, "n": int, "x": float, "text": str}, ogr.wkbPoint)
     found = vector.read(path, "points")
-    assert found.attributes == [{"yes": 1, "n": 2 ** 40, "x": 0.5, "text": "矿"}, dict.fromkeys(("yes", "n", "x", "text"))]
+    assert found.attributes == [
+        {"yes": 1, "n": 2**40, "x": 0.5, "text": "矿"},
+        dict.fromkeys(("yes", "n", "x", "text")),
+    ]
     assert [g.ExportToWkt() for g in found.geometries] == ["POINT (1 2)", "POINT (3 4)"]
     dataset = gdal.OpenEx(path)
     assert dataset.GetLayer(0).GetLayerDefn().GetFieldDefn(0).GetSubType() == ogr.OFSTBoolean
@@ -99,6 +108,7 @@ def test_a_failed_write_keeps_the_old_file(tmp_path):
 
 # a layer in memory ----------------------------------------------------------------------------------
 
+
 def test_numbers_and_fields():
     features = layer("POINT(0 0)", "POINT(1 1)", n=[1, 2.5], bad=[1, None], word=["1", "many"])
     np.testing.assert_array_equal(features.numbers("n", "weight"), [1, 2.5])
@@ -113,7 +123,13 @@ def test_numbers_and_fields():
 
 def test_fields_have_names_in_any_case():
     mines = layer("POINT(0 0)", Name=["a"], KIND=["pit"], kind=["dump"])
-    assert [mines.own_name(name) for name in ("name", "Name", "kind", "KIND", "state")] == ["Name", "Name", "kind", "KIND", ""]
+    assert [mines.own_name(name) for name in ("name", "Name", "kind", "KIND", "state")] == [
+        "Name",
+        "Name",
+        "kind",
+        "KIND",
+        "",
+    ]
     known = mines.with_fields("name", "kind", "state")
     assert known.field_names == ["Name", "KIND", "kind", "name"]
     assert known.attributes == [{"Name": "a", "KIND": "pit", "kind": "dump", "name": "a"}]
@@ -136,7 +152,9 @@ def test_to_crs():
     features = layer("POINT(123 41.5)", crs=degrees, n=[1])
     there = features.to_crs(UTM, Progress(log=said.append))
     expected = transformation(degrees, UTM).TransformPoint(123, 41.5)
-    assert there.geometries[0].GetX() == pytest.approx(500000) and there.geometries[0].GetY() == pytest.approx(expected[1])
+    assert there.geometries[0].GetX() == pytest.approx(500000) and there.geometries[0].GetY() == pytest.approx(
+        expected[1]
+    )
     assert features.geometries[0].GetX() == 123 and there.attributes == features.attributes
     assert "'mines' was reprojected from WGS 84 (EPSG:4326) to WGS 84 / UTM zone 51N" in said[0]
     assert there.to_crs("EPSG:32651") is there
@@ -146,11 +164,17 @@ def test_to_crs():
         layer("POINT(123 41)", "POINT(123 4100)", crs=degrees).to_crs(UTM)
 
 
-@pytest.mark.parametrize("wkt, area", [
-    ("POLYGON((0 0,2 2,2 0,0 2,0 0))", 2), ("POLYGON((0 0,4 0,4 4,2 4,2 6,2 4,0 4,0 0))", 16),
-    ("MULTIPOLYGON(((0 0,2 0,2 2,0 2,0 0)),((1 1,3 1,3 3,1 3,1 1)))", 7),
-    ("MULTIPOLYGON(((0 0,2 0,2 2,0 2,0 0)),((0 0,2 0,2 2,0 2,0 0)))", 4),
-    ("POLYGON((0 0,4 0,4 4,0 4,0 0),(1 1,3 3,3 1,1 3,1 1))", 14), ("POLYGON((0 0,1 1,2 2,0 0))", 0)])
+@pytest.mark.parametrize(
+    "wkt, area",
+    [
+        ("POLYGON((0 0,2 2,2 0,0 2,0 0))", 2),
+        ("POLYGON((0 0,4 0,4 4,2 4,2 6,2 4,0 4,0 0))", 16),
+        ("MULTIPOLYGON(((0 0,2 0,2 2,0 2,0 0)),((1 1,3 1,3 3,1 3,1 1)))", 7),
+        ("MULTIPOLYGON(((0 0,2 0,2 2,0 2,0 0)),((0 0,2 0,2 2,0 2,0 0)))", 4),
+        ("POLYGON((0 0,4 0,4 4,0 4,0 0),(1 1,3 3,3 1,1 3,1 1))", 14),
+        ("POLYGON((0 0,1 1,2 2,0 0))", 0),
+    ],
+)
 def test_invalid_polygons_are_mended_to_what_any_part_covers(wkt, area):
     said = []
     features = layer("POLYGON((0 0,1 0,1 1,0 0))", wkt)
@@ -175,9 +199,9 @@ def test_valid_polygons_are_left_alone_without_a_word():
 RINGS = {
     "triangle": "POLYGON((500101 4599903,500907 4599611,500333 4599307,500101 4599903))",
     "hole": "POLYGON((500101 4599903,501203 4599907,501207 4599251,500097 4599255,500101 4599903),"
-            "(500333 4599777,500777 4599771,500773 4599441,500331 4599447,500333 4599777))",
+    "(500333 4599777,500777 4599771,500773 4599441,500331 4599447,500333 4599777))",
     "multi": "MULTIPOLYGON(((500101 4599903,500301 4599901,500303 4599703,500101 4599903)),"
-             "((500901 4599503,501301 4599501,501303 4599303,500901 4599503)))",
+    "((500901 4599503,501301 4599501,501303 4599303,500901 4599503)))",
     "beyond": "POLYGON((499003 4601003,500711 4600501,500303 4599703,499003 4601003))",
     "outside": "POLYGON((499003 4601003,499111 4600501,499303 4600703,499003 4601003))",
     "sliver": "POLYGON((500101 4599901,500103 4599901,500103 4599899,500101 4599901))",

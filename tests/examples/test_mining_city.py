@@ -82,6 +82,7 @@ def _same_files(folder, city):
 
 # made again ---------------------------------------------------------------------------------------
 
+
 def test_same_seed_same_bytes_other_seed_others(small):
     assert _sum(small) == SMALL_SUM
     assert _sum(make_city.make_city(200, 220, 6)) != SMALL_SUM
@@ -121,6 +122,7 @@ def test_a_wide_map_holds_several_cities_that_meet():
 
 # the maps agree -------------------------------------------------------------------------------------
 
+
 def test_relief_of_plain_pits_and_mountains(shipped):
     dem = shipped["grids"]["dem"].values
     template = shipped["grids"]["dem"].template
@@ -129,8 +131,9 @@ def test_relief_of_plain_pits_and_mountains(shipped):
     north = dem[:100].mean(), dem[:100].max()
     assert north[0] > dem[480:560].mean() + 100 and north[1] > 700
     assert dem[:, -100:].max() > 700
-    depth = {m.name: dem[vector.rasterize([m.geometry], template) > 0]
-             for m in _mines(shipped["layers"]["mines"], template)}
+    depth = {
+        m.name: dem[vector.rasterize([m.geometry], template) > 0] for m in _mines(shipped["layers"]["mines"], template)
+    }
     assert depth["West Pit"].min() < -190 and depth["East Pit"].min() < -170
     for name in ("West Dump", "East Dump"):  # steep-sided hills on level ground
         assert np.ptp(depth[name]) > 60
@@ -143,13 +146,13 @@ def test_land_cover_agrees_with_terrain_and_ndvi(shipped):
     cover, ndvi, dem = (grids[name].values for name in ("land_cover", "ndvi", "dem"))
     assert set(np.unique(cover)) == {1, 2, 3, 4, 5, 7, 8, 9}
     share = np.bincount(cover.ravel(), minlength=10) / cover.size
-    assert .35 < share[FOREST] < .55 and .35 < share[CROP] < .55 and .02 < share[IMPERVIOUS] < .06
+    assert 0.35 < share[FOREST] < 0.55 and 0.35 < share[CROP] < 0.55 and 0.02 < share[IMPERVIOUS] < 0.06
     greens = [ndvi[cover == code].mean() for code in (FOREST, 3, CROP, IMPERVIOUS, WATER)]
-    assert greens == sorted(greens, reverse=True) and greens[0] > .7 and greens[-1] < 0
+    assert greens == sorted(greens, reverse=True) and greens[0] > 0.7 and greens[-1] < 0
     assert np.array_equal(ndvi * 128, np.rint(ndvi * 128)) and np.abs(ndvi).max() <= 1
     slope = np.hypot(*np.gradient(dem, 30.0))
     assert slope[cover == FOREST].mean() > 3 * slope[cover == CROP].mean()
-    light = np.kron(grids["night_light"].values, np.ones((4, 4)))[:cover.shape[0], :cover.shape[1]]
+    light = np.kron(grids["night_light"].values, np.ones((4, 4)))[: cover.shape[0], : cover.shape[1]]
     assert light[cover == IMPERVIOUS].mean() > 20 * light[cover == FOREST].mean()
 
 
@@ -160,7 +163,7 @@ def test_reservoir_is_level_and_lies_in_the_water_layer(shipped):
     cells = vector.rasterize(lakes, template) > 0
     assert cells.sum() * template.cell_area_m2 > 2e6
     assert np.ptp(shipped["grids"]["dem"].values[cells]) == 0
-    assert (shipped["grids"]["land_cover"].values[cells] == WATER).mean() > .99
+    assert (shipped["grids"]["land_cover"].values[cells] == WATER).mean() > 0.99
 
 
 @pytest.mark.parametrize("name", ["small", "shipped"])
@@ -170,7 +173,7 @@ def test_water_layer_holds_the_water_of_the_land_cover(name, request):
     ponds = vector.rasterize(city["layers"]["mines"].geometries, template, all_touched=True) > 0
     water = (city["grids"]["land_cover"].values == WATER) & ~ponds
     polygons = vector.rasterize(city["layers"]["water"].geometries, template, all_touched=True) > 0
-    assert water.sum() > 200 and (polygons & water).sum() > .98 * water.sum()
+    assert water.sum() > 200 and (polygons & water).sum() > 0.98 * water.sum()
 
 
 def test_every_kind_of_mine_of_table_2_is_there(small, shipped):
@@ -203,8 +206,11 @@ def test_roads_are_named_classed_and_inside(small, shipped):
         for geometry in roads.geometries:
             x0, x1, y0, y1 = geometry.GetEnvelope()
             assert west <= x0 and x1 <= east and south <= y0 and y1 <= north
-    ring = next(g for g, name in zip(shipped["layers"]["roads"].geometries, shipped["layers"]["roads"].values("name"))
-                if name == "Ring Expressway")
+    ring = next(
+        g
+        for g, name in zip(shipped["layers"]["roads"].geometries, shipped["layers"]["roads"].values("name"))
+        if name == "Ring Expressway"
+    )
     assert ring.IsRing() and 15_000 < ring.Length() < 35_000
 
 
@@ -240,20 +246,33 @@ def test_soil_maps_follow_their_published_formulas(shipped):
     assert np.array_equal(sand + silt + clay, np.full(sand.shape, 100.0))
     assert 200 <= grids["soil_depth"].min() and grids["soil_depth"].max() <= 2000
     matter = 1.724 * carbon
-    zhou = (54.509 - .132 * sand - .003 * sand ** 2 - .055 * silt - .006 * silt ** 2 - .738 * clay
-            + .007 * clay ** 2 - 2.688 * matter + .501 * matter ** 2) / 100
+    zhou = (
+        54.509
+        - 0.132 * sand
+        - 0.003 * sand**2
+        - 0.055 * silt
+        - 0.006 * silt**2
+        - 0.738 * clay
+        + 0.007 * clay**2
+        - 2.688 * matter
+        + 0.501 * matter**2
+    ) / 100
     assert np.abs(grids["plant_available_water"] - zhou).max() < 3e-4
     bare = 1 - sand / 100
-    epic = ((.2 + .3 * np.exp(-.0256 * sand * (1 - silt / 100))) * (silt / (clay + silt)) ** .3
-            * (1 - .25 * carbon / (carbon + np.exp(3.72 - 2.95 * carbon)))
-            * (1 - .7 * bare / (bare + np.exp(-5.51 + 22.9 * bare))))
-    assert np.abs(grids["erodibility"] - .1317 * epic).max() < 3e-5
+    epic = (
+        (0.2 + 0.3 * np.exp(-0.0256 * sand * (1 - silt / 100)))
+        * (silt / (clay + silt)) ** 0.3
+        * (1 - 0.25 * carbon / (carbon + np.exp(3.72 - 2.95 * carbon)))
+        * (1 - 0.7 * bare / (bare + np.exp(-5.51 + 22.9 * bare)))
+    )
+    assert np.abs(grids["erodibility"] - 0.1317 * epic).max() < 3e-5
     rain = shipped["stacks"]["precipitation_monthly"][1].astype(np.float64)
-    fournier = (rain ** 2).sum(axis=0) / rain.sum(axis=0)
-    assert np.abs(grids["erosivity"] - .3589 * fournier ** 1.9462).max() < .6
+    fournier = (rain**2).sum(axis=0) / rain.sum(axis=0)
+    assert np.abs(grids["erosivity"] - 0.3589 * fournier**1.9462).max() < 0.6
 
 
 # what the chain finds in it --------------------------------------------------------------------------
+
 
 def _chain(folder, bands, grid_size_m, with_water):
     def source(name):
@@ -265,11 +284,15 @@ def _chain(folder, bands, grid_size_m, with_water):
     burnt = burn_mines(cover, found)
     services = [habitat_quality(burnt).quality, carbon_storage(burnt)]
     if with_water:
-        services.append(water_yield(
-            burnt, read_annual(source("precipitation_monthly"), template),
-            read_annual(source("evapotranspiration_annual"), template),
-            raster.align(source("soil_depth"), template),
-            raster.align(source("plant_available_water"), template)).water_yield)
+        services.append(
+            water_yield(
+                burnt,
+                read_annual(source("precipitation_monthly"), template),
+                read_annual(source("evapotranspiration_annual"), template),
+                raster.align(source("soil_depth"), template),
+                raster.align(source("plant_available_water"), template),
+            ).water_yield
+        )
     importance = service_importance(services, grid_size_m=grid_size_m)
     return found, find_patches(importance.classes, bands=bands, importance=importance.importance)
 
@@ -319,10 +342,19 @@ def test_all_nine_factors_score_the_city(tmp_path, small):
     template = raster.open_template(source("land_cover"))
     kept = {}
     surfaces = resistance_surface(
-        FactorLayers(dem=source("dem"), land_cover=source("land_cover"), ndvi=source("ndvi"),
-                     night_light=source("night_light"), water=layer("water"), motorways=layer("motorways"),
-                     highways=layer("highways"), mines=_mines(layer("mines"), template)),
-        template, keep=lambda name, grid: kept.update({name: grid.values.copy()}))
+        FactorLayers(
+            dem=source("dem"),
+            land_cover=source("land_cover"),
+            ndvi=source("ndvi"),
+            night_light=source("night_light"),
+            water=layer("water"),
+            motorways=layer("motorways"),
+            highways=layer("highways"),
+            mines=_mines(layer("mines"), template),
+        ),
+        template,
+        keep=lambda name, grid: kept.update({name: grid.values.copy()}),
+    )
     assert len(kept) == 9
     assert np.isfinite(surfaces.integrated.values).all()
     # the rings of Table 2, made for full-size mines, may reach over the whole of so small a city
@@ -333,4 +365,4 @@ def test_forest_is_in_blocks_not_in_one_piece(shipped):
     template = shipped["grids"]["land_cover"].template
     labels, count = ndimage.label(shipped["grids"]["land_cover"].values == FOREST, np.ones((3, 3)))
     areas = np.bincount(labels.ravel())[1:] * template.cell_area_m2 / 1e6
-    assert (areas > 7).sum() >= 15 and areas.max() < .1 * areas.sum()
+    assert (areas > 7).sum() >= 15 and areas.max() < 0.1 * areas.sum()

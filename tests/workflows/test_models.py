@@ -12,13 +12,22 @@ from econet.core import vector
 from econet.core.raster import RasterSource, read
 from osgeo import gdal, ogr
 from qgis.core import (
-    Qgis, QgsApplication, QgsProcessingException, QgsProcessingFeedback, QgsProcessingModelAlgorithm,
-    QgsProcessingModelChildParameterSource)
+    Qgis,
+    QgsApplication,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+    QgsProcessingModelAlgorithm,
+    QgsProcessingModelChildParameterSource,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = ROOT / "algorithms" / "models"
-SMALL = {"AREA_BANDS": "0.1,0.2,0.4", "GRID_SIZE": 600, "AREA_UNIT": 1,  # hectares: sources below 1 km2 have no ln S above 0
-          "AREA_OF_LANDSCAPE": 36}
+SMALL = {
+    "AREA_BANDS": "0.1,0.2,0.4",
+    "GRID_SIZE": 600,
+    "AREA_UNIT": 1,  # hectares: sources below 1 km2 have no ln S above 0
+    "AREA_OF_LANDSCAPE": 36,
+}
 
 # QGIS 3.34 moved it
 KIND = getattr(Qgis, "ProcessingModelChildParameterSource", QgsProcessingModelChildParameterSource)
@@ -42,24 +51,34 @@ def city(tmp_path_factory):
 def city_parameters(city):
     def layer(name):
         return f"{city / 'city.gpkg'}|layername={name}"
+
     return {
-        "LAND_COVER": str(city / "land_cover.tif"), "DEM": str(city / "dem.tif"),
+        "LAND_COVER": str(city / "land_cover.tif"),
+        "DEM": str(city / "dem.tif"),
         "PRECIPITATION": str(city / "precipitation_annual.tif"),
         "EVAPOTRANSPIRATION": str(city / "evapotranspiration_annual.tif"),
         "SOIL_DEPTH": str(city / "soil_depth.tif"),
         "PLANT_AVAILABLE_WATER": str(city / "plant_available_water.tif"),
-        "EROSIVITY": str(city / "erosivity.tif"), "ERODIBILITY": str(city / "erodibility.tif"),
-        "NDVI": str(city / "ndvi.tif"), "NIGHT_LIGHT": str(city / "night_light.tif"),
-        "WATER": layer("water"), "MOTORWAYS": layer("motorways"), "HIGHWAYS": layer("highways"),
-        "MINES": layer("mines"), **SMALL}
+        "EROSIVITY": str(city / "erosivity.tif"),
+        "ERODIBILITY": str(city / "erodibility.tif"),
+        "NDVI": str(city / "ndvi.tif"),
+        "NIGHT_LIGHT": str(city / "night_light.tif"),
+        "WATER": layer("water"),
+        "MOTORWAYS": layer("motorways"),
+        "HIGHWAYS": layer("highways"),
+        "MINES": layer("mines"),
+        **SMALL,
+    }
 
 
 def with_outputs(identifier, folder):
     """A file for every output of a model."""
     algorithm = QgsApplication.processingRegistry().algorithmById(f"econet:{identifier}")
     endings = {"rasterDestination": "tif", "sink": "gpkg", "vectorDestination": "gpkg", "fileDestination": "html"}
-    return {d.name(): str(folder / f"{d.name().replace(':', '_')}.{endings[d.type()]}")
-            for d in algorithm.destinationParameterDefinitions()}
+    return {
+        d.name(): str(folder / f"{d.name().replace(':', '_')}.{endings[d.type()]}")
+        for d in algorithm.destinationParameterDefinitions()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -142,9 +161,18 @@ def test_corridor_costs_are_those_of_their_lines_on_the_resistance_map(network):
     for geometry, cost, length in zip(corridors.geometries, corridors.values("cost"), corridors.values("length_m")):
         points = np.array(geometry.GetPoints())[:, :2]
         rows, cols = grid.template.row_col(points[:, 0], points[:, 1])
-        rows, cols = np.concatenate([np.linspace(a, b, 1 + max(abs(b - a), abs(d - c)), dtype=float)[:, None]
-                                     * [1, 0] + np.linspace(c, d, 1 + max(abs(b - a), abs(d - c)))[:, None] * [0, 1]
-                                     for a, b, c, d in zip(rows, rows[1:], cols, cols[1:])]).round().astype(int).T
+        rows, cols = (
+            np.concatenate(
+                [
+                    np.linspace(a, b, 1 + max(abs(b - a), abs(d - c)), dtype=float)[:, None] * [1, 0]
+                    + np.linspace(c, d, 1 + max(abs(b - a), abs(d - c)))[:, None] * [0, 1]
+                    for a, b, c, d in zip(rows, rows[1:], cols, cols[1:])
+                ]
+            )
+            .round()
+            .astype(int)
+            .T
+        )
         values = grid.values[rows, cols].astype(float)
         steps = np.hypot(np.diff(rows), np.diff(cols)) * 30
         assert (steps * (values[1:] + values[:-1]) / 2).sum() == pytest.approx(cost, rel=1e-6)
@@ -157,10 +185,17 @@ def test_gravity_follows_equation_9(network):
     labels = vector.rasterize(sources.geometries, grid.template, sources.values("source_id"))
     area = dict(zip(sources.values("source_id"), sources.values("area_km2")))
     mean = {i: grid.values[(labels == i) & grid.valid].mean(dtype=float) for i in area}
-    rows = list(zip(corridors.values("source_a"), corridors.values("source_b"), corridors.values("cost"),
-                    corridors.values("gravity")))
-    ratios = [g * cost ** 2 * mean[a] * mean[b] / (math.log(area[a] * 100) * math.log(area[b] * 100))
-              for a, b, cost, g in rows]
+    rows = list(
+        zip(
+            corridors.values("source_a"),
+            corridors.values("source_b"),
+            corridors.values("cost"),
+            corridors.values("gravity"),
+        )
+    )
+    ratios = [
+        g * cost**2 * mean[a] * mean[b] / (math.log(area[a] * 100) * math.log(area[b] * 100)) for a, b, cost, g in rows
+    ]
     assert ratios == pytest.approx([ratios[0]] * len(ratios), rel=1e-5)
 
 
@@ -170,10 +205,14 @@ def test_breakpoints_lie_on_a_road_and_on_each_of_their_corridors(network, city)
     corridors = layer(network, "gravity:corridors")
     lines = dict(zip(corridors.values("corridor_id"), corridors.geometries))
     classes = dict(zip(corridors.values("corridor_id"), corridors.values("class")))
-    roads = [geometry for name in ("motorways", "highways")
-             for geometry in vector.read(str(city / "city.gpkg"), name).geometries]
-    for point, ids, count, word in zip(found.geometries, found.values("corridors"), found.values("n_corridors"),
-                                       found.values("class")):
+    roads = [
+        geometry
+        for name in ("motorways", "highways")
+        for geometry in vector.read(str(city / "city.gpkg"), name).geometries
+    ]
+    for point, ids, count, word in zip(
+        found.geometries, found.values("corridors"), found.values("n_corridors"), found.values("class")
+    ):
         ids = [int(i) for i in ids.split(",")]
         assert len(ids) == count
         assert min(point.Distance(road) for road in roads) < 1e-6
@@ -227,9 +266,13 @@ def files_left(folder):
 @pytest.fixture
 def from_land_cover(city, tmp_path):
     """Parameters of the short model."""
-    return {"LAND_COVER": str(city / "land_cover.tif"), "DEM": str(city / "dem.tif"),
-            "ROADS": f"{city / 'city.gpkg'}|layername=highways", **SMALL,
-            **with_outputs("networkfromlandcover", tmp_path)}
+    return {
+        "LAND_COVER": str(city / "land_cover.tif"),
+        "DEM": str(city / "dem.tif"),
+        "ROADS": f"{city / 'city.gpkg'}|layername=highways",
+        **SMALL,
+        **with_outputs("networkfromlandcover", tmp_path),
+    }
 
 
 SERVICES = {"habitat_habitat_quality", "carbon_carbon_storage"}
@@ -283,8 +326,13 @@ def process(arguments, folder):
     runtime = folder / "runtime"
     runtime.mkdir(mode=0o700, exist_ok=True)
     program = next(p for p in ("/usr/bin/qgis_process.bin", "/usr/bin/qgis_process") if os.path.exists(p))
-    environment = {**os.environ, "QGIS_PLUGINPATH": str(plugins), "QGIS_CUSTOM_CONFIG_PATH": str(folder / "profile"),
-                   "XDG_RUNTIME_DIR": str(runtime), "QT_QPA_PLATFORM": "offscreen"}
+    environment = {
+        **os.environ,
+        "QGIS_PLUGINPATH": str(plugins),
+        "QGIS_CUSTOM_CONFIG_PATH": str(folder / "profile"),
+        "XDG_RUNTIME_DIR": str(runtime),
+        "QT_QPA_PLATFORM": "offscreen",
+    }
     subprocess.run([program, "plugins", "enable", "econet"], env=environment, capture_output=True, check=True)
     return subprocess.run([program, *arguments], env=environment, capture_output=True, text=True)
 
@@ -292,10 +340,16 @@ def process(arguments, folder):
 def test_models_run_headless_with_qgis_process(city, provider, tmp_path):
     """Two services are weighed equally, and the log says so."""
     outputs = with_outputs("networkfromlandcover", tmp_path)
-    parameters = {"LAND_COVER": city / "land_cover.tif", "DEM": city / "dem.tif",
-                  "ROADS": f"{city / 'city.gpkg'}|layername=highways", **SMALL, **outputs}
-    result = process(["run", "econet:networkfromlandcover", "--", *(f"{k}={v}" for k, v in parameters.items())],
-                     tmp_path)
+    parameters = {
+        "LAND_COVER": city / "land_cover.tif",
+        "DEM": city / "dem.tif",
+        "ROADS": f"{city / 'city.gpkg'}|layername=highways",
+        **SMALL,
+        **outputs,
+    }
+    result = process(
+        ["run", "econet:networkfromlandcover", "--", *(f"{k}={v}" for k, v in parameters.items())], tmp_path
+    )
     assert result.returncode == 0, result.stdout + result.stderr
     assert "two services" in (result.stdout + result.stderr).lower()
     assert len(vector.read(outputs["gravity:corridors"])) >= 1
@@ -307,8 +361,9 @@ def test_models_run_headless_with_qgis_process(city, provider, tmp_path):
 def test_a_bad_map_is_refused_in_one_sentence_by_qgis_process(city, tmp_path):
     degrees = tmp_path / "degrees.tif"
     gdal.Warp(str(degrees), str(city / "land_cover.tif"), dstSRS="EPSG:4326")
-    result = process(["run", "econet:carbonstorage", "--", f"LAND_COVER={degrees}",
-                      f"OUTPUT={tmp_path / 'carbon.tif'}"], tmp_path)
+    result = process(
+        ["run", "econet:carbonstorage", "--", f"LAND_COVER={degrees}", f"OUTPUT={tmp_path / 'carbon.tif'}"], tmp_path
+    )
     assert result.returncode != 0
     said = result.stdout + result.stderr
     assert "'degrees' is in degrees" in said and "reproject" in said

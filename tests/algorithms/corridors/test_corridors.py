@@ -12,28 +12,51 @@ WEST, NORTH, CELL = 500000.0, 4600000.0, 30.0
 
 def block(row, col, height=2, width=2):
     x, y = WEST + col * CELL, NORTH - row * CELL
-    return (f"POLYGON(({x} {y - height * CELL},{x + width * CELL} {y - height * CELL},{x + width * CELL} {y},"
-            f"{x} {y},{x} {y - height * CELL}))")
+    return (
+        f"POLYGON(({x} {y - height * CELL},{x + width * CELL} {y - height * CELL},{x + width * CELL} {y},"
+        f"{x} {y},{x} {y - height * CELL}))"
+    )
 
 
 def city(make):
     values = np.ones((12, 12), np.float32)
     values[5:7, :10] = 5
-    sources = make.layer("sources", [(block(0, 0), {"source_id": 4}), (block(0, 9), {"source_id": 2}),
-                                     (block(9, 0), {"source_id": 9})])
+    sources = make.layer(
+        "sources", [(block(0, 0), {"source_id": 4}), (block(0, 9), {"source_id": 2}), (block(9, 0), {"source_id": 9})]
+    )
     return make.raster("resistance", values), sources
 
 
 def test_definition(provider):
     algorithm = provider.algorithm("corridors")
     assert [d.name() for d in algorithm.parameterDefinitions()] == [
-        "RESISTANCE", "SOURCES", "ID_FIELD", "PATH_ENDS", "PAIRS", "MAX_COST", "OUTPUT", "OUTPUT_SURFACE"]
+        "RESISTANCE",
+        "SOURCES",
+        "ID_FIELD",
+        "PATH_ENDS",
+        "PAIRS",
+        "MAX_COST",
+        "OUTPUT",
+        "OUTPUT_SURFACE",
+    ]
     assert {d.name() for d in algorithm.outputDefinitions()} == {
-        "OUTPUT", "OUTPUT_SURFACE", "N_CORRIDORS", "N_UNREACHABLE"}
+        "OUTPUT",
+        "OUTPUT_SURFACE",
+        "N_CORRIDORS",
+        "N_UNREACHABLE",
+    }
     for key, of_core, labels in (
-            ("PATH_ENDS", {least_cost_paths.POINTS: "Source points", least_cost_paths.EDGES: "Source edges"},
-             ["Source points", "Source edges"]),
-            ("PAIRS", {least_cost_paths.ALL_PAIRS: "All", least_cost_paths.NEIGHBOURS: "Neighbours"}, ["All", "Neighbours"])):
+        (
+            "PATH_ENDS",
+            {least_cost_paths.POINTS: "Source points", least_cost_paths.EDGES: "Source edges"},
+            ["Source points", "Source edges"],
+        ),
+        (
+            "PAIRS",
+            {least_cost_paths.ALL_PAIRS: "All", least_cost_paths.NEIGHBOURS: "Neighbours"},
+            ["All", "Neighbours"],
+        ),
+    ):
         definition = algorithm.parameterDefinition(key)
         assert definition.defaultValue() == 0 and definition.options() == labels
         assert {index: label for index, label in enumerate(labels)} == of_core
@@ -42,8 +65,13 @@ def test_definition(provider):
 
 def test_run(run, make):
     resistance, sources = city(make)
-    result = run("corridors", RESISTANCE=resistance, SOURCES=sources, OUTPUT=make.out("corridors.gpkg"),
-                 OUTPUT_SURFACE=make.out("surface.tif"))
+    result = run(
+        "corridors",
+        RESISTANCE=resistance,
+        SOURCES=sources,
+        OUTPUT=make.out("corridors.gpkg"),
+        OUTPUT_SURFACE=make.out("surface.tif"),
+    )
     assert result["N_CORRIDORS"] == 3 and result["N_UNREACHABLE"] == 0
     rows = run.rows(result["OUTPUT"])
     assert [(r["corridor_id"], r["source_a"], r["source_b"]) for r in rows] == [(1, 2, 4), (2, 2, 9), (3, 4, 9)]
@@ -58,20 +86,40 @@ def test_run(run, make):
     surface = read(RasterSource(result["OUTPUT_SURFACE"])).values
     assert surface.shape == (12, 12) and surface.min() == 0 and surface[1, 1:11].max() == 0
     fields = [f for f in rows[0] if f not in ("fid", "geometry")]
-    assert fields == ["corridor_id", "source_a", "source_b", "cost", "length_m", "euclidean_m",
-                      "mean_resistance", "redundant", "via"]
+    assert fields == [
+        "corridor_id",
+        "source_a",
+        "source_b",
+        "cost",
+        "length_m",
+        "euclidean_m",
+        "mean_resistance",
+        "redundant",
+        "via",
+    ]
 
 
 def test_edges_neighbours_limit_and_ids_by_area(run, make):
     resistance = make.raster("resistance", np.ones((3, 21), np.float32))
-    sources = make.layer("woods", [(block(0, col, 3, width), {"label": "a"})
-                                   for col, width in ((0, 1), (5, 3), (12, 2))])
-    result = run("corridors", RESISTANCE=resistance, SOURCES=sources, PATH_ENDS=1, PAIRS=1, OUTPUT=make.out("near.gpkg"))
+    sources = make.layer(
+        "woods", [(block(0, col, 3, width), {"label": "a"}) for col, width in ((0, 1), (5, 3), (12, 2))]
+    )
+    result = run(
+        "corridors", RESISTANCE=resistance, SOURCES=sources, PATH_ENDS=1, PAIRS=1, OUTPUT=make.out("near.gpkg")
+    )
     assert [(r["source_a"], r["source_b"], r["cost"]) for r in run.rows(result["OUTPUT"])] == [
-        (1, 2, 150.0), (1, 3, 150.0)]
+        (1, 2, 150.0),
+        (1, 3, 150.0),
+    ]
     assert "numbered by area" in run.log
-    result = run("corridors", RESISTANCE=resistance, SOURCES=sources, PATH_ENDS=1, MAX_COST=200.0,
-                 OUTPUT=make.out("limited.gpkg"))
+    result = run(
+        "corridors",
+        RESISTANCE=resistance,
+        SOURCES=sources,
+        PATH_ENDS=1,
+        MAX_COST=200.0,
+        OUTPUT=make.out("limited.gpkg"),
+    )
     assert (result["N_CORRIDORS"], result["N_UNREACHABLE"]) == (2, 1)
     assert "2-3" in run.log
     assert run.rows(result["OUTPUT"])[0]["redundant"] is False
@@ -111,7 +159,13 @@ def test_cancel_leaves_nothing(run, make):
     feedback = QgsProcessingFeedback()
     feedback.cancel()
     before = set(os.listdir(make.folder))
-    message = run.refusal("corridors", feedback=feedback, RESISTANCE=resistance, SOURCES=sources,
-                          OUTPUT=make.out("x.gpkg"), OUTPUT_SURFACE=make.out("x.tif"))
+    message = run.refusal(
+        "corridors",
+        feedback=feedback,
+        RESISTANCE=resistance,
+        SOURCES=sources,
+        OUTPUT=make.out("x.gpkg"),
+        OUTPUT_SURFACE=make.out("x.tif"),
+    )
     assert "Cancelled" in message
     assert set(os.listdir(make.folder)) == before

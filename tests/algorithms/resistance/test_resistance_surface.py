@@ -24,7 +24,8 @@ def maps(make):
         LAND_COVER=make.raster("cover", cover, cell=100.0, nodata=0),
         DEM=make.raster("dem", height, cell=100.0),
         MOTORWAYS=make.layer("roads", [("LINESTRING(500000 4590000,500000 4610000)", {"ref": "G1"})]),
-        MINES=make.layer("mines", [(PIT, dict(name="Pit", mineral="coal", method="open pit", state="producing"))]))
+        MINES=make.layer("mines", [(PIT, dict(name="Pit", mineral="coal", method="open pit", state="producing"))]),
+    )
 
 
 def outputs(make):
@@ -34,9 +35,26 @@ def outputs(make):
 def test_definition(provider):
     algorithm = QgsApplication.processingRegistry().createAlgorithmById("econet:resistancesurface")
     keys = [definition.name() for definition in algorithm.parameterDefinitions()]
-    assert {"DEM", "LAND_COVER", "NDVI", "WATER", "MOTORWAYS", "HIGHWAYS", "NIGHT_LIGHT", "MINES", "FACTOR_TABLE",
-            "RING_TABLE", "WEIGHTS", "DATUM", "TRANSFORM", "HARD_BARRIERS", "OUTPUT_BASE", "OUTPUT_MINES", "OUTPUT",
-            "OUTPUT_FACTORS"} <= set(keys)
+    assert {
+        "DEM",
+        "LAND_COVER",
+        "NDVI",
+        "WATER",
+        "MOTORWAYS",
+        "HIGHWAYS",
+        "NIGHT_LIGHT",
+        "MINES",
+        "FACTOR_TABLE",
+        "RING_TABLE",
+        "WEIGHTS",
+        "DATUM",
+        "TRANSFORM",
+        "HARD_BARRIERS",
+        "OUTPUT_BASE",
+        "OUTPUT_MINES",
+        "OUTPUT",
+        "OUTPUT_FACTORS",
+    } <= set(keys)
     assert algorithm.parameterDefinition("TRANSFORM").options() == ["none", "power", "1 to 100"]
     assert algorithm.group() == "3 Resistance"
 
@@ -56,7 +74,13 @@ def test_factors_that_have_a_map_make_the_surface(run, make, maps):
     np.testing.assert_array_equal(values(result["OUTPUT_MINES"]), mine)
     np.testing.assert_allclose(values(result["OUTPUT"]), (weighted + 0.1 * mine) / 0.68, rtol=1e-6)
     assert "Left out for want of a map or of a weight: ndvi (0.08)" in run.log
-    assert sorted(os.listdir(folder)) == ["distance_to_motorway.tif", "elevation.tif", "land_cover.tif", "mine.tif", "slope.tif"]
+    assert sorted(os.listdir(folder)) == [
+        "distance_to_motorway.tif",
+        "elevation.tif",
+        "land_cover.tif",
+        "mine.tif",
+        "slope.tif",
+    ]
     np.testing.assert_array_equal(values(os.path.join(folder, "slope.tif")), 2)
 
 
@@ -72,7 +96,9 @@ def test_base_and_mine_surfaces_can_be_left_out(run, make, maps):
     algorithm = QgsApplication.processingRegistry().createAlgorithmById("econet:resistancesurface")
     for key in ("OUTPUT_BASE", "OUTPUT_MINES"):
         definition = algorithm.parameterDefinition(key)
-        assert definition.createByDefault() and definition.flags() & definition.Flag.FlagOptional, "made, and can be left out"
+        assert definition.createByDefault() and definition.flags() & definition.Flag.FlagOptional, (
+            "made, and can be left out"
+        )
     result = run("resistancesurface", **maps, OUTPUT=make.out("all.tif"))
     assert set(result) == {"OUTPUT"} and os.path.exists(result["OUTPUT"])
 
@@ -93,12 +119,24 @@ def test_a_restored_mine_takes_land_cover_15(run, make, maps):
 
 def test_tables_options_and_water_codes(run, make, maps):
     layers = dict(LAND_COVER=maps["LAND_COVER"], MOTORWAYS=maps["MOTORWAYS"])
-    factors = make.csv("factors", "factor;weight;from;to;codes;resistance\nland_cover;;;;2;1,5\nland_cover;;;;8;4\n"
-                                  "distance_to_water;;;100;;1\ndistance_to_water;;100;;;3\n"
-                                  "distance_to_motorway;;;;;1\n")
+    factors = make.csv(
+        "factors",
+        "factor;weight;from;to;codes;resistance\nland_cover;;;;2;1,5\nland_cover;;;;8;4\n"
+        "distance_to_water;;;100;;1\ndistance_to_water;;100;;;3\n"
+        "distance_to_motorway;;;;;1\n",
+    )
     weights = make.csv("weights", "factor,weight\nland_cover,1\ndistance_to_water,1\ndistance_to_motorway,0\n")
-    result = run("resistancesurface", **layers, FACTOR_TABLE=factors, WEIGHTS=weights, WATER_CODES="8", TRANSFORM=1,
-                 TRANSFORM_POWER=2, HARD_BARRIERS=[2], OUTPUT=make.out("all.tif"))
+    result = run(
+        "resistancesurface",
+        **layers,
+        FACTOR_TABLE=factors,
+        WEIGHTS=weights,
+        WATER_CODES="8",
+        TRANSFORM=1,
+        TRANSFORM_POWER=2,
+        HARD_BARRIERS=[2],
+        OUTPUT=make.out("all.tif"),
+    )
     column = np.repeat([(1.5 + 3) / 2, (1.5 + 1) / 2, (4 + 1) / 2], [19, 1, 10]) ** 2
     found = values(result["OUTPUT"])
     np.testing.assert_array_equal(found[:, 5], column.astype(np.float32))
@@ -149,19 +187,29 @@ def test_cancel_leaves_nothing(run, make, maps):
 
 
 def test_a_temporary_folder_for_the_factors(run, make, maps):
-    result = run("resistancesurface", LAND_COVER=maps["LAND_COVER"], OUTPUT=make.out("all.tif"),
-                 OUTPUT_FACTORS="TEMPORARY_OUTPUT")
+    result = run(
+        "resistancesurface",
+        LAND_COVER=maps["LAND_COVER"],
+        OUTPUT=make.out("all.tif"),
+        OUTPUT_FACTORS="TEMPORARY_OUTPUT",
+    )
     folder = result["OUTPUT_FACTORS"]
     assert os.path.isabs(folder) and os.listdir(folder) == ["land_cover.tif"]
 
 
-@pytest.mark.parametrize("product, forest, town", [(1, 20, 80), (2, 21, 51), (3, 10, 50), (4, 311, 111), (5, 23, 1),
-                                                   (6, 41, 24)])
+@pytest.mark.parametrize(
+    "product, forest, town", [(1, 20, 80), (2, 21, 51), (3, 10, 50), (4, 311, 111), (5, 23, 1), (6, 41, 24)]
+)
 @pytest.mark.parametrize("state", ["producing", "restored"])
 def test_a_land_cover_of_another_product_gives_the_same_surface(run, make, maps, product, forest, town, state):
-    maps["MINES"] = make.layer(f"mines_{state}", [(PIT, dict(name="Pit", mineral="coal", method="open pit", state=state))])
-    expected = {key: values(path) for key, path in run("resistancesurface", **maps, **outputs(make)).items()
-                if key != "OUTPUT_FACTORS"}
+    maps["MINES"] = make.layer(
+        f"mines_{state}", [(PIT, dict(name="Pit", mineral="coal", method="open pit", state=state))]
+    )
+    expected = {
+        key: values(path)
+        for key, path in run("resistancesurface", **maps, **outputs(make)).items()
+        if key != "OUTPUT_FACTORS"
+    }
     cover = np.full((30, 40), forest, np.uint16)
     cover[20:] = town
     maps["LAND_COVER"] = make.raster("other", cover, cell=100.0)
@@ -178,47 +226,95 @@ def test_a_land_cover_of_another_product_without_saying_so_is_refused(run, make,
 def test_saved_models_still_validate(provider):
     """What was added after the first models is optional, and does nothing by default."""
     algorithm = QgsApplication.processingRegistry().createAlgorithmById("econet:resistancesurface")
-    for key in ("EXTRA_FACTORS", "EXTRA_NAMES", "DISTRICTS", "DISTRICT_FIELD", "CORRECTION", "CORRECTION_RASTER",
-                "CORRECTION_LEAST", "CORRECTION_MOST", "OUTPUT_DOMINANT", "OUTPUT_SUMMARY", "OUTPUT_REPORT"):
+    for key in (
+        "EXTRA_FACTORS",
+        "EXTRA_NAMES",
+        "DISTRICTS",
+        "DISTRICT_FIELD",
+        "CORRECTION",
+        "CORRECTION_RASTER",
+        "CORRECTION_LEAST",
+        "CORRECTION_MOST",
+        "OUTPUT_DOMINANT",
+        "OUTPUT_SUMMARY",
+        "OUTPUT_REPORT",
+    ):
         definition = algorithm.parameterDefinition(key)
         assert definition.flags() & definition.Flag.FlagOptional, key
     assert algorithm.parameterDefinition("CORRECTION").defaultValue() == 0
 
 
 def test_dominant_factor_report_and_summary(run, make, maps):
-    districts = make.layer("towns", [
-        ("POLYGON((500000 4597000,502000 4597000,502000 4600000,500000 4600000,500000 4597000))", dict(name="West & Co")),
-        ("POLYGON((502000 4597000,504000 4597000,504000 4600000,502000 4600000,502000 4597000))", dict(name="东区"))])
-    result = run("resistancesurface", **maps, **outputs(make), DISTRICTS=districts, OUTPUT_DOMINANT=make.out("why.tif"),
-                 OUTPUT_SUMMARY=make.out("summary.gpkg"), OUTPUT_REPORT=make.out("report.html"))
+    districts = make.layer(
+        "towns",
+        [
+            (
+                "POLYGON((500000 4597000,502000 4597000,502000 4600000,500000 4600000,500000 4597000))",
+                dict(name="West & Co"),
+            ),
+            (
+                "POLYGON((502000 4597000,504000 4597000,504000 4600000,502000 4600000,502000 4597000))",
+                dict(name="东区"),
+            ),
+        ],
+    )
+    result = run(
+        "resistancesurface",
+        **maps,
+        **outputs(make),
+        DISTRICTS=districts,
+        OUTPUT_DOMINANT=make.out("why.tif"),
+        OUTPUT_SUMMARY=make.out("summary.gpkg"),
+        OUTPUT_REPORT=make.out("report.html"),
+    )
     rows, cols = np.mgrid[:30, :40]
     motorway = np.select([cols * 100 + 50 <= bound for bound in (500, 1000, 1500, 2000)], [5, 4, 3, 2], 1)
     height = rows * 100 * np.tan(np.radians(19.9))
     elevation = np.select([height <= bound for bound in (125, 200, 350, 500)], [1, 2, 3, 4], 5)
     away = np.hypot(np.maximum(0, cols * 100 + 50 - 300), np.maximum(0, rows * 100 + 50 - 300))
-    adds = {1: 0.11 * 1 + 0 * rows, 2: 0.06 * (elevation - 1), 3: 0.25 * np.where(rows >= 20, 4, 0), 6: 0.16 * (motorway - 1),
-            9: 0.1 * (np.select([away <= 2500, away <= 3500], [5, 3], 1) - 1)}
+    adds = {
+        1: 0.11 * 1 + 0 * rows,
+        2: 0.06 * (elevation - 1),
+        3: 0.25 * np.where(rows >= 20, 4, 0),
+        6: 0.16 * (motorway - 1),
+        9: 0.1 * (np.select([away <= 2500, away <= 3500], [5, 3], 1) - 1),
+    }
     numbers = np.array(list(adds))[np.argmax(np.round(list(adds.values()), 6), axis=0)]
     found = read(RasterSource(result["OUTPUT_DOMINANT"]))
     np.testing.assert_array_equal(found.values, numbers)
     assert found.values.dtype == np.uint8 and found.nodata == 255
     from osgeo import gdal
+
     dataset = gdal.Open(result["OUTPUT_DOMINANT"])
     dataset.GetMetadata()  # GDAL 3.6 reads what lies beside a GeoTIFF only then
     names = dataset.GetRasterBand(1).GetRasterCategoryNames()
     assert names[9] == "mines" and names[6] == "distance to motorways" and len(names) == 10
     summary = run.rows(result["OUTPUT_SUMMARY"])
     assert [(row["zone_kind"], row["zone"]) for row in summary] == [
-        ("land cover", "2 forest"), ("land cover", "8 impervious"), ("district", "West & Co"), ("district", "东区")]
+        ("land cover", "2 forest"),
+        ("land cover", "8 impervious"),
+        ("district", "West & Co"),
+        ("district", "东区"),
+    ]
     integrated, base = values(result["OUTPUT"]).astype(float), values(result["OUTPUT_BASE"]).astype(float)
     assert summary[1]["resistance_mean"] == pytest.approx(integrated[20:].mean())
     assert summary[2]["base_mean"] == pytest.approx(base[:, :20].mean()) and summary[2]["area_km2"] == pytest.approx(6)
     assert summary[3]["mine_effect"] == pytest.approx((integrated - base)[:, 20:].mean())
-    assert summary[1]["main_factor"] == "land cover" and summary[1]["main_share"] == pytest.approx((numbers[20:] == 3).mean())
+    assert summary[1]["main_factor"] == "land cover" and summary[1]["main_share"] == pytest.approx(
+        (numbers[20:] == 3).mean()
+    )
     with open(result["OUTPUT_REPORT"], encoding="utf-8") as stream:
         text = stream.read()
-    for words in ("West &amp; Co", "东区", "2 forest", "NDVI (0.08)", "SRTM was flown in 2000", "The contrast is small",
-                  "1 of layer &#x27;mines&#x27;", "Left out for want of a map"):
+    for words in (
+        "West &amp; Co",
+        "东区",
+        "2 forest",
+        "NDVI (0.08)",
+        "SRTM was flown in 2000",
+        "The contrast is small",
+        "1 of layer &#x27;mines&#x27;",
+        "Left out for want of a map",
+    ):
         assert words in text, words
 
 
@@ -230,7 +326,9 @@ def test_a_dominant_factor_in_the_run_that_replaces_it(run, make, maps):
     assert os.path.exists(target + ".aux.xml")
     before = set(os.listdir(make.folder))
     maps["LAND_COVER"] = make.raster("strange", np.full((30, 40), 99, np.uint8), cell=100.0)
-    run.refusal("resistancesurface", LAND_COVER=maps["LAND_COVER"], OUTPUT=make.out("b.tif"), OUTPUT_DOMINANT=make.out("c.tif"))
+    run.refusal(
+        "resistancesurface", LAND_COVER=maps["LAND_COVER"], OUTPUT=make.out("b.tif"), OUTPUT_DOMINANT=make.out("c.tif")
+    )
     # QGIS keeps statistics of the maps it opens beside them, sooner or later
     assert set(os.listdir(make.folder)) - before - {"cover.tif.aux.xml", "strange.tif.aux.xml"} == {"strange.tif"}
 
@@ -240,22 +338,43 @@ def test_further_factors(run, make, maps):
     layer = make.raster("People", people, cell=100.0)
     weights = make.csv("w", "factor,weight\nland_cover,1\npeople,3\n")
     folder = make.out("factors")
-    result = run("resistancesurface", LAND_COVER=maps["LAND_COVER"], EXTRA_FACTORS=[layer], WEIGHTS=weights,
-                 OUTPUT=make.out("all.tif"), OUTPUT_FACTORS=folder, OUTPUT_DOMINANT=make.out("why.tif"))
+    result = run(
+        "resistancesurface",
+        LAND_COVER=maps["LAND_COVER"],
+        EXTRA_FACTORS=[layer],
+        WEIGHTS=weights,
+        OUTPUT=make.out("all.tif"),
+        OUTPUT_FACTORS=folder,
+        OUTPUT_DOMINANT=make.out("why.tif"),
+    )
     cover = np.where(np.mgrid[:30, :40][0] >= 20, 5, 1)
     np.testing.assert_allclose(values(result["OUTPUT"]), (cover + 3 * people) / 4)
     assert sorted(os.listdir(folder)) == ["land_cover.tif", "people.tif"]
     assert set(np.unique(values(result["OUTPUT_DOMINANT"]))) == {0, 3, 10}
     named = make.csv("n", "factor,weight\nland_cover,1\ncrowd,3\n")
-    again = run("resistancesurface", LAND_COVER=maps["LAND_COVER"], EXTRA_FACTORS=[layer], EXTRA_NAMES="Crowd", WEIGHTS=named,
-                OUTPUT=make.out("again.tif"))
+    again = run(
+        "resistancesurface",
+        LAND_COVER=maps["LAND_COVER"],
+        EXTRA_FACTORS=[layer],
+        EXTRA_NAMES="Crowd",
+        WEIGHTS=named,
+        OUTPUT=make.out("again.tif"),
+    )
     np.testing.assert_array_equal(values(again["OUTPUT"]), values(result["OUTPUT"]))
     alone = run("resistancesurface", EXTRA_FACTORS=[layer], WEIGHTS=weights, OUTPUT=make.out("alone.tif"))
     np.testing.assert_array_equal(values(alone["OUTPUT"]), people)
-    fine, message = run.check("resistancesurface", LAND_COVER=maps["LAND_COVER"], EXTRA_FACTORS=[layer], OUTPUT=make.out("x.tif"))
+    fine, message = run.check(
+        "resistancesurface", LAND_COVER=maps["LAND_COVER"], EXTRA_FACTORS=[layer], OUTPUT=make.out("x.tif")
+    )
     assert not fine and "'factors.csv' has no weight for factor 'people', whose map is given" in message
-    fine, message = run.check("resistancesurface", LAND_COVER=maps["LAND_COVER"], EXTRA_FACTORS=[layer], EXTRA_NAMES="a,b",
-                              WEIGHTS=weights, OUTPUT=make.out("x.tif"))
+    fine, message = run.check(
+        "resistancesurface",
+        LAND_COVER=maps["LAND_COVER"],
+        EXTRA_FACTORS=[layer],
+        EXTRA_NAMES="a,b",
+        WEIGHTS=weights,
+        OUTPUT=make.out("x.tif"),
+    )
     assert not fine and "2 name(s) of further factors (EXTRA_NAMES) are given for 1 layer(s)" in message
 
 
@@ -263,23 +382,42 @@ def test_corrections(run, make, maps):
     light = np.tile(np.arange(40) + 1.0, (30, 1)).astype(np.float32)
     layer = make.raster("light", light, cell=100.0)
     plain = values(run("resistancesurface", **maps, OUTPUT=make.out("plain.tif"))["OUTPUT"])
-    lit = run("resistancesurface", **maps, CORRECTION=1, CORRECTION_RASTER=layer, OUTPUT=make.out("lit.tif"),
-              OUTPUT_REPORT=make.out("lit.html"))
+    lit = run(
+        "resistancesurface",
+        **maps,
+        CORRECTION=1,
+        CORRECTION_RASTER=layer,
+        OUTPUT=make.out("lit.tif"),
+        OUTPUT_REPORT=make.out("lit.html"),
+    )
     np.testing.assert_allclose(values(lit["OUTPUT"]), plain * np.clip(light / 20.5, 0.1, 10), rtol=1e-6)
     with open(lit["OUTPUT_REPORT"], encoding="utf-8") as stream:
         assert "correction &#x27;night light&#x27;" in stream.read()
-    wider = run("resistancesurface", **maps, CORRECTION=1, CORRECTION_RASTER=layer, CORRECTION_LEAST=0.01,
-                CORRECTION_MOST=1.5, OUTPUT=make.out("wider.tif"))
+    wider = run(
+        "resistancesurface",
+        **maps,
+        CORRECTION=1,
+        CORRECTION_RASTER=layer,
+        CORRECTION_LEAST=0.01,
+        CORRECTION_MOST=1.5,
+        OUTPUT=make.out("wider.tif"),
+    )
     np.testing.assert_allclose(values(wider["OUTPUT"]), plain * np.clip(light / 20.5, 0.01, 1.5), rtol=1e-6)
     times = run("resistancesurface", **maps, CORRECTION=2, CORRECTION_RASTER=layer, OUTPUT=make.out("times.tif"))
     np.testing.assert_allclose(values(times["OUTPUT"]), plain * light, rtol=1e-6)
     assert "Correction 'multiplier raster', integrated surface: changes 97.5 % of the cells" in run.log
     fine, message = run.check("resistancesurface", **maps, CORRECTION=2, OUTPUT=make.out("x.tif"))
-    assert not fine and "needs a raster of multipliers: choose one as 'Night light or multipliers for the correction' (CORRECTION_RASTER)" in message
+    assert (
+        not fine
+        and "needs a raster of multipliers: choose one as 'Night light or multipliers for the correction' (CORRECTION_RASTER)"
+        in message
+    )
     fine, message = run.check("resistancesurface", **maps, CORRECTION=1, OUTPUT=make.out("x.tif"))
     assert not fine and "needs a map of night light" in message
     far = make.raster("far", np.ones((3, 3), np.float32), west=900000.0)
-    fine, message = run.check("resistancesurface", **maps, CORRECTION=2, CORRECTION_RASTER=far, OUTPUT=make.out("x.tif"))
+    fine, message = run.check(
+        "resistancesurface", **maps, CORRECTION=2, CORRECTION_RASTER=far, OUTPUT=make.out("x.tif")
+    )
     assert not fine and "'far' does not overlap 'cover'" in message
 
 
@@ -290,22 +428,30 @@ def test_mines_and_districts_that_are_known_to_be_wrong_before_the_run(run, make
         return message
 
     fields = dict(name=str, mineral=str, method=str, state=str)
-    assert "Layer 'none' is empty: choose a layer with at least one mine" in refusal(MINES=make.layer("none", [], fields))
+    assert "Layer 'none' is empty: choose a layer with at least one mine" in refusal(
+        MINES=make.layer("none", [], fields)
+    )
     half = make.layer("half", [(PIT, dict(mineral="coal", method="open pit"))])
     assert "Layer 'half' has no field 'state' (the mine's state)" in refusal(MINES=half)
     towns = make.layer("towns", [(PIT, dict(town="A"))])
-    assert "Layer 'towns' has no field 'label' (the district's name)" in refusal(DISTRICTS=towns, DISTRICT_FIELD="label")
+    assert "Layer 'towns' has no field 'label' (the district's name)" in refusal(
+        DISTRICTS=towns, DISTRICT_FIELD="label"
+    )
     assert "Layer 'no towns' is empty: choose a layer with at least one district" in refusal(
-        DISTRICTS=make.layer("no towns", [], dict(name=str)))
+        DISTRICTS=make.layer("no towns", [], dict(name=str))
+    )
     away = make.layer("away", [(PIT.replace("4599700", "4799700").replace("4600000", "4800000"), dict(name="A"))])
     assert "'away' lies wholly away from 'cover'" in run.refusal(
-        "resistancesurface", **maps, **outputs(make), DISTRICTS=away, OUTPUT_REPORT=make.out("r.html"))
+        "resistancesurface", **maps, **outputs(make), DISTRICTS=away, OUTPUT_REPORT=make.out("r.html")
+    )
     assert not os.path.exists(make.out("r.html"))
     run("resistancesurface", **maps, **outputs(make), DISTRICTS=away)
     assert "Districts are given, and neither the report nor the table" in run.log
 
 
-@pytest.mark.parametrize("before, after", [("producing", "abandoned"), ("producing", "restored"), ("abandoned", "已复垦")])
+@pytest.mark.parametrize(
+    "before, after", [("producing", "abandoned"), ("producing", "restored"), ("abandoned", "已复垦")]
+)
 def test_a_scenario_changes_only_the_mines_reach(run, make, maps, before, after):
     made = []
     for state in (before, after):
@@ -324,6 +470,7 @@ def test_a_scenario_changes_only_the_mines_reach(run, make, maps, before, after)
 
 def test_what_the_report_recommends_stands_in_the_dialog_before_the_advanced_parameters():
     from econet.algorithms.resistance.resistance_surface import ResistanceSurface
+
     parameters = [one for one in ResistanceSurface().definitions() if not one.isDestination()]
     names = [one.name() for one in parameters]
     advanced = {one.name() for one in parameters if one.flags() & one.Flag.FlagAdvanced}

@@ -15,11 +15,20 @@ def square(west, south, size, height=None):
     return f"POLYGON(({west} {south},{east} {south},{east} {north},{west} {north},{west} {south}))"
 
 
-
 def mines(make, *rows, crs="EPSG:32651", name="mines"):
-    return make.layer(name, [(square(WEST + 30 * col, NORTH - 30 * (row + 1), 30), {
-        "name": f"mine {row} {col}", "state": state, "feature": feature})
-        for row, col, state, feature in rows], {"name": str, "state": str, "feature": str}, crs, ogr.wkbPolygon)
+    return make.layer(
+        name,
+        [
+            (
+                square(WEST + 30 * col, NORTH - 30 * (row + 1), 30),
+                {"name": f"mine {row} {col}", "state": state, "feature": feature},
+            )
+            for row, col, state, feature in rows
+        ],
+        {"name": str, "state": str, "feature": str},
+        crs,
+        ogr.wkbPolygon,
+    )
 
 
 def values(path):
@@ -28,6 +37,7 @@ def values(path):
 
 def test_definition(run):
     from qgis.core import QgsApplication
+
     algorithm = QgsApplication.processingRegistry().algorithmById("econet:burnmines")
     keys = [definition.name() for definition in algorithm.parameterDefinitions()]
     assert keys[0] == "LAND_COVER" and keys[-1] == "OUTPUT"
@@ -37,25 +47,50 @@ def test_definition(run):
 
 def test_mines_and_restored_mines(run, make):
     cover = make.raster("cover", np.full((3, 4), 2, np.uint8))
-    layer = mines(make, (0, 0, "producing", "pit"), (0, 1, "停产", "dump"), (0, 2, "restored", "pit"),
-                  (2, 3, "abandoned", "subsidence"))
-    result = run("burnmines", LAND_COVER=cover, MINES=layer, STATE_FIELD="state", FEATURE_FIELD="feature",
-                 OUTPUT=make.out("burnt.tif"))
+    layer = mines(
+        make,
+        (0, 0, "producing", "pit"),
+        (0, 1, "停产", "dump"),
+        (0, 2, "restored", "pit"),
+        (2, 3, "abandoned", "subsidence"),
+    )
+    result = run(
+        "burnmines",
+        LAND_COVER=cover,
+        MINES=layer,
+        STATE_FIELD="state",
+        FEATURE_FIELD="feature",
+        OUTPUT=make.out("burnt.tif"),
+    )
     assert values(result["OUTPUT"]).tolist() == [[11, 12, 15, 2], [2, 2, 2, 2], [2, 2, 2, 13]]
 
 
 def test_own_codes_and_no_feature_field(run, make):
     cover = make.raster("cover", np.full((1, 3), 2, np.uint8))
     layer = make.layer("holes", [(square(WEST, NORTH - 30, 30), {"zustand": "producing"})])
-    result = run("burnmines", LAND_COVER=cover, MINES=layer, STATE_FIELD="zustand",
-                 MINE_CODES=make.csv("codes", "feature,lucode\npit,99\n"), OUTPUT=make.out("burnt.tif"))
+    result = run(
+        "burnmines",
+        LAND_COVER=cover,
+        MINES=layer,
+        STATE_FIELD="zustand",
+        MINE_CODES=make.csv("codes", "feature,lucode\npit,99\n"),
+        OUTPUT=make.out("burnt.tif"),
+    )
     assert values(result["OUTPUT"]).tolist() == [[99, 2, 2]]
 
 
 def test_mines_in_another_crs_are_reprojected_and_the_log_says_so(run, make):
     cover = make.raster("cover", np.full((40, 40), 2, np.uint8))
-    layer = make.layer("mines", [("POLYGON((123.002 41.548, 123.008 41.548, 123.008 41.5455, 123.002 41.5455, "
-                                  "123.002 41.548))", {"state": "producing"})], crs="EPSG:4326")
+    layer = make.layer(
+        "mines",
+        [
+            (
+                "POLYGON((123.002 41.548, 123.008 41.548, 123.008 41.5455, 123.002 41.5455, 123.002 41.548))",
+                {"state": "producing"},
+            )
+        ],
+        crs="EPSG:4326",
+    )
     result = run("burnmines", LAND_COVER=cover, MINES=layer, STATE_FIELD="state", OUTPUT=make.out("burnt.tif"))
     burnt = values(result["OUTPUT"]) == 11
     # 0.006 degrees of longitude and 0.0025 of latitude at 41.55 N: 500.6 m by 277.7 m
@@ -67,8 +102,15 @@ def test_refusals_name_what_to_mend(run, make):
     cover = make.raster("cover", np.full((2, 2), 2, np.uint8))
 
     def refusal(layer, **more):
-        return run.refusal("burnmines", LAND_COVER=cover, MINES=layer, STATE_FIELD="state", FEATURE_FIELD="feature",
-                           OUTPUT=make.out("x.tif"), **more)
+        return run.refusal(
+            "burnmines",
+            LAND_COVER=cover,
+            MINES=layer,
+            STATE_FIELD="state",
+            FEATURE_FIELD="feature",
+            OUTPUT=make.out("x.tif"),
+            **more,
+        )
 
     message = refusal(mines(make, (0, 0, "sleeping", "pit"), name="a"))
     assert "'a', field 'state', feature 1: 'sleeping' is not a state that is known" in message
@@ -90,8 +132,9 @@ def test_cancel_leaves_nothing(run, make):
     feedback = QgsProcessingFeedback()
     feedback.cancel()
     before = set(os.listdir(make.folder))
-    message = run.refusal("burnmines", feedback=feedback, LAND_COVER=cover, MINES=layer, STATE_FIELD="state",
-                          OUTPUT=make.out("x.tif"))
+    message = run.refusal(
+        "burnmines", feedback=feedback, LAND_COVER=cover, MINES=layer, STATE_FIELD="state", OUTPUT=make.out("x.tif")
+    )
     assert "Cancelled" in message
     assert set(os.listdir(make.folder)) - before <= {"mines.gpkg-shm", "mines.gpkg-wal"}
 
@@ -103,5 +146,8 @@ def test_mines_in_a_map_of_another_product_keep_clear_of_its_classes(run, make):
     result = run("burnmines", **given, LAND_COVER_PRODUCT=6, OUTPUT=make.out("burnt.tif"))
     assert values(result["OUTPUT"]).tolist() == [[11, 12, 911, 915]]
     message = run.refusal("burnmines", **given, OUTPUT=make.out("x.tif"))
-    assert "already has code 11 on 1 cell(s)" in message and "choose the land-cover product (LAND_COVER_PRODUCT)" in message
+    assert (
+        "already has code 11 on 1 cell(s)" in message
+        and "choose the land-cover product (LAND_COVER_PRODUCT)" in message
+    )
     assert not os.path.exists(make.out("x.tif"))

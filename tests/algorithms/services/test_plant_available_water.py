@@ -19,7 +19,16 @@ def maps(make, **more):
 def test_definition(run):
     algorithm = QgsApplication.processingRegistry().algorithmById("econet:plantavailablewater")
     assert [d.name() for d in algorithm.parameterDefinitions()] == [
-        "SAND", "SILT", "CLAY", "ORGANIC_CARBON", "TEMPLATE", "TEXTURE_UNIT", "CARBON_UNIT", "CARBON_KIND", "OUTPUT"]
+        "SAND",
+        "SILT",
+        "CLAY",
+        "ORGANIC_CARBON",
+        "TEMPLATE",
+        "TEXTURE_UNIT",
+        "CARBON_UNIT",
+        "CARBON_KIND",
+        "OUTPUT",
+    ]
 
 
 def test_published_number_on_the_cells_of_a_template(run, make):
@@ -30,7 +39,9 @@ def test_published_number_on_the_cells_of_a_template(run, make):
 
 
 def test_organic_matter(run, make):
-    result = run("plantavailablewater", **maps(make, ORGANIC_CARBON=1.5 * 1.724), CARBON_KIND=1, OUTPUT=make.out("w.tif"))
+    result = run(
+        "plantavailablewater", **maps(make, ORGANIC_CARBON=1.5 * 1.724), CARBON_KIND=1, OUTPUT=make.out("w.tif")
+    )
     np.testing.assert_allclose(values(result["OUTPUT"]), 0.14538, atol=1e-5)
 
 

@@ -17,7 +17,9 @@ def values(path):
 
 
 def months(make, cell=1000.0, **place):
-    return [make.raster(f"rain{n}", np.full((3, 4), p, np.float32), cell=cell, **place) for n, p in enumerate(MONSOON, 1)]
+    return [
+        make.raster(f"rain{n}", np.full((3, 4), p, np.float32), cell=cell, **place) for n, p in enumerate(MONSOON, 1)
+    ]
 
 
 def stacked(make, paths):
@@ -30,7 +32,12 @@ def stacked(make, paths):
 def test_definition(run):
     algorithm = QgsApplication.processingRegistry().algorithmById("econet:rainfallerosivity")
     assert [d.name() for d in algorithm.parameterDefinitions()] == [
-        "PRECIPITATION", "TEMPLATE", "METHOD", "OUTPUT", "OUTPUT_ANNUAL"]
+        "PRECIPITATION",
+        "TEMPLATE",
+        "METHOD",
+        "OUTPUT",
+        "OUTPUT_ANNUAL",
+    ]
     assert algorithm.parameterDefinition("METHOD").defaultValue() == 0
     assert algorithm.groupId() == "services"
 
@@ -38,7 +45,9 @@ def test_definition(run):
 def test_twelve_rasters_and_one_of_twelve_bands(run, make):
     paths = months(make)
     for given in (paths, [stacked(make, paths)]):
-        result = run("rainfallerosivity", PRECIPITATION=given, OUTPUT=make.out("r.tif"), OUTPUT_ANNUAL=make.out("p.tif"))
+        result = run(
+            "rainfallerosivity", PRECIPITATION=given, OUTPUT=make.out("r.tif"), OUTPUT_ANNUAL=make.out("p.tif")
+        )
         np.testing.assert_allclose(values(result["OUTPUT"]), ZHANG_FU, rtol=1e-6)
         np.testing.assert_allclose(values(result["OUTPUT_ANNUAL"]), 747)
         assert "Zhang & Fu (2003)" in run.log and "MJ mm / (ha h a)" in run.log
@@ -58,7 +67,7 @@ def test_rain_in_degrees_on_the_cells_of_a_land_cover(run, make):
 def test_annual_rain_and_a_form_of_doubtful_unit(run, make):
     annual = make.raster("annual", np.full((2, 2), 747, np.float32))
     result = run("rainfallerosivity", PRECIPITATION=[annual], METHOD=1, OUTPUT=make.out("r.tif"))
-    np.testing.assert_allclose(values(result["OUTPUT"]), 0.0534 * 747 ** 1.6548, rtol=1e-6)
+    np.testing.assert_allclose(values(result["OUTPUT"]), 0.0534 * 747**1.6548, rtol=1e-6)
     run("rainfallerosivity", PRECIPITATION=months(make), METHOD=2, OUTPUT=make.out("w.tif"))
     assert "R is below 500 on 12 cell(s)" in run.log and "ChinaXiv 201811.00038" in run.log
 

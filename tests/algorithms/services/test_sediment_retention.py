@@ -26,30 +26,49 @@ def box(west, south, east, north):
 @pytest.fixture
 def small(make):
     """A valley of 15 x 20 cells that falls to the east, with a pit in it."""
+
     def inputs(**changed):
         r, c = np.mgrid[:15, :20]
         z = 100.0 + np.abs(r - 7) * 3 - c
         z[6:9, 8:11] -= 30
         maps = {"DEM": z, "EROSIVITY": np.full(z.shape, 3000.0), "ERODIBILITY": np.full(z.shape, 0.03)}
         maps.update(changed)
-        made = {key: make.raster(key.lower(), np.asarray(array, np.float32), nodata=-9999)
-                for key, array in maps.items()}
-        return {"LAND_COVER": make.raster("cover", np.where(c < 10, 1, 2).astype(np.uint8)),
-                "BIOPHYSICAL_TABLE": make.csv("t", TABLE), "ACCUMULATION_THRESHOLD": 20,
-                "OUTPUT_RETENTION": make.out("r.tif"), **made}
+        made = {
+            key: make.raster(key.lower(), np.asarray(array, np.float32), nodata=-9999) for key, array in maps.items()
+        }
+        return {
+            "LAND_COVER": make.raster("cover", np.where(c < 10, 1, 2).astype(np.uint8)),
+            "BIOPHYSICAL_TABLE": make.csv("t", TABLE),
+            "ACCUMULATION_THRESHOLD": 20,
+            "OUTPUT_RETENTION": make.out("r.tif"),
+            **made,
+        }
+
     return inputs
 
 
 def test_definition(run):
     algorithm = QgsApplication.processingRegistry().algorithmById("econet:sedimentretention")
     outputs = [definition.name() for definition in algorithm.destinationParameterDefinitions()]
-    assert outputs == ["OUTPUT_RETENTION", "OUTPUT_SOIL_LOSS", "OUTPUT_EXPORT", "OUTPUT_SDR", "OUTPUT_AVOIDED_EROSION",
-                       "OUTPUT_AVOIDED_EXPORT", "OUTPUT_STREAMS", "OUTPUT_FACTORS"]
+    assert outputs == [
+        "OUTPUT_RETENTION",
+        "OUTPUT_SOIL_LOSS",
+        "OUTPUT_EXPORT",
+        "OUTPUT_SDR",
+        "OUTPUT_AVOIDED_EROSION",
+        "OUTPUT_AVOIDED_EXPORT",
+        "OUTPUT_STREAMS",
+        "OUTPUT_FACTORS",
+    ]
     for key in ("ROUTING", "LS_METHOD", "IC_LENGTH", "UNIT"):
         assert algorithm.parameterDefinition(key).options()[0] == "as PRESET"
-    mandatory = [definition.name() for definition in algorithm.parameterDefinitions()
-                 if not definition.flags() & definition.Flag.FlagOptional and definition.defaultValue() is None
-                 and not definition.isDestination()]
+    mandatory = [
+        definition.name()
+        for definition in algorithm.parameterDefinitions()
+        if not definition.flags() & definition.Flag.FlagOptional
+        and definition.defaultValue() is None
+        and not definition.isDestination()
+    ]
     assert mandatory == ["DEM", "LAND_COVER", "EROSIVITY", "ERODIBILITY"]
 
 
@@ -57,17 +76,35 @@ def test_definition(run):
 def test_equals_invest_with_its_own_table(run, make, tmp_path, routing, name):
     # a copy, since QGIS writes statistics beside the rasters that it loads
     inputs = Path(shutil.copytree(INVEST / "inputs", tmp_path / "inputs"))
-    outputs = {"OUTPUT_SOIL_LOSS": "usle", "OUTPUT_EXPORT": "sed_export", "OUTPUT_SDR": "sdr_factor",
-               "OUTPUT_AVOIDED_EROSION": "avoided_erosion", "OUTPUT_AVOIDED_EXPORT": "avoided_export",
-               "OUTPUT_STREAMS": "stream"}
-    result = run("sedimentretention", DEM=str(inputs / "dem.tif"), LAND_COVER=str(inputs / "lulc.tif"),
-                 EROSIVITY=str(inputs / "erosivity.tif"), ERODIBILITY=str(inputs / "erodibility.tif"),
-                 BIOPHYSICAL_TABLE=str(inputs / "biophysical.csv"), ACCUMULATION_THRESHOLD=60, PRESET=2,
-                 ROUTING=routing, OUTPUT_RETENTION=make.out("r.tif"), OUTPUT_FACTORS=make.out("factors"),
-                 **{key: make.out(f"{key}.tif") for key in outputs})
+    outputs = {
+        "OUTPUT_SOIL_LOSS": "usle",
+        "OUTPUT_EXPORT": "sed_export",
+        "OUTPUT_SDR": "sdr_factor",
+        "OUTPUT_AVOIDED_EROSION": "avoided_erosion",
+        "OUTPUT_AVOIDED_EXPORT": "avoided_export",
+        "OUTPUT_STREAMS": "stream",
+    }
+    result = run(
+        "sedimentretention",
+        DEM=str(inputs / "dem.tif"),
+        LAND_COVER=str(inputs / "lulc.tif"),
+        EROSIVITY=str(inputs / "erosivity.tif"),
+        ERODIBILITY=str(inputs / "erodibility.tif"),
+        BIOPHYSICAL_TABLE=str(inputs / "biophysical.csv"),
+        ACCUMULATION_THRESHOLD=60,
+        PRESET=2,
+        ROUTING=routing,
+        OUTPUT_RETENTION=make.out("r.tif"),
+        OUTPUT_FACTORS=make.out("factors"),
+        **{key: make.out(f"{key}.tif") for key in outputs},
+    )
     maps = {expected: values(result[key]) for key, expected in outputs.items()}
-    maps.update({expected: values(os.path.join(result["OUTPUT_FACTORS"], f"{ours}.tif")) for ours, expected in (
-        ("bare_soil_loss", "rkls"), ("ls", "ls"), ("accumulation", "flow_accumulation"))})
+    maps.update(
+        {
+            expected: values(os.path.join(result["OUTPUT_FACTORS"], f"{ours}.tif"))
+            for ours, expected in (("bare_soil_loss", "rkls"), ("ls", "ls"), ("accumulation", "flow_accumulation"))
+        }
+    )
     for expected, ours in maps.items():
         theirs = values(str(INVEST / "expected" / f"sdr_{name}_{expected}.tif"))
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=0, err_msg=expected)
@@ -79,13 +116,15 @@ def test_equals_invest_with_its_own_table(run, make, tmp_path, routing, name):
 
 
 def test_sums_balance_and_unit(run, make, small):
-    result = run("sedimentretention", **small(), PRESET=1, OUTPUT_SOIL_LOSS=make.out("l.tif"),
-                 OUTPUT_EXPORT=make.out("e.tif"))
+    result = run(
+        "sedimentretention", **small(), PRESET=1, OUTPUT_SOIL_LOSS=make.out("l.tif"), OUTPUT_EXPORT=make.out("e.tif")
+    )
     assert np.isfinite(values(result["OUTPUT_RETENTION"])).all()
     assert values(result["OUTPUT_SOIL_LOSS"]).sum() == pytest.approx(result["SOIL_LOSS"], rel=1e-5)  # t per pixel
     assert values(result["OUTPUT_EXPORT"]).sum() == pytest.approx(result["EXPORT"], rel=1e-5)
-    assert (result["EXPORT"] + result["DEPOSITION"] + result["LEAVES_MAP"]
-            == pytest.approx(result["SOIL_LOSS"], rel=1e-6))
+    assert result["EXPORT"] + result["DEPOSITION"] + result["LEAVES_MAP"] == pytest.approx(
+        result["SOIL_LOSS"], rel=1e-6
+    )
     hectare = run("sedimentretention", **small(), PRESET=1, UNIT=1, OUTPUT_SOIL_LOSS=make.out("h.tif"))
     assert values(hectare["OUTPUT_SOIL_LOSS"]).sum() * 0.09 == pytest.approx(result["SOIL_LOSS"], rel=1e-5)
     assert {"OUTPUT_SDR", "OUTPUT_STREAMS"}.isdisjoint(result)
@@ -109,9 +148,16 @@ def test_drainage_lines_and_cover_from_ndvi(run, make, small):
     river = make.layer("river", [(f"LINESTRING(500105 {y},500405 {y})", {"id": 1})])
     ndvi = make.raster("ndvi", np.full((15, 20), 0.5, np.float32))
     table = make.csv("p", "land_cover,usle_p\n1,1\n2,1\n")
-    result = run("sedimentretention", **{**small(), "BIOPHYSICAL_TABLE": table, "ACCUMULATION_THRESHOLD": 0},
-                 DRAINAGE=[river], COVER_FACTOR=ndvi, COVER_FACTOR_HOLDS=1, OUTPUT_STREAMS=make.out("s.tif"),
-                 OUTPUT_SOIL_LOSS=make.out("l.tif"), OUTPUT_AVOIDED_EROSION=make.out("a.tif"))
+    result = run(
+        "sedimentretention",
+        **{**small(), "BIOPHYSICAL_TABLE": table, "ACCUMULATION_THRESHOLD": 0},
+        DRAINAGE=[river],
+        COVER_FACTOR=ndvi,
+        COVER_FACTOR_HOLDS=1,
+        OUTPUT_STREAMS=make.out("s.tif"),
+        OUTPUT_SOIL_LOSS=make.out("l.tif"),
+        OUTPUT_AVOIDED_EROSION=make.out("a.tif"),
+    )
     streams = np.argwhere(values(result["OUTPUT_STREAMS"]) == 1)
     assert set(streams[:, 0]) == {3} and streams[:, 1].min() == 3 and streams[:, 1].max() == 13
     loss, avoided = values(result["OUTPUT_SOIL_LOSS"]), values(result["OUTPUT_AVOIDED_EROSION"])
@@ -126,14 +172,19 @@ def test_the_shipped_table_serves(run, small):
 
 def test_refusals_name_what_to_mend(run, make, small):
     assert "'erosivity' holds -5 on 300 cell(s)" in run.refusal(
-        "sedimentretention", **small(EROSIVITY=np.full((15, 20), -5)))
+        "sedimentretention", **small(EROSIVITY=np.full((15, 20), -5))
+    )
     parameters = small()
-    cases = [({"BIOPHYSICAL_TABLE": make.csv("bad", TABLE.replace("0.3", "3"))}, "'usle_c'"),
-             ({"BIOPHYSICAL_TABLE": make.csv("none", "land_cover,usle_p\n1,1\n2,1\n")}, "no column 'usle_c'"),
-             ({"ACCUMULATION_THRESHOLD": 0}, "no drainage layer is given"),
-             ({"KB": 0}, "k_b is 0"), ({"SDR_MAX": 0}, "SDR_max is 0"),
-             ({"COVER_FACTOR_HOLDS": 1}, "No cover raster is given"), ({"LS_CAP": 0}, "cap in LS is 0"),
-             ({"DEM": make.raster("far", np.ones((2, 2), np.float32), west=900000)}, "'far' does not overlap 'cover'")]
+    cases = [
+        ({"BIOPHYSICAL_TABLE": make.csv("bad", TABLE.replace("0.3", "3"))}, "'usle_c'"),
+        ({"BIOPHYSICAL_TABLE": make.csv("none", "land_cover,usle_p\n1,1\n2,1\n")}, "no column 'usle_c'"),
+        ({"ACCUMULATION_THRESHOLD": 0}, "no drainage layer is given"),
+        ({"KB": 0}, "k_b is 0"),
+        ({"SDR_MAX": 0}, "SDR_max is 0"),
+        ({"COVER_FACTOR_HOLDS": 1}, "No cover raster is given"),
+        ({"LS_CAP": 0}, "cap in LS is 0"),
+        ({"DEM": make.raster("far", np.ones((2, 2), np.float32), west=900000)}, "'far' does not overlap 'cover'"),
+    ]
     for changed, expected in cases:
         fine, message = run.check("sedimentretention", **{**parameters, **changed})
         assert not fine and expected in message, (changed, message)

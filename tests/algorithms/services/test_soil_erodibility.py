@@ -24,8 +24,10 @@ def test_definition(run):
     assert algorithm.groupId() == "services"
 
 
-@pytest.mark.parametrize("correction, expected", [
-    (0, 0.039085), (1, -0.01383 + 0.51575 * 0.0390857), (2, (-0.01383 + 0.51575 * 0.29678) * 0.1317)])
+@pytest.mark.parametrize(
+    "correction, expected",
+    [(0, 0.039085), (1, -0.01383 + 0.51575 * 0.0390857), (2, (-0.01383 + 0.51575 * 0.29678) * 0.1317)],
+)
 def test_published_number_and_corrections(run, make, correction, expected):
     result = run("soilerodibility", **maps(make), CORRECTION=correction, OUTPUT=make.out("k.tif"))
     np.testing.assert_allclose(values(result["OUTPUT"]), expected, atol=1e-6)
@@ -40,10 +42,16 @@ def test_units_of_soilgrids(run, make):
 def test_refusals_name_what_to_mend(run, make):
     message = run.refusal("soilerodibility", **maps(make, 10), OUTPUT=make.out("x.tif"))
     assert "'sand' holds 300 % on 12 cell(s)" in message and "choose the unit" in message
-    message = run.refusal("soilerodibility", **{**maps(make), "CLAY": make.raster("clay2", np.zeros((3, 4), np.float32)),
-                                                "SILT": make.raster("silt2", np.zeros((3, 4), np.float32)),
-                                                "SAND": make.raster("sand2", np.full((3, 4), 100, np.float32))},
-                          OUTPUT=make.out("x.tif"))
+    message = run.refusal(
+        "soilerodibility",
+        **{
+            **maps(make),
+            "CLAY": make.raster("clay2", np.zeros((3, 4), np.float32)),
+            "SILT": make.raster("silt2", np.zeros((3, 4), np.float32)),
+            "SAND": make.raster("sand2", np.full((3, 4), 100, np.float32)),
+        },
+        OUTPUT=make.out("x.tif"),
+    )
     assert "Silt and clay are both 0 on 12 cell(s)" in message
     assert not os.path.exists(make.out("x.tif"))
 

@@ -20,11 +20,20 @@ def inputs(make):
     """A plane of 20 % that falls to the east."""
     shape = (3, 5)
     dem = np.tile(-6.0 * np.arange(5), (3, 1)).astype(np.float32)
-    rasters = {"WATER_YIELD": np.full(shape, 400, np.float32), "DEM": dem,
-               "SOIL_CONDUCTIVITY": np.full(shape, 15, np.float32), "LAND_COVER": np.full(shape, 2, np.uint8),
-               "SOIL_DEPTH": np.full(shape, 80, np.float32)}
-    return {**{key: make.raster(key.lower(), array) for key, array in rasters.items()},
-            "VELOCITY_TABLE": make.csv("v", TABLE), "CONDUCTIVITY_UNIT": 1, "DEPTH_UNIT": 1, "OUTPUT": make.out("w.tif")}
+    rasters = {
+        "WATER_YIELD": np.full(shape, 400, np.float32),
+        "DEM": dem,
+        "SOIL_CONDUCTIVITY": np.full(shape, 15, np.float32),
+        "LAND_COVER": np.full(shape, 2, np.uint8),
+        "SOIL_DEPTH": np.full(shape, 80, np.float32),
+    }
+    return {
+        **{key: make.raster(key.lower(), array) for key, array in rasters.items()},
+        "VELOCITY_TABLE": make.csv("v", TABLE),
+        "CONDUCTIVITY_UNIT": 1,
+        "DEPTH_UNIT": 1,
+        "OUTPUT": make.out("w.tif"),
+    }
 
 
 def test_definition(run):
@@ -58,10 +67,13 @@ def test_shipped_velocities_for_another_product(run, make, inputs):
 
 
 def test_refusals_name_what_to_mend(run, make, inputs):
-    fine, message = run.check("waterconservation", **{**inputs, "VELOCITY_TABLE": make.csv("bad", "land_cover,v\n2,3\n")})
+    fine, message = run.check(
+        "waterconservation", **{**inputs, "VELOCITY_TABLE": make.csv("bad", "land_cover,v\n2,3\n")}
+    )
     assert not fine and "'bad.csv' has no column 'velocity'" in message
-    message = run.refusal("waterconservation", **{**inputs, "SOIL_CONDUCTIVITY": make.raster(
-        "ksat2", np.full((3, 5), -1, np.float32))})
+    message = run.refusal(
+        "waterconservation", **{**inputs, "SOIL_CONDUCTIVITY": make.raster("ksat2", np.full((3, 5), -1, np.float32))}
+    )
     assert "'ksat2' holds -1 on 15 cell(s), and cannot be negative" in message
     assert not os.path.exists(make.out("w.tif"))
 

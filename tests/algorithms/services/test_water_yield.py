@@ -10,15 +10,19 @@ from econet.core.raster import RasterSource, read
 from qgis.core import QgsApplication, QgsProcessingFeedback
 
 INVEST = Path(__file__).resolve().parents[2] / "data" / "invest_synth"
-RASTERS = {"LAND_COVER": "lulc", "PRECIPITATION": "precip", "EVAPOTRANSPIRATION": "eto", "SOIL_DEPTH": "soil_depth",
-           "PLANT_AVAILABLE_WATER": "pawc"}
+RASTERS = {
+    "LAND_COVER": "lulc",
+    "PRECIPITATION": "precip",
+    "EVAPOTRANSPIRATION": "eto",
+    "SOIL_DEPTH": "soil_depth",
+    "PLANT_AVAILABLE_WATER": "pawc",
+}
 TABLE = "land_cover,kc,root_depth_mm,vegetated\n1,0.9,5000,1\n"
 
 
 def square(west, south, size, height=None):
     east, north = west + size, south + (height or size)
     return f"POLYGON(({west} {south},{east} {south},{east} {north},{west} {north},{west} {south}))"
-
 
 
 def values(path):
@@ -28,12 +32,19 @@ def values(path):
 @pytest.fixture
 def small(make):
     """One cell-row of method's worked example: P 700, ET0 900, Kc 0.9, AWC 150 mm."""
+
     def rasters(**changed):
         maps = {"PRECIPITATION": 700, "EVAPOTRANSPIRATION": 900, "SOIL_DEPTH": 1000, "PLANT_AVAILABLE_WATER": 0.15}
         maps.update(changed)
         made = {key: make.raster(key.lower(), np.full((2, 3), value, np.float32)) for key, value in maps.items()}
-        return {"LAND_COVER": make.raster("cover", np.ones((2, 3), np.uint8)),
-                "BIOPHYSICAL_TABLE": make.csv("t", TABLE), "SEASONALITY": 5, "OUTPUT_YIELD": make.out("y.tif"), **made}
+        return {
+            "LAND_COVER": make.raster("cover", np.ones((2, 3), np.uint8)),
+            "BIOPHYSICAL_TABLE": make.csv("t", TABLE),
+            "SEASONALITY": 5,
+            "OUTPUT_YIELD": make.out("y.tif"),
+            **made,
+        }
+
     return rasters
 
 
@@ -49,21 +60,31 @@ def test_equals_invest_with_its_own_table(run, make, tmp_path):
     # a copy, since QGIS writes statistics beside the rasters that it loads
     inputs = Path(shutil.copytree(INVEST / "inputs", tmp_path / "inputs"))
     rasters = {key: str(inputs / f"{name}.tif") for key, name in RASTERS.items()}
-    result = run("wateryield", **rasters, BIOPHYSICAL_TABLE=str(inputs / "biophysical.csv"), SEASONALITY=12,
-                 PRESET=2, WATERSHEDS=str(inputs / "watershed.gpkg"), OUTPUT_YIELD=make.out("y.tif"),
-                 OUTPUT_EVAPOTRANSPIRATION=make.out("e.tif"), OUTPUT_WATERSHEDS=make.out("w.gpkg"))
+    result = run(
+        "wateryield",
+        **rasters,
+        BIOPHYSICAL_TABLE=str(inputs / "biophysical.csv"),
+        SEASONALITY=12,
+        PRESET=2,
+        WATERSHEDS=str(inputs / "watershed.gpkg"),
+        OUTPUT_YIELD=make.out("y.tif"),
+        OUTPUT_EVAPOTRANSPIRATION=make.out("e.tif"),
+        OUTPUT_WATERSHEDS=make.out("w.gpkg"),
+    )
     for key, name in (("OUTPUT_YIELD", "awy_wyield"), ("OUTPUT_EVAPOTRANSPIRATION", "awy_aet")):
         expected = read(RasterSource(str(INVEST / "expected" / f"{name}.tif"))).values
         np.testing.assert_allclose(values(result[key]), expected, rtol=1e-5, atol=0)
-    row, = run.rows(result["OUTPUT_WATERSHEDS"])
+    (row,) = run.rows(result["OUTPUT_WATERSHEDS"])
     assert row["ws_id"] == 1
     assert row["yield_mm"] == pytest.approx(272.83846, rel=1e-6)  # InVEST's awy_watershed_results.csv
     assert row["yield_m3"] == pytest.approx(2263031.325, rel=1e-6)
     assert row["aet_mm"] == pytest.approx(546.949816, rel=1e-6)
 
 
-@pytest.mark.parametrize("choices, expected", [({}, 211.264), ({"PRESET": 1}, 194.890), ({"BUDYKO": 2}, 194.890),
-                                               ({"PRESET": 1, "BUDYKO": 1}, 211.264)])
+@pytest.mark.parametrize(
+    "choices, expected",
+    [({}, 211.264), ({"PRESET": 1}, 194.890), ({"BUDYKO": 2}, 194.890), ({"PRESET": 1, "BUDYKO": 1}, 211.264)],
+)
 def test_presets_and_curves(run, small, choices, expected):
     result = run("wateryield", **small(), **choices)
     np.testing.assert_allclose(values(result["OUTPUT_YIELD"]), expected, atol=5e-4)
@@ -78,20 +99,29 @@ def test_masking_and_volumes_are_chosen_alone_and_named(run, make, small):
         rain[0, 0] = 0
         maps["PRECIPITATION"] = make.raster("rain", rain)
         result = run("wateryield", **maps, **choices, WATERSHEDS=shed, OUTPUT_WATERSHEDS=make.out("w.gpkg"))
-        row, = run.rows(result["OUTPUT_WATERSHEDS"])
-        found.append((bool(np.isnan(values(result["OUTPUT_YIELD"])[0, 0])),
-                      round(row["yield_m3"] / (row["yield_mm"] / 1000 * 900), 3)))
+        (row,) = run.rows(result["OUTPUT_WATERSHEDS"])
+        found.append(
+            (
+                bool(np.isnan(values(result["OUTPUT_YIELD"])[0, 0])),
+                round(row["yield_m3"] / (row["yield_mm"] / 1000 * 900), 3),
+            )
+        )
     # cells of 900 m2 that the volume stands for: 6, or 5 with a value; the polygon is as large as 12
     assert found == [(False, 6), (True, 5), (False, 12), (True, 12), (False, 6)]
-    assert "PRESET 2 (as InVEST 3.20): Budyko curve Fu, as InVEST 3.x [PRESET], cells with values everywhere [by hand]" \
-        in run.log and "volumes as mean x area of the cells [by hand]" in run.log
+    assert (
+        "PRESET 2 (as InVEST 3.20): Budyko curve Fu, as InVEST 3.x [PRESET], cells with values everywhere [by hand]"
+        in run.log
+        and "volumes as mean x area of the cells [by hand]" in run.log
+    )
 
 
 def test_depth_in_centimetres_and_a_watershed(run, make, small):
     shed = make.layer("shed", [(square(500000, 4600000 - 60, 30, 60), {"yield_mm": "old", "code": 7})])
-    result = run("wateryield", **small(SOIL_DEPTH=100), DEPTH_UNIT=1, WATERSHEDS=shed, OUTPUT_WATERSHEDS=make.out("w.gpkg"))
+    result = run(
+        "wateryield", **small(SOIL_DEPTH=100), DEPTH_UNIT=1, WATERSHEDS=shed, OUTPUT_WATERSHEDS=make.out("w.gpkg")
+    )
     np.testing.assert_allclose(values(result["OUTPUT_YIELD"]), 211.264, atol=5e-4)
-    row, = run.rows(result["OUTPUT_WATERSHEDS"])
+    (row,) = run.rows(result["OUTPUT_WATERSHEDS"])
     assert row["code"] == 7 and row["yield_mm"] == pytest.approx(211.264, abs=5e-4)
     assert row["yield_m3"] == pytest.approx(0.211264 * 1800, rel=1e-5)
     assert row["area_km2"] == pytest.approx(0.0018) and row["covered_km2"] == pytest.approx(0.0018)

@@ -23,17 +23,29 @@ def test_run(run, make, classes):
     rows = run.rows(result["OUTPUT"])
     assert result["N_PATCHES"] == 2
     assert [name for name in rows[0] if name not in ("fid", "geometry")] == [
-        "patch_id", "area_km2", "size_class", "importance_mean"]
+        "patch_id",
+        "area_km2",
+        "size_class",
+        "importance_mean",
+    ]
     assert [(r["patch_id"], r["area_km2"], r["size_class"]) for r in rows] == [
-        (1, 10.0, "super-large"), (2, 2.0, "medium")]
+        (1, 10.0, "super-large"),
+        (2, 2.0, "medium"),
+    ]
     assert rows[1]["importance_mean"] == pytest.approx(46.5 / 48)
     assert rows[0]["geometry"].area() == pytest.approx(10e6)
     assert "super-large: 1 patch(es), 10.000 km2" in run.log
 
 
 def test_four_neighbours_and_other_bands(run, make, classes):
-    result = run("patches", CLASSES=classes, DIAGONALS=False, AREA_BANDS="2, 5, 9", PATCH_CLASSES="5;4",
-                 OUTPUT=make.out("patches.gpkg"))
+    result = run(
+        "patches",
+        CLASSES=classes,
+        DIAGONALS=False,
+        AREA_BANDS="2, 5, 9",
+        PATCH_CLASSES="5;4",
+        OUTPUT=make.out("patches.gpkg"),
+    )
     assert [r["size_class"] for r in run.rows(result["OUTPUT"])] == ["large", "medium", "small"]
 
 
@@ -45,8 +57,9 @@ def test_options_and_report(run, make):
     values[9:11, 9:11] = 4
     classes = make.raster("classes", values, cell=1000.0, nodata=0)
     report = make.out("patches.html")
-    result = run("patches", CLASSES=classes, MIN_AREA=5, HOLES=1, SLIVERS=2, OUTPUT=make.out("p.gpkg"),
-                 OUTPUT_REPORT=report)
+    result = run(
+        "patches", CLASSES=classes, MIN_AREA=5, HOLES=1, SLIVERS=2, OUTPUT=make.out("p.gpkg"), OUTPUT_REPORT=report
+    )
     rows = run.rows(result["OUTPUT"])
     assert [(r["area_km2"], r["geometry"].area()) for r in rows] == [(25.0, 25e6)]
     assert (result["N_PATCHES"], result["TOTAL_AREA"]) == (1, 25.0)
@@ -56,7 +69,8 @@ def test_options_and_report(run, make):
     text = open(report, encoding="utf-8").read()
     assert "1 below the least area were dropped" in text and "Fushun" in text and "<img" in text
     assert "(MIN_AREA): lower it" in run.refusal(
-        "patches", CLASSES=classes, MIN_AREA=99, OUTPUT=make.out("x.gpkg"), OUTPUT_REPORT=make.out("x.html"))
+        "patches", CLASSES=classes, MIN_AREA=99, OUTPUT=make.out("x.gpkg"), OUTPUT_REPORT=make.out("x.html")
+    )
     assert not os.path.exists(make.out("x.html"))
     degrees = make.raster("degrees", values, cell=0.01, crs="EPSG:4326", west=123.0, north=42.0)
     fine, message = run.check("patches", CLASSES=degrees, OUTPUT=make.out("x.gpkg"))
@@ -64,16 +78,19 @@ def test_options_and_report(run, make):
 
 
 def test_refusals(run, make, classes):
-    for parameters, message in (({"AREA_BANDS": "7, 4, 1"}, "Limits of small, medium and large patches (AREA_BANDS): '7, 4, 1'"),
-                                ({"PATCH_CLASSES": "best"}, "(PATCH_CLASSES): 'best'"),
-                                ({"OUTPUT": make.out("p.shp")}, "p.gpkg")):
+    for parameters, message in (
+        ({"AREA_BANDS": "7, 4, 1"}, "Limits of small, medium and large patches (AREA_BANDS): '7, 4, 1'"),
+        ({"PATCH_CLASSES": "best"}, "(PATCH_CLASSES): 'best'"),
+        ({"OUTPUT": make.out("p.shp")}, "p.gpkg"),
+    ):
         fine, found = run.check("patches", CLASSES=classes, **{"OUTPUT": make.out("x.gpkg"), **parameters})
         assert not fine and message in found
     message = run.refusal("patches", CLASSES=classes, PATCH_CLASSES="3", OUTPUT=make.out("x.gpkg"))
     assert "has class 3; its classes are 1, 4, 5" in message
     measured = make.raster("measured", np.array([[0.5, 0.7]], np.float32))
     assert "'measured' should hold class codes, and holds 0.5" in run.refusal(
-        "patches", CLASSES=measured, OUTPUT=make.out("x.gpkg"))
+        "patches", CLASSES=measured, OUTPUT=make.out("x.gpkg")
+    )
     assert not os.path.exists(make.out("x.gpkg"))
 
 

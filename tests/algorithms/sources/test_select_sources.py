@@ -14,10 +14,25 @@ def square(x, y, side):
 @pytest.fixture
 def patches(make):
     rows = [(0, 3, "super-large", 30.0), (10, 4, "super-large", 5.0), (20, 2, "large", 50.0)]
-    return make.layer("patches", [
-        (square(x, 0, side), {"patch_id": i + 1, "area_km2": float(side ** 2), "size_class": size,
-                              "importance_mean": 0.5, "dpc": dpc, "dpc_intra": 1.0, "dpc_flux": 2.0,
-                              "dpc_connector": dpc - 3}) for i, (x, side, size, dpc) in enumerate(rows)])
+    return make.layer(
+        "patches",
+        [
+            (
+                square(x, 0, side),
+                {
+                    "patch_id": i + 1,
+                    "area_km2": float(side**2),
+                    "size_class": size,
+                    "importance_mean": 0.5,
+                    "dpc": dpc,
+                    "dpc_intra": 1.0,
+                    "dpc_flux": 2.0,
+                    "dpc_connector": dpc - 3,
+                },
+            )
+            for i, (x, side, size, dpc) in enumerate(rows)
+        ],
+    )
 
 
 def test_run(run, make, patches):
@@ -25,7 +40,15 @@ def test_run(run, make, patches):
     rows = run.rows(result["OUTPUT"])
     assert result["N_SOURCES"] == 2
     assert [name for name in rows[0] if name not in ("fid", "geometry")] == [
-        "source_id", "patch_id", "area_km2", "importance_mean", "dpc", "dpc_intra", "dpc_flux", "dpc_connector"]
+        "source_id",
+        "patch_id",
+        "area_km2",
+        "importance_mean",
+        "dpc",
+        "dpc_intra",
+        "dpc_flux",
+        "dpc_connector",
+    ]
     assert [(r["source_id"], r["patch_id"], r["area_km2"], r["dpc"]) for r in rows] == [(1, 2, 16, 5), (2, 1, 9, 30)]
 
 
@@ -41,17 +64,30 @@ def test_conditions(run, make, patches):
 
 
 def test_merging_share_and_report(run, make):
-    patches = make.layer("patches", [
-        (square(x, 0, side), {"patch_id": i + 1, "size_class": size, "importance_mean": 0.25 * (i + 1)})
-        for i, (x, side, size) in enumerate([(0, 2, "large"), (2.3, 2, "large"), (20, 3, "super-large"),
-                                             (30, 0.5, "small")])])
+    patches = make.layer(
+        "patches",
+        [
+            (square(x, 0, side), {"patch_id": i + 1, "size_class": size, "importance_mean": 0.25 * (i + 1)})
+            for i, (x, side, size) in enumerate(
+                [(0, 2, "large"), (2.3, 2, "large"), (20, 3, "super-large"), (30, 0.5, "small")]
+            )
+        ],
+    )
     report = make.out("sources.html")
-    result = run("selectsources", PATCHES=patches, MERGE_DISTANCE=300, MIN_EC_SHARE=100, OUTPUT=make.out("s.gpkg"),
-                 OUTPUT_REPORT=report)
+    result = run(
+        "selectsources",
+        PATCHES=patches,
+        MERGE_DISTANCE=300,
+        MIN_EC_SHARE=100,
+        OUTPUT=make.out("s.gpkg"),
+        OUTPUT_REPORT=report,
+    )
     rows = run.rows(result["OUTPUT"])
     assert [name for name in rows[0] if name not in ("fid", "geometry")][-1] == "merged"
     assert [(r["source_id"], r["patch_id"], r["area_km2"], r["merged"] or "") for r in rows] == [
-        (1, 3, 9, ""), (2, 1, pytest.approx(8), "1,2")]
+        (1, 3, 9, ""),
+        (2, 1, pytest.approx(8), "1,2"),
+    ]
     assert rows[1]["importance_mean"] == pytest.approx(0.375) and rows[1]["geometry"].area() == pytest.approx(8e6)
     assert sum(r["dpc"] for r in rows) > 100
     text = open(report, encoding="utf-8").read()
@@ -63,24 +99,36 @@ def test_merging_share_and_report(run, make):
 
 
 def test_ids_that_are_texts_and_fields_in_another_case(run, make):
-    patches = make.layer("补丁", [(square(x, 0, 3), {"PATCH_ID": name, "Size_Class": "super-large"})
-                                for x, name in ((0, "A1"), (3.1, "A2"), (30, "7"))])
+    patches = make.layer(
+        "补丁",
+        [
+            (square(x, 0, 3), {"PATCH_ID": name, "Size_Class": "super-large"})
+            for x, name in ((0, "A1"), (3.1, "A2"), (30, "7"))
+        ],
+    )
     result = run("selectsources", PATCHES=patches, MERGE_DISTANCE=200, OUTPUT=make.out("s.gpkg"))
     rows = run.rows(result["OUTPUT"])
     assert [(r["patch_id"] or None, r["merged"] or "", r["area_km2"]) for r in rows] == [
-        (None, "A1,A2", pytest.approx(18)), (7, "", 9)]
+        (None, "A1,A2", pytest.approx(18)),
+        (7, "", 9),
+    ]
     assert "field 'patch_id': A1 is no whole number" in run.log
     run("selectsources", PATCHES=patches, MERGE_DISTANCE=50, OUTPUT=make.out("t.gpkg"))
     assert "No patches that may be merged lie within 50 m of each other." in run.log
 
 
 def test_new_numbers_out_of_range_are_refused_by_the_dialog(run, make, patches):
-    for given, key in (({"MIN_EC_SHARE": 120}, "(MIN_EC_SHARE) is 120"), ({"MERGE_AREA": 2}, "(MERGE_DISTANCE)"),
-                       ({"DISPERSAL_DISTANCE": 0}, "(DISPERSAL_DISTANCE) is 0"), ({"AREA_BANDS": "3, 2, 1"}, "AREA_BANDS")):
+    for given, key in (
+        ({"MIN_EC_SHARE": 120}, "(MIN_EC_SHARE) is 120"),
+        ({"MERGE_AREA": 2}, "(MERGE_DISTANCE)"),
+        ({"DISPERSAL_DISTANCE": 0}, "(DISPERSAL_DISTANCE) is 0"),
+        ({"AREA_BANDS": "3, 2, 1"}, "AREA_BANDS"),
+    ):
         fine, message = run.check("selectsources", PATCHES=patches, OUTPUT=make.out("x.gpkg"), **given)
         assert not fine and key in message
-    degrees = make.layer("degrees", [("POLYGON((123 42,123.1 42,123.1 42.1,123 42.1,123 42))", {"patch_id": 1})],
-                         crs="EPSG:4326")
+    degrees = make.layer(
+        "degrees", [("POLYGON((123 42,123.1 42,123.1 42.1,123 42.1,123 42))", {"patch_id": 1})], crs="EPSG:4326"
+    )
     fine, message = run.check("selectsources", PATCHES=degrees, OUTPUT=make.out("x.gpkg"))
     assert not fine and "'degrees' is in degrees" in message
 
@@ -104,4 +152,6 @@ def test_cancel_leaves_nothing(run, make, patches):
 
 def test_no_size_class_is_refused(run, make, patches):
     message = run.refusal("selectsources", PATCHES=patches, SIZE_CLASSES=[], OUTPUT=make.out("sources.gpkg"))
-    assert message == "No size class (SIZE_CLASSES) is chosen: choose at least one of super-large, large, medium, small."
+    assert (
+        message == "No size class (SIZE_CLASSES) is chosen: choose at least one of super-large, large, medium, small."
+    )

@@ -13,13 +13,19 @@ def services(make):
     generator = np.random.default_rng(5)
     y, x = np.mgrid[:60, :80]
     common = np.sin(x / 17) + np.cos(y / 11)
-    return [make.raster(name, (common * factor + generator.normal(0, 0.5 + k / 4, (60, 80))).astype(np.float32))
-            for k, (name, factor) in enumerate((("habitat", 1), ("water", 0.7), ("carbon", 1.4)))]
+    return [
+        make.raster(name, (common * factor + generator.normal(0, 0.5 + k / 4, (60, 80))).astype(np.float32))
+        for k, (name, factor) in enumerate((("habitat", 1), ("water", 0.7), ("carbon", 1.4)))
+    ]
 
 
 def outputs(make):
-    return {"OUTPUT_IMPORTANCE": make.out("importance.tif"), "OUTPUT_CLASSES": make.out("classes.tif"),
-            "OUTPUT_GRID": make.out("grid.gpkg"), "OUTPUT_REPORT": make.out("report.html")}
+    return {
+        "OUTPUT_IMPORTANCE": make.out("importance.tif"),
+        "OUTPUT_CLASSES": make.out("classes.tif"),
+        "OUTPUT_GRID": make.out("grid.gpkg"),
+        "OUTPUT_REPORT": make.out("report.html"),
+    }
 
 
 def test_run(run, make, services):
@@ -36,13 +42,24 @@ def test_run(run, make, services):
     assert expected[classes.values == 5].min() > expected[classes.values == 1].max()
     rows = run.rows(result["OUTPUT_GRID"])
     assert [name for name in rows[0] if name not in ("fid", "geometry")] == [
-        "cell_id", "habitat", "water", "carbon", "importance", "class"]
+        "cell_id",
+        "habitat",
+        "water",
+        "carbon",
+        "importance",
+        "class",
+    ]
     assert len(rows) == 48 and rows[0]["geometry"].area() == pytest.approx(90000)
     assert rows[0]["importance"] == pytest.approx(expected[:10, :10].mean(), abs=1e-5)
     with open(result["OUTPUT_REPORT"], encoding="utf-8") as stream:
         assert "KMO overall" in stream.read()
-    again = run("serviceimportance", SERVICES=services, GRID_SIZE=300, BREAKS=result["BREAKS_USED"],
-                **{**outputs(make), "OUTPUT_CLASSES": make.out("again.tif")})
+    again = run(
+        "serviceimportance",
+        SERVICES=services,
+        GRID_SIZE=300,
+        BREAKS=result["BREAKS_USED"],
+        **{**outputs(make), "OUTPUT_CLASSES": make.out("again.tif")},
+    )
     np.testing.assert_array_equal(read(RasterSource(again["OUTPUT_CLASSES"])).values, classes.values)
 
 
@@ -51,15 +68,25 @@ def test_bounds_by_hand_above_the_map_come_back_once_and_make_the_same_classes(r
     one = run("serviceimportance", BREAKS="0.2, 0.4, 0.6, 1.5", **given, **outputs(make))
     assert one["BREAKS_USED"] == "0.2, 0.4, 0.6, 1.5" and "the highest class has none" in run.log
     classes = read(RasterSource(one["OUTPUT_CLASSES"])).values
-    two = run("serviceimportance", BREAKS=one["BREAKS_USED"], **given,
-              **{**outputs(make), "OUTPUT_CLASSES": make.out("again.tif")})
+    two = run(
+        "serviceimportance",
+        BREAKS=one["BREAKS_USED"],
+        **given,
+        **{**outputs(make), "OUTPUT_CLASSES": make.out("again.tif")},
+    )
     np.testing.assert_array_equal(read(RasterSource(two["OUTPUT_CLASSES"])).values, classes)
     assert two["BREAKS_USED"] == one["BREAKS_USED"]
 
 
 def test_codes_that_are_no_numbers_are_refused_by_label_and_key(run, make, services):
-    message = run.refusal("serviceimportance", SERVICES=services, GRID_SIZE=300, FOREST_CODES="wood",
-                          LAND_COVER=make.raster("cover", np.full((60, 80), 2, np.uint8)), **outputs(make))
+    message = run.refusal(
+        "serviceimportance",
+        SERVICES=services,
+        GRID_SIZE=300,
+        FOREST_CODES="wood",
+        LAND_COVER=make.raster("cover", np.full((60, 80), 2, np.uint8)),
+        **outputs(make),
+    )
     assert "Land-cover codes of forest (FOREST_CODES): 'wood' is not a list" in message
 
 
@@ -72,17 +99,27 @@ def test_manual_weights_and_land_cover(run, make, services):
     land = np.full((60, 80), 2, np.uint8)
     values = read(RasterSource(services[1])).values
     land[values > np.median(values)] = 11
-    result = run("serviceimportance", SERVICES=services, GRID_SIZE=300, WEIGHTING=4, CLASSIFY=1,
-                 WEIGHTS="habitat=2, water=1, carbon=1", LAND_COVER=make.raster("cover", land), **outputs(make))
+    result = run(
+        "serviceimportance",
+        SERVICES=services,
+        GRID_SIZE=300,
+        WEIGHTING=4,
+        CLASSIFY=1,
+        WEIGHTS="habitat=2, water=1, carbon=1",
+        LAND_COVER=make.raster("cover", land),
+        **outputs(make),
+    )
     assert result["WEIGHTS_USED"] == "habitat=0.5, water=0.25, carbon=0.25"
     assert "'water' is higher on artificial or mined ground" in run.log
 
 
 def test_refusals(run, make, services):
     for parameters, message in (
-            ({"SERVICE_NAMES": "one"}, "1 name(s) for 3 services"),
-            ({"WEIGHTING": 4, "WEIGHTS": "habitat=1"}, "no weight for water, carbon"),
-            ({"CLIP": "99, 1"}, "(CLIP): '99, 1'"), ({"BREAKS": "0.5, 0.2"}, "(BREAKS): 2 upper bound(s) for 5")):
+        ({"SERVICE_NAMES": "one"}, "1 name(s) for 3 services"),
+        ({"WEIGHTING": 4, "WEIGHTS": "habitat=1"}, "no weight for water, carbon"),
+        ({"CLIP": "99, 1"}, "(CLIP): '99, 1'"),
+        ({"BREAKS": "0.5, 0.2"}, "(BREAKS): 2 upper bound(s) for 5"),
+    ):
         fine, found = run.check("serviceimportance", SERVICES=services, GRID_SIZE=300, **parameters, **outputs(make))
         assert not fine and message in found
     flat = make.raster("flat", np.full((60, 80), 3, np.float32))
@@ -112,11 +149,12 @@ def test_no_service_at_all_is_refused_before_the_run(run, make):
 
 def test_what_is_known_to_be_wrong_is_refused_before_the_run(run, make, services):
     for given, parameters, message in (
-            (services[:1], {}, "One service is given, 'habitat': choose at least two"),
-            (services, {"GRID_SIZE": 9000}, "measures only 2400 x 1800 m, which is less than one grid cell"),
-            (services, {"GRID_SIZE": 10}, "give a larger grid size"),
-            (services, {"SERVICE_NAMES": "a, b, a"}, "'a' stands twice"),
-            (services, {"WEIGHTING": 4, "WEIGHTS": "habitat=1, water=1, soil=1"}, "'soil=1' names no service")):
+        (services[:1], {}, "One service is given, 'habitat': choose at least two"),
+        (services, {"GRID_SIZE": 9000}, "measures only 2400 x 1800 m, which is less than one grid cell"),
+        (services, {"GRID_SIZE": 10}, "give a larger grid size"),
+        (services, {"SERVICE_NAMES": "a, b, a"}, "'a' stands twice"),
+        (services, {"WEIGHTING": 4, "WEIGHTS": "habitat=1, water=1, soil=1"}, "'soil=1' names no service"),
+    ):
         parameters = {"GRID_SIZE": 300, **parameters}
         fine, found = run.check("serviceimportance", SERVICES=given, **parameters, **outputs(make))
         assert not fine and message in found
@@ -124,8 +162,13 @@ def test_what_is_known_to_be_wrong_is_refused_before_the_run(run, make, services
 
 def test_covariance_matrix(run, make, services):
     plain = run("serviceimportance", SERVICES=services, GRID_SIZE=300, **outputs(make))
-    again = run("serviceimportance", SERVICES=services, GRID_SIZE=300, MATRIX=1, **{
-        **outputs(make), "OUTPUT_GRID": make.out("second.gpkg")})
+    again = run(
+        "serviceimportance",
+        SERVICES=services,
+        GRID_SIZE=300,
+        MATRIX=1,
+        **{**outputs(make), "OUTPUT_GRID": make.out("second.gpkg")},
+    )
     means = np.array([[row[name] for name in ("habitat", "water", "carbon")] for row in run.rows(again["OUTPUT_GRID"])])
     values, vectors = np.linalg.eigh(np.cov(means.T))
     kept = values > values.mean()

@@ -22,9 +22,13 @@ UTM = spatial_reference("EPSG:32651").ExportToWkt()
 
 def upper_case(layer):
     """The layer as a program that shouts would have written it."""
-    return Features(layer.name, layer.crs, layer.geometries,
-                    [{name.upper(): value for name, value in row.items()} for row in layer.attributes],
-                    [name.upper() for name in layer.field_names])
+    return Features(
+        layer.name,
+        layer.crs,
+        layer.geometries,
+        [{name.upper(): value for name, value in row.items()} for row in layer.attributes],
+        [name.upper() for name in layer.field_names],
+    )
 
 
 def table3():
@@ -35,34 +39,52 @@ def table3():
 def table4():
     with open(PAPER / "table4_interaction_matrix.csv", encoding="utf-8") as stream:
         rows = list(csv.reader(stream))
-    return {(int(row[0]), int(head)): float(cell) for row in rows[1:] for head, cell in zip(rows[0][1:], row[1:])
-            if cell and int(head) > int(row[0])}
+    return {
+        (int(row[0]), int(head)): float(cell)
+        for row in rows[1:]
+        for head, cell in zip(rows[0][1:], row[1:])
+        if cell and int(head) > int(row[0])
+    }
 
 
 def square(x, y, side_m):
     return ogr.CreateGeometryFromWkt(
-        f"POLYGON(({x} {y},{x + side_m} {y},{x + side_m} {y + side_m},{x} {y + side_m},{x} {y}))")
+        f"POLYGON(({x} {y},{x + side_m} {y},{x + side_m} {y + side_m},{x} {y + side_m},{x} {y}))"
+    )
 
 
 def grid(values, cell=100.0, height=None, nodata=-1.0):
     values = np.asarray(values, dtype=np.float32)
     height = height or cell
-    return Grid(values, Template(*values.shape, (0.0, cell, 0.0, height * values.shape[0], 0.0, -height), UTM, "res"),
-                nodata, "res")
+    return Grid(
+        values,
+        Template(*values.shape, (0.0, cell, 0.0, height * values.shape[0], 0.0, -height), UTM, "res"),
+        nodata,
+        "res",
+    )
 
 
 def sources_layer(polygons, **fields):
     ids = list(polygons)
-    return Features("sources", UTM, list(polygons.values()),
-                    [{"source_id": i, **{k: v[i] for k, v in fields.items()}} for i in ids],
-                    ["source_id", *fields])
+    return Features(
+        "sources",
+        UTM,
+        list(polygons.values()),
+        [{"source_id": i, **{k: v[i] for k, v in fields.items()}} for i in ids],
+        ["source_id", *fields],
+    )
 
 
 def corridors_layer(rows, extra=()):
     """Rows of (a, b, cost, *extra)."""
     names = ["corridor_id", "source_a", "source_b", "cost", *extra]
-    return Features("corridors", UTM, [ogr.CreateGeometryFromWkt("LINESTRING(0 0,1 1)") for _ in rows],
-                    [dict(zip(names, (n, *row))) for n, row in enumerate(rows, 1)], names)
+    return Features(
+        "corridors",
+        UTM,
+        [ogr.CreateGeometryFromWkt("LINESTRING(0 0,1 1)") for _ in rows],
+        [dict(zip(names, (n, *row))) for n, row in enumerate(rows, 1)],
+        names,
+    )
 
 
 def paper_case(redundant=()):
@@ -73,14 +95,16 @@ def paper_case(redundant=()):
     """
     areas, matrix = table3(), table4()
     relative = {i: (1.0, 1.25, 1.5, 2.0)[i % 4] for i in areas}
-    ratio = {(a, b): math.sqrt(math.log(areas[a]) * math.log(areas[b]) / (value * relative[a] * relative[b]))
-             for (a, b), value in matrix.items()}
+    ratio = {
+        (a, b): math.sqrt(math.log(areas[a]) * math.log(areas[b]) / (value * relative[a] * relative[b]))
+        for (a, b), value in matrix.items()
+    }
     scale = max(ratio.values())
     values = np.full((100, 100), 3.0)
     polygons = {}
     for i, area in areas.items():
         row, col = divmod(i - 1, 5)
-        values[100 - 20 * (row + 1):100 - 20 * row, 20 * col:20 * (col + 1)] = relative[i] * scale
+        values[100 - 20 * (row + 1) : 100 - 20 * row, 20 * col : 20 * (col + 1)] = relative[i] * scale
         polygons[i] = square(col * 10000 + 130, row * 10000 + 130, math.sqrt(area) * 1000)
     rows = [(a, b, 71234.5 * r / scale, (a, b) in redundant) for (a, b), r in ratio.items()]
     return corridors_layer(rows, ["redundant"]), sources_layer(polygons), grid(values, 500.0), matrix
@@ -100,7 +124,9 @@ def test_table_4_comes_out_of_eq_9_cell_by_cell():
     assert pairs[0][:2] == (7, 19) and pairs[0][2] == pytest.approx(787.13, abs=1e-3)
     assert pairs[-1][:2] == (9, 15) and pairs[-1][2] == pytest.approx(2.03, abs=1e-5)
     assert not found.warnings
-    assert g.gravity_model(corridors, sources, resistance, threshold_rule=g.MEDIAN).threshold == pytest.approx(17.47, abs=0.005)
+    assert g.gravity_model(corridors, sources, resistance, threshold_rule=g.MEDIAN).threshold == pytest.approx(
+        17.47, abs=0.005
+    )
 
 
 def test_both_readings_of_the_46_important_corridors():
@@ -139,8 +165,13 @@ def test_form_and_area_unit():
     sources, resistance = two_sources()
     corridors = corridors_layer([(1, 2, 77.0)])
     log = math.log
-    cases = {("km2", g.LOGARITHM): log(4) * log(9), ("ha", g.LOGARITHM): log(400) * log(900),
-             ("m2", g.LOGARITHM): log(4e6) * log(9e6), ("km2", g.AREA): 36, ("ha", g.AREA): 36e4}
+    cases = {
+        ("km2", g.LOGARITHM): log(4) * log(9),
+        ("ha", g.LOGARITHM): log(400) * log(900),
+        ("m2", g.LOGARITHM): log(4e6) * log(9e6),
+        ("km2", g.AREA): 36,
+        ("ha", g.AREA): 36e4,
+    }
     for (unit, form), expected in cases.items():
         found = g.gravity_model(corridors, sources, resistance, form=form, area_unit=unit)
         assert found.matrix[0, 1] == pytest.approx(expected / 5, rel=1e-6), (unit, form)
@@ -150,9 +181,16 @@ def test_form_and_area_unit():
 def test_gravity_does_not_depend_on_order_or_unit_of_cost():
     corridors, sources, resistance, _ = paper_case()
     found = g.gravity_model(corridors, sources, resistance)
-    turned = Features("c", UTM, corridors.geometries, [
-        {**a, "source_a": a["source_b"], "source_b": a["source_a"], "cost": a["cost"] * 0.001}
-        for a in reversed(corridors.attributes)], corridors.field_names)
+    turned = Features(
+        "c",
+        UTM,
+        corridors.geometries,
+        [
+            {**a, "source_a": a["source_b"], "source_b": a["source_a"], "cost": a["cost"] * 0.001}
+            for a in reversed(corridors.attributes)
+        ],
+        corridors.field_names,
+    )
     back = Features("s", UTM, sources.geometries[::-1], sources.attributes[::-1], sources.field_names)
     again = g.gravity_model(turned, back, resistance)
     assert np.allclose(again.matrix, found.matrix, rtol=1e-12)
@@ -171,11 +209,15 @@ def test_fields_are_kept_and_old_results_replaced():
 def test_mean_resistance_of_cells():
     values = np.array([[1, 2, 3, 4], [5, 6, -1, 8], [9, 0, 11, 12]], dtype=float)
     res = grid(values, 100.0, 50.0)
-    shapes = [ogr.CreateGeometryFromWkt(w) for w in (
-        "POLYGON((0 0,400 0,400 150,0 150,0 0))",          # all; nodata and 0 do not count
-        "POLYGON((0 100,110 100,110 150,0 150,0 100))",    # one centre
-        "POLYGON((260 10,290 10,290 40,260 40,260 10))",   # no centre: the cell it lies in
-        "MULTIPOLYGON(((0 100,100 100,100 150,0 150,0 100)),((300 100,400 100,400 150,300 150,300 100)))")]
+    shapes = [
+        ogr.CreateGeometryFromWkt(w)
+        for w in (
+            "POLYGON((0 0,400 0,400 150,0 150,0 0))",  # all; nodata and 0 do not count
+            "POLYGON((0 100,110 100,110 150,0 150,0 100))",  # one centre
+            "POLYGON((260 10,290 10,290 40,260 40,260 10))",  # no centre: the cell it lies in
+            "MULTIPOLYGON(((0 100,100 100,100 150,0 150,0 100)),((300 100,400 100,400 150,300 150,300 100)))",
+        )
+    ]
     found = g.source_resistance(shapes, [1, 2, 3, 4], res)
     assert found == pytest.approx([61 / 10, 1, 11, 2.5])
     one_row = grid([[2, 4, 6]])
@@ -210,9 +252,12 @@ def test_threshold_rules():
     assert g.threshold_of(values, g.NATURAL_BREAKS) == 4
     assert g.threshold_of(values, g.QUANTILE, 0.8) == 100
     assert g.threshold_of(values, g.FIXED, 7) == 7
-    for rule, value, message in ((g.FIXED, None, "needs a threshold"), (g.QUANTILE, None, "needs a threshold"),
-                                 (g.QUANTILE, 75, "75 is not a quantile"),
-                                 ("largest", None, "'largest' is unknown")):
+    for rule, value, message in (
+        (g.FIXED, None, "needs a threshold"),
+        (g.QUANTILE, None, "needs a threshold"),
+        (g.QUANTILE, 75, "75 is not a quantile"),
+        ("largest", None, "'largest' is unknown"),
+    ):
         with pytest.raises(InputError, match=message):
             g.threshold_of(values, rule, value)
 
@@ -255,20 +300,25 @@ def test_what_a_planner_should_look_at_is_warned():
         attributes["area_km2"] = area
     found = g.gravity_model(plain, sources, resistance, drop_redundant=False)
     assert "source 2 differ by more than 1 %" in found.warnings[0] and len(found.warnings) == 1
-    ruled = corridors_layer([(a, b, 1.0 if (a, b) == (1, 2) else 100.0 + a) for a in range(1, 8) for b in range(a + 1, 8)])
+    ruled = corridors_layer(
+        [(a, b, 1.0 if (a, b) == (1, 2) else 100.0 + a) for a in range(1, 8) for b in range(a + 1, 8)]
+    )
     seven = sources_layer({i: square(100 * i, 0, 3000) for i in range(1, 8)})
     found = g.gravity_model(ruled, seven, resistance, drop_redundant=False)
     assert found.n_important == 1 and "Only 1 of 21 corridors exceed the mean" in found.warnings[0]
 
 
-@pytest.mark.parametrize("rows, message", [
-    ([(1, 9, 5.0)], "field 'source_b', feature 1: source 9 is not in layer 'sources'"),
-    ([(None, 2, 5.0)], "field 'source_a', feature 1: source NULL"),
-    ([(1, 2, None)], "field 'cost', feature 1: 'NULL' is not a number"),
-    ([(1, 2, -3.0)], "field 'cost', feature 1: '-3.0' is not a number of at least 0"),
-    ([(1, 2, 5.0), (2, 1, 6.0)], "feature 2: the pair 1 and 2 has a corridor already, feature 1"),
-    ([(2, 2, 5.0)], "feature 1 joins source 2 to itself"),
-])
+@pytest.mark.parametrize(
+    "rows, message",
+    [
+        ([(1, 9, 5.0)], "field 'source_b', feature 1: source 9 is not in layer 'sources'"),
+        ([(None, 2, 5.0)], "field 'source_a', feature 1: source NULL"),
+        ([(1, 2, None)], "field 'cost', feature 1: 'NULL' is not a number"),
+        ([(1, 2, -3.0)], "field 'cost', feature 1: '-3.0' is not a number of at least 0"),
+        ([(1, 2, 5.0), (2, 1, 6.0)], "feature 2: the pair 1 and 2 has a corridor already, feature 1"),
+        ([(2, 2, 5.0)], "feature 1 joins source 2 to itself"),
+    ],
+)
 def test_corridors_that_cannot_be_used(rows, message):
     with pytest.raises(InputError, match=message):
         g.gravity_model(corridors_layer(rows), *two_sources())
@@ -285,12 +335,19 @@ def test_layers_that_cannot_be_used():
         g.gravity_model(good, sources, resistance, id_field="number")
     assert g.gravity_model(good, Features("s", UTM, sources.geometries, [{}, {}], []), resistance).ids == [1, 2]
     with pytest.raises(InputError, match="no field 'cost'"):
-        g.gravity_model(Features("corridors", UTM, good.geometries, [{"source_a": 1, "source_b": 2}],
-                                 ["source_a", "source_b"]), sources, resistance)
+        g.gravity_model(
+            Features("corridors", UTM, good.geometries, [{"source_a": 1, "source_b": 2}], ["source_a", "source_b"]),
+            sources,
+            resistance,
+        )
     with pytest.raises(InputError, match="both have the id 1"):
-        g.gravity_model(good, Features("sources", UTM, sources.geometries, [{"source_id": 1}] * 2, ["source_id"]), resistance)
+        g.gravity_model(
+            good, Features("sources", UTM, sources.geometries, [{"source_id": 1}] * 2, ["source_id"]), resistance
+        )
     with pytest.raises(InputError, match="'NULL' is not a whole number"):
-        g.gravity_model(good, Features("sources", UTM, sources.geometries, [{"source_id": None}] * 2, ["source_id"]), resistance)
+        g.gravity_model(
+            good, Features("sources", UTM, sources.geometries, [{"source_id": None}] * 2, ["source_id"]), resistance
+        )
     with pytest.raises(InputError, match="sources must be polygons"):
         g.gravity_model(good, Features("sources", UTM, good.geometries, [{"source_id": 1}], ["source_id"]), resistance)
     with pytest.raises(InputError, match="'perhaps' is neither yes nor no"):
@@ -303,7 +360,8 @@ def test_small_sources_are_named():
     with pytest.raises(InputError, match="sources 1,2 of at most 1 km2 would have ln S <= 0"):
         g.gravity_model(corridors, sources, resistance)
     assert g.gravity_model(corridors, sources, resistance, area_unit="ha").matrix[0, 1] == pytest.approx(
-        math.log(100) * math.log(50) / 5, rel=1e-6)
+        math.log(100) * math.log(50) / 5, rel=1e-6
+    )
     assert g.gravity_model(corridors, sources, resistance, form=g.AREA).matrix[0, 1] == pytest.approx(0.1, rel=1e-6)
 
 
@@ -315,8 +373,15 @@ def test_cancel():
 def test_report_holds_the_numbers():
     found = g.gravity_model(*paper_case()[:3])
     html = g.gravity_report(found, [("Corridors", "corridors")]).html()
-    for text in ("48.24", "787.1", "smallest gravity (sources 9 and 15)", ">17.47<", "redundant", "mean (used)",
-                 "resistance x m"):
+    for text in (
+        "48.24",
+        "787.1",
+        "smallest gravity (sources 9 and 15)",
+        ">17.47<",
+        "redundant",
+        "mean (used)",
+        "resistance x m",
+    ):
         assert text in html
     rows = found.matrix_rows()
     assert len(rows) == 21 and rows[8]["source_id"] == 9 and rows[8]["15"] == pytest.approx(2.03, abs=1e-5)
@@ -345,8 +410,13 @@ def test_report_says_what_other_rules_would_make_important():
 def test_report_of_equal_gravities_has_no_natural_breaks():
     corridors, sources, resistance, _ = paper_case()
     pair = [index for index, row in enumerate(corridors.attributes) if (row["source_a"], row["source_b"]) == (1, 2)]
-    one = Features(corridors.name, corridors.crs, [corridors.geometries[i] for i in pair],
-                   [corridors.attributes[i] for i in pair], corridors.field_names)
+    one = Features(
+        corridors.name,
+        corridors.crs,
+        [corridors.geometries[i] for i in pair],
+        [corridors.attributes[i] for i in pair],
+        corridors.field_names,
+    )
     assert "natural breaks" in g.gravity_report(g.gravity_model(one, sources, resistance), []).html()
 
 
@@ -365,16 +435,26 @@ def test_layers_of_another_city_or_in_degrees_are_refused():
     polygons = {1: square(0, 0, 2000), 2: square(5000, 0, 2000)}
     corridors, sources, resistance = corridors_layer([(1, 2, 100)]), sources_layer(polygons), grid(np.ones((40, 200)))
     g.gravity_model(corridors, sources, resistance)
-    away = Features("corridors", UTM, [ogr.CreateGeometryFromWkt("LINESTRING(20001 0,20900 900)")], corridors.attributes,
-                    corridors.field_names)
-    with pytest.raises(InputError, match="'corridors' lies wholly away from 'res': .*20001, 0 to 20900, 900.*0, 0 to 20000, 4000"):
+    away = Features(
+        "corridors",
+        UTM,
+        [ogr.CreateGeometryFromWkt("LINESTRING(20001 0,20900 900)")],
+        corridors.attributes,
+        corridors.field_names,
+    )
+    with pytest.raises(
+        InputError, match="'corridors' lies wholly away from 'res': .*20001, 0 to 20900, 900.*0, 0 to 20000, 4000"
+    ):
         g.gravity_model(away, sources, resistance)
     away = sources_layer({1: square(0, 4001, 2000), 2: square(5000, 4001, 2000)})
     with pytest.raises(InputError, match="'sources' lies wholly away from 'res': .*0, 4001 to 7000, 6001"):
         g.gravity_model(corridors, away, resistance)
     degrees = spatial_reference("EPSG:4326").ExportToWkt()
     with pytest.raises(InputError, match="'corridors' is in degrees"):
-        g.gravity_model(Features("corridors", degrees, corridors.geometries, corridors.attributes, corridors.field_names),
-                        sources, resistance)
+        g.gravity_model(
+            Features("corridors", degrees, corridors.geometries, corridors.attributes, corridors.field_names),
+            sources,
+            resistance,
+        )
     with pytest.raises(InputError, match="'corridors' has no field 'cost'"):
         g.check_corridors(Features("corridors", UTM, corridors.geometries, [{}], ["source_a", "source_b"]))

@@ -7,8 +7,15 @@ import time
 import numpy as np
 import pytest
 from econet.core import accel
-from econet.core.corridors.least_cost_paths import (ALL_PAIRS, EDGES, NEIGHBOURS, POINTS, check_sources,
-                                                    corridors, source_ids)
+from econet.core.corridors.least_cost_paths import (
+    ALL_PAIRS,
+    EDGES,
+    NEIGHBOURS,
+    POINTS,
+    check_sources,
+    corridors,
+    source_ids,
+)
 from econet.core.cost_distance import CostGrid, accumulated_cost
 from econet.core.crs import spatial_reference
 from econet.core.errors import Cancelled, InputError
@@ -49,7 +56,7 @@ def random_case(seed, shape=(24, 30), holes=0.1):
     grid = grid_of(values)
     spots = [(2, 2, 3, 3), (3, 20, 2, 5), (12, 10, 3, 3), (18, 3, 3, 4), (18, 22, 4, 4)]
     for row, col, height, width in spots:
-        values[row:row + height, col:col + width] = rng.uniform(1, 2, (height, width))
+        values[row : row + height, col : col + width] = rng.uniform(1, 2, (height, width))
     return grid, layer([block(grid.template, *spot) for spot in spots]), spots
 
 
@@ -63,17 +70,26 @@ def graph_of(grid):
             y, x = r + down, c + right
             if 0 <= y < rows and 0 <= x < cols and grid.values[r, c] > 0 and grid.values[y, x] > 0:
                 graph[r * cols + c, y * cols + x] = (
-                    math.hypot(dx * right, dy * down) * (grid.values[r, c] + grid.values[y, x]) / 2)
+                    math.hypot(dx * right, dy * down) * (grid.values[r, c] + grid.values[y, x]) / 2
+                )
     return graph.tocsr()
 
 
 def path_cost(grid, corridor):
     total = length = 0.0
     for k in range(1, len(corridor.rows)):
-        step = math.hypot(DX * (corridor.cols[k] - corridor.cols[k - 1]), DY * (corridor.rows[k] - corridor.rows[k - 1]))
+        step = math.hypot(
+            DX * (corridor.cols[k] - corridor.cols[k - 1]), DY * (corridor.rows[k] - corridor.rows[k - 1])
+        )
         length += step
-        total += step * (grid.values[corridor.rows[k], corridor.cols[k]]
-                         + grid.values[corridor.rows[k - 1], corridor.cols[k - 1]]) / 2
+        total += (
+            step
+            * (
+                grid.values[corridor.rows[k], corridor.cols[k]]
+                + grid.values[corridor.rows[k - 1], corridor.cols[k - 1]]
+            )
+            / 2
+        )
     return total, length
 
 
@@ -86,8 +102,10 @@ def test_all_pairs_against_scipy(seed, path_ends):
         # the middle of an even block is a corner of cells; its cell is the one below and to the right
         ends = [[(row + height // 2) * cols + col + width // 2] for row, col, height, width in spots]
     else:
-        ends = [[r * cols + c for r in range(row, row + height) for c in range(col, col + width)]
-                for row, col, height, width in spots]
+        ends = [
+            [r * cols + c for r in range(row, row + height) for c in range(col, col + width)]
+            for row, col, height, width in spots
+        ]
     cost = shortest_path(graph_of(grid), directed=False, indices=sorted(sum(ends, [])))
     position = {cell: k for k, cell in enumerate(sorted(sum(ends, [])))}
     result = corridors(grid, sources, [1, 2, 3, 4, 5], path_ends)
@@ -103,8 +121,12 @@ def test_all_pairs_against_scipy(seed, path_ends):
         assert corridor.mean_resistance == pytest.approx(corridor.cost / length)
         assert corridor.rows[0] * cols + corridor.cols[0] in a and corridor.rows[-1] * cols + corridor.cols[-1] in b
         assert corridor.euclidean_m <= corridor.length_m + 1e-9
-        entered = {k for k, (row, col, height, width) in enumerate(spots, start=1) for r, c in zip(corridor.rows, corridor.cols)
-                   if row <= r < row + height and col <= c < col + width} - {corridor.source_a, corridor.source_b}
+        entered = {
+            k
+            for k, (row, col, height, width) in enumerate(spots, start=1)
+            for r, c in zip(corridor.rows, corridor.cols)
+            if row <= r < row + height and col <= c < col + width
+        } - {corridor.source_a, corridor.source_b}
         assert corridor.via == ",".join(map(str, sorted(entered))) and corridor.redundant == bool(entered)
 
 
@@ -145,7 +167,7 @@ def test_one_row_by_hand():
     first, second, third = result.corridors
     assert (first.source_a, first.source_b) == (3, 7)
     assert first.cost == 30 * (1 + 2 + 4 + 3) and first.length_m == 120 and first.euclidean_m == 120
-    assert first.cols.tolist() == [4, 3, 2, 1, 0]          # from source 3 to source 7
+    assert first.cols.tolist() == [4, 3, 2, 1, 0]  # from source 3 to source 7
     assert (second.source_a, second.source_b, second.cost) == (3, 12, 60)
     assert (third.source_a, third.source_b, third.cost, third.via, third.redundant) == (7, 12, 360, "3", True)
     line = first.line(grid.template)
@@ -154,7 +176,7 @@ def test_one_row_by_hand():
 
 def test_numbers_and_order_of_sources_change_nothing():
     grid, sources, _ = random_case(4)
-    grid.values[np.isfinite(grid.values)] = 1.0            # many equal paths
+    grid.values[np.isfinite(grid.values)] = 1.0  # many equal paths
     for path_ends in (POINTS, EDGES):
         one = corridors(grid, sources, [1, 2, 3, 4, 5], path_ends).corridors
         order = [3, 0, 4, 2, 1]
@@ -281,6 +303,7 @@ def test_advice_above_thirty_sources():
 
 # ids ---------------------------------------------------------------------------------------------
 
+
 def test_ids():
     t = grid_of(np.ones((9, 9))).template
     wkts = [block(t, 0, 0), block(t, 3, 3, 2, 2), block(t, 6, 6, 1, 2)]
@@ -301,11 +324,14 @@ def test_ids():
     whole = [(1 << 63) - 1, -(1 << 63), (1 << 63) - 2]
     assert source_ids(layer(wkts, source_id=whole)) == whole
     for value in (1e30, 1 << 63, "-1e19"):
-        with pytest.raises(InputError, match=r"'.*', field 'source_id', feature 2: '.*' is beyond .*\(64 bits\); number the sources"):
+        with pytest.raises(
+            InputError, match=r"'.*', field 'source_id', feature 2: '.*' is beyond .*\(64 bits\); number the sources"
+        ):
             source_ids(layer(wkts, source_id=[5, value, 6]))
 
 
 # refusals ----------------------------------------------------------------------------------------
+
 
 def test_sources_that_cannot_be_joined_are_refused():
     grid = grid_of(np.ones((9, 9)))
@@ -319,8 +345,11 @@ def test_sources_that_cannot_be_joined_are_refused():
 
     refused([], "'sources' is empty")
     refused([good], "'sources' has one source only")
-    refused([good, block(t, 4, 4, inset=3)], r"Source 2 of layer 'sources' covers 336 m2, less than one cell of "
-                                             r"'resistance' \(600 m2\)")
+    refused(
+        [good, block(t, 4, 4, inset=3)],
+        r"Source 2 of layer 'sources' covers 336 m2, less than one cell of "
+        r"'resistance' \(600 m2\)",
+    )
     refused([good, block(t, 40, 40)], "Source 2 of layer 'sources' lies outside raster 'resistance'")
     refused([good, "LINESTRING(500010 4599990,500100 4599900)"], "Source 2 of layer 'sources' is no polygon")
     refused([good, block(t, 1, 1, 1, 1)], "Sources 1 and 2 of layer 'sources' begin in the same cell")
@@ -332,7 +361,10 @@ def test_sources_that_cannot_be_joined_are_refused():
     refused([good, other], "no cell with a resistance above 0", values=0 * values)
     with pytest.raises(InputError, match="has to be above 0"):
         corridors(grid, layer([good, other]), [1, 2], max_cost=0)
-    for unknown, match in (({"path_ends": 2}, "PATH_ENDS 2 is unknown: choose 0 or 1"), ({"pairs": 2}, "PAIRS 2 is unknown")):
+    for unknown, match in (
+        ({"path_ends": 2}, "PATH_ENDS 2 is unknown: choose 0 or 1"),
+        ({"pairs": 2}, "PAIRS 2 is unknown"),
+    ):
         with pytest.raises(InputError, match=match):
             corridors(grid, layer([good, other]), [1, 2], **unknown)
     assert len(check_sources(layer([good, other]), [1, 2], t)) == 2

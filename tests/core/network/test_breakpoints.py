@@ -48,15 +48,26 @@ def moved(shape):
 
 def corridors(*shapes, ids=None, classes=None, gravity=None):
     names = ["corridor_id"] + (["gravity", "class"] if classes else [])
-    rows = [{"corridor_id": (ids or range(1, 99))[n], "class": (classes or [None] * 99)[n],
-             "gravity": (gravity or [None] * 99)[n]} for n in range(len(shapes))]
+    rows = [
+        {
+            "corridor_id": (ids or range(1, 99))[n],
+            "class": (classes or [None] * 99)[n],
+            "gravity": (gravity or [None] * 99)[n],
+        }
+        for n in range(len(shapes))
+    ]
     return Features("corridors", UTM, [geometry(s) for s in shapes], rows, names)
 
 
 def roads(*rows):
     """Rows of (shape, name, class)."""
-    return Features("roads", UTM, [geometry(row[0]) for row in rows],
-                    [{"name": row[1], "kind": row[2]} for row in rows], ["name", "kind"])
+    return Features(
+        "roads",
+        UTM,
+        [geometry(row[0]) for row in rows],
+        [{"name": row[1], "kind": row[2]} for row in rows],
+        ["name", "kind"],
+    )
 
 
 def run(lines, streets, **options):
@@ -73,14 +84,31 @@ EAST = [(-1000, 0), (1000, 0)]
 def test_one_crossing():
     [(place, row)] = run(corridors([(10, -300), (10, 300)]), roads((EAST, "G1", "motorway")))
     assert place == pytest.approx((10, 0), abs=1e-6)
-    assert {k: row[k] for k in ("road", "road_class", "corridors", "n_corridors", "class", "gravity_sum", "priority")} == {
-        "road": "G1", "road_class": "motorway", "corridors": "1", "n_corridors": 1, "class": None,
-        "gravity_sum": None, "priority": 1}
+    assert {
+        k: row[k] for k in ("road", "road_class", "corridors", "n_corridors", "class", "gravity_sum", "priority")
+    } == {
+        "road": "G1",
+        "road_class": "motorway",
+        "corridors": "1",
+        "n_corridors": 1,
+        "class": None,
+        "gravity_sum": None,
+        "priority": 1,
+    }
     assert "overpass" in row["measure"]
 
 
 def test_crossing_at_a_vertex_and_a_touch_are_one_place():
-    assert len(run(corridors([(0, -300), (0, 0), (0, 300)]), roads(([(-500, 0), (0, 0), (500, 0)], "a", "b")), tolerance_m=0)) == 1
+    assert (
+        len(
+            run(
+                corridors([(0, -300), (0, 0), (0, 300)]),
+                roads(([(-500, 0), (0, 0), (500, 0)], "a", "b")),
+                tolerance_m=0,
+            )
+        )
+        == 1
+    )
     [(place, _)] = run(corridors([(-50, 40), (0, 0), (50, 40)]), roads((EAST, "a", "b")), tolerance_m=0)
     assert place == pytest.approx((0, 0), abs=1e-6)
 
@@ -168,12 +196,25 @@ def test_unnamed_roads_touch_within_a_tenth_of_a_metre(gap_m, n_roads):
     assert len(run(up, roads((west, None, "primary"), (east, None, "primary")))) == n_roads
 
 
-@pytest.mark.parametrize("kinds, measure", [
-    (("motorway", "Motorway_link", "Expressway", "freeway", "高速公路"), "wildlife overpass or underpass with guiding fences"),
-    (("rail", "light_rail", "High-speed railway", "铁路", "高速铁路"), "wildlife underpass or enlarged culvert below the track"),
-    (("canal", "干渠"), "green bridge and exit ramps in the banks"),
-    (("trunk", "primary", "first-class road", "First class", "highway", "一级公路"), "enlarged culvert or underpass, warning signs, speed limit"),
-    (("residential", None), "warning signs, speed limit")])
+@pytest.mark.parametrize(
+    "kinds, measure",
+    [
+        (
+            ("motorway", "Motorway_link", "Expressway", "freeway", "高速公路"),
+            "wildlife overpass or underpass with guiding fences",
+        ),
+        (
+            ("rail", "light_rail", "High-speed railway", "铁路", "高速铁路"),
+            "wildlife underpass or enlarged culvert below the track",
+        ),
+        (("canal", "干渠"), "green bridge and exit ramps in the banks"),
+        (
+            ("trunk", "primary", "first-class road", "First class", "highway", "一级公路"),
+            "enlarged culvert or underpass, warning signs, speed limit",
+        ),
+        (("residential", None), "warning signs, speed limit"),
+    ],
+)
 def test_the_shipped_measure_of_a_road_class(kinds, measure):
     for kind in kinds:
         [(_, row)] = run(corridors([(10, -300), (10, 300)]), roads((EAST, "a", kind)))
@@ -240,9 +281,14 @@ def test_lines_and_polygons_of_one_name():
 
 def test_corridors_that_share_cells_share_the_point():
     shared = [(0, -60), (30, -30), (30, 0), (30, 30)]
-    lines = corridors([(-300, -60), *shared, (60, 60)], [(90, 90), (60, 60), *reversed(shared), (0, -300)],
-                      [(500, -60), (500, 60)], ids=[12, 3, 7], classes=["general", "important", "general"],
-                      gravity=[10.0, 90.5, 200.0])
+    lines = corridors(
+        [(-300, -60), *shared, (60, 60)],
+        [(90, 90), (60, 60), *reversed(shared), (0, -300)],
+        [(500, -60), (500, 60)],
+        ids=[12, 3, 7],
+        classes=["general", "important", "general"],
+        gravity=[10.0, 90.5, 200.0],
+    )
     first, second = run(lines, roads(([(-999, 10), (999, 10)], "a", "b")))
     assert first[0] == pytest.approx((30, 10), abs=1e-6)
     assert first[1]["corridors"] == "3,12" and first[1]["n_corridors"] == 2
@@ -289,9 +335,12 @@ def test_roads_of_another_city_are_refused_with_both_extents():
     lines = corridors([(0, 0), (3000, 1000)])
     near, far = roads(([(-2900, 0), (-2900, 9)], "a", "b")), roads(([(-3100, 0), (-3100, 9)], "a", "b"))
     assert run(lines, near) == []
-    with pytest.raises(InputError, match="Layer 'roads' lies wholly away from 'corridors', further than 3000 m: its extent "
-                                         "there is 556900, 4630000 to 556900, 4630009, that of 'corridors' is 560000, 4630000 to "
-                                         "563000, 4631000"):
+    with pytest.raises(
+        InputError,
+        match="Layer 'roads' lies wholly away from 'corridors', further than 3000 m: its extent "
+        "there is 556900, 4630000 to 556900, 4630009, that of 'corridors' is 560000, 4630000 to "
+        "563000, 4631000",
+    ):
         run(lines, far)
 
 
@@ -326,9 +375,16 @@ def test_bad_input():
 
 
 def test_fields_are_recognised_in_any_case():
-    lines = corridors([(0, 0), (0, 100)], [(10, 0), (10, 100)], ids=[41, 42], classes=["important", "general"], gravity=[3.0, 4.0])
-    shouted = Features(lines.name, UTM, lines.geometries, [{name.upper(): value for name, value in row.items()}
-                                                           for row in lines.attributes], ["CORRIDOR_ID", "GRAVITY", "CLASS"])
+    lines = corridors(
+        [(0, 0), (0, 100)], [(10, 0), (10, 100)], ids=[41, 42], classes=["important", "general"], gravity=[3.0, 4.0]
+    )
+    shouted = Features(
+        lines.name,
+        UTM,
+        lines.geometries,
+        [{name.upper(): value for name, value in row.items()} for row in lines.attributes],
+        ["CORRIDOR_ID", "GRAVITY", "CLASS"],
+    )
     street = roads(([(-50, 50), (50, 50)], "a", "b"))
     (found,) = breakpoints(shouted, street).attributes
     assert found == breakpoints(lines, street).attributes[0]
@@ -336,6 +392,7 @@ def test_fields_are_recognised_in_any_case():
 
 
 # against OGR ---------------------------------------------------------------------------------------
+
 
 def random_walk(rng, steps, cell=30):
     moves = np.array([(a, b) for a in (-1, 0, 1) for b in (-1, 0, 1) if a or b])
@@ -353,8 +410,11 @@ def brute_force(lines, streets, tolerance):
             for road, b in zip(streets.geometries, streets.attributes):
                 if b["name"] == name:
                     common = corridor.Intersection(road)
-                    simple = ([common] if common.GetGeometryCount() == 0 else
-                              [common.GetGeometryRef(i).Clone() for i in range(common.GetGeometryCount())])
+                    simple = (
+                        [common]
+                        if common.GetGeometryCount() == 0
+                        else [common.GetGeometryRef(i).Clone() for i in range(common.GetGeometryCount())]
+                    )
                     pieces += [(g, a["corridor_id"]) for g in simple if not g.IsEmpty()]
         label = list(range(len(pieces)))
         for i in range(len(pieces)):
@@ -389,8 +449,14 @@ def test_against_everything_with_everything(seed, kind):
                 everything = everything.Union(corridor)
             for point, a in zip(found.geometries, found.attributes):
                 assert everything.Distance(point) < 1e-2
-                assert min(s.Distance(point) for s, b in zip(streets.geometries, streets.attributes)
-                           if b["name"] == a["road"]) < 1e-2
+                assert (
+                    min(
+                        s.Distance(point)
+                        for s, b in zip(streets.geometries, streets.attributes)
+                        if b["name"] == a["road"]
+                    )
+                    < 1e-2
+                )
 
 
 def test_turning_and_mirroring_the_map_turns_the_points():
@@ -399,13 +465,16 @@ def test_turning_and_mirroring_the_map_turns_the_points():
     streets = [[tuple(p) for p in rng.uniform(-600, 2400, (3, 2))] for _ in range(5)]
 
     def places(change):
-        found = run(corridors(*([change(p) for p in w] for w in walks)),
-                    roads(*(([change(p) for p in s], f"r{n}", "b") for n, s in enumerate(streets))))
+        found = run(
+            corridors(*([change(p) for p in w] for w in walks)),
+            roads(*(([change(p) for p in s], f"r{n}", "b") for n, s in enumerate(streets))),
+        )
         return sorted((a["road"], a["corridors"], *(round(c, 3) + 0.0 for c in p)) for p, a in found)
 
     turned = sorted((road, ids, round(-y, 3) + 0.0, round(x, 3) + 0.0) for road, ids, x, y in places(lambda p: p))
-    assert places(lambda p: (-p[1], p[0])) == [(r, i, pytest.approx(x, abs=0.02), pytest.approx(y, abs=0.02))
-                                               for r, i, x, y in turned]
+    assert places(lambda p: (-p[1], p[0])) == [
+        (r, i, pytest.approx(x, abs=0.02), pytest.approx(y, abs=0.02)) for r, i, x, y in turned
+    ]
 
 
 def test_cancel_acts_within_a_second():

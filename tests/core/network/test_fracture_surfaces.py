@@ -21,8 +21,12 @@ FIELDS_OF = dict(name_field="name", mineral_field="mineral", method_field="metho
 def resistance(values=None, width=30.0, height=30.0):
     values = np.ones((100, 100)) if values is None else np.asarray(values)
     rows, cols = values.shape
-    return Grid(values.astype(np.float32), Template(rows, cols, (0.0, width, 0.0, height * rows, 0.0, -height), UTM),
-                -9999.0, "resistance")
+    return Grid(
+        values.astype(np.float32),
+        Template(rows, cols, (0.0, width, 0.0, height * rows, 0.0, -height), UTM),
+        -9999.0,
+        "resistance",
+    )
 
 
 def corridors(*lines):
@@ -32,9 +36,16 @@ def corridors(*lines):
         for x, y in points:
             shape.AddPoint_2D(float(x), float(y))
         shapes.append(shape)
-    return Features("corridors", UTM, shapes, [
-        {"corridor_id": n, "source_a": 10 * n, "source_b": 10 * n + 1, "class": "general"} for n in range(1, len(lines) + 1)],
-        ["corridor_id", "source_a", "source_b", "class"])
+    return Features(
+        "corridors",
+        UTM,
+        shapes,
+        [
+            {"corridor_id": n, "source_a": 10 * n, "source_b": 10 * n + 1, "class": "general"}
+            for n in range(1, len(lines) + 1)
+        ],
+        ["corridor_id", "source_a", "source_b", "class"],
+    )
 
 
 def box(x0, y0, x1, y1):
@@ -44,10 +55,22 @@ def box(x0, y0, x1, y1):
 def mines(*rows):
     """Rows of (WKT, name, method, state, ...)."""
     shapes = [ogr.CreateGeometryFromWkt(row[0]) for row in rows]
-    return Features("mines", UTM, shapes, [
-        {"name": row[1], "mineral": "coal", "method": row[2] if len(row) > 2 else "open pit",
-         "state": row[3] if len(row) > 3 else "producing", "feature": row[4] if len(row) > 4 else "pit"}
-        for row in rows], ["name", "mineral", "method", "state", "feature"])
+    return Features(
+        "mines",
+        UTM,
+        shapes,
+        [
+            {
+                "name": row[1],
+                "mineral": "coal",
+                "method": row[2] if len(row) > 2 else "open pit",
+                "state": row[3] if len(row) > 3 else "producing",
+                "feature": row[4] if len(row) > 4 else "pit",
+            }
+            for row in rows
+        ],
+        ["name", "mineral", "method", "state", "feature"],
+    )
 
 
 def run(lines, pits, grid=None, progress=SILENT, **options):
@@ -67,20 +90,42 @@ PIT = "POLYGON" + box(900, 900, 1200, 1200)
 def test_one_corridor_through_one_pit():
     found = run(corridors([(315, 1005), (2115, 1005)]), mines((PIT, "West")))
     [row], [pair] = found.surfaces.attributes, found.pairs
-    assert row == {"fracture_id": 1, "mine": "West", "mineral": "coal", "method": "open pit", "state": "producing",
-                   "corridors": "1", "n_corridors": 1, "crossing_m": pytest.approx(300), "cost_share": pytest.approx(1 / 6),
-                   "area_km2": pytest.approx(0.09)}
-    assert pair == {"fracture_id": 1, "mine": "West", "corridor_id": 1, "source_a": 10, "source_b": 11, "class": "general",
-                    "crossing_m": pytest.approx(300), "cost_share": pytest.approx(1 / 6)}
+    assert row == {
+        "fracture_id": 1,
+        "mine": "West",
+        "mineral": "coal",
+        "method": "open pit",
+        "state": "producing",
+        "corridors": "1",
+        "n_corridors": 1,
+        "crossing_m": pytest.approx(300),
+        "cost_share": pytest.approx(1 / 6),
+        "area_km2": pytest.approx(0.09),
+    }
+    assert pair == {
+        "fracture_id": 1,
+        "mine": "West",
+        "corridor_id": 1,
+        "source_a": 10,
+        "source_b": 11,
+        "class": "general",
+        "crossing_m": pytest.approx(300),
+        "cost_share": pytest.approx(1 / 6),
+    }
     assert found.surfaces.geometries[0].Equals(ogr.CreateGeometryFromWkt(PIT)) and found.n_lines == 1
 
 
 def test_the_paper_s_two_counts():
     """West pit: one corridor; East pit: two that join before it: two surfaces, two lines, three pairs."""
     west, east = "POLYGON" + box(300, 300, 600, 600), "POLYGON" + box(1500, 300, 1800, 600)
-    found = run(corridors([(435, 105), (435, 1005)],
-                          [(1605, 105), (1605, 705), (1305, 1005)], [(1605, 105), (1605, 705), (1905, 1005)]),
-                mines((west, "West"), (east, "East")))
+    found = run(
+        corridors(
+            [(435, 105), (435, 1005)],
+            [(1605, 105), (1605, 705), (1305, 1005)],
+            [(1605, 105), (1605, 705), (1905, 1005)],
+        ),
+        mines((west, "West"), (east, "East")),
+    )
     assert len(found.surfaces) == 2 and len(found.pairs) == 3 and found.n_lines == 2
     by_mine = {a["mine"]: a for a in found.surfaces.attributes}
     assert by_mine["East"]["corridors"] == "2,3" and by_mine["East"]["crossing_m"] == pytest.approx(300), "shared once"
@@ -109,14 +154,19 @@ def test_no_more_than_a_cell_is_no_fracture():
     exactly = mines(("POLYGON" + box(900, 900, 910, 930), "West"))
     assert len(run(corridors([(905, 300), (905, 1500)]), exactly).surfaces) == 0
     assert len(run(at(960), mines(("POLYGON" + box(860, 950, 890, 970), "West"))).surfaces) == 0
-    in_and_out = corridors([(885, 950), (905, 950), (905, 960), (885, 960), (885, 970), (905, 970), (905, 980), (885, 980)])
+    in_and_out = corridors(
+        [(885, 950), (905, 950), (905, 960), (885, 960), (885, 970), (905, 970), (905, 980), (885, 980)]
+    )
     assert len(run(in_and_out, mines((PIT, "West"))).surfaces) == 1, "40 m in two visits"
 
 
 def test_parts_of_a_mine():
     two = "MULTIPOLYGON(" + box(300, 900, 600, 1200) + "," + box(900, 900, 1200, 1200) + ")"
     found = run(corridors([(105, 1005), (705, 1005)], [(105, 1095), (1395, 1095)]), mines((two, "West")))
-    assert [(a["fracture_id"], a["mine"], a["corridors"]) for a in found.surfaces.attributes] == [(1, "West", "1,2"), (2, "West", "2")]
+    assert [(a["fracture_id"], a["mine"], a["corridors"]) for a in found.surfaces.attributes] == [
+        (1, "West", "1,2"),
+        (2, "West", "2"),
+    ]
     assert len(found.pairs) == 3
     halves = mines(("POLYGON" + box(900, 900, 1000, 1200), "West"), ("POLYGON" + box(1000, 900, 1200, 1200), "West"))
     found = run(corridors([(315, 1005), (2115, 1005)]), halves)
@@ -131,8 +181,13 @@ def test_parts_of_a_mine():
 
 def test_which_mines_count():
     said = []
-    pits = mines((PIT, "a"), (PIT, "b", "underground"), (PIT, "c", "open pit", "restored"), (PIT, "d", "露天", "abandoned"),
-                 (PIT, "e", "open pit", "producing", "dump"))
+    pits = mines(
+        (PIT, "a"),
+        (PIT, "b", "underground"),
+        (PIT, "c", "open pit", "restored"),
+        (PIT, "d", "露天", "abandoned"),
+        (PIT, "e", "open pit", "producing", "dump"),
+    )
     line = corridors([(315, 1005), (2115, 1005)])
 
     def names(**options):
@@ -194,12 +249,17 @@ def test_cost_share_against_the_steps_of_the_path(seed):
 def test_against_everything_with_everything(seed):
     rng = np.random.default_rng(seed)
     lines = corridors(*([tuple(p) for p in rng.uniform(0, 3000, (6, 2))] for _ in range(8)))
-    shapes = [ogr.CreateGeometryFromWkt(f"POINT({x} {y})").Buffer(float(r), 4) for x, y, r in
-              np.column_stack([rng.uniform(200, 2800, (12, 2)), rng.uniform(5, 200, 12)])]
+    shapes = [
+        ogr.CreateGeometryFromWkt(f"POINT({x} {y})").Buffer(float(r), 4)
+        for x, y, r in np.column_stack([rng.uniform(200, 2800, (12, 2)), rng.uniform(5, 200, 12)])
+    ]
     pits = mines(*((s.ExportToWkt(), f"m{n}") for n, s in enumerate(shapes)))
     found = run(lines, pits)
-    expected = {(f"m{n}", c): shape.Intersection(line).Length() for n, shape in enumerate(shapes)
-                for c, line in enumerate(lines.geometries, 1)}
+    expected = {
+        (f"m{n}", c): shape.Intersection(line).Length()
+        for n, shape in enumerate(shapes)
+        for c, line in enumerate(lines.geometries, 1)
+    }
     expected = {key: value for key, value in expected.items() if value > 30}
     assert {(p["mine"], p["corridor_id"]): pytest.approx(p["crossing_m"], abs=1e-6) for p in found.pairs} == expected
     for p in found.pairs:  # resistance 1: the share of the cost is the share of the length
@@ -227,7 +287,12 @@ def test_costs_outside_the_map_are_said():
     warned = []
     values = np.ones((100, 100))
     values[:, 20] = -9999
-    found = run(corridors([(315, 1005), (2115, 1005)]), mines((PIT, "West")), resistance(values), progress=Progress(warn=warned.append))
+    found = run(
+        corridors([(315, 1005), (2115, 1005)]),
+        mines((PIT, "West")),
+        resistance(values),
+        progress=Progress(warn=warned.append),
+    )
     assert found.pairs[0]["cost_share"] == pytest.approx(300 / 1770)
     assert "1 corridor(s) of 'corridors' leave the passable cells" in warned[0]
 
@@ -249,7 +314,9 @@ def test_bad_input():
 def test_layers_of_another_city_are_refused_with_both_extents():
     line, pit = corridors([(315, 1005), (2115, 1005)]), mines((PIT, "West"))
     far = [(100315, 1005), (102115, 1005)]
-    with pytest.raises(InputError, match="'corridors' lies wholly away from .*100315, 1005 to 102115, 1005.*0, 0 to 3000, 3000"):
+    with pytest.raises(
+        InputError, match="'corridors' lies wholly away from .*100315, 1005 to 102115, 1005.*0, 0 to 3000, 3000"
+    ):
         run(corridors(far), pit)
     beside = mines(("POLYGON" + box(3100, 0, 3200, 100), "East"), ("POLYGON" + box(5000, 0, 5200, 100), "Far"))
     with pytest.raises(InputError, match="'mines' lies wholly away from .*3100, 0 to 5200, 100"):
@@ -260,7 +327,12 @@ def test_layers_of_another_city_are_refused_with_both_extents():
 def test_fields_are_recognised_in_any_case():
     line, pit = corridors([(315, 1005), (2115, 1005)]), mines((PIT, "West"))
     line.attributes[0].update(corridor_id=41, source_a=7, source_b=9)
-    shouted = Features(line.name, UTM, line.geometries, [{name.upper(): value for name, value in line.attributes[0].items()}],
-                       [name.upper() for name in line.field_names])
+    shouted = Features(
+        line.name,
+        UTM,
+        line.geometries,
+        [{name.upper(): value for name, value in line.attributes[0].items()}],
+        [name.upper() for name in line.field_names],
+    )
     (plain,), (found,) = run(line, pit).pairs, run(shouted, pit).pairs
     assert found == plain and (found["corridor_id"], found["source_a"], found["source_b"]) == (41, 7, 9)

@@ -44,7 +44,7 @@ def mine(shape, mineral="coal", method="open pit", state="producing", feature="p
 
 def distance_by_ogr(shapes, cells):
     """Independent of the code under test: GEOS's distance from every cell centre."""
-    rows, cols = np.mgrid[:cells.rows, :cells.cols]
+    rows, cols = np.mgrid[: cells.rows, : cells.cols]
     xs, ys = cells.xy(rows, cols)
     distance = np.empty(cells.shape)
     for place in np.ndindex(cells.shape):
@@ -82,9 +82,18 @@ def lab(tmp_path):
         write(Grid(np.asarray(values), cells, nodata, name), str(path))
         return RasterSource(str(path))
 
-    return SimpleNamespace(template=template, geometry=geometry, box=box, features=features, mine=mine, raster=raster,
-                           distance_by_ogr=distance_by_ogr, Log=Log, digitised=digitised,
-                           table=lambda text, name="mine.csv": tables.parse_csv(text, name))
+    return SimpleNamespace(
+        template=template,
+        geometry=geometry,
+        box=box,
+        features=features,
+        mine=mine,
+        raster=raster,
+        distance_by_ogr=distance_by_ogr,
+        Log=Log,
+        digitised=digitised,
+        table=lambda text, name="mine.csv": tables.parse_csv(text, name),
+    )
 
 
 @pytest.fixture
@@ -100,28 +109,41 @@ def city(lab):
         "ndvi": rng.uniform(-0.1, 0.9, cells.shape).astype(np.float32),
         "night_light": rng.uniform(0, 80, cells.shape).astype(np.float32),
     }
-    lines = {"water": lab.geometry("LINESTRING(500000 4598000,503000 4597000)"),
-             "motorways": lab.geometry("LINESTRING(502000 4601000,502100 4590000)"),
-             "highways": lab.geometry("LINESTRING(499000 4599000,504000 4599500)")}
-    mines = [lab.mine(lab.box(cells, 5, 5, 4, 5), "coal", "open pit", "abandoned"),
-             lab.mine(lab.box(cells, 25, 30, 3, 3), "building material", "underground", "producing")]
+    lines = {
+        "water": lab.geometry("LINESTRING(500000 4598000,503000 4597000)"),
+        "motorways": lab.geometry("LINESTRING(502000 4601000,502100 4590000)"),
+        "highways": lab.geometry("LINESTRING(499000 4599000,504000 4599500)"),
+    }
+    mines = [
+        lab.mine(lab.box(cells, 5, 5, 4, 5), "coal", "open pit", "abandoned"),
+        lab.mine(lab.box(cells, 25, 30, 3, 3), "building material", "underground", "producing"),
+    ]
     layers = FactorLayers(
-        **{name: lab.raster(name, values, cells, nodata=0 if name == "land_cover" else math.nan)
-           for name, values in data.items()},
-        **{name: lab.features(name, line) for name, line in lines.items()}, mines=mines)
+        **{
+            name: lab.raster(name, values, cells, nodata=0 if name == "land_cover" else math.nan)
+            for name, values in data.items()
+        },
+        **{name: lab.features(name, line) for name, line in lines.items()},
+        mines=mines,
+    )
     expected = {
         "slope": digitised(slope_degrees(data["dem"], cells), (10, 20, 30, 40), (1, 2, 3, 4, 5)),
         "elevation": digitised(data["dem"], (-326, -200, -125, 125, 200, 350, 500), (5, 3, 2, 1, 2, 3, 4, 5)),
         "land_cover": np.vectorize(CLCD.get)(data["land_cover"]).astype(float),
         "ndvi": digitised(data["ndvi"], np.float32([0.2, 0.4, 0.5, 0.6]), (5, 4, 3, 2, 1)),
         "night_light": digitised(data["night_light"], (5, 15, 30, 60), (1, 2, 3, 4, 5)),
-        "distance_to_water": digitised(lab.distance_by_ogr([lines["water"]], cells), (500, 1000, 1500, 2000),
-                                       (1, 2, 3, 4, 5)),
-        "distance_to_motorway": digitised(lab.distance_by_ogr([lines["motorways"]], cells), (500, 1000, 1500, 2000),
-                                          (5, 4, 3, 2, 1)),
-        "distance_to_highway": digitised(lab.distance_by_ogr([lines["highways"]], cells), (200, 400, 600, 800),
-                                         (5, 4, 3, 2, 1)),
-        "mine": np.maximum(digitised(lab.distance_by_ogr([mines[0].geometry], cells), (1000, 2000), (5, 3, 1)),
-                           digitised(lab.distance_by_ogr([mines[1].geometry], cells), (1000, 2000), (5, 3, 1))),
+        "distance_to_water": digitised(
+            lab.distance_by_ogr([lines["water"]], cells), (500, 1000, 1500, 2000), (1, 2, 3, 4, 5)
+        ),
+        "distance_to_motorway": digitised(
+            lab.distance_by_ogr([lines["motorways"]], cells), (500, 1000, 1500, 2000), (5, 4, 3, 2, 1)
+        ),
+        "distance_to_highway": digitised(
+            lab.distance_by_ogr([lines["highways"]], cells), (200, 400, 600, 800), (5, 4, 3, 2, 1)
+        ),
+        "mine": np.maximum(
+            digitised(lab.distance_by_ogr([mines[0].geometry], cells), (1000, 2000), (5, 3, 1)),
+            digitised(lab.distance_by_ogr([mines[1].geometry], cells), (1000, 2000), (5, 3, 1)),
+        ),
     }
     return lab, cells, layers, expected, data

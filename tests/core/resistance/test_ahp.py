@@ -33,8 +33,9 @@ HOUSE = """1 5 3 7 6 6 1/3 1/4
 
 
 def matrix(text):
-    return np.array([[np.nan if cell == "?" else float(Fraction(cell)) for cell in line.split()]
-                     for line in text.splitlines()])
+    return np.array(
+        [[np.nan if cell == "?" else float(Fraction(cell)) for cell in line.split()] for line in text.splitlines()]
+    )
 
 
 def random_matrix(rng, n):
@@ -86,8 +87,11 @@ def refused(*raws, groups=None, **options):
 
 # published --------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("index, key, indices", [
-    (SAATY, "cr_saaty1980_ri", "random_index_saaty_1980"), (SAATY_2005, "cr_saaty2005_ri", "random_index_saaty_2005")])
+
+@pytest.mark.parametrize(
+    "index, key, indices",
+    [(SAATY, "cr_saaty1980_ri", "random_index_saaty_1980"), (SAATY_2005, "cr_saaty2005_ri", "random_index_saaty_2005")],
+)
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_reference_examples(name, index, key, indices):
     example = EXAMPLES[name]
@@ -104,8 +108,12 @@ def test_reference_examples(name, index, key, indices):
 
 
 def test_consistent_matrices_have_no_inconsistency_at_all():
-    assert solve(table_of(EXAMPLES["paper_table1_consistent9"]["names"],
-                          EXAMPLES["paper_table1_consistent9"]["matrix"])).consistency_ratio <= 1e-20
+    assert (
+        solve(
+            table_of(EXAMPLES["paper_table1_consistent9"]["names"], EXAMPLES["paper_table1_consistent9"]["matrix"])
+        ).consistency_ratio
+        <= 1e-20
+    )
     rng = np.random.default_rng(3)
     for n in range(3, 16):
         ratios = rng.uniform(1, 3, n)
@@ -123,7 +131,7 @@ def test_house_of_saaty_and_the_judgement_that_hurts():
     house = matrix(HOUSE)
     found = m.consistency_of(house, SAATY)
     assert (found.lambda_max, found.ci, found.cr) == pytest.approx((9.669, 0.238, 0.169), abs=5e-4)
-    np.testing.assert_allclose(m.weights_of(house), [.173, .054, .188, .018, .031, .036, .167, .333], atol=5e-4)
+    np.testing.assert_allclose(m.weights_of(house), [0.173, 0.054, 0.188, 0.018, 0.031, 0.036, 0.167, 0.333], atol=5e-4)
     worst = m.suspects(house, SAATY)[0]
     assert (worst.row, worst.column, worst.given) == (2, 6, 6)  # neighbourhood against condition
     assert worst.misfit == pytest.approx(5.32, abs=5e-3)
@@ -179,44 +187,69 @@ def test_groups_of_two_are_said_to_check_nothing():
 
 
 def test_hierarchy_of_the_car_example():
-    groups = csv("factor,group\nPrice,Cost\nFuel,Cost\nMaintenance,Cost\nResale,Cost\nCargo,Capacity\n"
-                 "Passenger,Capacity\nSafety,\nStyle,")
+    groups = csv(
+        "factor,group\nPrice,Cost\nFuel,Cost\nMaintenance,Cost\nResale,Cost\nCargo,Capacity\n"
+        "Passenger,Capacity\nSafety,\nStyle,"
+    )
     pairs = dict(zip(itertools.combinations(("Cost", "Safety", "Style", "Capacity"), 2), (3, 7, 3, 9, 1, "1/7")))
     pairs.update(zip(itertools.combinations(("Price", "Fuel", "Maintenance", "Resale"), 2), (2, 5, 3, 2, 2, "1/2")))
     pairs["Cargo", "Passenger"] = "1/5"
     result = solve(rows(pairs), groups=groups, table=DONEGAN)
-    expected = dict(Safety=.234, Style=.041, Price=.249, Fuel=.128, Resale=.082, Maintenance=.051, Cargo=.036,
-                    Passenger=.179)
+    expected = dict(
+        Safety=0.234,
+        Style=0.041,
+        Price=0.249,
+        Fuel=0.128,
+        Resale=0.082,
+        Maintenance=0.051,
+        Cargo=0.036,
+        Passenger=0.179,
+    )
     assert weights(result) == pytest.approx(expected, abs=6e-4)
     row = {one.factor: one for one in result.weights}
     assert (row["Price"].group, row["Price"].group_weight, row["Price"].local_weight) == (
-        "Cost", pytest.approx(.510, abs=5e-4), pytest.approx(.4881, abs=5e-5))
+        "Cost",
+        pytest.approx(0.510, abs=5e-4),
+        pytest.approx(0.4881, abs=5e-5),
+    )
     assert (row["Style"].group, row["Style"].group_weight, row["Style"].local_weight) == ("", 1, row["Style"].weight)
     ratios = {one.comparison.name: one.consistency for one in result.judged}
     assert ratios[""].cr == pytest.approx(0.08, abs=5e-4) and ratios["Cost"].cr == pytest.approx(0.0164, abs=5e-5)
-    by_hand = ((ratios[""].ci + row["Price"].group_weight * ratios["Cost"].ci)
-               / (ratios[""].ri + row["Price"].group_weight * ratios["Cost"].ri))
+    by_hand = (ratios[""].ci + row["Price"].group_weight * ratios["Cost"].ci) / (
+        ratios[""].ri + row["Price"].group_weight * ratios["Cost"].ri
+    )
     assert result.consistency_ratio == pytest.approx(by_hand, rel=1e-12)
     assert result.lambda_max == ratios[""].lambda_max
     assert "total ranking" in ahp_report(result).html()
 
 
 def test_hierarchy_of_the_cities_with_every_city_under_every_criterion():
-    judged = {"goal": {("Culture", "Housing"): 3, ("Culture", "Transport"): 5, ("Family", "Culture"): 5,
-                       ("Family", "Housing"): 7, ("Family", "Transport"): 7, ("Housing", "Transport"): 3,
-                       ("Jobs", "Culture"): 2, ("Jobs", "Housing"): 4, ("Jobs", "Transport"): 7, ("Family", "Jobs"): 1},
-              "Culture": {"BP": 1, "OB": 2, "OP": 2.5, "OS": 1, "SB": 2, "SP": 2.5},
-              "Family": {"BO": 2, "BS": 4, "OS": 2, "PB": 3, "PO": 8, "PS": 9},
-              "Housing": {"BO": 5, "BS": 2.5, "PB": 2, "PO": 9, "PS": 7, "SO": 4},
-              "Jobs": {"BP": 3, "BS": 4, "OB": 2, "OP": 6, "OS": 8, "PS": 1},
-              "Transport": {"BO": 1.5, "BS": 4, "OS": 2.5, "PB": 2, "PO": 3.5, "PS": 9}}
+    judged = {
+        "goal": {
+            ("Culture", "Housing"): 3,
+            ("Culture", "Transport"): 5,
+            ("Family", "Culture"): 5,
+            ("Family", "Housing"): 7,
+            ("Family", "Transport"): 7,
+            ("Housing", "Transport"): 3,
+            ("Jobs", "Culture"): 2,
+            ("Jobs", "Housing"): 4,
+            ("Jobs", "Transport"): 7,
+            ("Family", "Jobs"): 1,
+        },
+        "Culture": {"BP": 1, "OB": 2, "OP": 2.5, "OS": 1, "SB": 2, "SP": 2.5},
+        "Family": {"BO": 2, "BS": 4, "OS": 2, "PB": 3, "PO": 8, "PS": 9},
+        "Housing": {"BO": 5, "BS": 2.5, "PB": 2, "PO": 9, "PS": 7, "SO": 4},
+        "Jobs": {"BP": 3, "BS": 4, "OB": 2, "OP": 6, "OS": 8, "PS": 1},
+        "Transport": {"BO": 1.5, "BS": 4, "OS": 2.5, "PB": 2, "PO": 3.5, "PS": 9},
+    }
     pairs, groups = dict(judged.pop("goal")), ["factor,group"]
     for criterion, found in judged.items():
         groups += [f"{criterion} {city},{criterion}" for city in "BOPS"]
         pairs.update({(f"{criterion} {a}", f"{criterion} {b}"): value for (a, b), value in found.items()})
     found = weights(solve(rows(pairs), groups=csv("\n".join(groups))))
     cities = {city: sum(value for name, value in found.items() if name.endswith(" " + city)) for city in "BOPS"}
-    assert cities == pytest.approx(dict(B=.2291, O=.2748, P=.3852, S=.1110), abs=6e-5)
+    assert cities == pytest.approx(dict(B=0.2291, O=0.2748, P=0.3852, S=0.1110), abs=6e-5)
 
 
 def test_random_indices_agree_with_random_matrices():
@@ -230,7 +263,22 @@ def test_random_indices_agree_with_random_matrices():
 
 def test_random_index_by_table_and_size():
     assert [m.random_index(SAATY, n) for n in range(1, 16)] == [
-        0, 0, .58, .9, 1.12, 1.24, 1.32, 1.41, 1.45, 1.49, 1.51, 1.48, 1.56, 1.57, 1.59]
+        0,
+        0,
+        0.58,
+        0.9,
+        1.12,
+        1.24,
+        1.32,
+        1.41,
+        1.45,
+        1.49,
+        1.51,
+        1.48,
+        1.56,
+        1.57,
+        1.59,
+    ]
     assert set(m.read_random_indices()) == set(m.RANDOM_INDICES)
     with pytest.raises(InputError, match="goes to 15 and 16 are compared.*groups of at most 15.*'Donegan & Dodd 1991'"):
         m.random_index(SAATY, 16)
@@ -240,6 +288,7 @@ def test_random_index_by_table_and_size():
 
 
 # properties -------------------------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize("n", [3, 4, 7, 15])
 def test_weights_and_eigenvalue_equal_numpys(n):
@@ -275,7 +324,7 @@ def test_one_and_two_factors():
     alone = solve(csv("factor_a,factor_b,judgement\nslope,slope,1"))
     assert weights(alone) == {"slope": 1} and (alone.consistency_ratio, alone.lambda_max) == (0, 1)
     two = solve(csv("factor_a,factor_b,judgement\nslope,mine,1/3"))
-    assert weights(two) == pytest.approx(dict(slope=.25, mine=.75))
+    assert weights(two) == pytest.approx(dict(slope=0.25, mine=0.75))
     assert (two.consistency_ratio, two.lambda_max) == (0, 2)
     row = two.weights[0]  # 1/4 and 1/2 in place of 1/3
     assert (row.weight_low, row.weight_high) == pytest.approx((1 / 5, 1 / 3))
@@ -283,6 +332,7 @@ def test_one_and_two_factors():
 
 
 # incomplete -------------------------------------------------------------------------------------------
+
 
 def test_harker_is_the_eigenvector_of_the_matrix_filled_with_its_own_ratios():
     rng = np.random.default_rng(8)
@@ -299,7 +349,7 @@ def test_harker_is_the_eigenvector_of_the_matrix_filled_with_its_own_ratios():
 
 def test_harker_is_near_the_best_completion_that_was_published():
     judged = matrix("1 1 5 2\n1 1 3 4\n1/5 1/3 1 ?\n1/2 1/4 ? 1")
-    np.testing.assert_allclose(m.weights_of(judged), [.3738, .3920, .0985, .1357], atol=6e-4)
+    np.testing.assert_allclose(m.weights_of(judged), [0.3738, 0.3920, 0.0985, 0.1357], atol=6e-4)
     best = matrix("1 1 5 2\n1 1 3 4\n1/5 1/3 1 1\n1/2 1/4 1 1")
     best[2, 3], best[3, 2] = 0.730297106886979, 1 / 0.730297106886979
     least = by_numpy(best)[0]
@@ -335,7 +385,7 @@ def test_random_index_of_incomplete_matrices_agrees_with_random_ones():
 
 def test_just_enough_judgements_are_said_to_check_nothing():
     result = solve(csv("factor_a,factor_b,judgement\na,b,3\nb,c,4\nc,d,1/2"))
-    assert list(weights(result).values()) == pytest.approx(np.array([6, 2, .5, 1]) / 9.5)
+    assert list(weights(result).values()) == pytest.approx(np.array([6, 2, 0.5, 1]) / 9.5)
     assert result.consistency_ratio == 0
     assert "none checks another" in result.warnings[0]
 
@@ -351,11 +401,14 @@ def test_small_weights_are_as_exact_as_large_ones():
 
 def test_factors_that_nothing_joins_are_named():
     text = refused(csv("factor_a,factor_b,judgement\nslope,ndvi,3\nmine,night_light,4\nwater,slope,"))
-    assert text == ("No judgement among the factors joins 'slope', 'ndvi' to 'mine', 'night_light'; 'water': judge at least "
-                    "one pair between them.")
+    assert text == (
+        "No judgement among the factors joins 'slope', 'ndvi' to 'mine', 'night_light'; 'water': judge at least "
+        "one pair between them."
+    )
 
 
 # repair -----------------------------------------------------------------------------------------------
+
 
 def test_one_change_is_the_smallest_that_is_enough():
     house = matrix(HOUSE)
@@ -435,12 +488,15 @@ def test_repair_is_told_and_leaves_good_judgements_alone():
     names = "size transport neighbourhood age yard facilities condition financing".split()
     result = solve(table_of(names, matrix(HOUSE)), mend=True)
     assert result.consistency_ratio < 0.1
-    assert result.warnings == ["The judgements among the factors contradicted each other (consistency ratio 0.169). The "
-                               "repair changed neighbourhood against condition from 6 to 1; the ratio is now 0.088."]
+    assert result.warnings == [
+        "The judgements among the factors contradicted each other (consistency ratio 0.169). The "
+        "repair changed neighbourhood against condition from 6 to 1; the ratio is now 0.088."
+    ]
     unrepaired = solve(table_of(names, matrix(HOUSE)))
     assert unrepaired.warnings == [
         "The judgements among the factors contradict each other: consistency ratio 0.169, and it should be below 0.1. The "
-        "one that fits worst is neighbourhood against condition, 6; all others say 1/2.18; with 1/2 the ratio would be 0.0822."]
+        "one that fits worst is neighbourhood against condition, 6; all others say 1/2.18; with 1/2 the ratio would be 0.0822."
+    ]
     assert "What the repair changed" in ahp_report(result).html()
 
 
@@ -453,6 +509,7 @@ def test_cancel_stops_a_repair():
 
 
 # experts ----------------------------------------------------------------------------------------------
+
 
 def two_experts():
     rng = np.random.default_rng(30)
@@ -480,7 +537,7 @@ def test_aij_and_aip():
     np.testing.assert_allclose(list(weights(arithmetic).values()), single.mean(axis=0), atol=1e-12)
     say = read_expert_weights("wang.csv = 3; li.csv = 1", ["Li.csv", "Wang.csv"])
     weighted = ahp.ahp_weights(read_hierarchy(None, raws), say=say)
-    np.testing.assert_allclose(list(weights(weighted).values()), by_numpy(one ** 0.25 * other ** 0.75)[1], atol=1e-12)
+    np.testing.assert_allclose(list(weights(weighted).values()), by_numpy(one**0.25 * other**0.75)[1], atol=1e-12)
 
 
 def test_experts_who_agree_are_as_one():
@@ -503,12 +560,12 @@ def test_experts_of_whom_each_judged_a_part():
         joint = m.put(joint, row, column, value)
     np.testing.assert_allclose(list(weights(result).values()), m.weights_of(joint), atol=1e-12)
     assert result.experts.weights == {} and result.experts.concordance is None
-    spread, = result.experts.spreads
+    (spread,) = result.experts.spreads
     assert (spread.count, spread.mean, spread.deviation) == pytest.approx((2, 4, np.exp(np.log([2, 8]).std(ddof=1))))
     assert (spread.lowest_by, spread.highest_by) == ("Li", "Wang")
     assert all(text in ahp_report(result).html() for text in ("judged only a part", "weight of the expert"))
     with pytest.raises(InputError, match="No judgement among the factors joins 'a', 'b', 'c' to 'd'"):
-        ahp.ahp_weights(read_hierarchy(raw), say=dict(Li=.5, Wang=0, Zhao=0))  # nobody who counts judged d
+        ahp.ahp_weights(read_hierarchy(raw), say=dict(Li=0.5, Wang=0, Zhao=0))  # nobody who counts judged d
     assert "No judgement of Li among the factors joins 'a', 'b', 'c' to 'd'" in refused(raw, aggregation=ahp.OF_WEIGHTS)
 
 
@@ -517,15 +574,15 @@ def test_concordance_against_the_textbook():
     ranks = np.array([[1, 6, 3, 2, 5, 4], [1, 5, 6, 4, 2, 3], [6, 3, 2, 5, 4, 1]], float)
     sums = ranks.sum(axis=0)
     assert concordance(list(ranks)) == pytest.approx(12 * ((sums - 10.5) ** 2).sum() / (9 * 210))
-    assert concordance([np.array([.1, .2, .7]), np.array([.7, .2, .1])]) == 0
-    assert concordance([np.array([.5, .5]), np.array([.5, .5])]) is None
-    tied = concordance([np.array([.2, .2, .6])] * 3)
+    assert concordance([np.array([0.1, 0.2, 0.7]), np.array([0.7, 0.2, 0.1])]) == 0
+    assert concordance([np.array([0.5, 0.5]), np.array([0.5, 0.5])]) is None
+    tied = concordance([np.array([0.2, 0.2, 0.6])] * 3)
     assert tied == pytest.approx(1)
 
 
 def test_who_stands_apart():
-    base = np.array([.4, .3, .2, .1])
-    others = [base, np.array([.38, .3, .22, .1]), np.array([.1, .2, .3, .4])]
+    base = np.array([0.4, 0.3, 0.2, 0.1])
+    others = [base, np.array([0.38, 0.3, 0.22, 0.1]), np.array([0.1, 0.2, 0.3, 0.4])]
     raws = [table_of("abcd", w[:, None] / w[None, :], f"{name}.csv") for name, w in zip(("Li", "Wang", "Zhao"), others)]
     result = solve(*raws)
     assert result.experts.apart == "Zhao.csv"
@@ -545,7 +602,8 @@ def test_experts_who_contradict_themselves_are_named():
     assert result.experts.judged[0].before.cr == pytest.approx(cr)
     assert result.warnings == [
         f"Judgements of single experts contradict each other, which the joint ones do not show (consistency ratio of Li.csv "
-        f"among the factors {cr:.3g}; Wang.csv among the factors {cr:.3g}). The report names what to ask them again."]
+        f"among the factors {cr:.3g}; Wang.csv among the factors {cr:.3g}). The report names what to ask them again."
+    ]
 
 
 def test_hierarchies_of_several_experts():
@@ -556,15 +614,24 @@ def test_hierarchies_of_several_experts():
         judged = m.empty_matrix(6)
         for row, column, value in ((0, 1, top), (2, 3, first), (4, 5, second)):
             judged = m.put(judged, row, column, value)
-        lines = [",".join(["", *names])] + [",".join([n, *("" if v != v else repr(float(v)) for v in line)])
-                                            for n, line in zip(names, judged)]
+        lines = [",".join(["", *names])] + [
+            ",".join([n, *("" if v != v else repr(float(v)) for v in line)]) for n, line in zip(names, judged)
+        ]
         return csv("\n".join(lines), name)
 
     blocks = [whole(2, 3, 4, "Li"), whole(8, 1, 1, "Wang")]
-    parts = [csv(f",{x},{y}\n{x},1,{v}\n{y},,1", name) for x, y, v, name in (
-        ("one", "two", 2, "Li top"), ("one", "two", 8, "Wang top"), ("a", "b", 3, "Li one"), ("a", "b", 1, "Wang one"),
-        ("c", "d", 4, "Li two"), ("c", "d", 1, "Wang two"))]
-    expected = np.outer([4 / 5, 1 / 5], [1, 1]) * [[3 ** .5 / (1 + 3 ** .5), 1 / (1 + 3 ** .5)], [2 / 3, 1 / 3]]
+    parts = [
+        csv(f",{x},{y}\n{x},1,{v}\n{y},,1", name)
+        for x, y, v, name in (
+            ("one", "two", 2, "Li top"),
+            ("one", "two", 8, "Wang top"),
+            ("a", "b", 3, "Li one"),
+            ("a", "b", 1, "Wang one"),
+            ("c", "d", 4, "Li two"),
+            ("c", "d", 1, "Wang two"),
+        )
+    ]
+    expected = np.outer([4 / 5, 1 / 5], [1, 1]) * [[3**0.5 / (1 + 3**0.5), 1 / (1 + 3**0.5)], [2 / 3, 1 / 3]]
     for raws in (blocks, parts, sorted(parts, key=lambda raw: raw.name)):
         result = solve(*raws, groups=groups)
         assert [weights(result)[factor] for factor in "abcd"] == pytest.approx(expected.ravel().tolist())
@@ -578,22 +645,39 @@ def test_hierarchies_of_several_experts():
     assert averaged.weights[0].group_weight == pytest.approx(sum(row.weight for row in averaged.weights[:2]))
 
 
-@pytest.mark.parametrize("text, expected", [("", [.5, .5]), ("3,1", [.75, .25]), ("Wang=1; Li=3", [.75, .25]),
-                                            ("Li=0,5; Wang=1,5", [.25, .75]), ("Li＝1，Wang＝1", [.5, .5])])
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("", [0.5, 0.5]),
+        ("3,1", [0.75, 0.25]),
+        ("Wang=1; Li=3", [0.75, 0.25]),
+        ("Li=0,5; Wang=1,5", [0.25, 0.75]),
+        ("Li＝1，Wang＝1", [0.5, 0.5]),
+    ],
+)
 def test_expert_weights(text, expected):
     assert list(read_expert_weights(text, ["Li", "Wang"]).values()) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("text, message", [
-    ("1,2,3", "are 3 and the experts 2"), ("Li=1", "no weight for Wang"), ("Zhao=1, Li=2", "'Zhao' is none of the experts"),
-    ("Li=x, Wang=1", "'x' is not a number"), ("0, 0", "are all 0"), ("Li=-1, Wang=1", "'-1' is not"),
-    ("Li=1, li=2", "named twice")])
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("1,2,3", "are 3 and the experts 2"),
+        ("Li=1", "no weight for Wang"),
+        ("Zhao=1, Li=2", "'Zhao' is none of the experts"),
+        ("Li=x, Wang=1", "'x' is not a number"),
+        ("0, 0", "are all 0"),
+        ("Li=-1, Wang=1", "'-1' is not"),
+        ("Li=1, li=2", "named twice"),
+    ],
+)
 def test_expert_weights_refused(text, message):
     with pytest.raises(InputError, match=message):
         read_expert_weights(text, ["Li", "Wang"])
 
 
 # sensitivity ------------------------------------------------------------------------------------------
+
 
 def test_ranges_hold_every_single_step():
     judged = matrix("1 3 5\n1/3 1 2\n1/5 1/2 1")
@@ -625,25 +709,74 @@ def test_saatys_scale():
     assert [m.at_position(float(place)) for place in range(-8, 9)] == pytest.approx(SCALE)
     assert [m.position(value) for value in SCALE] == pytest.approx(range(-8, 9))
     assert [m.as_text(value) for value in (3, 1 / 3, 2.5, 0.4, 1, 1 / 2.1802, 0.9999)] == [
-        "3", "1/3", "2.5", "1/2.5", "1", "1/2.18", "1"]
+        "3",
+        "1/3",
+        "2.5",
+        "1/2.5",
+        "1",
+        "1/2.18",
+        "1",
+    ]
 
 
 # reading ----------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("text, value", [("3", 3), ("1/3", 1 / 3), (" 0,25 ", .25), ("0.25", .25), ("1:4", .25), ("4:1", 4),
-                                         ("１／３", 1 / 3), ("1∕3", 1 / 3), ("⅓", 1 / 3), ("５", 5), ("0.11", 1 / 9),
-                                         ("0.111", 1 / 9), ("9", 9), ("", None), ("-", None), ("—", None), ("NULL", None), ("?", None),
-                                         ("1：3", 1 / 3), ("1 / 3", 1 / 3), ("'1/3", 1 / 3)])
+
+@pytest.mark.parametrize(
+    "text, value",
+    [
+        ("3", 3),
+        ("1/3", 1 / 3),
+        (" 0,25 ", 0.25),
+        ("0.25", 0.25),
+        ("1:4", 0.25),
+        ("4:1", 4),
+        ("１／３", 1 / 3),
+        ("1∕3", 1 / 3),
+        ("⅓", 1 / 3),
+        ("５", 5),
+        ("0.11", 1 / 9),
+        ("0.111", 1 / 9),
+        ("9", 9),
+        ("", None),
+        ("-", None),
+        ("—", None),
+        ("NULL", None),
+        ("?", None),
+        ("1：3", 1 / 3),
+        ("1 / 3", 1 / 3),
+        ("'1/3", 1 / 3),
+    ],
+)
 def test_judgements_as_people_write_them(text, value):
     assert judgement_of(text, "here") == (None if value is None else pytest.approx(value))
 
 
-@pytest.mark.parametrize("text, message", [
-    ("10", "'10' is outside Saaty's scale, 1/9 to 9"), ("0", "outside"), ("-3", "outside"), ("1/10", "outside"),
-    ("0.1", "outside"), ("9.5", "outside"), ("much", "is not a judgement"), ("slope 3", "is not a judgement"), ("1/0", "is not a judgement"),
-    ("3-Jan", "is a date"), ("Jan-03", "is a date"), ("1月3日", "is a date"), ("2026-01-03", "is a date"),
-    ("2026/1/3", "is a date"), ("3/1/2026", "is a date"), ("03-Jan-26", "is a date"), ("1½", "is not a judgement"),
-    ("3²", "is not a judgement"), ("nan", "is not a judgement"), ("inf", "is not a judgement")])
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("10", "'10' is outside Saaty's scale, 1/9 to 9"),
+        ("0", "outside"),
+        ("-3", "outside"),
+        ("1/10", "outside"),
+        ("0.1", "outside"),
+        ("9.5", "outside"),
+        ("much", "is not a judgement"),
+        ("slope 3", "is not a judgement"),
+        ("1/0", "is not a judgement"),
+        ("3-Jan", "is a date"),
+        ("Jan-03", "is a date"),
+        ("1月3日", "is a date"),
+        ("2026-01-03", "is a date"),
+        ("2026/1/3", "is a date"),
+        ("3/1/2026", "is a date"),
+        ("03-Jan-26", "is a date"),
+        ("1½", "is not a judgement"),
+        ("3²", "is not a judgement"),
+        ("nan", "is not a judgement"),
+        ("inf", "is not a judgement"),
+    ],
+)
 def test_judgements_refused(text, message):
     with pytest.raises(InputError, match="Table 'x', row 2: .*" + message):
         judgement_of(text, "Table 'x', row 2")
@@ -651,24 +784,38 @@ def test_judgements_refused(text, message):
 
 def test_matrices_in_any_shape_give_the_same():
     full = "x;a;b;c\na;1;3;5\nb;0,33;1;2\nc;0,2;0,5;1"
-    shapes = [full, "x,a,b,c\na,1,3,5\nb,1/3,1,2\nc,1/5,1/2,1", ",a,b,c\na,,3,5\nb,,,2\nc,,,", ",b,c\na,3,5\nb,,2",
-              ",a,b,c\na,1,,\nb,1/3,1,\nc,1/5,1/2,1", "\ufeff,A,b, C \n a,1,3,5\nB,,1,2\nc,,,1".lstrip("\ufeff")]
+    shapes = [
+        full,
+        "x,a,b,c\na,1,3,5\nb,1/3,1,2\nc,1/5,1/2,1",
+        ",a,b,c\na,,3,5\nb,,,2\nc,,,",
+        ",b,c\na,3,5\nb,,2",
+        ",a,b,c\na,1,,\nb,1/3,1,\nc,1/5,1/2,1",
+        "\ufeff,A,b, C \n a,1,3,5\nB,,1,2\nc,,,1".lstrip("\ufeff"),
+    ]
     expected = weights(solve(csv(shapes[1])))
     for shape in shapes:
         assert list(weights(solve(csv(shape))).values()) == pytest.approx(list(expected.values()))
     turned = weights(solve(csv(",c,a,b\na,5,1,3\nc,1,,\nb,2,,1")))
     assert {factor: turned[factor] for factor in "abc"} == pytest.approx(expected)
-    from_layer = tables.RawTable("layer", ["fid", "name", "a", "b", "c"], [
-        (1, ["1", "a", "1", "3", "5"]), (2, ["2", "b", "", "1", "2"]), (3, ["3", "c", "", "", "1"])])
+    from_layer = tables.RawTable(
+        "layer",
+        ["fid", "name", "a", "b", "c"],
+        [(1, ["1", "a", "1", "3", "5"]), (2, ["2", "b", "", "1", "2"]), (3, ["3", "c", "", "", "1"])],
+    )
     assert weights(solve(from_layer)) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("shape", [
-    "goal,a,b,c,Wi\na,1,3,5,0.6483\nb,1/3,1,2,0.2297\nc,1/5,1/2,1,0.1220", "目标,a,b,c,权重\na,1,3,5,0.65\nb,,1,2,0.23\nc,,,1,0.12",
-    ",a,b,c\na,1,3,5\nb,1/3,1,2\nc,1/5,1/2,1\nsum,1.5,4.5,14"])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        "goal,a,b,c,Wi\na,1,3,5,0.6483\nb,1/3,1,2,0.2297\nc,1/5,1/2,1,0.1220",
+        "目标,a,b,c,权重\na,1,3,5,0.65\nb,,1,2,0.23\nc,,,1,0.12",
+        ",a,b,c\na,1,3,5\nb,1/3,1,2\nc,1/5,1/2,1\nsum,1.5,4.5,14",
+    ],
+)
 def test_what_programs_write_beside_a_matrix_is_no_factor(shape):
     result = solve(csv(shape))
-    assert weights(result) == pytest.approx(dict(a=.648329, b=.229651, c=.122020), abs=5e-7)
+    assert weights(result) == pytest.approx(dict(a=0.648329, b=0.229651, c=0.122020), abs=5e-7)
     assert any("is no factor and was passed over" in note for note in result.hierarchy.notes)
 
 
@@ -677,7 +824,7 @@ def test_a_factor_may_bear_such_a_name_where_it_has_row_and_column():
 
 
 def test_signs_as_names():
-    assert weights(solve(csv("factor_a,factor_b,judgement\n-,b,3"))) == pytest.approx({"-": .75, "b": .25})
+    assert weights(solve(csv("factor_a,factor_b,judgement\n-,b,3"))) == pytest.approx({"-": 0.75, "b": 0.25})
 
 
 def test_an_expert_is_one_person_however_written():
@@ -695,7 +842,9 @@ def test_rounded_reciprocals_are_taken_as_such_and_said():
 
 def test_names_that_differ_in_case_and_blanks_are_one():
     log = []
-    hierarchy = read_hierarchy(csv("factor_a,factor_b,judgement\nLand cover,slope,3\nSLOPE,land_cover,1/3\nslope,Mine,2"))
+    hierarchy = read_hierarchy(
+        csv("factor_a,factor_b,judgement\nLand cover,slope,3\nSLOPE,land_cover,1/3\nslope,Mine,2")
+    )
     assert hierarchy.factors == ["Land cover", "slope", "Mine"]
     ahp.ahp_weights(hierarchy, progress=Progress(log=log.append))
     assert "Read 'SLOPE' as 'slope'." in log and "Read 'land_cover' as 'Land cover'." in log
@@ -703,61 +852,92 @@ def test_names_that_differ_in_case_and_blanks_are_one():
 
 def test_chinese_headings_and_names():
     result = solve(csv("因子A，因子B，判断\n坡度，土地利用，１／３\n".replace("，", ",")))
-    assert weights(result) == pytest.approx({"坡度": .25, "土地利用": .75})
-    grouped = solve(csv("因子A,因子B,标度\n坡度,高程,2\n自然,人类,3\n"), groups=csv("因子,维度\n坡度,自然\n高程,自然\n道路,人类"))
-    assert weights(grouped) == pytest.approx({"坡度": .5, "高程": .25, "道路": .25})
+    assert weights(result) == pytest.approx({"坡度": 0.25, "土地利用": 0.75})
+    grouped = solve(
+        csv("因子A,因子B,标度\n坡度,高程,2\n自然,人类,3\n"), groups=csv("因子,维度\n坡度,自然\n高程,自然\n道路,人类")
+    )
+    assert weights(grouped) == pytest.approx({"坡度": 0.5, "高程": 0.25, "道路": 0.25})
 
 
 def test_a_group_under_a_group():
     groups = csv("factor,group\nslope,terrain\nheight,terrain\nterrain,nature\nndvi,nature\nroads,people")
     pairs = {("nature", "people"): 4, ("terrain", "ndvi"): 3, ("slope", "height"): 1}
     found = weights(solve(rows(pairs), groups=groups))
-    assert found == pytest.approx(dict(slope=.3, height=.3, ndvi=.2, roads=.2))
+    assert found == pytest.approx(dict(slope=0.3, height=0.3, ndvi=0.2, roads=0.2))
 
 
 ROWS = "factor_a,factor_b,judgement"
 
 
-@pytest.mark.parametrize("text, message", [
-    (f"{ROWS}\na,b,12", r"row 2: '12' is outside Saaty's scale"),
-    (f"{ROWS}\na,b,3\na,b,4", r"row 3: 'a' against 'b' is '4', and in table 'judgements.csv', row 2 '3'; keep one"),
-    (f"{ROWS}\na,b,3\nb,a,1/2", r"row 3: the pair 'a' against 'b' is '3' one way and '1/2' the other way .*here 1/3"),
-    (f"{ROWS}\na,a,3\na,b,2", r"row 2: 'a' against itself is '3'"),
-    ("x,a,b\na,2,3\nb,,1", r"row 2 \('a'\), column 'a': 'a' against itself is '2'"),
-    ("x,a,b\na,1,3\nb,0.5,1", r"row 3 \('b'\), column 'a': the pair 'a' against 'b' is '3' one way and '0.5'"),
-    ("x,a,b\na,1,3\nb,0.3,1", "one has to be the reciprocal"),
-    ("x,a,b\na,1,3\nb,3,1", "one has to be the reciprocal"),
-    ("x,a,b,c\na,1,3,2\nb,,1,2\nd,,,1", "is no matrix of judgements: the header has 'a', 'b', 'c' and the first column "
-                                         "'a', 'b', 'd'"),
-    ("x,a,b,b\na,1,3,2\nb,,1,2", "has two columns 'b'"), ("x,a,b\na,1,3\na,,1", "has two rows 'a'"),
-    ("x,a,\na,1,3\n,,1", "is no matrix|without a name"),
-    ("factor_a,factor_b,value,expert\na,b,2,Li\nb,c,2,", "column 'expert': '' is empty"),
-    ("factor_a,judgement\na,2", "has no column 'factor_b'"),
-    (ROWS, "no rows"), ("hello", "is no matrix"), ("hello\nworld", "is no matrix"), ("a,b", "is no matrix"),
-    ("factor_a,factor_b,score\na,b,3", "has no column 'judgement': its columns are factor_a, factor_b, score"),
-    ("1,3\n1/3,1", "is no matrix of judgements: the header has '3' and the first column '1/3'"),
-    ("x,a,b,c,rest\na,1,3,5,2\nb,1/3,1,2,3\nc,1/5,1/2,1,4", "has a column 'rest' and no such row"),
-    ("x,a,b,c\na,1,3,5\nb,1/3,1,2\nc,1/5,1/2,1\nCR=0.003,,,", "has a row 'CR=0.003' and no such column"),
-    ("factor_a,factor_b,judgement,expert\na,b,3,Li\na,b,5,li", "row 3: 'a' against 'b' is '5', and in"),
-    ("p,q\n1,2\n3,4", "is no matrix of judgements")])
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        (f"{ROWS}\na,b,12", r"row 2: '12' is outside Saaty's scale"),
+        (f"{ROWS}\na,b,3\na,b,4", r"row 3: 'a' against 'b' is '4', and in table 'judgements.csv', row 2 '3'; keep one"),
+        (
+            f"{ROWS}\na,b,3\nb,a,1/2",
+            r"row 3: the pair 'a' against 'b' is '3' one way and '1/2' the other way .*here 1/3",
+        ),
+        (f"{ROWS}\na,a,3\na,b,2", r"row 2: 'a' against itself is '3'"),
+        ("x,a,b\na,2,3\nb,,1", r"row 2 \('a'\), column 'a': 'a' against itself is '2'"),
+        ("x,a,b\na,1,3\nb,0.5,1", r"row 3 \('b'\), column 'a': the pair 'a' against 'b' is '3' one way and '0.5'"),
+        ("x,a,b\na,1,3\nb,0.3,1", "one has to be the reciprocal"),
+        ("x,a,b\na,1,3\nb,3,1", "one has to be the reciprocal"),
+        (
+            "x,a,b,c\na,1,3,2\nb,,1,2\nd,,,1",
+            "is no matrix of judgements: the header has 'a', 'b', 'c' and the first column 'a', 'b', 'd'",
+        ),
+        ("x,a,b,b\na,1,3,2\nb,,1,2", "has two columns 'b'"),
+        ("x,a,b\na,1,3\na,,1", "has two rows 'a'"),
+        ("x,a,\na,1,3\n,,1", "is no matrix|without a name"),
+        ("factor_a,factor_b,value,expert\na,b,2,Li\nb,c,2,", "column 'expert': '' is empty"),
+        ("factor_a,judgement\na,2", "has no column 'factor_b'"),
+        (ROWS, "no rows"),
+        ("hello", "is no matrix"),
+        ("hello\nworld", "is no matrix"),
+        ("a,b", "is no matrix"),
+        ("factor_a,factor_b,score\na,b,3", "has no column 'judgement': its columns are factor_a, factor_b, score"),
+        ("1,3\n1/3,1", "is no matrix of judgements: the header has '3' and the first column '1/3'"),
+        ("x,a,b,c,rest\na,1,3,5,2\nb,1/3,1,2,3\nc,1/5,1/2,1,4", "has a column 'rest' and no such row"),
+        ("x,a,b,c\na,1,3,5\nb,1/3,1,2\nc,1/5,1/2,1\nCR=0.003,,,", "has a row 'CR=0.003' and no such column"),
+        ("factor_a,factor_b,judgement,expert\na,b,3,Li\na,b,5,li", "row 3: 'a' against 'b' is '5', and in"),
+        ("p,q\n1,2\n3,4", "is no matrix of judgements"),
+    ],
+)
 def test_tables_refused(text, message):
     import re
+
     assert re.search(message, refused(csv(text))), refused(csv(text))
 
 
-@pytest.mark.parametrize("pairs, groups, message", [
-    ({("a", "c"): 3, ("one", "two"): 2, ("a", "b"): 1}, "a,one\nb,one\nc,two",
-     r"'a' \(group 'one'\) is compared with 'c' \(group 'two'\); compare factors within their group"),
-    ({("a", "one"): 3}, "a,one\nb,one", r"'a' \(group 'one'\) is compared with 'one' \(directly under the goal\)"),
-    ({("a", "b"): 3, ("one", "two"): 1, ("x", "a"): 1}, "a,one\nb,one\nc,two",
-     "'x' in the judgements stand in no row of the table of groups"),
-    ({("a", "b"): 3}, "a,one\nb,one\nc,two", "No judgement among the groups joins 'one' to 'two'"),
-    ({("a", "b"): 3, ("one", "two"): 1}, "a,one\nb,one\nd,one\nc,two", "No judgement within group 'one' joins 'a', 'b' to 'd'"),
-    ({("a", "b"): 3}, "a,one\na,two", "'a' stands in an earlier row"),
-    ({("a", "b"): 3}, "a,a", "would belong to itself"),
-    ({("a", "b"): 3}, "a,x\nx,y\ny,x", "would belong to itself")])
+@pytest.mark.parametrize(
+    "pairs, groups, message",
+    [
+        (
+            {("a", "c"): 3, ("one", "two"): 2, ("a", "b"): 1},
+            "a,one\nb,one\nc,two",
+            r"'a' \(group 'one'\) is compared with 'c' \(group 'two'\); compare factors within their group",
+        ),
+        ({("a", "one"): 3}, "a,one\nb,one", r"'a' \(group 'one'\) is compared with 'one' \(directly under the goal\)"),
+        (
+            {("a", "b"): 3, ("one", "two"): 1, ("x", "a"): 1},
+            "a,one\nb,one\nc,two",
+            "'x' in the judgements stand in no row of the table of groups",
+        ),
+        ({("a", "b"): 3}, "a,one\nb,one\nc,two", "No judgement among the groups joins 'one' to 'two'"),
+        (
+            {("a", "b"): 3, ("one", "two"): 1},
+            "a,one\nb,one\nd,one\nc,two",
+            "No judgement within group 'one' joins 'a', 'b' to 'd'",
+        ),
+        ({("a", "b"): 3}, "a,one\na,two", "'a' stands in an earlier row"),
+        ({("a", "b"): 3}, "a,a", "would belong to itself"),
+        ({("a", "b"): 3}, "a,x\nx,y\ny,x", "would belong to itself"),
+    ],
+)
 def test_groups_refused(pairs, groups, message):
     import re
+
     text = refused(rows(pairs), groups=csv("factor,group\n" + groups, "groups.csv"))
     assert re.search(message, text), text
 

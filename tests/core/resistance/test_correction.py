@@ -26,15 +26,21 @@ def test_night_light_over_the_mean_of_the_class(city):
     np.testing.assert_allclose(made.base.values, plain.base.values * expected, rtol=1e-5)
     np.testing.assert_array_equal(made.mines.values, plain.mines.values)
     log = lab.Log()
-    bounded = s.resistance_surface(layers, cells, s.Choices(correction=NIGHT_LIGHT, correction_bounds=(0.5, 1.5)),
-                                   progress=log.progress)
+    bounded = s.resistance_surface(
+        layers, cells, s.Choices(correction=NIGHT_LIGHT, correction_bounds=(0.5, 1.5)), progress=log.progress
+    )
     np.testing.assert_allclose(bounded.base.values, plain.base.values * np.clip(expected, 0.5, 1.5), rtol=1e-5)
     limited = int(((expected < 0.5) | (expected > 1.5)).sum())
-    assert f"{limited} cells ({100 * limited / expected.size:.1f} %) have less than 0.5 times or more than 1.5" in log.text
+    assert (
+        f"{limited} cells ({100 * limited / expected.size:.1f} %) have less than 0.5 times or more than 1.5" in log.text
+    )
     dimmed = int((expected < 0.5).sum())
-    assert f"(the lowest multiplier, CORRECTION_LEAST, on {dimmed} cells, the highest, CORRECTION_MOST, on {limited - dimmed})" in log.text
+    assert (
+        f"(the lowest multiplier, CORRECTION_LEAST, on {dimmed} cells, the highest, CORRECTION_MOST, on {limited - dimmed})"
+        in log.text
+    )
     two, other = (cover == code for code in (2, 3))
-    shares = (made.base.values / plain.base.values)
+    shares = made.base.values / plain.base.values
     assert shares[two].mean() == pytest.approx(1, rel=1e-5) and shares[other].mean() == pytest.approx(1, rel=1e-5)
 
 
@@ -42,10 +48,13 @@ def test_a_class_without_light_and_cells_without_a_value(lab):
     cells = lab.template(2, 3)
     layers = FactorLayers(
         land_cover=lab.raster("cover", np.array([[1, 1, 1], [2, 2, 0]], np.uint8), cells, nodata=0),
-        night_light=lab.raster("light", np.array([[30, 10, math.nan], [0, 0, 5]], np.float32), cells))
+        night_light=lab.raster("light", np.array([[30, 10, math.nan], [0, 0, 5]], np.float32), cells),
+    )
     weights = lab.table("factor,weight\nland_cover,1\nnight_light,0\n")
     log = lab.Log()
-    made = s.resistance_surface(layers, cells, s.Choices(weights=weights, correction=NIGHT_LIGHT), progress=log.progress)
+    made = s.resistance_surface(
+        layers, cells, s.Choices(weights=weights, correction=NIGHT_LIGHT), progress=log.progress
+    )
     np.testing.assert_allclose(made.base.values, [[4 * 1.5, 4 * 0.5, 4], [1, 1, math.nan]])
     assert "Land-cover class(es) 2 have no light at all in 'light' and are not corrected" in log.text
     assert "1 cells have no value in 'light' and are not corrected" in log.text
@@ -61,9 +70,12 @@ def test_multipliers_after_the_transform(city):
     given = replace(layers, correction=lab.raster("fence", values, cells))
     plain = s.resistance_surface(layers, cells, s.Choices(transform=t.POWER, exponent=2))
     log = lab.Log()
-    made = s.resistance_surface(given, cells, s.Choices(transform=t.POWER, exponent=2, correction=MULTIPLIER),
-                                progress=log.progress)
-    np.testing.assert_allclose(made.integrated.values, plain.integrated.values * np.where(np.isnan(values), 1, values), rtol=1e-6)
+    made = s.resistance_surface(
+        given, cells, s.Choices(transform=t.POWER, exponent=2, correction=MULTIPLIER), progress=log.progress
+    )
+    np.testing.assert_allclose(
+        made.integrated.values, plain.integrated.values * np.where(np.isnan(values), 1, values), rtol=1e-6
+    )
     assert "150 cells have no value in 'fence' and are not corrected" in log.text
     warned = lab.Log()
     unused = s.resistance_surface(given, cells, progress=warned.progress)
@@ -77,7 +89,10 @@ def test_multipliers_that_are_not_above_0(city, value):
     values = np.ones(cells.shape, np.float32)
     values[4, :7] = value
     layers = replace(layers, correction=lab.raster("m", values, cells))
-    with pytest.raises(InputError, match=rf"Raster 'm' of the correction \(CORRECTION_RASTER\) holds {value}, and 7 cells are not above 0"):
+    with pytest.raises(
+        InputError,
+        match=rf"Raster 'm' of the correction \(CORRECTION_RASTER\) holds {value}, and 7 cells are not above 0",
+    ):
         s.resistance_surface(layers, cells, s.Choices(correction=MULTIPLIER))
 
 
@@ -86,22 +101,37 @@ def test_multipliers_beyond_what_maps_hold(city):
     for value in (1e38, 1e-38):
         layers = replace(layers, correction=lab.raster("m", np.full(cells.shape, value, np.float32), cells))
         with pytest.raises(InputError, match="The correction makes resistance so high or so low"):
-            s.resistance_surface(layers, cells, s.Choices(correction=MULTIPLIER, transform=t.POWER,
-                                                          exponent=3 if value > 1 else 0.5))
+            s.resistance_surface(
+                layers, cells, s.Choices(correction=MULTIPLIER, transform=t.POWER, exponent=3 if value > 1 else 0.5)
+            )
 
 
-@pytest.mark.parametrize("named, choices, message", [
-    ("ndvi", dict(correction=MULTIPLIER), r"needs a raster of multipliers: choose one as 'Night light or multipliers for the correction' \(CORRECTION_RASTER\)"),
-    ("ndvi", dict(correction=NIGHT_LIGHT), r"needs a map of night light"),
-    ("night_light", dict(correction=NIGHT_LIGHT), r"choose a land cover \(LAND_COVER\)"),
-    ("both", dict(correction=NIGHT_LIGHT, correction_bounds=(0, 3)), r"are 0 and 3: the lowest multiplier \(CORRECTION_LEAST\)"),
-    ("both", dict(correction=NIGHT_LIGHT, correction_bounds=(0.5, 0.9)), r"are 0.5 and 0.9"),
-    ("both", dict(correction=NIGHT_LIGHT, correction_bounds=(None, 2)), r"are not given and 2")])
+@pytest.mark.parametrize(
+    "named, choices, message",
+    [
+        (
+            "ndvi",
+            dict(correction=MULTIPLIER),
+            r"needs a raster of multipliers: choose one as 'Night light or multipliers for the correction' \(CORRECTION_RASTER\)",
+        ),
+        ("ndvi", dict(correction=NIGHT_LIGHT), r"needs a map of night light"),
+        ("night_light", dict(correction=NIGHT_LIGHT), r"choose a land cover \(LAND_COVER\)"),
+        (
+            "both",
+            dict(correction=NIGHT_LIGHT, correction_bounds=(0, 3)),
+            r"are 0 and 3: the lowest multiplier \(CORRECTION_LEAST\)",
+        ),
+        ("both", dict(correction=NIGHT_LIGHT, correction_bounds=(0.5, 0.9)), r"are 0.5 and 0.9"),
+        ("both", dict(correction=NIGHT_LIGHT, correction_bounds=(None, 2)), r"are not given and 2"),
+    ],
+)
 def test_corrections_that_lack_something(city, named, choices, message):
     lab, cells, layers, _, _ = city
     names = ("night_light", "land_cover") if named == "both" else (named,)
     with pytest.raises(InputError, match=message):
-        s.resistance_surface(FactorLayers(**{name: getattr(layers, name) for name in names}), cells, s.Choices(**choices))
+        s.resistance_surface(
+            FactorLayers(**{name: getattr(layers, name) for name in names}), cells, s.Choices(**choices)
+        )
 
 
 @pytest.mark.parametrize("lit, warned", [(24, False), (26, True)])
@@ -109,12 +139,18 @@ def test_patchy_light_is_warned_of(lab, lit, warned):
     """The cells at the bounds are a quarter of the map or less: a fact; above it: a warning that says what to do."""
     cells = lab.template(10, 10)
     light = np.ones(100, np.float32)
-    light[:lit // 2], light[lit // 2:lit] = 0, 2
-    layers = FactorLayers(land_cover=lab.raster("cover", np.full((10, 10), 2, np.uint8), cells, nodata=0),
-                          night_light=lab.raster("light", light.reshape(10, 10), cells))
+    light[: lit // 2], light[lit // 2 : lit] = 0, 2
+    layers = FactorLayers(
+        land_cover=lab.raster("cover", np.full((10, 10), 2, np.uint8), cells, nodata=0),
+        night_light=lab.raster("light", light.reshape(10, 10), cells),
+    )
     said = {"log": [], "warn": []}
-    s.resistance_surface(layers, cells, s.Choices(correction=NIGHT_LIGHT, correction_bounds=(0.5, 1.5)),
-                         progress=Progress(log=said["log"].append, warn=said["warn"].append))
+    s.resistance_surface(
+        layers,
+        cells,
+        s.Choices(correction=NIGHT_LIGHT, correction_bounds=(0.5, 1.5)),
+        progress=Progress(log=said["log"].append, warn=said["warn"].append),
+    )
     text = f"{lit} cells ({lit}.0 %) have less than 0.5 times"
     assert any(line.startswith(text) for line in said["warn"]) == warned
     assert any(line.startswith(text) for line in said["log"]) != warned
@@ -127,8 +163,11 @@ def test_means_of_classes_are_of_the_whole_map(lab):
     rng = np.random.default_rng(9)
     cover = rng.integers(1, 3, cells.shape).astype(np.uint8)
     light = (rng.uniform(1, 3, cells.shape) * np.linspace(1, 4, 600)[:, None]).astype(np.float32)
-    layers = FactorLayers(land_cover=lab.raster("cover", cover, cells, nodata=0), night_light=lab.raster("light", light, cells))
+    layers = FactorLayers(
+        land_cover=lab.raster("cover", cover, cells, nodata=0), night_light=lab.raster("light", light, cells)
+    )
     choices = s.Choices(weights=lab.table("factor,weight\nland_cover,1\nnight_light,0\n"), correction=NIGHT_LIGHT)
     means = np.where(cover == 1, light[cover == 1].mean(dtype=float), light[cover == 2].mean(dtype=float))
-    np.testing.assert_allclose(s.resistance_surface(layers, cells, choices).base.values,
-                               np.where(cover == 1, 4, 1) * light / means, rtol=1e-6)
+    np.testing.assert_allclose(
+        s.resistance_surface(layers, cells, choices).base.values, np.where(cover == 1, 4, 1) * light / means, rtol=1e-6
+    )

@@ -17,13 +17,18 @@ def wandering(lab, cells, seed, count=12):
     return lab.geometry("LINESTRING(" + ",".join(f"{a} {b}" for a, b in zip(x, y)) + ")")
 
 
-@pytest.mark.parametrize("rows, cols, dx, dy", [(37, 41, 30, 30), (30, 52, 25, 45), (1, 70, 30, 30), (70, 1, 30, 20),
-                                                (5, 4, 400, 300), (1, 1, 30, 30)])
+@pytest.mark.parametrize(
+    "rows, cols, dx, dy",
+    [(37, 41, 30, 30), (30, 52, 25, 45), (1, 70, 30, 30), (70, 1, 30, 20), (5, 4, 400, 300), (1, 1, 30, 30)],
+)
 def test_every_cell_is_in_the_class_of_its_exact_distance(lab, rows, cols, dx, dy):
     cells = lab.template(rows, cols, dx, dy)
     for seed in range(4):
-        shapes = [wandering(lab, cells, seed), wandering(lab, cells, 50 + seed).Buffer(60),
-                  lab.geometry("POINT(500210 4599650)")]
+        shapes = [
+            wandering(lab, cells, seed),
+            wandering(lab, cells, 50 + seed).Buffer(60),
+            lab.geometry("POINT(500210 4599650)"),
+        ]
         true = lab.distance_by_ogr(shapes, cells)
         expected = np.searchsorted(np.array(BREAKS, np.float32), true.astype(np.float32), side="left")
         np.testing.assert_array_equal(distance_classes(shapes, BREAKS, cells), expected)
@@ -34,8 +39,11 @@ def test_exact_distance_equals_geos(lab):
     shapes = [wandering(lab, cells, 9), wandering(lab, cells, 10)]
     x, y = cells.xy(*np.mgrid[:20, :30])
     edges = Edges(shapes, cells)
-    np.testing.assert_allclose(edges.exact_m(edges.local(x.ravel(), y.ravel())).reshape(cells.shape),
-                               lab.distance_by_ogr(shapes, cells), atol=1e-7)
+    np.testing.assert_allclose(
+        edges.exact_m(edges.local(x.ravel(), y.ravel())).reshape(cells.shape),
+        lab.distance_by_ogr(shapes, cells),
+        atol=1e-7,
+    )
 
 
 def test_a_distance_on_a_break_belongs_below_it(lab):
@@ -71,8 +79,9 @@ def test_mixed_and_nested_geometries(lab):
     cells = lab.template(20, 20, 10)
     square, line = lab.box(cells, 2, 2, 4, 4), lab.geometry("LINESTRING(500150.5 4599900,500150.5 4599990)")
     together = lab.geometry(f"GEOMETRYCOLLECTION({line.ExportToWkt()},MULTIPOLYGON({square.ExportToWkt()[8:]}))")
-    np.testing.assert_array_equal(distance_classes([together], (20, 40), cells),
-                                  distance_classes([square, line], (20, 40), cells))
+    np.testing.assert_array_equal(
+        distance_classes([together], (20, 40), cells), distance_classes([square, line], (20, 40), cells)
+    )
 
 
 def test_turning_the_map_turns_the_classes(lab):
@@ -97,12 +106,14 @@ def test_cancel_is_heard(lab):
         distance_classes([wandering(lab, cells, 1)], BREAKS, cells, Progress(cancelled=lambda: True))
 
 
-@pytest.mark.parametrize("rows, cols, dx, dy", [(40, 50, 30, 30), (37, 41, 25, 45), (1, 60, 40, 30), (300, 5, 30, 20), (1, 1, 30, 30)])
+@pytest.mark.parametrize(
+    "rows, cols, dx, dy", [(40, 50, 30, 30), (37, 41, 25, 45), (1, 60, 40, 30), (300, 5, 30, 20), (1, 1, 30, 30)]
+)
 @pytest.mark.parametrize("share", [0.0, 0.003, 0.3, 1.0])
 def test_distance_to_cells_by_trying_all(lab, rows, cols, dx, dy, share):
     cells, rng = lab.template(rows, cols, dx, dy), np.random.default_rng(5)
     mask = rng.random((rows, cols)) < share
-    mask[rows // 3:rows // 2, cols // 4:cols // 2] = share > 0
+    mask[rows // 3 : rows // 2, cols // 4 : cols // 2] = share > 0
     where = np.argwhere(mask)
     places = np.argwhere(np.ones_like(mask))
     true = np.full(rows * cols, np.inf)
@@ -115,8 +126,11 @@ def test_distance_to_cells_by_trying_all(lab, rows, cols, dx, dy, share):
 def test_classes_where_corners_of_blocks_settle_them_are_those_of_exact_distances(lab):
     """Long straight, curved and broken lines, far and near breaks; exact distances are tested against GEOS above."""
     cells = lab.template(300, 280, 30, 20)
-    shapes = [wandering(lab, cells, 70, 60), lab.geometry("LINESTRING(500000 4599000,508400 4599000)"),
-              lab.geometry("POINT(504000 4596000)").Buffer(700, 90).GetBoundary()]
+    shapes = [
+        wandering(lab, cells, 70, 60),
+        lab.geometry("LINESTRING(500000 4599000,508400 4599000)"),
+        lab.geometry("POINT(504000 4596000)").Buffer(700, 90).GetBoundary(),
+    ]
     x, y = cells.xy(*np.mgrid[:300, :280])
     edges = Edges(shapes, cells)
     true = edges.exact_m(edges.local(x.ravel(), y.ravel())).reshape(cells.shape)

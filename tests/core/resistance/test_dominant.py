@@ -19,7 +19,9 @@ def brute_force(expected, weights):
     shape = expected[names[0]].shape
     numbers = np.zeros(shape, dtype=int)
     for place in np.ndindex(shape):
-        ranked = sorted(((-round(weights[f] * (expected[f][place] - 1), 6), -weights[f], names.index(f)) for f in names))
+        ranked = sorted(
+            ((-round(weights[f] * (expected[f][place] - 1), 6), -weights[f], names.index(f)) for f in names)
+        )
         numbers[place] = FACTORS.index(names[ranked[0][2]]) + 1 if ranked[0][0] < 0 else 0
     return numbers
 
@@ -39,12 +41,15 @@ def test_nine_factors_by_brute_force(city):
 def test_ties_lowest_scores_and_no_value(lab):
     """Of equal contributions the larger weight's; all at their lowest: 0; no value: 255."""
     cells = lab.template(1, 5)
-    table = lab.table("factor,weight,from,to,codes,resistance\nndvi,0.2,,0.2,,3\nndvi,,0.2,,,1\n"
-                      "night_light,0.4,,5,,1\nnight_light,,5,,,2\nslope,0.4,,,,5\n")
+    table = lab.table(
+        "factor,weight,from,to,codes,resistance\nndvi,0.2,,0.2,,3\nndvi,,0.2,,,1\n"
+        "night_light,0.4,,5,,1\nnight_light,,5,,,2\nslope,0.4,,,,5\n"
+    )
     layers = FactorLayers(
         ndvi=lab.raster("ndvi", np.array([[0.1, 0.1, 0.9, 0.9, math.nan]], np.float32), cells),
         night_light=lab.raster("light", np.array([[9, 1, 9, 1, 9]], np.float32), cells),
-        dem=lab.raster("dem", np.zeros((1, 5), np.float32), cells))
+        dem=lab.raster("dem", np.zeros((1, 5), np.float32), cells),
+    )
     weights = lab.table("factor,weight\nndvi,0.2\nnight_light,0.4\nslope,0.4\nelevation,0\n")
     made = s.resistance_surface(layers, cells, s.Choices(factor_table=table, weights=weights), explain=True)
     # slope always scores 5, its lowest: it is no reason for one cell to be harder than another
@@ -56,14 +61,27 @@ def test_added_factors_join_the_nine(city):
     people = np.random.default_rng(3).integers(1, 6, cells.shape).astype(np.float32)
     noise = np.random.default_rng(4).uniform(0, 90, cells.shape).astype(np.float32)
     classes = np.random.default_rng(5).integers(1, 4, cells.shape).astype(np.uint8)
-    layers = FactorLayers(land_cover=layers.land_cover, mines=layers.mines, extra={
-        "people": lab.raster("people", people, cells), "noise": lab.raster("noise", noise, cells),
-        "zone": lab.raster("zone", classes, cells, nodata=0)})
-    table = lab.table("factor,weight,from,to,codes,resistance\nland_cover,0.3,,,1;3;4,1\nland_cover,,,,2;5;6;7;8;9,4\nPeople,0.2,,,,\n"
-                      "noise,0.2,,30,,1\nnoise,,30,60,,2\nnoise,,60,,,5\nzone,0.1,,,1;2,1\nzone,,,,3,3\nmine,0.2,,,,\n", "own.csv")
+    layers = FactorLayers(
+        land_cover=layers.land_cover,
+        mines=layers.mines,
+        extra={
+            "people": lab.raster("people", people, cells),
+            "noise": lab.raster("noise", noise, cells),
+            "zone": lab.raster("zone", classes, cells, nodata=0),
+        },
+    )
+    table = lab.table(
+        "factor,weight,from,to,codes,resistance\nland_cover,0.3,,,1;3;4,1\nland_cover,,,,2;5;6;7;8;9,4\nPeople,0.2,,,,\n"
+        "noise,0.2,,30,,1\nnoise,,30,60,,2\nnoise,,60,,,5\nzone,0.1,,,1;2,1\nzone,,,,3,3\nmine,0.2,,,,\n",
+        "own.csv",
+    )
     kept = {}
     made = s.resistance_surface(layers, cells, s.Choices(factor_table=table), kept.__setitem__, explain=True)
-    scores = {"people": people, "noise": lab.digitised(noise, (30, 60), (1, 2, 5)), "zone": np.where(classes == 3, 3, 1)}
+    scores = {
+        "people": people,
+        "noise": lab.digitised(noise, (30, 60), (1, 2, 5)),
+        "zone": np.where(classes == 3, 3, 1),
+    }
     for name, score in scores.items():
         np.testing.assert_array_equal(kept[name].values, score)
     sums = 0.3 * kept["land_cover"].values + 0.2 * people + 0.2 * scores["noise"] + 0.1 * scores["zone"]
@@ -81,28 +99,45 @@ def test_added_factors_join_the_nine(city):
 
 def test_added_factors_that_are_wrong(city):
     lab, cells, layers, _, data = city
-    layers = FactorLayers(ndvi=layers.ndvi, extra={"people": lab.raster("density", np.full(cells.shape, 4000.0, np.float32), cells)})
+    layers = FactorLayers(
+        ndvi=layers.ndvi, extra={"people": lab.raster("density", np.full(cells.shape, 4000.0, np.float32), cells)}
+    )
     with pytest.raises(InputError, match="'factors.csv' has no weight for factor 'people', whose map is given"):
         s.resistance_surface(layers, cells)
     weights = lab.table("factor,weight\nndvi,1\npeople,1\n")
-    with pytest.raises(InputError, match=r"Further factor 'density' \(EXTRA_FACTORS\) holds 4000, and 2000 cells lie outside 1 to 5: score "
-                                         r"it first with 'Factor resistance' or 'Distance resistance', or add rows for factor 'people'"):
+    with pytest.raises(
+        InputError,
+        match=r"Further factor 'density' \(EXTRA_FACTORS\) holds 4000, and 2000 cells lie outside 1 to 5: score "
+        r"it first with 'Factor resistance' or 'Distance resistance', or add rows for factor 'people'",
+    ):
         s.resistance_surface(layers, cells, s.Choices(weights=weights))
     with pytest.raises(InputError, match="'peple' is not a factor; use one of slope, .*, people"):
         s.resistance_surface(layers, cells, s.Choices(weights=lab.table("factor,weight\nndvi,1\npeple,1\n")))
 
 
-@pytest.mark.parametrize("text, layers, found", [
-    ("", ["Population density", "Noise"], ["population_density", "noise"]), ("a, b", ["x", "y"], ["a", "b"]),
-    ("人口，噪声", ["x", "y"], ["人口", "噪声"]), ("", [], [])])
+@pytest.mark.parametrize(
+    "text, layers, found",
+    [
+        ("", ["Population density", "Noise"], ["population_density", "noise"]),
+        ("a, b", ["x", "y"], ["a", "b"]),
+        ("人口，噪声", ["x", "y"], ["人口", "噪声"]),
+        ("", [], []),
+    ],
+)
 def test_names_of_added_factors(text, layers, found):
     assert extra_names(text, layers) == found
 
 
-@pytest.mark.parametrize("text, layers, message", [
-    ("a", ["x", "y"], r"1 name\(s\) of further factors \(EXTRA_NAMES\) are given for 2 layer"),
-    ("", ["Slope"], "'Slope' .* has the name of one of the nine factors"), ("a,A", ["x", "y"], "are called 'A'"),
-    ("", ["OUTPUT", "OUTPUT"], "are called 'OUTPUT'"), ("a/b", ["x"], "a name that no file can have")])
+@pytest.mark.parametrize(
+    "text, layers, message",
+    [
+        ("a", ["x", "y"], r"1 name\(s\) of further factors \(EXTRA_NAMES\) are given for 2 layer"),
+        ("", ["Slope"], "'Slope' .* has the name of one of the nine factors"),
+        ("a,A", ["x", "y"], "are called 'A'"),
+        ("", ["OUTPUT", "OUTPUT"], "are called 'OUTPUT'"),
+        ("a/b", ["x"], "a name that no file can have"),
+    ],
+)
 def test_names_that_cannot_be(text, layers, message):
     with pytest.raises(InputError, match=message):
         extra_names(text, layers)
@@ -114,9 +149,12 @@ def test_scores_of_other_cells_are_not_blended(city):
     coarse = lab.template(11, 11, 300, 350)
     scores = np.random.default_rng(6).choice([1.0, 5.0], coarse.shape).astype(np.float32)
     kept = {}
-    s.resistance_surface(FactorLayers(ndvi=layers.ndvi, extra={"people": lab.raster("coarse", scores, coarse)}), cells,
-                         s.Choices(weights=lab.table("factor,weight\nndvi,1\npeople,1\n"), transform=t.ONE_TO_100),
-                         kept.__setitem__)
+    s.resistance_surface(
+        FactorLayers(ndvi=layers.ndvi, extra={"people": lab.raster("coarse", scores, coarse)}),
+        cells,
+        s.Choices(weights=lab.table("factor,weight\nndvi,1\npeople,1\n"), transform=t.ONE_TO_100),
+        kept.__setitem__,
+    )
     x, y = cells.xy(*np.mgrid[:40, :50])
     row, col = coarse.row_col(x, y)
     np.testing.assert_array_equal(kept["people"].values, scores[row, col])
@@ -125,8 +163,12 @@ def test_scores_of_other_cells_are_not_blended(city):
 def test_of_equal_contributions_and_weights_the_first_counts(city):
     lab, cells, layers, expected, _ = city
     weights = lab.table("factor,weight\nland_cover,1\nndvi,1\nnight_light,1\n")
-    made = s.resistance_surface(FactorLayers(ndvi=layers.ndvi, land_cover=layers.land_cover, night_light=layers.night_light),
-                                cells, s.Choices(weights=weights), explain=True)
+    made = s.resistance_surface(
+        FactorLayers(ndvi=layers.ndvi, land_cover=layers.land_cover, night_light=layers.night_light),
+        cells,
+        s.Choices(weights=weights),
+        explain=True,
+    )
     scores = np.array([expected[name] for name in ("land_cover", "ndvi", "night_light")])
     numbers = np.array([3, 4, 8])[scores.argmax(axis=0)]  # argmax takes the first
     np.testing.assert_array_equal(made.dominant.values, np.where(scores.max(axis=0) == 1, 0, numbers))
@@ -137,7 +179,11 @@ def test_of_equal_contributions_and_weights_the_first_counts(city):
 def test_contributions_that_nearly_tie(lab, score, number):
     """0.6 x (2 - 1) against 0.4 x (score - 1)."""
     cells = lab.template(1, 2)
-    layers = FactorLayers(ndvi=lab.raster("ndvi", np.full((1, 2), 0.55, np.float32), cells),
-                          extra={"noise": lab.raster("noise", np.full((1, 2), score, np.float32), cells)})
-    made = s.resistance_surface(layers, cells, s.Choices(weights=lab.table("factor,weight\nndvi,0.6\nnoise,0.4\n")), explain=True)
+    layers = FactorLayers(
+        ndvi=lab.raster("ndvi", np.full((1, 2), 0.55, np.float32), cells),
+        extra={"noise": lab.raster("noise", np.full((1, 2), score, np.float32), cells)},
+    )
+    made = s.resistance_surface(
+        layers, cells, s.Choices(weights=lab.table("factor,weight\nndvi,0.6\nnoise,0.4\n")), explain=True
+    )
     assert (made.dominant.values == number).all()

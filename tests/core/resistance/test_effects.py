@@ -32,7 +32,10 @@ def test_numbers_against_numpy(offset):
     assert effect.correlation == pytest.approx(np.corrcoef(before[both], after[both])[0, 1], abs=1e-9)
     here = ~np.isnan(before)
     assert effect.changed_share == pytest.approx((before != after)[here].mean())
-    assert effect.before == (np.nanmin(before), np.nanmax(before)) and effect.after == (np.nanmin(after), np.nanmax(after))
+    assert effect.before == (np.nanmin(before), np.nanmax(before)) and effect.after == (
+        np.nanmin(after),
+        np.nanmax(after),
+    )
     assert effect.closed == int((here & np.isnan(after)).sum())
 
 
@@ -53,23 +56,34 @@ def test_effects_of_options_on_the_city(city):
     plain = s.resistance_surface(layers, cells)
     layers.mines[0].state = "producing"
     log = lab.Log()
-    made = s.resistance_surface(layers, cells, s.Choices(transform=t.POWER, exponent=3, barriers=(b.BARRIER_MOTORWAYS,
-                                                                                                   b.BARRIER_OPEN_PITS)),
-                                progress=log.progress)
+    made = s.resistance_surface(
+        layers,
+        cells,
+        s.Choices(transform=t.POWER, exponent=3, barriers=(b.BARRIER_MOTORWAYS, b.BARRIER_OPEN_PITS)),
+        progress=log.progress,
+    )
     assert not plain.effects
     names = [(effect.option, effect.surface) for effect in made.effects]
-    assert names == [("transform 'power'", "base"), ("transform 'power'", "integrated"), ("hard barrier 'motorways'", "base"),
-                     ("hard barrier 'motorways'", "integrated"), ("hard barrier 'producing open pits'", "integrated")]
+    assert names == [
+        ("transform 'power'", "base"),
+        ("transform 'power'", "integrated"),
+        ("hard barrier 'motorways'", "base"),
+        ("hard barrier 'motorways'", "integrated"),
+        ("hard barrier 'producing open pits'", "integrated"),
+    ]
     base = made.effects[0]
     values = plain.base.values.astype(float)
-    assert base.mean_change == pytest.approx((values ** 3 - values).mean(), rel=1e-5)
+    assert base.mean_change == pytest.approx((values**3 - values).mean(), rel=1e-5)
     assert base.correlation == pytest.approx(np.corrcoef(values.ravel(), values.ravel() ** 3)[0, 1], rel=1e-5)
     assert base.changed_share == 1 and base.after == pytest.approx((values.min() ** 3, values.max() ** 3), rel=1e-5)
     pit = lab.distance_by_ogr([layers.mines[0].geometry], cells) == 0
     road = np.isnan(made.base.values)
     assert made.effects[2].closed == road.sum() and made.effects[4].closed == (pit & ~road).sum()
     assert "Transform 'power', base surface: changes 100.0 % of the cells, moves the surface by" in log.text
-    assert f"Hard barrier 'motorways', base surface: changes {100 * road.mean():.1f} % of the cells, closes {road.sum()} of" in log.text
+    assert (
+        f"Hard barrier 'motorways', base surface: changes {100 * road.mean():.1f} % of the cells, closes {road.sum()} of"
+        in log.text
+    )
 
 
 def test_values_of_a_surface(lab):

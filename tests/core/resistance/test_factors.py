@@ -8,9 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from econet.core.errors import InputError
-from econet.core.resistance.factors import (DISTANCES, FACTORS, classify, classify_codes, classify_distance,
-                                            factor_name, read_factor_table, read_rule, read_weights,
-                                            scaled_weights)
+from econet.core.resistance.factors import (
+    DISTANCES,
+    FACTORS,
+    classify,
+    classify_codes,
+    classify_distance,
+    factor_name,
+    read_factor_table,
+    read_rule,
+    read_weights,
+    scaled_weights,
+)
 from econet.core.resistance.scoring import Scoring
 from econet.core.tables import parse_csv
 
@@ -19,16 +28,76 @@ PRINTED_WEIGHTS = dict(zip(FACTORS, (0.11, 0.06, 0.25, 0.08, 0.11, 0.16, 0.08, 0
 # values just at and just above every bound that Table 1 prints, and what it scores them with
 EDGES = {
     "slope": [(0, 1), (10, 1), (10.0001, 2), (20, 2), (20.001, 3), (30, 3), (30.001, 4), (40, 4), (40.001, 5), (90, 5)],
-    "elevation": [(-1000, 5), (-326.001, 5), (-325.999, 3), (-200, 3), (-199.99, 2), (-125, 2), (-124.99, 1),
-                  (-13.01, 1), (-13, 1), (-12.99, 1), (0, 1), (125, 1), (125.01, 2), (200, 2), (200.01, 3), (350, 3),
-                  (350.01, 4), (500, 4), (500.01, 5), (8848, 5)],
-    "ndvi": [(-1, 5), (0.2, 5), (0.2001, 4), (0.4, 4), (0.4001, 3), (0.5, 3), (0.5001, 2), (0.6, 2), (0.6001, 1), (1, 1)],
-    "distance_to_water": [(0, 1), (500, 1), (501, 2), (1000, 2), (1000.01, 3), (1500, 3), (1500.01, 4), (2000, 4),
-                          (2000.01, 5), (np.inf, 5)],
-    "distance_to_motorway": [(0, 5), (500, 5), (501, 4), (1000, 4), (1000.01, 3), (1500, 3), (1500.01, 2), (2000, 2),
-                             (2000.01, 1), (np.inf, 1)],
-    "distance_to_highway": [(0, 5), (200, 5), (200.01, 4), (400, 4), (400.01, 3), (600, 3), (600.01, 2), (800, 2),
-                            (800.01, 1), (np.inf, 1)],
+    "elevation": [
+        (-1000, 5),
+        (-326.001, 5),
+        (-325.999, 3),
+        (-200, 3),
+        (-199.99, 2),
+        (-125, 2),
+        (-124.99, 1),
+        (-13.01, 1),
+        (-13, 1),
+        (-12.99, 1),
+        (0, 1),
+        (125, 1),
+        (125.01, 2),
+        (200, 2),
+        (200.01, 3),
+        (350, 3),
+        (350.01, 4),
+        (500, 4),
+        (500.01, 5),
+        (8848, 5),
+    ],
+    "ndvi": [
+        (-1, 5),
+        (0.2, 5),
+        (0.2001, 4),
+        (0.4, 4),
+        (0.4001, 3),
+        (0.5, 3),
+        (0.5001, 2),
+        (0.6, 2),
+        (0.6001, 1),
+        (1, 1),
+    ],
+    "distance_to_water": [
+        (0, 1),
+        (500, 1),
+        (501, 2),
+        (1000, 2),
+        (1000.01, 3),
+        (1500, 3),
+        (1500.01, 4),
+        (2000, 4),
+        (2000.01, 5),
+        (np.inf, 5),
+    ],
+    "distance_to_motorway": [
+        (0, 5),
+        (500, 5),
+        (501, 4),
+        (1000, 4),
+        (1000.01, 3),
+        (1500, 3),
+        (1500.01, 2),
+        (2000, 2),
+        (2000.01, 1),
+        (np.inf, 1),
+    ],
+    "distance_to_highway": [
+        (0, 5),
+        (200, 5),
+        (200.01, 4),
+        (400, 4),
+        (400.01, 3),
+        (600, 3),
+        (600.01, 2),
+        (800, 2),
+        (800.01, 1),
+        (np.inf, 1),
+    ],
     "night_light": [(0, 1), (5, 1), (5.001, 2), (15, 2), (15.001, 3), (30, 3), (30.001, 4), (60, 4), (60.001, 5)],
 }
 
@@ -117,29 +186,32 @@ def test_distance_factors_against_geos(lab, factor, dx, dy):
 HEAD = "factor,weight,from,to,codes,resistance\n"
 
 
-@pytest.mark.parametrize("rows, message", [
-    ("slope,1,,10,,1\nslope,,20,,,2\n", r"'mine.csv', factor 'slope': no row covers \(10, 20\].*rows 2 and 3"),
-    ("slope,1,,10,,1\nslope,,5,20,,2\nslope,,20,,,3\n", r"factor 'slope': rows 2 and 3 overlap in \(5, 10\]"),
-    ("slope,1,,10,,1\nslope,,8,9,,2\nslope,,10,,,3\n", r"rows 2 and 3 overlap in \(8, 9\]"),
-    ("slope,1,,10,,1\nslope,,10,,,-2\n", r"row 3, column 'resistance': '-2.0' is not above 0"),
-    ("slope,1,,10,,1e39\nslope,,10,,,2\n", r"row 2, column 'resistance': '1e\+39' is not between 1e-09 and 1e\+09"),
-    ("slope,1,,10,,1e-50\nslope,,10,,,2\n", r"row 2, column 'resistance': '1e-50' is not between"),
-    ("slope,1,,10,,0\nslope,,10,,,2\n", r"row 2, column 'resistance': '0.0' is not above 0"),
-    ("slope,1,,10,,\nslope,,10,,,2\n", r"row 2, column 'resistance': '' is empty"),
-    ("slope,1,,steep,,1\nslope,,10,,,2\n", r"row 2, column 'to': 'steep' is not a number"),
-    ("slope,1,,10,,low\nslope,,10,,,2\n", r"row 2, column 'resistance': 'low' is not a number"),
-    ("slope,1,30,10,,1\n", r"row 2, column 'to': '10.0' is not above from, 30"),
-    ("incline,1,,10,,1\n", r"row 2, column 'factor': 'incline' is not a factor; use one of slope, elevation"),
-    ("slope,0.1,,10,,1\nslope,0.2,10,,,2\n", r"row 3, column 'weight': '0.2' differs from 0.1"),
-    ("slope,-0.1,,10,,1\nslope,,10,,,2\n", r"row 2, column 'weight': '-0.1' is negative"),
-    ("slope,1,,10,3,1\n", r"row 2, column 'codes'.*'slope', which is a quantity"),
-    ("land_cover,1,,10,,1\n", r"row 2, column 'codes'.*land-cover codes"),
-    ("land_cover,1,,,1;2,1\nland_cover,,,,2,3\n", r"row 3, column 'codes'.*repeats code 2"),
-    ("land_cover,1,,,forest,1\n", r"row 2, column 'codes': 'forest' is not a whole number"),
-    ("distance_to_water,1,,500,,1\ndistance_to_water,,500,900,,2\n", r"no row covers \(900, unbounded\)"),
-    ("distance_to_water,1,50,500,,1\ndistance_to_water,,500,,,2\n", r"no row covers \[0, 50\]"),
-    ("mine,1,,,,3\n", r"row 2, column 'factor': 'mine' is scored by the table of rings"),
-])
+@pytest.mark.parametrize(
+    "rows, message",
+    [
+        ("slope,1,,10,,1\nslope,,20,,,2\n", r"'mine.csv', factor 'slope': no row covers \(10, 20\].*rows 2 and 3"),
+        ("slope,1,,10,,1\nslope,,5,20,,2\nslope,,20,,,3\n", r"factor 'slope': rows 2 and 3 overlap in \(5, 10\]"),
+        ("slope,1,,10,,1\nslope,,8,9,,2\nslope,,10,,,3\n", r"rows 2 and 3 overlap in \(8, 9\]"),
+        ("slope,1,,10,,1\nslope,,10,,,-2\n", r"row 3, column 'resistance': '-2.0' is not above 0"),
+        ("slope,1,,10,,1e39\nslope,,10,,,2\n", r"row 2, column 'resistance': '1e\+39' is not between 1e-09 and 1e\+09"),
+        ("slope,1,,10,,1e-50\nslope,,10,,,2\n", r"row 2, column 'resistance': '1e-50' is not between"),
+        ("slope,1,,10,,0\nslope,,10,,,2\n", r"row 2, column 'resistance': '0.0' is not above 0"),
+        ("slope,1,,10,,\nslope,,10,,,2\n", r"row 2, column 'resistance': '' is empty"),
+        ("slope,1,,steep,,1\nslope,,10,,,2\n", r"row 2, column 'to': 'steep' is not a number"),
+        ("slope,1,,10,,low\nslope,,10,,,2\n", r"row 2, column 'resistance': 'low' is not a number"),
+        ("slope,1,30,10,,1\n", r"row 2, column 'to': '10.0' is not above from, 30"),
+        ("incline,1,,10,,1\n", r"row 2, column 'factor': 'incline' is not a factor; use one of slope, elevation"),
+        ("slope,0.1,,10,,1\nslope,0.2,10,,,2\n", r"row 3, column 'weight': '0.2' differs from 0.1"),
+        ("slope,-0.1,,10,,1\nslope,,10,,,2\n", r"row 2, column 'weight': '-0.1' is negative"),
+        ("slope,1,,10,3,1\n", r"row 2, column 'codes'.*'slope', which is a quantity"),
+        ("land_cover,1,,10,,1\n", r"row 2, column 'codes'.*land-cover codes"),
+        ("land_cover,1,,,1;2,1\nland_cover,,,,2,3\n", r"row 3, column 'codes'.*repeats code 2"),
+        ("land_cover,1,,,forest,1\n", r"row 2, column 'codes': 'forest' is not a whole number"),
+        ("distance_to_water,1,,500,,1\ndistance_to_water,,500,900,,2\n", r"no row covers \(900, unbounded\)"),
+        ("distance_to_water,1,50,500,,1\ndistance_to_water,,500,,,2\n", r"no row covers \[0, 50\]"),
+        ("mine,1,,,,3\n", r"row 2, column 'factor': 'mine' is scored by the table of rings"),
+    ],
+)
 def test_a_wrong_factor_table_is_refused_by_name(lab, rows, message):
     with pytest.raises(InputError, match=message):
         read_factor_table(lab.table(HEAD + rows))
@@ -151,10 +223,15 @@ def test_a_table_without_a_column_is_refused(lab):
 
 
 def test_a_first_bound_of_0_holds_0_where_nothing_is_negative(lab):
-    rules = read_factor_table(lab.table(HEAD + "night_light,1,0,5,,1\nnight_light,,5,,,2\n"
-                                               "distance_to_water,1,0,5,,1\ndistance_to_water,,5,,,2\n"))
+    rules = read_factor_table(
+        lab.table(
+            HEAD + "night_light,1,0,5,,1\nnight_light,,5,,,2\ndistance_to_water,1,0,5,,1\ndistance_to_water,,5,,,2\n"
+        )
+    )
     np.testing.assert_array_equal(classify(np.array([0.0, 5, 5.1]), rules["night_light"]), [1, 1, 2])
-    with pytest.raises(InputError, match=r"factor 'night_light': no row covers -0.3, which layer 'lights' holds \(2 cells"):
+    with pytest.raises(
+        InputError, match=r"factor 'night_light': no row covers -0.3, which layer 'lights' holds \(2 cells"
+    ):
         classify(np.array([-0.3, -0.1, 4]), rules["night_light"], name="lights")
 
 
@@ -175,10 +252,12 @@ def test_rows_in_any_order_names_as_printed_and_decimal_commas(lab):
 
 def test_weights_table(lab):
     assert read_weights(lab.table("factor,weight\nSlope,0.7\nmine,0.3\n")) == {"slope": 0.7, "mine": 0.3}
-    for rows, message in [("slope,0.7\nslope,0.3\n", "row 3, column 'factor': 'slope' has a weight in an earlier row"),
-                          ("slope,-1\n", "row 2, column 'weight': '-1.0' is negative"),
-                          ("slope,much\n", "row 2, column 'weight': 'much' is not a number"),
-                          ("slopes,1\n", "row 2, column 'factor': 'slopes' is not a factor")]:
+    for rows, message in [
+        ("slope,0.7\nslope,0.3\n", "row 3, column 'factor': 'slope' has a weight in an earlier row"),
+        ("slope,-1\n", "row 2, column 'weight': '-1.0' is negative"),
+        ("slope,much\n", "row 2, column 'weight': 'much' is not a number"),
+        ("slopes,1\n", "row 2, column 'factor': 'slopes' is not a factor"),
+    ]:
         with pytest.raises(InputError, match=message):
             read_weights(lab.table("factor,weight\n" + rows))
 
@@ -186,8 +265,11 @@ def test_weights_table(lab):
 def test_many_missing_codes_are_cut_and_ways_out_are_named():
     rule = read_factor_table(parse_csv("factor,weight,codes,resistance\nland_cover,1,1,2\n", "own.csv"))["land_cover"]
     values = np.array([[1, 41, 42, 43], [44, 45, 46, 41]])
-    with pytest.raises(InputError, match=r"'own.csv'.* 41 \(2 cells\), 42 \(1 cells\), .* 45 \(1 cells\) and 1 more of "
-                                         r"layer 'cover'; .*\(FACTOR_TABLE\).*\(LAND_COVER_PRODUCT\)"):
+    with pytest.raises(
+        InputError,
+        match=r"'own.csv'.* 41 \(2 cells\), 42 \(1 cells\), .* 45 \(1 cells\) and 1 more of "
+        r"layer 'cover'; .*\(FACTOR_TABLE\).*\(LAND_COVER_PRODUCT\)",
+    ):
         classify_codes(values, values > 0, rule, "cover")
 
 
@@ -198,7 +280,9 @@ def test_factors_that_a_planner_adds(lab):
     np.testing.assert_array_equal(classify(np.array([10, 10.5], np.float32), rules["fire_risk"]), [1, 4])
     assert rules["土壤"].codes == {1: 3, 2: 3} and rules["fire_risk"].weight == 0.2
     assert read_weights(lab.table("factor,weight\nfire risk,0.4\nslope,0.6\n"), ["fire_risk"]) == {
-        "fire_risk": 0.4, "slope": 0.6}
+        "fire_risk": 0.4,
+        "slope": 0.6,
+    }
     with pytest.raises(InputError, match="row 2, column 'factor': 'Fire risk' is not a factor; use .*mine, noise"):
         read_factor_table(table, extra=("noise",))
     with pytest.raises(InputError, match="row 3, column 'codes': '' has to name class codes, as its other rows do"):
@@ -210,8 +294,13 @@ def test_factors_that_a_planner_adds(lab):
 # Table 1 as the paper prints it -------------------------------------------------------------------
 
 AS_PRINTED = Path(__file__).resolve().parents[2] / "data" / "paper" / "table1_as_printed.csv"
-WORDS = {"Forest": [2], "Water body": [5], "Grassland": [4], "Cropland": [1],
-         "Artificial surfaces, mines, bare land": [8, 11, 12, 13, 14, 7]}
+WORDS = {
+    "Forest": [2],
+    "Water body": [5],
+    "Grassland": [4],
+    "Cropland": [1],
+    "Artificial surfaces, mines, bare land": [8, 11, 12, 13, 14, 7],
+}
 
 
 def printed():
@@ -266,11 +355,16 @@ def test_land_cover_and_weights_that_the_paper_prints():
 
 # one factor of a table ------------------------------------------------------------------------------
 
+
 def test_a_table_of_one_factor_needs_no_name(lab):
-    for text, factor in [("from,to,resistance\n,10,1\n10,,4\n", ""), ("from;to;resistance\n;10;1\n10;;4\n", "noise"),
-                         ("from_m,to_m,resistance\n,10,1\n10,,4\n", ""),
-                         (HEAD + "Noise,,,10,,1\nnoise,,10,,,4\n", ""), (HEAD + "noise,,,10,,1\nnoise,,10,,,4\n", "NOISE"),
-                         (HEAD + ",,,10,,1\n,,10,,,4\n", "noise")]:
+    for text, factor in [
+        ("from,to,resistance\n,10,1\n10,,4\n", ""),
+        ("from;to;resistance\n;10;1\n10;;4\n", "noise"),
+        ("from_m,to_m,resistance\n,10,1\n10,,4\n", ""),
+        (HEAD + "Noise,,,10,,1\nnoise,,10,,,4\n", ""),
+        (HEAD + "noise,,,10,,1\nnoise,,10,,,4\n", "NOISE"),
+        (HEAD + ",,,10,,1\n,,10,,,4\n", "noise"),
+    ]:
         np.testing.assert_array_equal(classify(np.array([10, 10.01]), read_rule(lab.table(text), factor)), [1, 4])
     assert read_rule(lab.table("codes,resistance\n1;2,3\n7,1\n")).codes == {1: 3, 2: 3, 7: 1}
     assert read_rule(None, "DEM").factor == "elevation"
@@ -278,24 +372,37 @@ def test_a_table_of_one_factor_needs_no_name(lab):
     np.testing.assert_array_equal(classify(np.array([0.0, 300, 301]), read_rule(table, "", distance=True)), [5, 5, 1])
 
 
-@pytest.mark.parametrize("text, factor, distance, message", [
-    (None, "", False, r"'factors.csv' \(BREAKS_TABLE\) holds several factors, and FACTOR is empty: choose one of slope, elev"),
-    (None, "", True, r"FACTOR is empty: choose one of distance_to_water, distance_to_motorway, distance_to_highway\."),
-    (None, "noise", False, r"no rows for factor 'noise' \(FACTOR\): choose one of slope,"),
-    (None, "mine", False, "Factor 'mine' .* table of rings: use 'Mine resistance'"),
-    (None, "slope", True, "'slope' .* is no distance: choose one of distance_to_water"),
-    ("codes,resistance\n1,2\n", "", True, "its rows name codes, and distances need intervals"),
-    ("from,to,resistance\n,10,1\n20,,4\n", "", False, r"no row covers \(10, 20\], a gap between rows 2 and 3"),
-    ("from,to,resistance\n,10,1\n5,,4\n", "", True, r"rows 2 and 3 overlap in \(5, 10\]"),
-    ("from,to,resistance\n500,0,1\n500,,4\n", "", True, "row 2, column 'to': '0.0' is not above from, 500"),
-    ("from,to,resistance\n-100,500,1\n500,,4\n", "", True, "row 2, column 'from': '-100.0' is negative"),
-    ("from,to,resistance\n0,500,1\n500,900,4\n", "", True, r"no row covers \(900, unbounded\)"),
-    ("from,to,codes,resistance\n0,500,3,1\n", "", False, "row 2, column 'codes'.*has to name class codes"),
-    ("from,to,resistance\n,10,1\n10,,\n", "", False, "row 3, column 'resistance': '' is empty"),
-    ("name,resistance\nx,1\n", "", False, r"'mine.csv' \(BREAKS_TABLE\) has none of the columns from, to"),
-    ("factor,from,to\nx,1,2\n", "", False, "row 2, column 'resistance': '' is empty"),
-    (HEAD + "noise,,,10,,1\n,,10,,,4\n", "noise", False, "row 3, column 'factor': '' is empty"),
-])
+@pytest.mark.parametrize(
+    "text, factor, distance, message",
+    [
+        (
+            None,
+            "",
+            False,
+            r"'factors.csv' \(BREAKS_TABLE\) holds several factors, and FACTOR is empty: choose one of slope, elev",
+        ),
+        (
+            None,
+            "",
+            True,
+            r"FACTOR is empty: choose one of distance_to_water, distance_to_motorway, distance_to_highway\.",
+        ),
+        (None, "noise", False, r"no rows for factor 'noise' \(FACTOR\): choose one of slope,"),
+        (None, "mine", False, "Factor 'mine' .* table of rings: use 'Mine resistance'"),
+        (None, "slope", True, "'slope' .* is no distance: choose one of distance_to_water"),
+        ("codes,resistance\n1,2\n", "", True, "its rows name codes, and distances need intervals"),
+        ("from,to,resistance\n,10,1\n20,,4\n", "", False, r"no row covers \(10, 20\], a gap between rows 2 and 3"),
+        ("from,to,resistance\n,10,1\n5,,4\n", "", True, r"rows 2 and 3 overlap in \(5, 10\]"),
+        ("from,to,resistance\n500,0,1\n500,,4\n", "", True, "row 2, column 'to': '0.0' is not above from, 500"),
+        ("from,to,resistance\n-100,500,1\n500,,4\n", "", True, "row 2, column 'from': '-100.0' is negative"),
+        ("from,to,resistance\n0,500,1\n500,900,4\n", "", True, r"no row covers \(900, unbounded\)"),
+        ("from,to,codes,resistance\n0,500,3,1\n", "", False, "row 2, column 'codes'.*has to name class codes"),
+        ("from,to,resistance\n,10,1\n10,,\n", "", False, "row 3, column 'resistance': '' is empty"),
+        ("name,resistance\nx,1\n", "", False, r"'mine.csv' \(BREAKS_TABLE\) has none of the columns from, to"),
+        ("factor,from,to\nx,1,2\n", "", False, "row 2, column 'resistance': '' is empty"),
+        (HEAD + "noise,,,10,,1\n,,10,,,4\n", "noise", False, "row 3, column 'factor': '' is empty"),
+    ],
+)
 def test_a_wrong_table_of_one_factor_is_refused(lab, text, factor, distance, message):
     with pytest.raises(InputError, match=message):
         read_rule(None if text is None else lab.table(text), factor, distance)
@@ -306,12 +413,19 @@ def test_other_factors_rows_do_not_matter(lab):
     assert read_rule(table, "noise").intervals.breaks == (10,)
 
 
-@pytest.mark.parametrize("codes", [{3: 1.0, -7: 2.0, 12: 4.0}, {1: 1.0, 2147483647: 2.0}, {5_000_000: 3.0, 1: 1.0},
-                                   {3_000_000_000: 2.0, 3_000_000_001: 1.0}])
+@pytest.mark.parametrize(
+    "codes",
+    [
+        {3: 1.0, -7: 2.0, 12: 4.0},
+        {1: 1.0, 2147483647: 2.0},
+        {5_000_000: 3.0, 1: 1.0},
+        {3_000_000_000: 2.0, 3_000_000_001: 1.0},
+    ],
+)
 def test_codes_far_apart(codes):
     rule = read_rule(parse_csv("codes,resistance\n" + "".join(f"{c},{r}\n" for c, r in codes.items()), "own.csv"))
     values = np.array([[*codes, *codes]], dtype=np.int64)
-    np.testing.assert_array_equal(classify_codes(values, values < 10 ** 10, rule), [[*codes.values(), *codes.values()]])
+    np.testing.assert_array_equal(classify_codes(values, values < 10**10, rule), [[*codes.values(), *codes.values()]])
     for stranger in (-8, 4, 13, 2147483646):
         scoring = Scoring(rule, name="m")
         scoring.score(np.array([stranger]), np.array([True]))

@@ -21,11 +21,17 @@ def table_2():
     for start in range(0, len(rows), 3):
         mineral = rows[start][0].replace(" mines", "").lower()
         for column in range(1, 5):
-            near, middle, far = (row[column].strip("() ").replace(")", "").split("=") for row in rows[start:start + 3])
+            near, middle, far = (
+                row[column].strip("() ").replace(")", "").split("=") for row in rows[start : start + 3]
+            )
             bounds = [[int(bound) for bound in re.findall(r"\d+", text)] for text, _ in (near, middle, far)]
-            assert bounds[0][0] == 0 and bounds[0][1] == bounds[1][0] and bounds[1][1] == bounds[2][0] and int(far[1]) == 1
+            assert (
+                bounds[0][0] == 0 and bounds[0][1] == bounds[1][0] and bounds[1][1] == bounds[2][0] and int(far[1]) == 1
+            )
             rings[mineral, "underground" if column < 3 else "open pit", states[column].split()[0].lower()] = (
-                (bounds[0][1], int(near[1])), (bounds[1][1], int(middle[1])))
+                (bounds[0][1], int(near[1])),
+                (bounds[1][1], int(middle[1])),
+            )
     return rings
 
 
@@ -52,8 +58,8 @@ def test_table_2_at_the_edge_of_every_ring(lab, kind):
         pit = lab.box(lab.template(1, 1, 1, west=500000 - 50 + shift, north=4600000 + 100), 0, 0, 300, 50)
         values = mine_resistance([lab.mine(pit, *kind)], read_rings(), cells).values[0]
         expected = np.full(4300, 1.0)
-        expected[:second + on_edge] = outer
-        expected[:first + on_edge] = inner
+        expected[: second + on_edge] = outer
+        expected[: first + on_edge] = inner
         np.testing.assert_array_equal(values, expected)
 
 
@@ -76,7 +82,9 @@ def test_rings_and_overlaps_against_geos(lab, dx, dy, seed):
     for number in range(5):
         kind = list(TABLE_2)[rng.integers(12)]
         x, y = 500000 + rng.uniform(-2000, 8000), 4600000 - rng.uniform(-2000, 8000)
-        shape = lab.geometry(f"LINESTRING({x} {y},{x + 300} {y + 200},{x + 200} {y - 500})").Buffer(rng.uniform(20, 300), 3)
+        shape = lab.geometry(f"LINESTRING({x} {y},{x + 300} {y + 200},{x + 200} {y - 500})").Buffer(
+            rng.uniform(20, 300), 3
+        )
         mines.append(lab.mine(shape, *kind))
     distances = np.array([lab.distance_by_ogr([mine.geometry], cells) for mine in mines])
     values = np.empty(distances.shape)
@@ -94,32 +102,44 @@ def test_rings_and_overlaps_against_geos(lab, dx, dy, seed):
 def test_rings_that_rise_outwards_and_end_above_1(lab):
     """No shortcut may rest on rings falling to 1: every cell against GEOS."""
     cells = lab.template(30, 30, 100)
-    own = rings(lab, "coal,open pit,producing,0,300,2\ncoal,open pit,producing,300,,4\n"
-                     "metal,open pit,producing,0,500,5\nmetal,open pit,producing,500,,3\n"
-                     "metal,open pit,abandoned,0,900,0.5\nmetal,open pit,abandoned,900,,0.25\n")
-    mines = [lab.mine(lab.box(cells, 4, 4, 3, 3)), lab.mine(lab.box(cells, 20, 22, 2, 2), "metal"),
-             lab.mine(lab.box(cells, 25, 3), "metal", "open pit", "abandoned")]
+    own = rings(
+        lab,
+        "coal,open pit,producing,0,300,2\ncoal,open pit,producing,300,,4\n"
+        "metal,open pit,producing,0,500,5\nmetal,open pit,producing,500,,3\n"
+        "metal,open pit,abandoned,0,900,0.5\nmetal,open pit,abandoned,900,,0.25\n",
+    )
+    mines = [
+        lab.mine(lab.box(cells, 4, 4, 3, 3)),
+        lab.mine(lab.box(cells, 20, 22, 2, 2), "metal"),
+        lab.mine(lab.box(cells, 25, 3), "metal", "open pit", "abandoned"),
+    ]
     a, b, c = (lab.distance_by_ogr([mine.geometry], cells) for mine in mines)
     values = np.array([np.where(a <= 300, 2, 4), np.where(b <= 500, 5, 3), np.where(c <= 900, 0.5, 0.25)])
     np.testing.assert_array_equal(mine_resistance(mines, own, cells).values, values.max(axis=0))
     nearest = np.argmin([a, b, c], axis=0)
-    np.testing.assert_array_equal(mine_resistance(mines, own, cells, NEAREST).values,
-                                  np.take_along_axis(values, nearest[None], 0)[0])
+    np.testing.assert_array_equal(
+        mine_resistance(mines, own, cells, NEAREST).values, np.take_along_axis(values, nearest[None], 0)[0]
+    )
     for mine, value in zip(mines, values):
         np.testing.assert_array_equal(mine_resistance([mine], own, cells).values, value.astype(np.float32))
 
 
 def test_a_sum_is_capped_at_5_or_the_highest_that_meet(lab):
     cells = lab.template(1, 12, 100)
-    own = rings(lab, "coal,open pit,producing,0,200,9\ncoal,open pit,producing,200,,1\n"
-                     "metal,open pit,producing,0,200,3.5\nmetal,open pit,producing,200,,1\n")
+    own = rings(
+        lab,
+        "coal,open pit,producing,0,200,9\ncoal,open pit,producing,200,,1\n"
+        "metal,open pit,producing,0,200,3.5\nmetal,open pit,producing,200,,1\n",
+    )
     coal, metal = lab.mine(lab.box(cells, 0, 0)), lab.mine(lab.box(cells, 0, 3), "metal")
     one = [9, 9, 9, 1, 1, 1, 1, 1, 1, 1, 1, 1]
     np.testing.assert_array_equal(mine_resistance([coal], own, cells, CAPPED_SUM).values[0], one)
-    np.testing.assert_array_equal(mine_resistance([coal, metal], own, cells, CAPPED_SUM).values[0],
-                                  [9, 9, 9, 3.5, 3.5, 3.5, 1, 1, 1, 1, 1, 1])
-    np.testing.assert_array_equal(mine_resistance([metal, metal, coal], own, cells, CAPPED_SUM).values[0],
-                                  [9, 9, 9, 5, 5, 5, 1, 1, 1, 1, 1, 1])
+    np.testing.assert_array_equal(
+        mine_resistance([coal, metal], own, cells, CAPPED_SUM).values[0], [9, 9, 9, 3.5, 3.5, 3.5, 1, 1, 1, 1, 1, 1]
+    )
+    np.testing.assert_array_equal(
+        mine_resistance([metal, metal, coal], own, cells, CAPPED_SUM).values[0], [9, 9, 9, 5, 5, 5, 1, 1, 1, 1, 1, 1]
+    )
 
 
 def test_a_mine_smaller_than_a_cell_counts(lab):
@@ -159,22 +179,30 @@ def test_nearest_lets_a_restored_mine_end_the_rings_around_it(lab):
     np.testing.assert_array_equal(nearest[9], np.where(np.arange(20) <= 8, 5, 1))
 
 
-@pytest.mark.parametrize("rows, message", [
-    ("gold leaf,open pit,producing,0,,5\n", r"row 2, column 'mineral': 'gold leaf' is not a mineral.*metal, coal"),
-    ("coal,tunnel,producing,0,,5\n", r"row 2, column 'method': 'tunnel' is not a method.*underground, open pit"),
-    ("coal,open pit,sleeping,0,,5\n", r"row 2, column 'state': 'sleeping' is not a state.*producing, abandoned, restored"),
-    ("coal,open pit,producing,0,100,5\ncoal,open pit,producing,200,,1\n",
-     r"'mine.csv', rings of coal, open pit, producing: no row covers \(100, 200\]"),
-    ("coal,open pit,producing,0,100,5\ncoal,open pit,producing,50,,1\n", r"rows 2 and 3 overlap in \(50, 100\]"),
-    ("coal,open pit,producing,10,100,5\ncoal,open pit,producing,100,,1\n", r"no row covers \[0, 10\]"),
-    ("coal,open pit,producing,0,100,5\n", r"no row covers \(100, unbounded\)"),
-    ("coal,open pit,producing,0,far,5\n", r"row 2, column 'to_m': 'far' is not a number"),
-    ("coal,open pit,producing,-5,100,5\n", r"row 2, column 'from_m': '-5' is outside 0"),
-    ("coal,open pit,producing,0,,-3\n", r"row 2, column 'resistance': '-3.0' is not above 0"),
-    ("coal,open pit,producing,0,,0\n", r"row 2, column 'resistance': '0.0' is not above 0"),
-    ("coal,open pit,producing,0,,\n", r"row 2, column 'resistance': '' is empty"),
-    ("coal,,producing,0,,1\n", r"row 2, column 'method': '' is empty"),
-])
+@pytest.mark.parametrize(
+    "rows, message",
+    [
+        ("gold leaf,open pit,producing,0,,5\n", r"row 2, column 'mineral': 'gold leaf' is not a mineral.*metal, coal"),
+        ("coal,tunnel,producing,0,,5\n", r"row 2, column 'method': 'tunnel' is not a method.*underground, open pit"),
+        (
+            "coal,open pit,sleeping,0,,5\n",
+            r"row 2, column 'state': 'sleeping' is not a state.*producing, abandoned, restored",
+        ),
+        (
+            "coal,open pit,producing,0,100,5\ncoal,open pit,producing,200,,1\n",
+            r"'mine.csv', rings of coal, open pit, producing: no row covers \(100, 200\]",
+        ),
+        ("coal,open pit,producing,0,100,5\ncoal,open pit,producing,50,,1\n", r"rows 2 and 3 overlap in \(50, 100\]"),
+        ("coal,open pit,producing,10,100,5\ncoal,open pit,producing,100,,1\n", r"no row covers \[0, 10\]"),
+        ("coal,open pit,producing,0,100,5\n", r"no row covers \(100, unbounded\)"),
+        ("coal,open pit,producing,0,far,5\n", r"row 2, column 'to_m': 'far' is not a number"),
+        ("coal,open pit,producing,-5,100,5\n", r"row 2, column 'from_m': '-5' is outside 0"),
+        ("coal,open pit,producing,0,,-3\n", r"row 2, column 'resistance': '-3.0' is not above 0"),
+        ("coal,open pit,producing,0,,0\n", r"row 2, column 'resistance': '0.0' is not above 0"),
+        ("coal,open pit,producing,0,,\n", r"row 2, column 'resistance': '' is empty"),
+        ("coal,,producing,0,,1\n", r"row 2, column 'method': '' is empty"),
+    ],
+)
 def test_a_wrong_ring_table_is_refused_by_name(lab, rows, message):
     with pytest.raises(InputError, match=message):
         rings(lab, rows)
@@ -187,10 +215,16 @@ def test_words_of_other_hands_are_understood(lab):
 
 def test_a_mine_without_rings_is_named(lab):
     own = rings(lab, "coal,open pit,producing,0,,5\n")
-    with pytest.raises(InputError, match="'mine.csv' has no rings for a mine that is metal, open pit, abandoned "
-                                         r"\('Old pit'\)"):
-        mine_resistance([lab.mine(lab.geometry("POINT(0 0)").Buffer(9), "metal", state="abandoned", name="Old pit")],
-                        own, lab.template(3, 3))
+    with pytest.raises(
+        InputError,
+        match="'mine.csv' has no rings for a mine that is metal, open pit, abandoned "
+        r"\('Old pit'\)",
+    ):
+        mine_resistance(
+            [lab.mine(lab.geometry("POINT(0 0)").Buffer(9), "metal", state="abandoned", name="Old pit")],
+            own,
+            lab.template(3, 3),
+        )
     with pytest.raises(InputError, match="no mine"):
         mine_resistance([], own, lab.template(3, 3))
 
@@ -199,7 +233,9 @@ def test_a_mine_without_rings_is_named(lab):
 def test_cancel_is_heard(lab, overlap):
     cells = lab.template(30, 30)
     with pytest.raises(Cancelled):
-        mine_resistance([lab.mine(lab.box(cells, 3, 3))], read_rings(), cells, overlap, Progress(cancelled=lambda: True))
+        mine_resistance(
+            [lab.mine(lab.box(cells, 3, 3))], read_rings(), cells, overlap, Progress(cancelled=lambda: True)
+        )
 
 
 def test_mines_too_far_to_count_are_warned_of_and_those_of_another_city_refused(lab):

@@ -7,8 +7,13 @@ from econet.core.errors import Cancelled, InputError
 from econet.core.progress import Progress
 from econet.core.raster import Grid, RasterSource, Template, write
 from econet.core.resistance.factors import classify, classify_distance, classify_distance_to_cells, read_rule
-from econet.core.resistance.one_factor import (distance_resistance, distances_to_features, distances_to_mask,
-                                               factor_resistance, read_mask_codes)
+from econet.core.resistance.one_factor import (
+    distance_resistance,
+    distances_to_features,
+    distances_to_mask,
+    factor_resistance,
+    read_mask_codes,
+)
 from econet.core.slope import slope_degrees
 from econet.core.tables import parse_csv
 
@@ -33,11 +38,17 @@ def shapes_of(lab, cells):
     """Points, lines, and polygons with holes; some of each beyond the map's edge."""
     west, south, east, north = cells.bounds
     lake = lab.box(cells, 8, 6, 14, 12).Difference(lab.box(cells, 10, 8, 9, 7))
-    return {"points": [lab.geometry(f"POINT({west + 411.3} {north - 333.3})"),
-                       lab.geometry(f"MULTIPOINT({west - 140} {south + 77},{east + 300} {north + 20})")],
-            "lines": [lab.geometry(f"LINESTRING({west - 500} {south - 90},{west + 300} {south + 500},{east + 20} {south + 480})"),
-                      lab.geometry(f"LINESTRING({west + 100} {north + 260},{east} {north + 240})")],
-            "polygons": [lake, lab.box(cells, -9, 20, 4, 8)]}
+    return {
+        "points": [
+            lab.geometry(f"POINT({west + 411.3} {north - 333.3})"),
+            lab.geometry(f"MULTIPOINT({west - 140} {south + 77},{east + 300} {north + 20})"),
+        ],
+        "lines": [
+            lab.geometry(f"LINESTRING({west - 500} {south - 90},{west + 300} {south + 500},{east + 20} {south + 480})"),
+            lab.geometry(f"LINESTRING({west + 100} {north + 260},{east} {north + 240})"),
+        ],
+        "polygons": [lake, lab.box(cells, -9, 20, 4, 8)],
+    }
 
 
 @pytest.mark.parametrize("exact", [False, True])
@@ -61,7 +72,7 @@ def brute(mask, own, cells, covered):
     """Distance from each cell's centre to the nearest centre of a mask's cell, by trying all; 0 where covered."""
     rows, cols = np.nonzero(mask)
     x, y = own.xy(rows, cols)
-    places = cells.xy(*np.mgrid[:cells.rows, :cells.cols])
+    places = cells.xy(*np.mgrid[: cells.rows, : cells.cols])
     distance = np.sqrt((places[0][..., None] - x) ** 2 + (places[1][..., None] - y) ** 2).min(axis=2)
     return np.where(covered, 0, distance)
 
@@ -74,11 +85,11 @@ def test_a_mask_against_brute_force(lab, margin, dx, dy, exact):
     cells = lab.template(33, 28, dx, dy)
     own = cells.padded(margin * max(dx, dy))
     codes = np.random.default_rng(7).choice([0, 1, 5, 9], own.shape, p=[0.97, 0.01, 0.01, 0.01])
-    codes[own.rows // 2:own.rows // 2 + 6, 3:9] = 5
+    codes[own.rows // 2 : own.rows // 2 + 6, 3:9] = 5
     source = lab.raster("mask", codes.astype(np.uint8), own)
     row, col = cells.offset_in(own)
     for text, chosen in (("", codes != 0), ("5", codes == 5), ("9；5", (codes == 5) | (codes == 9))):
-        covered = chosen[row:row + cells.rows, col:col + cells.cols]
+        covered = chosen[row : row + cells.rows, col : col + cells.cols]
         true = brute(chosen, own, cells, covered)
         found, metres = maps(distances_to_mask(source, read_mask_codes(text), cells, BREAKS, exact), cells, exact)
         np.testing.assert_array_equal(found, scored(true))
@@ -93,7 +104,7 @@ def test_a_mask_on_other_cells(lab, size):
     own = lab.template(int(1100 / size), int(1000 / size), size, size, west=499937.0, north=4600041.0)
     mask = np.random.default_rng(1).random(own.shape) < 12 / own.rows / own.cols
     mask[own.rows // 3, own.cols // 2] = True
-    row, col = own.row_col(*cells.xy(*np.mgrid[:cells.rows, :cells.cols]))
+    row, col = own.row_col(*cells.xy(*np.mgrid[: cells.rows, : cells.cols]))
     inside = own.contains(row, col)
     covered = np.zeros(cells.shape, bool)
     covered[inside] = mask[row[inside], col[inside]]
@@ -111,6 +122,7 @@ def test_a_mask_in_degrees(lab, tmp_path):
     path = str(tmp_path / "degrees.tif")
     write(Grid(mask, own, None, "degrees"), path)
     from econet.core.crs import transformation
+
     change = transformation("EPSG:4326", cells.crs)
     rows, cols = np.nonzero(mask)
     centres = np.array([change.TransformPoint(*map(float, place))[:2] for place in zip(*own.xy(rows, cols))])
@@ -157,9 +169,11 @@ def test_self_crossing_polygons_are_mended_and_degenerate_lines_count(lab):
     layer = lab.features("bow", bow, dot)
     found, metres = maps(distances_to_features(layer, cells, BREAKS, True, log.progress), cells, True)
     assert "'bow': 1 self-crossing" in log.text
-    halves = [lab.geometry("POLYGON((500200 4599800,500300 4599700,500200 4599600,500200 4599800))"),
-              lab.geometry("POLYGON((500400 4599800,500300 4599700,500400 4599600,500400 4599800))"),
-              lab.geometry("POINT(500800 4599200)")]
+    halves = [
+        lab.geometry("POLYGON((500200 4599800,500300 4599700,500200 4599600,500200 4599800))"),
+        lab.geometry("POLYGON((500400 4599800,500300 4599700,500400 4599600,500400 4599800))"),
+        lab.geometry("POINT(500800 4599200)"),
+    ]
     np.testing.assert_allclose(metres, lab.distance_by_ogr(halves, cells), atol=1e-3)
     assert len(layer.geometries) == 2 and layer.geometries[0].ExportToWkt() == bow.ExportToWkt()
 
@@ -174,11 +188,17 @@ def test_refusals_and_warnings(lab):
     with pytest.raises(InputError, match="'far' lies wholly away from 'template', further than 800 m"):
         distances_to_features(lab.features("far", lab.geometry("POINT(502000 4599900)")), cells, BREAKS)
     wide = lab.template(10, 100, 50)
-    found, _ = maps(distances_to_features(lab.features("off", lab.geometry("POINT(507000 4599900)")), wide, BREAKS),
-                    wide, False, log.progress)
+    found, _ = maps(
+        distances_to_features(lab.features("off", lab.geometry("POINT(507000 4599900)")), wide, BREAKS),
+        wide,
+        False,
+        log.progress,
+    )
     assert (found == 1).all() and "Nothing of 'layer' lies within 800 m of any cell of 'template'" in log.text
     source = lab.raster("cover", np.full(cells.shape, 4, np.uint8), cells)
-    with pytest.raises(InputError, match=r"No cell of raster 'cover' holds one of the codes 5, 6 \(MASK_CODES\); it holds 4:"):
+    with pytest.raises(
+        InputError, match=r"No cell of raster 'cover' holds one of the codes 5, 6 \(MASK_CODES\); it holds 4:"
+    ):
         distances_to_mask(source, (5, 6), cells, BREAKS)
     many = lab.raster("many", (1 + np.arange(100).reshape(cells.shape) % 13).astype(np.uint8), cells)
     with pytest.raises(InputError, match="it holds 1, 2, 3, 4, 5, 6, 7, 8 and 5 more: correct"):
@@ -213,15 +233,22 @@ def test_a_fine_table_of_many_intervals(lab, count):
     expected = np.minimum(np.maximum(np.ceil(lab.distance_by_ogr([line], cells) / 3), 1), count + 1)
     for exact in (False, True):
         output = Array(cells)
-        distance_resistance(distances_to_features(lab.features("f", line), cells, rule.intervals.breaks, exact), rule, cells,
-                            "f", output, Array(cells) if exact else None)
+        distance_resistance(
+            distances_to_features(lab.features("f", line), cells, rule.intervals.breaks, exact),
+            rule,
+            cells,
+            "f",
+            output,
+            Array(cells) if exact else None,
+        )
         np.testing.assert_array_equal(output.values, expected)
     np.testing.assert_array_equal(classify_distance([line], rule, cells), expected)
     mask = np.zeros(cells.shape, bool)
     mask[3, 4] = True
     away = np.hypot(*np.subtract(np.mgrid[:20, :30], np.array([3, 4])[:, None, None])) * 40
-    np.testing.assert_array_equal(classify_distance_to_cells(mask, rule, cells),
-                                  np.minimum(np.maximum(np.ceil(away / 3), 1), count + 1))
+    np.testing.assert_array_equal(
+        classify_distance_to_cells(mask, rule, cells), np.minimum(np.maximum(np.ceil(away / 3), 1), count + 1)
+    )
 
 
 def test_many_vertices_close_together_do_not_hide_a_nearer_line(lab):
@@ -238,7 +265,9 @@ def test_a_code_that_no_cell_holds_is_said(lab):
     cells, log = lab.template(10, 10, 50), lab.Log()
     source = lab.raster("cover", np.array([[5] + [4] * 9] * 10, np.uint8), cells)
     distances_to_mask(source, (7, 5, 9), cells, BREAKS, progress=log.progress)
-    assert "No cell of raster 'cover' holds 7, 9 of the codes (MASK_CODES); distance is taken to the others." in log.text
+    assert (
+        "No cell of raster 'cover' holds 7, 9 of the codes (MASK_CODES); distance is taken to the others." in log.text
+    )
     log = lab.Log()
     distances_to_mask(source, (4, 5), cells, BREAKS, progress=log.progress)
     assert "MASK_CODES" not in log.text
@@ -259,24 +288,31 @@ def test_cancel(lab):
 
 # from a raster -------------------------------------------------------------------------------------
 
+
 def scored_map(source, cells, *args, **options):
     output = Array(cells)
     return factor_resistance(source, cells, *args, output=output, **options), output.values
 
 
-@pytest.mark.parametrize("kind, nodata", [(np.float32, np.nan), (np.float32, -9999), (np.int16, -9999), (np.int32, None)])
+@pytest.mark.parametrize(
+    "kind, nodata", [(np.float32, np.nan), (np.float32, -9999), (np.int16, -9999), (np.int32, None)]
+)
 def test_a_map_in_parts_is_scored_as_a_whole(lab, kind, nodata):
     cells = lab.template(600, 90, 30, 20)
     values = np.random.default_rng(3).integers(-400, 700, cells.shape).astype(kind)
     if nodata is not None:
         values[5:9, 40] = nodata
     rule, log = read_rule(None, "elevation"), lab.Log()
-    found, scored = scored_map(lab.raster("dem", values, cells, nodata), cells, rule, offset=12.5, progress=log.progress)
+    found, scored = scored_map(
+        lab.raster("dem", values, cells, nodata), cells, rule, offset=12.5, progress=log.progress
+    )
     missing = np.zeros(cells.shape, bool) if nodata is None else ~(values > -9000)
     expected = np.where(missing, np.nan, classify(values.astype(np.float64), rule, 12.5))
     np.testing.assert_array_equal(scored, expected)
     assert found == {score: int((expected == score).sum()) for score in (1, 2, 3, 4, 5)}
-    assert f"1: {100 * (expected == 1).mean():.2f} %" in log.text and ("none (no value" in log.text) == (nodata is not None)
+    assert f"1: {100 * (expected == 1).mean():.2f} %" in log.text and ("none (no value" in log.text) == (
+        nodata is not None
+    )
 
 
 @pytest.mark.parametrize("kind, nodata", [(np.int16, -9999), (np.int16, 500), (np.float32, -9999)])
@@ -320,12 +356,18 @@ def test_values_in_another_unit(lab):
     with pytest.raises(InputError, match="'ndvi' holds values up to 8000 and NDVI lies between -1 and 1"):
         scored_map(lab.raster("ndvi", np.full(cells.shape, 8000, np.int16), cells), cells, read_rule(None, "ndvi"))
     log = lab.Log()
-    scored_map(lab.raster("dem", np.full(cells.shape, 800.0), cells), cells, read_rule(None, "slope"), progress=log.progress)
+    scored_map(
+        lab.raster("dem", np.full(cells.shape, 800.0), cells), cells, read_rule(None, "slope"), progress=log.progress
+    )
     assert "'dem' holds values from 800 to 800, and slopes in degrees" in log.text
     log = lab.Log()
     values = np.array([[-9999, 40.0, 0]])
-    _, found = scored_map(lab.raster("rail", values, lab.template(1, 3)), lab.template(1, 3),
-                          read_rule(TABLE, "distance_to_rail"), progress=log.progress)
+    _, found = scored_map(
+        lab.raster("rail", values, lab.template(1, 3)),
+        lab.template(1, 3),
+        read_rule(TABLE, "distance_to_rail"),
+        progress=log.progress,
+    )
     np.testing.assert_array_equal(found, [[5, 5, 5]])
     assert "'rail' holds values down to -9999, and distances are not negative" in log.text
 

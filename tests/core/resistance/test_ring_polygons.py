@@ -34,6 +34,7 @@ def outline(geometry, step):
         if part.GetGeometryCount():
             return [c for i in range(part.GetGeometryCount()) for c in chains(part.GetGeometryRef(i))]
         return [part.GetPoints()]
+
     return [point[:2] for chain in chains(geometry) for point in chain]
 
 
@@ -42,10 +43,11 @@ def test_areas_of_a_square_pits_rings(lab):
     cells = lab.template(1, 1)
     pit = lab.mine(lab.box(cells, 0, 0), name="Square")
     made = ring_polygons([pit], read_rings())
-    whole = [(100 ** 2 + 400 * b + math.pi * b * b) / 1e6 for b in (2500, 3500)]
+    whole = [(100**2 + 400 * b + math.pi * b * b) / 1e6 for b in (2500, 3500)]
     assert [(r.mine, r.mineral, r.method, r.state, r.feature, r.from_m, r.to_m, r.resistance) for r in made] == [
         ("Square", "coal", "open pit", "producing", "pit", 2500, 3500, 3),
-        ("Square", "coal", "open pit", "producing", "pit", 0, 2500, 5)]
+        ("Square", "coal", "open pit", "producing", "pit", 0, 2500, 5),
+    ]
     made.reverse()
     np.testing.assert_allclose([r.area_km2 for r in made], [whole[0], whole[1] - whole[0]], rtol=2e-4)
     for ring in made:
@@ -92,9 +94,12 @@ def test_polygons_agree_with_the_raster_of_one_mine(lab):
 
 def test_each_mine_has_its_own_rings_and_a_restored_one_its_ground(lab):
     cells = lab.template(4, 4)
-    near = [lab.mine(lab.box(cells, 0, 0), name="A"), lab.mine(lab.box(cells, 0, 2), state="restored", name="B"),
-            lab.mine(lab.box(cells, 2, 2), "building material", "open pit", "abandoned", "dump", "C"),
-            lab.mine(lab.geometry("POLYGON EMPTY"), name="nothing")]
+    near = [
+        lab.mine(lab.box(cells, 0, 0), name="A"),
+        lab.mine(lab.box(cells, 0, 2), state="restored", name="B"),
+        lab.mine(lab.box(cells, 2, 2), "building material", "open pit", "abandoned", "dump", "C"),
+        lab.mine(lab.geometry("POLYGON EMPTY"), name="nothing"),
+    ]
     made = ring_polygons(near, read_rings())
     assert [(r.mine, r.resistance) for r in made] == [("B", 1), ("A", 3), ("C", 3), ("C", 3), ("A", 5)]
     assert made[0].from_m == 0 and math.isnan(made[0].to_m)
@@ -105,9 +110,15 @@ def test_each_mine_has_its_own_rings_and_a_restored_one_its_ground(lab):
 
 def test_drawn_in_their_order_the_rings_show_the_maximum(lab):
     cells = lab.template(50, 60, 150)
-    mines = [lab.mine(lab.box(cells, row, col, 2, 3), *kind) for row, col, kind in (
-        (10, 10, ("coal", "open pit", "abandoned")), (14, 22, ("metal", "open pit", "producing")),
-        (30, 15, ("building material", "underground", "producing")), (25, 28, ("coal", "open pit", "restored")))]
+    mines = [
+        lab.mine(lab.box(cells, row, col, 2, 3), *kind)
+        for row, col, kind in (
+            (10, 10, ("coal", "open pit", "abandoned")),
+            (14, 22, ("metal", "open pit", "producing")),
+            (30, 15, ("building material", "underground", "producing")),
+            (25, 28, ("coal", "open pit", "restored")),
+        )
+    ]
     drawn = np.ones(cells.shape)
     for ring in ring_polygons(mines, read_rings()):
         drawn[vector.rasterize([ring.geometry], cells) > 0] = ring.resistance

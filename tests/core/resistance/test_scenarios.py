@@ -27,8 +27,9 @@ RESTORED = "feature,land_cover,ndvi,slope_degrees\n,5,0.7,3\ndump,4,,12\n"
 OPTIONS = {
     "plain": {},
     "power": dict(transform=t.POWER, exponent=2.7),
-    "light and barriers": dict(transform=t.ONE_TO_100, correction=c.NIGHT_LIGHT,
-                               barriers=(b.BARRIER_OPEN_PITS, b.BARRIER_MOTORWAYS)),
+    "light and barriers": dict(
+        transform=t.ONE_TO_100, correction=c.NIGHT_LIGHT, barriers=(b.BARRIER_OPEN_PITS, b.BARRIER_MOTORWAYS)
+    ),
 }
 
 
@@ -38,11 +39,19 @@ def scene(city):
     lab, cells, layers, _, data = city
     cover = np.where(data["land_cover"] == 5, 4, data["land_cover"])
     cover[:, -1] = 5
-    mines = [lab.mine(lab.box(cells, 5, 5, 4, 5), name="West"), lab.mine(lab.box(cells, 7, 8, 4, 5), feature="dump", name="Dump"),
-             lab.mine(lab.box(cells, 28, 36, 3, 4), name="East"),
-             lab.mine(lab.geometry("POINT(501234 4598123)").Buffer(11), name="Shaft")]
-    return lab, cells, replace(layers, mines=mines, water=None, water_codes=(5,),
-                               land_cover=lab.raster("dry", cover, cells, nodata=0))
+    mines = [
+        lab.mine(lab.box(cells, 5, 5, 4, 5), name="West"),
+        lab.mine(lab.box(cells, 7, 8, 4, 5), feature="dump", name="Dump"),
+        lab.mine(lab.box(cells, 28, 36, 3, 4), name="East"),
+        lab.mine(lab.geometry("POINT(501234 4598123)").Buffer(11), name="Shaft"),
+    ]
+    return (
+        lab,
+        cells,
+        replace(
+            layers, mines=mines, water=None, water_codes=(5,), land_cover=lab.raster("dry", cover, cells, nodata=0)
+        ),
+    )
 
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
@@ -55,8 +64,12 @@ def test_all_changes_of_state(scene, overlap, options):
     def run(changed, state):
         mines = [replace(mine, state=state if mine.name == changed else others[mine.name]) for mine in layers.mines]
         made = s.resistance_surface(replace(layers, mines=mines), cells, choices, explain=True)
-        return {"base": made.base.values, "mines": made.mines.values, "integrated": made.integrated.values,
-                "dominant": made.dominant.values}
+        return {
+            "base": made.base.values,
+            "mines": made.mines.values,
+            "integrated": made.integrated.values,
+            "dominant": made.dominant.values,
+        }
 
     for mine in layers.mines:
         made = {state: run(mine.name, state) for state in STATES}
@@ -68,7 +81,8 @@ def test_all_changes_of_state(scene, overlap, options):
             reach = (distance <= max(REACH_M[before], REACH_M[after])) | inside
             for name in made[before]:
                 same = made[before][name].view(np.uint8 if name == "dominant" else np.uint32) == made[after][name].view(
-                    np.uint8 if name == "dominant" else np.uint32)
+                    np.uint8 if name == "dominant" else np.uint32
+                )
                 assert same[~(inside if name == "base" else reach)].all(), (mine.name, before, after, name)
             assert (made[before]["integrated"] != made[after]["integrated"])[reach].any(), (mine.name, before, after)
             assert (~reach).mean() > 0.3
@@ -79,8 +93,9 @@ def test_weights_and_what_is_said_of_them_do_not_depend_on_states(scene):
     said = []
     for state in STATES:
         log = lab.Log()
-        made = s.resistance_surface(replace(layers, mines=[replace(mine, state=state) for mine in layers.mines]), cells,
-                                    progress=log.progress)
+        made = s.resistance_surface(
+            replace(layers, mines=[replace(mine, state=state) for mine in layers.mines]), cells, progress=log.progress
+        )
         said.append((made.weights, [line for line in log.said if line.startswith("Weights")]))
     assert said[0] == said[1] == said[2]
 
@@ -89,7 +104,13 @@ def test_a_mine_restored_to_water_brings_no_water_nearer(scene):
     lab, cells, layers = scene
     kept = {state: {} for state in ("producing", "restored")}
     for state, own in kept.items():
-        s.resistance_surface(replace(layers, mines=[replace(mine, state=state) for mine in layers.mines]), cells,
-                             s.Choices(restored_table=lab.table(RESTORED)), own.__setitem__)
-    np.testing.assert_array_equal(kept["producing"]["distance_to_water"].values, kept["restored"]["distance_to_water"].values)
+        s.resistance_surface(
+            replace(layers, mines=[replace(mine, state=state) for mine in layers.mines]),
+            cells,
+            s.Choices(restored_table=lab.table(RESTORED)),
+            own.__setitem__,
+        )
+    np.testing.assert_array_equal(
+        kept["producing"]["distance_to_water"].values, kept["restored"]["distance_to_water"].values
+    )
     assert (kept["producing"]["land_cover"].values != kept["restored"]["land_cover"].values).any()

@@ -66,16 +66,24 @@ def test_land_cover_by_brute_force(made):
 
 def test_districts_by_brute_force(made):
     surfaces, (lab, cells, *_) = made
-    shapes = {"North": lab.box(cells, 0, 0, 17, 50), "South": lab.geometry("POINT(501500 4596700)").Buffer(1100),
-              "West": lab.box(cells, 20, -3, 15, 20)}
+    shapes = {
+        "North": lab.box(cells, 0, 0, 17, 50),
+        "South": lab.geometry("POINT(501500 4596700)").Buffer(1100),
+        "West": lab.box(cells, 20, -3, 15, 20),
+    }
     second = lab.box(cells, 36, 40, 4, 10)
-    layer = districts(lab, cells, *shapes.items(), ("North", second),
-                      ("", lab.box(cells, 30, 45, 2, 2)))
+    layer = districts(lab, cells, *shapes.items(), ("North", second), ("", lab.box(cells, 30, 45, 2, 2)))
     log = lab.Log()
     zones = summary.district_zones(surfaces, layer, "name", log.progress)
     assert [zone.zone for zone in zones] == ["North", "South", "West", "district 5"]
-    for zone, mask in zip(zones, (mask_of(lab, cells, shapes["North"]) | mask_of(lab, cells, second),
-                                  mask_of(lab, cells, shapes["South"]), mask_of(lab, cells, shapes["West"]))):
+    for zone, mask in zip(
+        zones,
+        (
+            mask_of(lab, cells, shapes["North"]) | mask_of(lab, cells, second),
+            mask_of(lab, cells, shapes["South"]),
+            mask_of(lab, cells, shapes["West"]),
+        ),
+    ):
         check(zone, surfaces, mask, cells)
     twice = (sum(mask_of(lab, cells, shape).astype(int) for shape in layer.geometries) > 1).sum()
     assert twice > 0 and f"districts overlap; {twice} cells lie in more than one and count in each" in log.text
@@ -99,7 +107,9 @@ def test_districts_that_hold_nothing_or_lie_elsewhere(made):
     zones = summary.district_zones(surfaces, districts(lab, cells, ("Bow", bow)), progress=log.progress)
     assert "1 self-crossing or otherwise invalid polygon(s) were mended" in log.text and zones[0].zone == "district 1"
     assert zones[0].area_km2 == pytest.approx(0.5, rel=0.15)
-    other = vector.Features("degrees", layer.crs, layer.geometries[:1], layer.attributes[:1], WKT_FIELDS).to_crs("EPSG:4326")
+    other = vector.Features("degrees", layer.crs, layer.geometries[:1], layer.attributes[:1], WKT_FIELDS).to_crs(
+        "EPSG:4326"
+    )
     assert summary.district_zones(surfaces, other, "name")[0].area_km2 == pytest.approx(25 * cells.cell_area_m2 / 1e6)
 
 
@@ -117,18 +127,28 @@ def test_what_the_report_says(made):
     assert "The contrast is small" in text and "hardly deters a path" in text
     assert "SRTM was flown in 2000" in text and "the depth of a pit is no obstacle" in text
     for use in surfaces.factors:
-        assert use.mean == pytest.approx(np.nanmean(expected[use.name] if use.name != "ndvi" else np.where(
-            np.isnan(surfaces.base.values), np.nan, expected["ndvi"])), rel=1e-6), use.name
+        assert use.mean == pytest.approx(
+            np.nanmean(
+                expected[use.name]
+                if use.name != "ndvi"
+                else np.where(np.isnan(surfaces.base.values), np.nan, expected["ndvi"])
+            ),
+            rel=1e-6,
+        ), use.name
     assert "hard barrier 'all producing mines'" in text and "By land cover" in text and "2 forest" in text
     assert "A fact." in text and "By district" not in text
 
 
 def test_what_the_report_says_of_missing_maps_and_of_contrast(city):
     lab, cells, layers, *_ = city
-    made = s.resistance_surface(replace(layers, mines=None, water=None, ndvi=None, dem=None), cells,
-                                s.Choices(transform=t.POWER, exponent=6), explain=True)
+    made = s.resistance_surface(
+        replace(layers, mines=None, water=None, ndvi=None, dem=None),
+        cells,
+        s.Choices(transform=t.POWER, exponent=6),
+        explain=True,
+    )
     text = plain(summary.resistance_report(made))
-    assert ("Without a map: slope (0.11), elevation (0.06), NDVI (0.08), distance to water (0.11), mines (0.1)." in text)
+    assert "Without a map: slope (0.11), elevation (0.06), NDVI (0.08), distance to water (0.11), mines (0.1)." in text
     assert "The contrast is small" not in text and "No mines were given" in text and "SRTM" not in text
     assert "transform 'power' base" in text and "transform 'power' integrated" not in text
     used = [use for use in made.factors if use.used]
@@ -149,8 +169,8 @@ def test_the_main_factor_of_ground_that_is_mostly_easy(lab):
     flat = float_grid(np.ones((2, 5), np.float32), cells, "flat")
     numbers = np.array([[0, 0, 0, 0, 0], [0, 3, 3, 3, 1]], np.uint8)
     surfaces = s.ResistanceSurfaces(flat, None, flat, {}, dominant=Grid(numbers, cells, NO_VALUE, "dominant", LABELS))
-    zone, = summary.district_zones(surfaces, districts(lab, cells, ("All", lab.box(cells, 0, 0, 2, 5))), "name")
+    (zone,) = summary.district_zones(surfaces, districts(lab, cells, ("All", lab.box(cells, 0, 0, 2, 5))), "name")
     assert (zone.main_factor, zone.main_share) == ("land cover", pytest.approx(0.3))
     assert math.isnan(zone.mine_mean) and zone.mine_effect == 0
-    zone, = summary.district_zones(surfaces, districts(lab, cells, ("Easy", lab.box(cells, 0, 0, 1, 5))), "name")
+    (zone,) = summary.district_zones(surfaces, districts(lab, cells, ("Easy", lab.box(cells, 0, 0, 1, 5))), "name")
     assert zone.main_factor == "" and math.isnan(zone.main_share)

@@ -63,8 +63,11 @@ def test_where_all_factors_agree_the_surface_has_their_value(lab, value, code):
     ndvi = lab.raster("ndvi", np.full(cells.shape, 0.9 if value == 1 else 0.1, np.float32), cells)
     pit = lab.mine(lab.box(cells, 0, 0, 6, 6), state="restored" if value == 1 else "producing")
     restored = lab.table("feature,land_cover\n,2\n")
-    made = s.resistance_surface(s.FactorLayers(land_cover=cover, night_light=light, ndvi=ndvi, mines=[pit]), cells,
-                                s.Choices(restored_table=restored))
+    made = s.resistance_surface(
+        s.FactorLayers(land_cover=cover, night_light=light, ndvi=ndvi, mines=[pit]),
+        cells,
+        s.Choices(restored_table=restored),
+    )
     for grid in (made.base, made.mines, made.integrated):
         assert (grid.values == value).all()
 
@@ -75,12 +78,17 @@ def test_weights_table_overrides_and_is_checked(city):
     weights = lab.table("factor,weight\nland_cover,3\nndvi,0\nmine,1\nslope,7\n", "own.csv")
     made = s.resistance_surface(layers, cells, s.Choices(weights=weights))
     np.testing.assert_array_equal(made.base.values, expected["land_cover"])
-    np.testing.assert_allclose(made.integrated.values, 0.75 * expected["land_cover"] + 0.25 * expected["mine"], rtol=1e-6)
+    np.testing.assert_allclose(
+        made.integrated.values, 0.75 * expected["land_cover"] + 0.25 * expected["mine"], rtol=1e-6
+    )
     with pytest.raises(InputError, match="'own.csv' has no weight for factor 'ndvi', whose map is given"):
-        s.resistance_surface(layers, cells, s.Choices(weights=lab.table("factor,weight\nland_cover,1\nmine,1\n", "own.csv")))
+        s.resistance_surface(
+            layers, cells, s.Choices(weights=lab.table("factor,weight\nland_cover,1\nmine,1\n", "own.csv"))
+        )
     with pytest.raises(InputError, match="'own.csv' gives the weight 0 to every factor"):
-        s.resistance_surface(layers, cells, s.Choices(weights=lab.table(
-            "factor,weight\nland_cover,0\nndvi,0\nmine,1\n", "own.csv")))
+        s.resistance_surface(
+            layers, cells, s.Choices(weights=lab.table("factor,weight\nland_cover,0\nndvi,0\nmine,1\n", "own.csv"))
+        )
 
 
 def test_factor_table_without_rows_or_weight_for_a_map(city):
@@ -90,10 +98,18 @@ def test_factor_table_without_rows_or_weight_for_a_map(city):
     with pytest.raises(InputError, match="'own.csv' has no weight for factor 'night_light'"):
         s.resistance_surface(layers, cells, s.Choices(factor_table=lab.table(text, "own.csv")))
     with pytest.raises(InputError, match="'own.csv' has no rows for factor 'night_light'"):
-        s.resistance_surface(layers, cells, s.Choices(
-            factor_table=lab.table(text, "own.csv"), weights=lab.table("factor,weight\nndvi,1\nnight_light,1\n")))
-    made = s.resistance_surface(layers, cells, s.Choices(
-        factor_table=lab.table(text, "own.csv"), weights=lab.table("factor,weight\nndvi,1\nnight_light,0\n")))
+        s.resistance_surface(
+            layers,
+            cells,
+            s.Choices(
+                factor_table=lab.table(text, "own.csv"), weights=lab.table("factor,weight\nndvi,1\nnight_light,1\n")
+            ),
+        )
+    made = s.resistance_surface(
+        layers,
+        cells,
+        s.Choices(factor_table=lab.table(text, "own.csv"), weights=lab.table("factor,weight\nndvi,1\nnight_light,0\n")),
+    )
     assert set(np.unique(made.base.values)) == {1, 2}
 
 
@@ -127,8 +143,9 @@ def test_maps_that_never_meet(city):
     left, right = data["ndvi"].copy(), data["night_light"].copy()
     left[:, :25], right[:, 25:] = np.nan, np.nan
     with pytest.raises(InputError, match="No cell of 'template' has a value in every factor"):
-        s.resistance_surface(s.FactorLayers(ndvi=lab.raster("l", left, cells), night_light=lab.raster("r", right, cells)),
-                             cells)
+        s.resistance_surface(
+            s.FactorLayers(ndvi=lab.raster("l", left, cells), night_light=lab.raster("r", right, cells)), cells
+        )
 
 
 def test_a_change_of_state_changes_only_cells_within_reach(city):
@@ -156,17 +173,22 @@ def test_restored_mines_take_land_cover_ndvi_and_slope(city):
     for factor, value in (("land_cover", 2), ("ndvi", 2), ("slope", 4)):
         np.testing.assert_array_equal(kept[factor].values, np.where(inside, value, expected[factor]))
     np.testing.assert_array_equal(kept["elevation"].values, expected["elevation"])
-    assert "19 cells of restored mines take land_cover 3, ndvi 0.55, slope_degrees 35 (table 'restored.csv')" in log.text
+    assert (
+        "19 cells of restored mines take land_cover 3, ndvi 0.55, slope_degrees 35 (table 'restored.csv')" in log.text
+    )
 
 
-@pytest.mark.parametrize("text, message", [
-    ("feature,land_cover\n,77\n", "'r.csv', column 'land_cover': restored mines become code 77.*'factors.csv'"),
-    ("feature,land_cover\ndump,4\n", "'r.csv' has no row for the feature 'pit' of the restored mine 'West pit'"),
-    ("feature,land_cover\nlake,4\n", "row 2, column 'feature': 'lake' is not a feature"),
-    ("feature,land_cover\n,4\n,5\n", "row 3, column 'feature': '' has an earlier row"),
-    ("feature,ndvi\n,7\n", "row 2, column 'ndvi': '7' is outside -1 to 1"),
-    ("feature,land_cover\n,grass\n", "row 2, column 'land_cover': 'grass' is not a whole number"),
-])
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("feature,land_cover\n,77\n", "'r.csv', column 'land_cover': restored mines become code 77.*'factors.csv'"),
+        ("feature,land_cover\ndump,4\n", "'r.csv' has no row for the feature 'pit' of the restored mine 'West pit'"),
+        ("feature,land_cover\nlake,4\n", "row 2, column 'feature': 'lake' is not a feature"),
+        ("feature,land_cover\n,4\n,5\n", "row 3, column 'feature': '' has an earlier row"),
+        ("feature,ndvi\n,7\n", "row 2, column 'ndvi': '7' is outside -1 to 1"),
+        ("feature,land_cover\n,grass\n", "row 2, column 'land_cover': 'grass' is not a whole number"),
+    ],
+)
 def test_a_wrong_restored_table_is_refused_by_name(city, text, message):
     lab, cells, layers, _, _ = city
     layers.mines[0].state = "restored"
@@ -178,13 +200,17 @@ def test_transforms(city):
     lab, cells, layers, expected, _ = city
     plain = weighted(expected, FACTORS)
     made = s.resistance_surface(layers, cells, s.Choices(transform=t.POWER, exponent=3))
-    np.testing.assert_allclose(made.integrated.values, plain ** 3, rtol=1e-6)
+    np.testing.assert_allclose(made.integrated.values, plain**3, rtol=1e-6)
     np.testing.assert_array_equal(made.mines.values, expected["mine"])
     made = s.resistance_surface(layers, cells, s.Choices(transform=t.ONE_TO_100))
     np.testing.assert_allclose(made.integrated.values, np.interp(plain, [1, 5], [1, 100]), rtol=1e-6)
     np.testing.assert_allclose(made.base.values, np.interp(weighted(expected, NATURE), [1, 5], [1, 100]), rtol=1e-6)
-    for exponent, message in ((0, "is 0: choose one above 0"), (None, "is not given: choose one above 0"),
-                              (43, "is 43, and 5 to that power is .* up to 42.9"), (1e300, "is .* up to 42.9")):
+    for exponent, message in (
+        (0, "is 0: choose one above 0"),
+        (None, "is not given: choose one above 0"),
+        (43, "is 43, and 5 to that power is .* up to 42.9"),
+        (1e300, "is .* up to 42.9"),
+    ):
         with pytest.raises(InputError, match=rf"\(TRANSFORM_POWER\) {message}"):
             s.resistance_surface(layers, cells, s.Choices(transform=t.POWER, exponent=exponent))
     made = s.resistance_surface(layers, cells, s.Choices(transform=t.POWER, exponent=42))
@@ -206,16 +232,21 @@ def test_hard_barriers(city):
         np.testing.assert_array_equal(made.mines.values, plain.mines.values)
     log = lab.Log()
     layers.highways = None
-    made = s.resistance_surface(layers, cells, s.Choices(barriers=(b.BARRIER_MOTORWAYS, b.BARRIER_HIGHWAYS)),
-                                progress=log.progress)
+    made = s.resistance_surface(
+        layers, cells, s.Choices(barriers=(b.BARRIER_MOTORWAYS, b.BARRIER_HIGHWAYS)), progress=log.progress
+    )
     for grid in (made.base, made.integrated):
         parts, count = ndimage.label(np.isfinite(grid.values), structure=np.ones((3, 3)))
         assert count == 2 and parts[0, 0] != parts[0, -1]
-    assert ("Hard barrier 'highways' closes nothing, because no layer of highways ('Highways', HIGHWAYS) is given"
-            in log.text)
+    assert (
+        "Hard barrier 'highways' closes nothing, because no layer of highways ('Highways', HIGHWAYS) is given"
+        in log.text
+    )
     layers.highways, layers.mines = layers.motorways, None
     layers.motorways, bare = None, lab.Log()
-    s.resistance_surface(layers, cells, s.Choices(barriers=(b.BARRIER_MOTORWAYS, b.BARRIER_PRODUCING)), progress=bare.progress)
+    s.resistance_surface(
+        layers, cells, s.Choices(barriers=(b.BARRIER_MOTORWAYS, b.BARRIER_PRODUCING)), progress=bare.progress
+    )
     assert "no layer of motorways ('Motorways', MOTORWAYS) is given" in bare.text
     assert "'all producing mines' closes nothing, because no layer of mines ('Mines', MINES) is given" in bare.text
 
@@ -245,7 +276,9 @@ def test_pieces_of_a_road_on_both_sides_of_a_corner_are_one_fence(lab, slope):
     cells = lab.template(4, 4, 100)
     west, south, _, _ = cells.bounds
     x, y = west + 200, south + 200
-    pieces = [lab.geometry(f"LINESTRING({x + a} {y + slope * a},{x + b} {y + slope * b})") for a, b in ((-60, -1), (1, 60))]
+    pieces = [
+        lab.geometry(f"LINESTRING({x + a} {y + slope * a},{x + b} {y + slope * b})") for a, b in ((-60, -1), (1, 60))
+    ]
     closed = b.fence(pieces, cells)[1:3, 1:3]
     assert closed.sum() == 3 and (closed[1, 0] and closed[0, 1] if slope == 1 else closed[0, 0] and closed[1, 1])
 
@@ -260,8 +293,9 @@ def test_water_from_land_cover_codes_by_brute_force(lab):
     wet = np.argwhere((cover == 5) | (cover == 9))
     assert len(wet) > 2
     distance = np.min([np.hypot((rows - r) * 110, (cols - c) * 70) for r, c in wet], axis=0)
-    np.testing.assert_array_equal(kept["distance_to_water"].values,
-                                  lab.digitised(distance, (500, 1000, 1500, 2000), (1, 2, 3, 4, 5)))
+    np.testing.assert_array_equal(
+        kept["distance_to_water"].values, lab.digitised(distance, (500, 1000, 1500, 2000), (1, 2, 3, 4, 5))
+    )
     layers.water_codes = (55,)
     with pytest.raises(InputError, match=r"No cell of layer 'cover' holds a code of water \(55\)"):
         s.resistance_surface(layers, cells)
@@ -285,8 +319,15 @@ def test_other_refusals(city):
     with pytest.raises(InputError, match="'motorways' is empty"):
         s.resistance_surface(s.FactorLayers(ndvi=layers.ndvi, motorways=lab.features("motorways")), cells)
     with pytest.raises(InputError, match="'rings.csv' has no rings for a mine that is coal, open pit, abandoned"):
-        s.resistance_surface(layers, cells, s.Choices(ring_table=lab.table(
-            "mineral,method,state,from_m,to_m,resistance\nmetal,open pit,producing,0,,5\n", "rings.csv")))
+        s.resistance_surface(
+            layers,
+            cells,
+            s.Choices(
+                ring_table=lab.table(
+                    "mineral,method,state,from_m,to_m,resistance\nmetal,open pit,producing,0,,5\n", "rings.csv"
+                )
+            ),
+        )
     with pytest.raises(InputError, match="cannot be opened"):
         s.resistance_surface(s.FactorLayers(ndvi=RasterSource("/nowhere.tif")), cells)
     with pytest.raises(Cancelled):
@@ -299,8 +340,12 @@ def test_what_is_said_of_depths_follows_the_shipped_table(lab, monkeypatch):
     monkeypatch.setattr(s, "default_factor_table", lambda: lab.table(text, "factors.csv"))
     dem = lab.raster("dem", np.array([[-301, -300, -299, -60, -59, -1, 0, 90]], np.float32), lab.template(1, 8, 5000))
     log = lab.Log()
-    s.resistance_surface(s.FactorLayers(dem=dem), lab.template(1, 8, 5000), s.Choices(weights=lab.table(
-        "factor,weight\nelevation,1\nslope,0\n", "own.csv")), progress=log.progress)
+    s.resistance_surface(
+        s.FactorLayers(dem=dem),
+        lab.template(1, 8, 5000),
+        s.Choices(weights=lab.table("factor,weight\nelevation,1\nslope,0\n", "own.csv")),
+        progress=log.progress,
+    )
     assert "2 cells lie 300 m or more below the datum, where Table 1 has no class: they take resistance 7" in log.text
     assert "2 cells lie less than 60 m below the datum and score 1.5" in log.text
 
@@ -332,15 +377,21 @@ def test_lines_of_another_city_are_refused_with_both_extents(city, name, reach):
     lab, cells, layers, _, _ = city
     west, south, east, north = cells.bounds
     for beyond, refused in ((reach + 1, True), (reach - 1, False)):
-        setattr(layers, name, lab.features(name, lab.geometry(
-            f"LINESTRING({east + beyond} {south},{east + beyond + 500} {north})")))
+        setattr(
+            layers,
+            name,
+            lab.features(name, lab.geometry(f"LINESTRING({east + beyond} {south},{east + beyond + 500} {north})")),
+        )
         if refused:
             kept = {}
             with pytest.raises(InputError) as caught:
                 s.resistance_surface(layers, cells, keep=kept.__setitem__)
             message = str(caught.value)
             assert f"Layer '{name}' lies wholly away" in message and f"{reach} m" in message and not kept
-            assert f"{east + beyond:.0f}, {south:.0f} to" in message and f"{west:.0f}, {south:.0f} to {east:.0f}" in message
+            assert (
+                f"{east + beyond:.0f}, {south:.0f} to" in message
+                and f"{west:.0f}, {south:.0f} to {east:.0f}" in message
+            )
             assert "correct its CRS" in message
         else:
             s.resistance_surface(layers, cells)
@@ -370,19 +421,24 @@ def test_mines_of_another_city_are_refused_before_any_map_is_read(city):
     west, south, east, north = cells.bounds
     away = lab.mine(lab.box(cells, 0, cells.cols + 10000))
     unread = replace(layers, mines=[away], dem=RasterSource("nowhere.tif", "nowhere"))
-    with pytest.raises(InputError, match=f"'mines' lies wholly away from 'template'.*{west:.0f}, {south:.0f} to {east:.0f}"):
+    with pytest.raises(
+        InputError, match=f"'mines' lies wholly away from 'template'.*{west:.0f}, {south:.0f} to {east:.0f}"
+    ):
         s.resistance_surface(unread, cells)
 
 
-@pytest.mark.parametrize("value, refused", [(-9999, True), (-32768, True), (9001, True), (30000, True), (8849, False),
-                                            (-10900, False)])
+@pytest.mark.parametrize(
+    "value, refused", [(-9999, True), (-32768, True), (9001, True), (30000, True), (8849, False), (-10900, False)]
+)
 def test_elevations_that_no_ground_has(lab, value, refused):
     cells = lab.template(3, 3)
     heights = np.full((3, 3), 50, np.float32)
     heights[1, 1:] = value
     layers = s.FactorLayers(dem=lab.raster("srtm", heights, cells))
     if refused:
-        with pytest.raises(InputError, match=rf"'srtm' \(DEM\) holds {value} and 2 cells of it cannot be heights in metres"):
+        with pytest.raises(
+            InputError, match=rf"'srtm' \(DEM\) holds {value} and 2 cells of it cannot be heights in metres"
+        ):
             s.resistance_surface(layers, cells)
     else:
         s.resistance_surface(layers, cells)
@@ -399,7 +455,9 @@ def test_weights_that_no_sum_holds(city):
     lab, cells, layers, _, _ = city
     layers = s.FactorLayers(ndvi=layers.ndvi, land_cover=layers.land_cover)
     with pytest.raises(InputError, match=r"Table 'mine.csv': the weights add to more than 1e\+30"):
-        s.resistance_surface(layers, cells, s.Choices(weights=lab.table("factor,weight\nndvi,1e308\nland_cover,1e308\n")))
+        s.resistance_surface(
+            layers, cells, s.Choices(weights=lab.table("factor,weight\nndvi,1e308\nland_cover,1e308\n"))
+        )
 
 
 def test_codes_of_water_without_a_land_cover_are_warned_of(city):
@@ -413,29 +471,51 @@ def test_barriers_that_close_the_whole_map_are_warned_of(city):
     lab, cells, layers, _, _ = city
     for rows, warned in ((40, True), (39, False)):
         log, pit = lab.Log(), lab.mine(lab.box(cells, 0, 0, rows, 50))
-        s.resistance_surface(s.FactorLayers(ndvi=layers.ndvi, mines=[pit]), cells, s.Choices(barriers=(0,)),
-                             progress=log.progress)
+        s.resistance_surface(
+            s.FactorLayers(ndvi=layers.ndvi, mines=[pit]), cells, s.Choices(barriers=(0,)), progress=log.progress
+        )
         assert ("leave no cell of the integrated surface open" in log.text) == warned
 
 
-@pytest.mark.parametrize("text", ["feature\npit\ndump\n", "feature,landcover\n,4\n", "feature,land_cover,ndvi\npit,,\n"])
+@pytest.mark.parametrize(
+    "text", ["feature\npit\ndump\n", "feature,landcover\n,4\n", "feature,land_cover,ndvi\npit,,\n"]
+)
 def test_a_restored_table_that_says_nothing(lab, text):
-    with pytest.raises(InputError, match="'mine.csv' says nothing that restored mines become: fill in a column land_cover, ndvi"):
+    with pytest.raises(
+        InputError, match="'mine.csv' says nothing that restored mines become: fill in a column land_cover, ndvi"
+    ):
         read_restored(lab.table(text))
 
 
-@pytest.mark.parametrize("scores, value, refused", [
-    ((0.5, 9), 9, False), ((0.5, 9), 0.5, False), ((0.5, 9), 9.5, True), ((0.5, 9), 0.4, True),
-    # rules within 1 to 5 do not narrow what a map may hold that is scored already
-    ((2, 3), 1, False), ((2, 3), 5, False), ((2, 3), 5.5, True), ((2, 3), 0.9, True)])
+@pytest.mark.parametrize(
+    "scores, value, refused",
+    [
+        ((0.5, 9), 9, False),
+        ((0.5, 9), 0.5, False),
+        ((0.5, 9), 9.5, True),
+        ((0.5, 9), 0.4, True),
+        # rules within 1 to 5 do not narrow what a map may hold that is scored already
+        ((2, 3), 1, False),
+        ((2, 3), 5, False),
+        ((2, 3), 5.5, True),
+        ((2, 3), 0.9, True),
+    ],
+)
 def test_maps_that_are_scored_already_keep_to_the_range_of_the_others(lab, scores, value, refused):
     cells = lab.template(2, 2)
-    layers = s.FactorLayers(ndvi=lab.raster("ndvi", np.full((2, 2), 0.3, np.float32), cells),
-                            extra={"cliff": lab.raster("cliff", np.array([[2, value], [2, 2]], np.float32), cells)})
-    choices = s.Choices(factor_table=lab.table("factor,weight,from,to,resistance\n"
-                                               f"ndvi,0.5,,0.4,{scores[0]}\nndvi,,0.4,,{scores[1]}\ncliff,0.5,,,\n"))
+    layers = s.FactorLayers(
+        ndvi=lab.raster("ndvi", np.full((2, 2), 0.3, np.float32), cells),
+        extra={"cliff": lab.raster("cliff", np.array([[2, value], [2, 2]], np.float32), cells)},
+    )
+    choices = s.Choices(
+        factor_table=lab.table(
+            f"factor,weight,from,to,resistance\nndvi,0.5,,0.4,{scores[0]}\nndvi,,0.4,,{scores[1]}\ncliff,0.5,,,\n"
+        )
+    )
     if refused:
-        with pytest.raises(InputError, match=rf"Further factor 'cliff' \(EXTRA_FACTORS\) holds {value:g}, and 1 cells lie outside"):
+        with pytest.raises(
+            InputError, match=rf"Further factor 'cliff' \(EXTRA_FACTORS\) holds {value:g}, and 1 cells lie outside"
+        ):
             s.resistance_surface(layers, cells, choices)
     else:
         made = s.resistance_surface(layers, cells, choices)
@@ -450,8 +530,12 @@ def test_ground_shared_with_any_mine_that_is_not_restored_keeps_the_maps_values(
     changed = {}
     for name, mines in (("before", [other]), ("after", [restored, other])):
         kept = {}
-        s.resistance_surface(replace(layers, mines=mines), cells, s.Choices(
-            restored_table=lab.table("feature,land_cover,ndvi,slope_degrees\n,2,0.9,0\n")), kept.__setitem__)
+        s.resistance_surface(
+            replace(layers, mines=mines),
+            cells,
+            s.Choices(restored_table=lab.table("feature,land_cover,ndvi,slope_degrees\n,2,0.9,0\n")),
+            kept.__setitem__,
+        )
         changed[name] = kept
     shared = np.zeros(cells.shape, bool)
     shared[7:9, 9:11] = True
@@ -463,8 +547,19 @@ def test_ground_shared_with_any_mine_that_is_not_restored_keeps_the_maps_values(
         assert (after[own & ~shared] == 1).all()
 
 
-@pytest.mark.parametrize("unit, refused", [("ft", True), ("US survey foot", True), ("ftUS", True), ("feet", True), ("m", False),
-                                           ("metre", False), ("", False), ("shift", False)])
+@pytest.mark.parametrize(
+    "unit, refused",
+    [
+        ("ft", True),
+        ("US survey foot", True),
+        ("ftUS", True),
+        ("feet", True),
+        ("m", False),
+        ("metre", False),
+        ("", False),
+        ("shift", False),
+    ],
+)
 def test_an_elevation_map_in_feet(lab, unit, refused):
     cells = lab.template(3, 3)
     source = lab.raster("ned", np.full((3, 3), 700, np.float32), cells)
@@ -472,7 +567,9 @@ def test_an_elevation_map_in_feet(lab, unit, refused):
     data.GetRasterBand(1).SetUnitType(unit)
     del data  # closes it
     if refused:
-        with pytest.raises(InputError, match=rf"Elevation layer 'ned' \(DEM\) is in '{unit}' and heights are needed in metres"):
+        with pytest.raises(
+            InputError, match=rf"Elevation layer 'ned' \(DEM\) is in '{unit}' and heights are needed in metres"
+        ):
             s.resistance_surface(s.FactorLayers(dem=source), cells)
     else:
         s.resistance_surface(s.FactorLayers(dem=source), cells)
@@ -483,8 +580,11 @@ def test_a_restored_mine_fills_no_hole_of_a_map(lab):
     ndvi = np.full((3, 4), 0.1, np.float32)
     ndvi[1, 1] = np.nan
     pit = lab.mine(lab.box(cells, 0, 0, 3, 3), state="restored")
-    made = s.resistance_surface(s.FactorLayers(ndvi=lab.raster("ndvi", ndvi, cells), mines=[pit]), cells,
-                                s.Choices(restored_table=lab.table("feature,ndvi\n,0.7\n")))
+    made = s.resistance_surface(
+        s.FactorLayers(ndvi=lab.raster("ndvi", ndvi, cells), mines=[pit]),
+        cells,
+        s.Choices(restored_table=lab.table("feature,ndvi\n,0.7\n")),
+    )
     assert np.argwhere(np.isnan(made.base.values)).tolist() == [[1, 1]] and made.base.values[0].tolist() == [1, 1, 1, 5]
 
 
@@ -501,6 +601,7 @@ def test_a_mine_closes_the_cells_whose_centre_it_holds(city):
     """Not those that it touches: its outline ends a quarter into the cells around."""
     lab, cells, layers, _, _ = city
     pit = lab.box(cells, 3, 3, 2, 2).Buffer(15)
-    made = s.resistance_surface(s.FactorLayers(ndvi=layers.ndvi, mines=[lab.mine(pit)]), cells,
-                                s.Choices(barriers=(b.BARRIER_OPEN_PITS,)))
+    made = s.resistance_surface(
+        s.FactorLayers(ndvi=layers.ndvi, mines=[lab.mine(pit)]), cells, s.Choices(barriers=(b.BARRIER_OPEN_PITS,))
+    )
     assert np.argwhere(np.isnan(made.integrated.values)).tolist() == [[3, 3], [3, 4], [4, 3], [4, 4]]

@@ -20,8 +20,9 @@ def cover(values):
 
 
 def test_equals_invest_on_every_cell():
-    result = carbon_storage(read_classes(RasterSource(str(INVEST / "inputs/lulc.tif"))),
-                            tables.read_csv(INVEST / "inputs/carbon.csv"))
+    result = carbon_storage(
+        read_classes(RasterSource(str(INVEST / "inputs/lulc.tif"))), tables.read_csv(INVEST / "inputs/carbon.csv")
+    )
     expected = read(RasterSource(str(INVEST / "expected/carbon_c_storage_bas.tif"))).floats(np.float64)
     np.testing.assert_allclose(result.values, expected, rtol=1e-5, atol=0)
     assert result.values.dtype == np.float32
@@ -47,12 +48,15 @@ def test_change_needs_the_same_cells():
         carbon_change(cover(np.ones((2, 3))), moved)
 
 
-@pytest.mark.parametrize("text, message", [
-    ("land_cover,above,below,soil\n1,1,1,1\n", "Table 't' has no column 'dead'"),
-    ("land_cover,above,below,soil,dead\n1,1,many,1,1\n", "row 2, column 'below': 'many' is not a number"),
-    ("land_cover,above,below,soil,dead\n1,1,-1,1,1\n", "row 2, column 'below': '-1' is outside 0 to inf"),
-    ("land_cover,above,below,soil,dead\n2,1,1,1,1\n", r"holds code 1 \(6 pixels\)"),
-])
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("land_cover,above,below,soil\n1,1,1,1\n", "Table 't' has no column 'dead'"),
+        ("land_cover,above,below,soil,dead\n1,1,many,1,1\n", "row 2, column 'below': 'many' is not a number"),
+        ("land_cover,above,below,soil,dead\n1,1,-1,1,1\n", "row 2, column 'below': '-1' is outside 0 to inf"),
+        ("land_cover,above,below,soil,dead\n2,1,1,1,1\n", r"holds code 1 \(6 pixels\)"),
+    ],
+)
 def test_bad_tables(text, message):
     with pytest.raises(InputError, match=message):
         carbon_storage(cover(np.ones((2, 3))), tables.parse_csv(text, "t"))
@@ -60,12 +64,14 @@ def test_bad_tables(text, message):
 
 # in parts --------------------------------------------------------------------------------------
 
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (257, 513), (600, 2100)])
 def test_parts_make_up_the_map_bit_for_bit(size):
     place = Template(*size, (500000.0, 30.0, 0.0, 4600000.0, 0.0, -30.0), "EPSG:32651", "cover")
     random = np.random.default_rng(4)
-    before, after = (Grid(random.choice([1, 2, 5, 8, -9], size).astype(np.int32), place, -9, name)
-                     for name in ("before", "after"))
+    before, after = (
+        Grid(random.choice([1, 2, 5, 8, -9], size).astype(np.int32), place, -9, name) for name in ("before", "after")
+    )
     before.values.flat[0] = 1
     stored, gained = blocks.Array(place), blocks.Array(place)
     carbon_storage_blocks(blocks.Whole(before), stored, None, blocks.Whole(after), gained)

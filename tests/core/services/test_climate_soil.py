@@ -36,12 +36,13 @@ class Heard:
 
 # rainfall erosivity ------------------------------------------------------------------------------
 
+
 def by_hand(months, method):
     year = sum(months)
     if method == cs.ZHANG_FU:
         return 0.3589 * (sum(p * p for p in months) / year) ** 1.9462
     if method == cs.ZHANG_FU_ANNUAL:
-        return 0.0534 * year ** 1.6548
+        return 0.0534 * year**1.6548
     constant = 0.08188 if method == cs.WISCHMEIER_SMALL else 0.8188
     result = sum(1.735 * 10 ** (1.5 * math.log10(p * p / year) - constant) for p in months if p > 0)
     return result * 9.81 if method == cs.WISCHMEIER_SI else result
@@ -63,7 +64,7 @@ def test_a_monsoon_year_of_747_mm_is_of_the_size_that_is_known():
     assert 2500 < values[cs.ZHANG_FU] < 4500 and 3000 < values[cs.ZHANG_FU_ANNUAL] < 4000
     assert values[cs.WISCHMEIER] == pytest.approx(176, rel=0.1)
     assert values[cs.WISCHMEIER_SI] == pytest.approx(9.81 * values[cs.WISCHMEIER])
-    assert values[cs.WISCHMEIER_SMALL] / values[cs.WISCHMEIER] == pytest.approx(10 ** 0.73692)
+    assert values[cs.WISCHMEIER_SMALL] / values[cs.WISCHMEIER] == pytest.approx(10**0.73692)
 
 
 def test_dry_cells_and_missing_months():
@@ -94,7 +95,9 @@ def test_source_and_unit_are_logged_and_a_low_r_in_a_humid_climate_is_warned_of(
 
 
 def write_bands(path, bands, template, nodata=-1.0):
-    dataset = gdal.GetDriverByName("GTiff").Create(str(path), template.cols, template.rows, len(bands), gdal.GDT_Float32)
+    dataset = gdal.GetDriverByName("GTiff").Create(
+        str(path), template.cols, template.rows, len(bands), gdal.GDT_Float32
+    )
     dataset.SetGeoTransform(template.transform)
     dataset.SetProjection(raster.spatial_reference(UTM).ExportToWkt())
     for number, values in enumerate(bands, 1):
@@ -110,14 +113,16 @@ def test_twelve_rasters_and_one_of_twelve_bands_give_the_same(tmp_path):
     fine = Template(4, 6, (500000.0, 500.0, 0.0, 4600000.0, 0.0, -500.0), UTM, "fine")
     for cells in (template, fine):
         heard = Heard()
-        one, two = (cs.rainfall_erosivity(cs.read_rain(sources, cells, progress=heard.progress))[0]
-                    for sources in ([stack], single))
+        one, two = (
+            cs.rainfall_erosivity(cs.read_rain(sources, cells, progress=heard.progress))[0]
+            for sources in ([stack], single)
+        )
         assert one.values.shape == cells.shape
         np.testing.assert_array_equal(one.values, two.values)
     assert len([line for line in heard.logs if "was warped" in line]) == 2  # once per set of months
     annual = write_bands(tmp_path / "annual.tif", [np.full((2, 3), 747.0)], template)
     erosivity, _ = cs.rainfall_erosivity(cs.read_rain([annual], template, cs.ZHANG_FU_ANNUAL), cs.ZHANG_FU_ANNUAL)
-    np.testing.assert_allclose(erosivity.values, 0.0534 * 747 ** 1.6548, rtol=1e-6)
+    np.testing.assert_allclose(erosivity.values, 0.0534 * 747**1.6548, rtol=1e-6)
     for sources, count in (([annual], "1 raster"), (single[:11], "11 raster"), ([stack, annual], "2 raster")):
         with pytest.raises(InputError, match=f"{count}.*needs the twelve months"):
             list(cs.read_rain(sources, template))
@@ -145,9 +150,16 @@ def test_cancel(tmp_path):
 
 # soil --------------------------------------------------------------------------------------------
 
+
 def soil_of(sand, silt, clay, carbon, *more, **named):
-    return cs.soil(*(grid([np.atleast_1d(values)], name) for values, name in (
-        (sand, "sand"), (silt, "silt"), (clay, "clay"), (carbon, "soc"))), *more, **named)
+    return cs.soil(
+        *(
+            grid([np.atleast_1d(values)], name)
+            for values, name in ((sand, "sand"), (silt, "silt"), (clay, "clay"), (carbon, "soc"))
+        ),
+        *more,
+        **named,
+    )
 
 
 def test_erodibility_by_hand():
@@ -225,6 +237,7 @@ def test_units_that_cannot_be_right_are_refused():
 
 # in parts ----------------------------------------------------------------------------------------
 
+
 @pytest.fixture
 def files(tmp_path):
     """Writes maps to files of many parts; some lie on other cells and in degrees."""
@@ -254,35 +267,46 @@ def told(work):
 def test_erosivity_in_parts_has_the_bits_and_messages_of_the_whole(files, method):
     cells, write = files
     sources, (output, annual) = write(*[(low, low + 40) for low in MONSOON]), (blocks.Array(cells), blocks.Array(cells))
-    (erosivity, total), logs, warnings = told(lambda progress: cs.rainfall_erosivity(
-        cs.read_rain(sources, cells, method, progress), method, progress))
-    _, parts_logs, parts_warnings = told(lambda progress: cs.rainfall_erosivity_blocks(
-        sources, cells, output, annual, method, progress))
+    (erosivity, total), logs, warnings = told(
+        lambda progress: cs.rainfall_erosivity(cs.read_rain(sources, cells, method, progress), method, progress)
+    )
+    _, parts_logs, parts_warnings = told(
+        lambda progress: cs.rainfall_erosivity_blocks(sources, cells, output, annual, method, progress)
+    )
     np.testing.assert_array_equal(output.values, erosivity.values)
     np.testing.assert_array_equal(annual.values, total.values)
     assert np.isfinite(output.values).mean() > 0.3
     assert parts_warnings == warnings
     assert [line for line in parts_logs if "warped" not in line and "no value on" not in line] == [
-        line for line in logs if "warped" not in line and "no value on" not in line]
+        line for line in logs if "warped" not in line and "no value on" not in line
+    ]
     assert len([line for line in parts_logs if "was warped" in line]) <= 1
 
 
-@pytest.mark.parametrize("whole, parts", [
-    (lambda soil, progress: cs.soil_erodibility(soil, cs.CHINA_SI, progress), lambda: cs.Erodibility(cs.CHINA_SI)),
-    (cs.plant_available_water, cs.AvailableWater)])
+@pytest.mark.parametrize(
+    "whole, parts",
+    [
+        (lambda soil, progress: cs.soil_erodibility(soil, cs.CHINA_SI, progress), lambda: cs.Erodibility(cs.CHINA_SI)),
+        (cs.plant_available_water, cs.AvailableWater),
+    ],
+)
 def test_soil_in_parts_has_the_bits_and_messages_of_the_whole(files, whole, parts):
     cells, write = files
     sources = write((300, 950), (50, 300), (20, 200), (0, 1200))
     units = "g/kg", "dg/kg", cs.ORGANIC_MATTER
 
     def at_once(progress):
-        return whole(cs.soil(*(raster.align(source, cells, progress=progress) for source in sources), *units, progress),
-                     progress)
+        return whole(
+            cs.soil(*(raster.align(source, cells, progress=progress) for source in sources), *units, progress), progress
+        )
 
     output = blocks.Array(cells)
     expected, logs, warnings = told(at_once)
-    _, parts_logs, parts_warnings = told(lambda progress: cs.soil_blocks(
-        [raster.AlignedRaster(source, cells) for source in sources], units, parts(), output, progress))
+    _, parts_logs, parts_warnings = told(
+        lambda progress: cs.soil_blocks(
+            [raster.AlignedRaster(source, cells) for source in sources], units, parts(), output, progress
+        )
+    )
     np.testing.assert_array_equal(output.values, expected.values)
     assert np.isfinite(output.values).mean() > 0.3
     assert (parts_logs, parts_warnings) == (logs, warnings) and len(warnings) >= 1
@@ -298,12 +322,21 @@ def test_refusals_count_over_the_whole_map(files):
     with pytest.raises(InputError) as parts:
         cs.rainfall_erosivity_blocks(below, cells, output, None)
     assert str(whole.value) == str(parts.value) and "'map5'" in str(parts.value) and "negative" in str(parts.value)
-    for ranges in (((30, 40), (30, 40), (2000, 3000), (1, 2)), ((3, 4), (3, 4), (2, 3), (1, 2)),
-                   ((100, 100), (0, 0), (0, 0), (1, 2))):
+    for ranges in (
+        ((30, 40), (30, 40), (2000, 3000), (1, 2)),
+        ((3, 4), (3, 4), (2, 3), (1, 2)),
+        ((100, 100), (0, 0), (0, 0), (1, 2)),
+    ):
         sources, messages = write(*ranges, holes=0), []
-        for work in (lambda: cs.soil_erodibility(cs.soil(*(raster.align(source, cells) for source in sources))),
-                     lambda: cs.soil_blocks([raster.AlignedRaster(source, cells) for source in sources],
-                                            ("%", "%", cs.ORGANIC_CARBON), cs.Erodibility(), None)):
+        for work in (
+            lambda: cs.soil_erodibility(cs.soil(*(raster.align(source, cells) for source in sources))),
+            lambda: cs.soil_blocks(
+                [raster.AlignedRaster(source, cells) for source in sources],
+                ("%", "%", cs.ORGANIC_CARBON),
+                cs.Erodibility(),
+                None,
+            ),
+        ):
             with pytest.raises(InputError) as refusal:
                 work()
             messages.append(str(refusal.value))

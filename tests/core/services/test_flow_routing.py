@@ -43,8 +43,9 @@ def flooded(z, drains=None):
     """The priority flood as it is told: from all ways out inwards, always at the lowest cell."""
     level, heap = np.full(z.shape, np.nan), []
     for r, c in np.argwhere(~np.isnan(z)):
-        if (drains is not None and drains[r, c]) or any(not inside or np.isnan(z[i, j])
-                                                         for _, i, j, inside in beside(z.shape, r, c)):
+        if (drains is not None and drains[r, c]) or any(
+            not inside or np.isnan(z[i, j]) for _, i, j, inside in beside(z.shape, r, c)
+        ):
             level[r, c] = z[r, c]
             heapq.heappush(heap, (z[r, c], r, c))
     while heap:
@@ -67,9 +68,20 @@ def routed(z, routing, dx=30.0, dy=30.0, **more):
 
 # filling -----------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("shape, holes, whole", [
-    ((31, 44), 0, False), ((40, 33), 0.02, False), ((30, 30), 0.2, True), ((50, 41), 0, True), ((1, 30), 0, False),
-    ((25, 1), 0.1, False), ((2, 2), 0, False), ((1, 1), 0, False)])
+
+@pytest.mark.parametrize(
+    "shape, holes, whole",
+    [
+        ((31, 44), 0, False),
+        ((40, 33), 0.02, False),
+        ((30, 30), 0.2, True),
+        ((50, 41), 0, True),
+        ((1, 30), 0, False),
+        ((25, 1), 0.1, False),
+        ((2, 2), 0, False),
+        ((1, 1), 0, False),
+    ],
+)
 def test_filled_as_a_priority_flood_fills(shape, holes, whole):
     for seed in range(4):
         z = ground(shape, seed, holes, whole) if min(shape) > 2 or holes == 0 else ground(shape, seed + 3)
@@ -85,8 +97,9 @@ def test_noise_and_a_spiral_are_filled():
     r, c, dr, dc, turn = 1, 0, 0, 1, 0
     for step in range(60):  # a channel that falls towards its closed inner end
         spiral[r, c] = 8 - step / 10
-        if not (0 < c + dc < 14 and 0 < r + dr < 14) or (0 <= r + 2 * dr < 15 and 0 <= c + 2 * dc < 15
-                                                          and spiral[r + 2 * dr, c + 2 * dc] < 9):
+        if not (0 < c + dc < 14 and 0 < r + dr < 14) or (
+            0 <= r + 2 * dr < 15 and 0 <= c + 2 * dc < 15 and spiral[r + 2 * dr, c + 2 * dc] < 9
+        ):
             dr, dc, turn = dc, -dr, turn + 1
         r, c = r + dr, c + dc
     np.testing.assert_array_equal(fr.fill_depressions(spiral), flooded(spiral))
@@ -95,7 +108,7 @@ def test_noise_and_a_spiral_are_filled():
 def test_a_flat_map_a_map_below_zero_and_no_map():
     flat = np.full((6, 7), -3.0)
     np.testing.assert_array_equal(fr.fill_depressions(flat), flat)
-    bowl = -np.hypot(*(np.mgrid[:9, :9] - 4)) ** 2 * -1.0 - 40
+    bowl = -(np.hypot(*(np.mgrid[:9, :9] - 4)) ** 2) * -1.0 - 40
     np.testing.assert_array_equal(fr.fill_depressions(bowl), flooded(bowl))
     empty = np.full((3, 3), np.nan)
     np.testing.assert_array_equal(fr.fill_depressions(empty), empty)
@@ -110,11 +123,13 @@ def test_the_dem_is_not_altered():
 
 
 def test_filled_as_invest_fills():
-    np.testing.assert_array_equal(fr.fill_depressions(invest("inputs/dem").values),
-                                  invest("expected/sdr_D8_pit_filled_dem").values)
+    np.testing.assert_array_equal(
+        fr.fill_depressions(invest("inputs/dem").values), invest("expected/sdr_D8_pit_filled_dem").values
+    )
 
 
 # against InVEST ----------------------------------------------------------------------------------
+
 
 def test_directions_streams_and_accumulation_as_invest():
     filled = invest("expected/sdr_D8_pit_filled_dem")
@@ -122,8 +137,9 @@ def test_directions_streams_and_accumulation_as_invest():
     np.testing.assert_array_equal(flow.direction, invest("expected/sdr_D8_flow_direction").values)
     accumulation = flow.accumulate()
     np.testing.assert_array_equal(accumulation, invest("expected/sdr_D8_flow_accumulation").values)
-    np.testing.assert_array_equal(fr.streams(flow, accumulation, 60, fr.AS_INVEST),
-                                  invest("expected/sdr_D8_stream").values == 1)
+    np.testing.assert_array_equal(
+        fr.streams(flow, accumulation, 60, fr.AS_INVEST), invest("expected/sdr_D8_stream").values == 1
+    )
 
 
 def test_mfd_with_shares_in_four_bits_as_invest():
@@ -131,8 +147,9 @@ def test_mfd_with_shares_in_four_bits_as_invest():
     flow = fr.route(filled.values, filled.template, fr.MFD, convention=fr.AS_INVEST)
     accumulation = flow.accumulate()
     np.testing.assert_allclose(accumulation, invest("expected/sdr_MFD_flow_accumulation").values, rtol=1e-12)
-    np.testing.assert_array_equal(fr.streams(flow, accumulation, 60, fr.AS_INVEST),
-                                  invest("expected/sdr_MFD_stream").values == 1)
+    np.testing.assert_array_equal(
+        fr.streams(flow, accumulation, 60, fr.AS_INVEST), invest("expected/sdr_MFD_stream").values == 1
+    )
 
 
 def test_flow_from_invests_directions():
@@ -146,8 +163,9 @@ def test_recommended_directions_differ_from_invests_only_where_two_are_as_steep(
     ours = fr.route(filled.values, filled.template, fr.D8, ground=invest("inputs/dem").values).direction
     theirs = invest("expected/sdr_D8_flow_direction").values
     z = np.pad(filled.values.astype(float), 1, constant_values=np.nan)
-    drops = np.stack([(z[1:-1, 1:-1] - np.roll(z, (-dr, -dc), (0, 1))[1:-1, 1:-1]) / math.hypot(dr, dc)
-                      for dr, dc in STEPS])
+    drops = np.stack(
+        [(z[1:-1, 1:-1] - np.roll(z, (-dr, -dc), (0, 1))[1:-1, 1:-1]) / math.hypot(dr, dc) for dr, dc in STEPS]
+    )
     steepest = np.nan_to_num(drops).max(axis=0)
     tied = (np.nan_to_num(drops) >= steepest * (1 - 1e-12)).sum(axis=0) > 1
     no_tie = ~tied & (steepest > 0)
@@ -157,13 +175,16 @@ def test_recommended_directions_differ_from_invests_only_where_two_are_as_steep(
 
 # directions --------------------------------------------------------------------------------------
 
+
 @pytest.mark.parametrize("dx, dy", [(30, 30), (10, 45)])
 def test_d8_runs_down_the_steepest_slope(dx, dy):
     z = ground((30, 35), 5)
     filled, flow = routed(z, fr.D8, dx, dy)
     for r, c in np.argwhere(filled == z):
-        slopes = [(filled[r, c].astype(float) - filled[i, j]) / math.hypot((i - r) * dy, (j - c) * dx)
-                  if inside else -1.0 for _, i, j, inside in beside(z.shape, r, c)]
+        slopes = [
+            (filled[r, c].astype(float) - filled[i, j]) / math.hypot((i - r) * dy, (j - c) * dx) if inside else -1.0
+            for _, i, j, inside in beside(z.shape, r, c)
+        ]
         if max(slopes) > 0:
             assert slopes[flow.direction[r, c]] == pytest.approx(max(slopes), rel=1e-12)
 
@@ -178,8 +199,12 @@ def test_mfd_shares_are_in_proportion_to_slope(dx, dy):
     checked = 0
     for r, c in np.argwhere(filled == z):
         here = filled[r, c].astype(float)
-        slopes = np.array([max(0.0, (here - filled[i, j]) / math.hypot((i - r) * dy, (j - c) * dx)) if inside else 0.0
-                           for _, i, j, inside in beside(z.shape, r, c)])
+        slopes = np.array(
+            [
+                max(0.0, (here - filled[i, j]) / math.hypot((i - r) * dy, (j - c) * dx)) if inside else 0.0
+                for _, i, j, inside in beside(z.shape, r, c)
+            ]
+        )
         if slopes.any():
             np.testing.assert_allclose(dense[r * z.shape[1] + c], slopes / slopes.sum(), atol=1e-12)
             checked += 1
@@ -196,13 +221,23 @@ def test_shares_in_fifteenths():
     flow = fr.route(z, cells(z.shape), fr.MFD)
     cell, _, way, share = flow.receivers()
     assert dict(zip(way[cell == 4], share[cell == 4])) == pytest.approx(
-        {0: 3 / 4.70711, 6: 1 / 4.70711, 7: 0.70711 / 4.70711}, rel=1e-5)
+        {0: 3 / 4.70711, 6: 1 / 4.70711, 7: 0.70711 / 4.70711}, rel=1e-5
+    )
 
 
 @pytest.mark.parametrize("routing", fr.ROUTINGS)
 @pytest.mark.parametrize("convention", fr.CONVENTIONS)
-@pytest.mark.parametrize("shape, holes, whole", [((33, 41), 0.01, False), ((30, 28), 0, True), ((1, 40), 0, False),
-                                                 ((40, 1), 0, True), ((1, 1), 0, False), ((25, 25), 0.3, True)])
+@pytest.mark.parametrize(
+    "shape, holes, whole",
+    [
+        ((33, 41), 0.01, False),
+        ((30, 28), 0, True),
+        ((1, 40), 0, False),
+        ((40, 1), 0, True),
+        ((1, 1), 0, False),
+        ((25, 25), 0.3, True),
+    ],
+)
 def test_all_water_leaves_and_nothing_is_lost(routing, convention, shape, holes, whole):
     z = ground(shape, 11, holes, whole)
     filled = fr.fill_depressions(z)
@@ -238,8 +273,12 @@ def test_a_map_turned_around_gives_its_flow_turned_around(routing, turn):
     z[8:30, 10:31] -= np.float32(60)
     filled, flow = routed(z, routing, 20, 20)
     assert (filled > z).mean() > 0.3
-    again = fr.route(fr.fill_depressions(np.ascontiguousarray(turned(z))), cells(turned(z).shape, 20, 20), routing,
-                     np.ascontiguousarray(turned(z)))
+    again = fr.route(
+        fr.fill_depressions(np.ascontiguousarray(turned(z))),
+        cells(turned(z).shape, 20, 20),
+        routing,
+        np.ascontiguousarray(turned(z)),
+    )
     np.testing.assert_allclose(again.accumulate(), turned(flow.accumulate()), rtol=1e-9)
 
 
@@ -253,6 +292,7 @@ def test_transposed_cells_that_are_not_square():
 
 
 # flats -------------------------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize("routing", fr.ROUTINGS)
 def test_a_flat_drains_to_its_only_outlet_and_keeps_off_the_rim(routing):
@@ -308,9 +348,10 @@ def test_directions_in_a_circle_are_refused():
 
 # internal drains ---------------------------------------------------------------------------------
 
+
 def pit(shape=(21, 25)):
     """A slope with a deep pit that has a bench with a small pit of its own, and a pit elsewhere."""
-    r, c = np.mgrid[:shape[0], :shape[1]]
+    r, c = np.mgrid[: shape[0], : shape[1]]
     z = 100.0 + c + r * 0.01
     inside = np.hypot(r - 10, c - 12) < 6
     z[inside] = 60 + 2 * np.hypot(r - 10, c - 12)[inside]
@@ -345,6 +386,7 @@ def test_a_flat_bottom_drains_inside_as_a_whole_and_elsewhere_nothing_does():
 
 
 # ways down ---------------------------------------------------------------------------------------
+
 
 def test_length_of_the_way_to_a_stream():
     """A ramp of 40 x 10 m cells down to a stream; the last column leads off the map, corners by the nearer side."""
@@ -395,6 +437,7 @@ def test_the_way_down_by_brute_force():
 
 # streams -----------------------------------------------------------------------------------------
 
+
 def test_streams_begin_at_the_threshold():
     z = np.arange(10.0)[::-1][None, :]
     flow = fr.route(z, cells(z.shape), fr.D8)
@@ -404,6 +447,7 @@ def test_streams_begin_at_the_threshold():
 
 
 # manners -----------------------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize("after", [1, 3, 8])
 def test_a_cancel_acts(after):
@@ -415,11 +459,16 @@ def test_a_cancel_acts(after):
 
     z = ground((60, 60), 1)
     with pytest.raises(Cancelled):
-        fr.route(fr.fill_depressions(z, progress=Progress(cancelled=cancelled)), cells(z.shape), fr.MFD,
-                 progress=Progress(cancelled=cancelled))
+        fr.route(
+            fr.fill_depressions(z, progress=Progress(cancelled=cancelled)),
+            cells(z.shape),
+            fr.MFD,
+            progress=Progress(cancelled=cancelled),
+        )
 
 
 # compiled ----------------------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize("at_once, spare", [(1 << 20, 1 << 10), (7, 0), (1, 3)])
 def test_the_loop_to_compile_searches_flats_as_the_lists_do(monkeypatch, at_once, spare):
@@ -433,8 +482,13 @@ def test_the_loop_to_compile_searches_flats_as_the_lists_do(monkeypatch, at_once
         name = np.full(lattice.size, -1)
         name[node] = np.arange(node.size)
         drained = random.random(node.size) < 0.1
-        case = (random.permutation(node.size), name[fr._neighbours(lattice, node)], drained,
-                (random.random(node.size) < 0.1) & ~drained, lambda done: None)
+        case = (
+            random.permutation(node.size),
+            name[fr._neighbours(lattice, node)],
+            drained,
+            (random.random(node.size) < 0.1) & ~drained,
+            lambda done: None,
+        )
         for lists, arrays in zip(fr._search_flats(*case), fr._search_compiled(fr._search_loop, *case)):
             np.testing.assert_array_equal(arrays, lists)
 
@@ -466,5 +520,11 @@ def test_a_cancel_is_heard_in_the_compiled_search():
         raise Cancelled()
 
     with pytest.raises(Cancelled):
-        fr._search_compiled(lambda *arguments: fr._search_loop(*arguments[:-1], 5), np.arange(node.size),
-                            name[fr._neighbours(lattice, node)], node == node[0], np.zeros(node.size, bool), stop)
+        fr._search_compiled(
+            lambda *arguments: fr._search_loop(*arguments[:-1], 5),
+            np.arange(node.size),
+            name[fr._neighbours(lattice, node)],
+            node == node[0],
+            np.zeros(node.size, bool),
+            stop,
+        )

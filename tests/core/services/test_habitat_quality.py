@@ -52,12 +52,16 @@ def all_pairs(intensity, t, reach, kind, rule):
     """The impact of one threat by a loop over cells, for each distance rule."""
     places = np.argwhere(intensity > 0)
     down, right = int(reach // t.cell_height), int(reach // t.cell_width)
-    weight = sum(left_of(math.hypot(i * t.cell_height, j * t.cell_width), reach, kind)
-                 for i in range(-down, down + 1) for j in range(-right, right + 1))
+    weight = sum(
+        left_of(math.hypot(i * t.cell_height, j * t.cell_width), reach, kind)
+        for i in range(-down, down + 1)
+        for j in range(-right, right + 1)
+    )
     result = np.zeros(intensity.shape)
     for row, col in np.ndindex(intensity.shape):
-        found = sorted((math.hypot((row - a) * t.cell_height, (col - b) * t.cell_width), -intensity[a, b])
-                       for a, b in places)
+        found = sorted(
+            (math.hypot((row - a) * t.cell_height, (col - b) * t.cell_width), -intensity[a, b]) for a, b in places
+        )
         if rule == hq.SUM:
             result[row, col] = sum(-i * left_of(d, reach, kind) for d, i in found) / weight
         elif found:
@@ -68,11 +72,16 @@ def all_pairs(intensity, t, reach, kind, rule):
 
 # InVEST ------------------------------------------------------------------------------------------
 
+
 def test_equals_invest_on_every_cell():
     inputs = INVEST / "inputs"
     result = hq.habitat_quality(
-        read_classes(RasterSource(str(inputs / "lulc.tif"))), tables.read_csv(inputs / "threats.csv"),
-        sensitivity=tables.read_csv(inputs / "sensitivity.csv"), preset=2, half_saturation=0.2)
+        read_classes(RasterSource(str(inputs / "lulc.tif"))),
+        tables.read_csv(inputs / "threats.csv"),
+        sensitivity=tables.read_csv(inputs / "sensitivity.csv"),
+        preset=2,
+        half_saturation=0.2,
+    )
     for grid, name in ((result.quality, "hq_quality_c"), (result.degradation, "hq_deg_sum_c")):
         expected = read(RasterSource(str(INVEST / "expected" / f"{name}.tif"))).floats(np.float64)
         np.testing.assert_allclose(grid.values, expected, rtol=1e-5, atol=0)
@@ -82,9 +91,11 @@ def test_equals_invest_on_every_cell():
 
 # worked numbers ----------------------------------------------------------------------------------
 
+
 def test_decay_by_hand():
-    np.testing.assert_allclose(hq.decay([500, 1000, 2000], 2000, "exponential"), [0.473549, 0.224249, 0.050287],
-                               atol=5e-7)
+    np.testing.assert_allclose(
+        hq.decay([500, 1000, 2000], 2000, "exponential"), [0.473549, 0.224249, 0.050287], atol=5e-7
+    )
     np.testing.assert_allclose(hq.decay([0, 500, 2000, 2000.1], 2000, "linear"), [1, 0.75, 0, 0], atol=1e-12)
     assert hq.decay(2000.1, 2000, "exponential") == 0
 
@@ -93,8 +104,13 @@ def test_decay_by_hand():
 def test_quality_at_degradation_0_2_and_k_0_05(exponent, expected):
     # 24 m of a linear reach of 30 m leave 0.2
     land = cover([[3, 1]], dx=24.0)
-    result = hq.habitat_quality(land, threats("town,1,30,linear,3"), sensitivity=table(
-        "land_cover,habitat,town\n1,1,1\n3,0,0\n"), exponent=exponent, half_saturation=0.05)
+    result = hq.habitat_quality(
+        land,
+        threats("town,1,30,linear,3"),
+        sensitivity=table("land_cover,habitat,town\n1,1,1\n3,0,0\n"),
+        exponent=exponent,
+        half_saturation=0.05,
+    )
     assert result.degradation.values[0, 1] == pytest.approx(0.2, rel=1e-6)
     assert result.quality.values[0, 1] == pytest.approx(expected, abs=5e-5)
     assert result.quality.values[0, 0] == 0
@@ -103,7 +119,8 @@ def test_quality_at_degradation_0_2_and_k_0_05(exponent, expected):
 def test_two_weights_and_sensitivities_by_hand():
     land = cover([[3, 1, 2, 2]], dx=100.0)
     result = hq.habitat_quality(
-        land, threats("town,3,400,linear,3", "road,1,200,linear,3"), sensitivity=table(SENSITIVITY))
+        land, threats("town,3,400,linear,3", "road,1,200,linear,3"), sensitivity=table(SENSITIVITY)
+    )
     expected = [0, 0.75 * 0.8 * 0.75 + 0.25 * 0.3 * 0.5, 0.75 * 0.5 * 0.5, 0.75 * 0.5 * 0.25]
     np.testing.assert_allclose(result.degradation.values[0], expected, rtol=1e-6, atol=1e-9)
     assert result.half_saturation == pytest.approx(expected[1] / 2)
@@ -111,20 +128,23 @@ def test_two_weights_and_sensitivities_by_hand():
 
 def test_presets_choose_k_and_the_exponent():
     land = cover([[3, 1, 1]])
-    arguments = dict(threats=threats("town,1,90,linear,3"), sensitivity=table("land_cover,habitat,town\n1,1,1\n3,0,0\n"))
+    arguments = dict(
+        threats=threats("town,1,90,linear,3"), sensitivity=table("land_cover,habitat,town\n1,1,1\n3,0,0\n")
+    )
     recommended, published, invest = (hq.habitat_quality(land, preset=n, **arguments) for n in range(3))
     top, k = 2 / 3, 1 / 3
     assert recommended.half_saturation == pytest.approx(k)
-    assert recommended.quality.values[0, 1] == pytest.approx(1 - top ** 2.5 / (top ** 2.5 + k ** 2.5), rel=1e-6)
+    assert recommended.quality.values[0, 1] == pytest.approx(1 - top**2.5 / (top**2.5 + k**2.5), rel=1e-6)
     assert published.half_saturation == pytest.approx(k)
-    assert published.quality.values[0, 1] == pytest.approx(1 - top ** 2.5 / (top ** 2.5 + k ** 2), rel=1e-6)
+    assert published.quality.values[0, 1] == pytest.approx(1 - top**2.5 / (top**2.5 + k**2), rel=1e-6)
     assert invest.half_saturation == 0.05
-    assert invest.quality.values[0, 1] == pytest.approx(1 - top ** 2.5 / (top ** 2.5 + 0.05 ** 2.5), rel=1e-5)
+    assert invest.quality.values[0, 1] == pytest.approx(1 - top**2.5 / (top**2.5 + 0.05**2.5), rel=1e-5)
     mixed = hq.habitat_quality(land, preset=1, exponent=hq.TO_THE_Z, **arguments)
     assert np.array_equal(mixed.quality.values, recommended.quality.values)
 
 
 # brute force -------------------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize("rule", hq.DISTANCE_RULES)
 @pytest.mark.parametrize("kind", ["linear", "exponential"])
@@ -141,8 +161,12 @@ def test_equals_all_pairs(tmp_path, rule, kind, dx, dy):
         intensity[2, 3], intensity[9, 12] = 0.25, 0.75
     reach = 140.0
     result = hq.habitat_quality(
-        land, table(f"threat,weight,max_distance_m,decay,layer\ntown,1,{reach},{kind},\n"),
-        [layer(tmp_path, intensity, t)], table(SENSITIVITY), distance_rule=rule)
+        land,
+        table(f"threat,weight,max_distance_m,decay,layer\ntown,1,{reach},{kind},\n"),
+        [layer(tmp_path, intensity, t)],
+        table(SENSITIVITY),
+        distance_rule=rule,
+    )
     impact = all_pairs(intensity.astype(np.float64), t, reach, kind, rule)
     sensitivity = np.array([0.8, 0.5, 0])[np.maximum(land.values, 1) - 1]
     expected = np.where(land.valid, impact * sensitivity, np.nan)
@@ -161,8 +185,12 @@ def test_nearest_does_not_see_intensity_and_the_others_do(tmp_path):
     weak[4, 4], strong[4, 4] = 0.2, 1.0
     text = "threat,weight,max_distance_m,decay\ntown,1,100,exponential\n"
     for rule in hq.DISTANCE_RULES:
-        a, b = (hq.habitat_quality(land, table(text), [layer(tmp_path, v, t)], table(SENSITIVITY),
-                                   distance_rule=rule).degradation.values for v in (weak, strong))
+        a, b = (
+            hq.habitat_quality(
+                land, table(text), [layer(tmp_path, v, t)], table(SENSITIVITY), distance_rule=rule
+            ).degradation.values
+            for v in (weak, strong)
+        )
         ratio = 1.0 if rule == hq.NEAREST else 0.2
         np.testing.assert_allclose(a, ratio * b, rtol=1e-5, atol=1e-7)
         assert b.max() > 0
@@ -173,12 +201,15 @@ def test_the_sum_rule_conserves_a_uniform_threat_and_is_zero_beyond_reach(tmp_pa
     land = Grid(np.ones(t.shape, np.int32), t, -9, "cover")
     text = table("threat,weight,max_distance_m,decay\ntown,1,150,linear\n")
     sensitivity = table("land_cover,habitat,town\n1,1,1\n")
-    even = hq.habitat_quality(land, text, [layer(tmp_path, np.full(t.shape, 0.7), t)], sensitivity, distance_rule=hq.SUM)
+    even = hq.habitat_quality(
+        land, text, [layer(tmp_path, np.full(t.shape, 0.7), t)], sensitivity, distance_rule=hq.SUM
+    )
     np.testing.assert_allclose(even.degradation.values[6:-6, 6:-6], 0.7, rtol=1e-5)
     point = np.zeros(t.shape)
     point[20, 20] = 1
-    spread = hq.habitat_quality(land, text, [layer(tmp_path, point, t)], sensitivity,
-                                distance_rule=hq.SUM).degradation.values
+    spread = hq.habitat_quality(
+        land, text, [layer(tmp_path, point, t)], sensitivity, distance_rule=hq.SUM
+    ).degradation.values
     assert spread.sum() == pytest.approx(1, rel=1e-5)
     r, c = np.indices(t.shape)
     beyond = np.hypot(r - 20, c - 20) * 30 > 150
@@ -186,6 +217,7 @@ def test_the_sum_rule_conserves_a_uniform_threat_and_is_zero_beyond_reach(tmp_pa
 
 
 # threats beyond the map --------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize("rule", hq.DISTANCE_RULES)
 def test_a_threat_layer_counts_beyond_the_map(tmp_path, rule):
@@ -196,8 +228,12 @@ def test_a_threat_layer_counts_beyond_the_map(tmp_path, rule):
     part = Template(10, 12, (500000.0 + 30 * 15, 30.0, 0.0, 4600000.0 - 30 * 14, 0.0, -30.0), UTM, "cover")
     inside = Grid(everywhere.values[14:24, 15:27], part, -9, "cover")
     text = table("threat,weight,max_distance_m,decay\ntown,1,300,exponential\n")
-    whole, clipped = (hq.habitat_quality(land, text, [layer(tmp_path, intensity, big)], table(SENSITIVITY),
-                                         distance_rule=rule, half_saturation=0.1) for land in (everywhere, inside))
+    whole, clipped = (
+        hq.habitat_quality(
+            land, text, [layer(tmp_path, intensity, big)], table(SENSITIVITY), distance_rule=rule, half_saturation=0.1
+        )
+        for land in (everywhere, inside)
+    )
     np.testing.assert_allclose(clipped.degradation.values, whole.degradation.values[14:24, 15:27], rtol=1e-5, atol=1e-7)
     np.testing.assert_allclose(clipped.quality.values, whole.quality.values[14:24, 15:27], rtol=1e-4, atol=1e-6)
 
@@ -205,11 +241,19 @@ def test_a_threat_layer_counts_beyond_the_map(tmp_path, rule):
 def test_polygons_beyond_the_map_count_too():
     land = cover(np.ones((3, 5)))
     east, north = 500150.0, 4600000.0
-    box = ogr.CreateGeometryFromWkt(f"POLYGON(({east + 61} {north - 1},{east + 89} {north - 1},{east + 89} {north - 89},"
-                                    f"{east + 61} {north - 89},{east + 61} {north - 1}))")
-    result = hq.habitat_quality(land, table("threat,weight,max_distance_m,decay\ntown,1,300,linear\n"),
-                                [Features("mines", UTM, [box], [{}])], table("land_cover,habitat,town\n1,1,1\n"))
-    np.testing.assert_allclose(result.degradation.values, np.tile(1 - np.array([7, 6, 5, 4, 3]) * 0.1, (3, 1)), rtol=1e-6)
+    box = ogr.CreateGeometryFromWkt(
+        f"POLYGON(({east + 61} {north - 1},{east + 89} {north - 1},{east + 89} {north - 89},"
+        f"{east + 61} {north - 89},{east + 61} {north - 1}))"
+    )
+    result = hq.habitat_quality(
+        land,
+        table("threat,weight,max_distance_m,decay\ntown,1,300,linear\n"),
+        [Features("mines", UTM, [box], [{}])],
+        table("land_cover,habitat,town\n1,1,1\n"),
+    )
+    np.testing.assert_allclose(
+        result.degradation.values, np.tile(1 - np.array([7, 6, 5, 4, 3]) * 0.1, (3, 1)), rtol=1e-6
+    )
 
 
 def test_a_layer_path_in_the_table_starts_from_the_table(tmp_path):
@@ -224,6 +268,7 @@ def test_a_layer_path_in_the_table_starts_from_the_table(tmp_path):
 
 
 # properties --------------------------------------------------------------------------------------
+
 
 def test_transposing_the_map_transposes_the_result():
     values = np.random.default_rng(6).integers(1, 4, (11, 15))
@@ -241,8 +286,9 @@ def test_more_town_never_betters_a_cell_and_nothing_leaves_0_to_1():
     values[3, 3] = 3
     more = values.copy()
     more[12, 12:15] = 3
-    before, after = (hq.habitat_quality(cover(v), rules, sensitivity=table(SENSITIVITY), half_saturation=0.2)
-                     for v in (values, more))
+    before, after = (
+        hq.habitat_quality(cover(v), rules, sensitivity=table(SENSITIVITY), half_saturation=0.2) for v in (values, more)
+    )
     same = values == more
     assert (after.quality.values[same] <= before.quality.values[same] + 1e-7).all()
     assert (after.quality.values[same] < before.quality.values[same]).any()
@@ -252,6 +298,7 @@ def test_more_town_never_betters_a_cell_and_nothing_leaves_0_to_1():
 
 def test_blocks_do_not_change_the_result(monkeypatch):
     from econet.core.services import land_cover
+
     values = np.random.default_rng(8).integers(1, 4, (31, 12))
     rules = threats("town,1,200,exponential,3", "road,0.4,100,linear,2")
     for rule in (hq.NEAREST, hq.SUM):
@@ -275,10 +322,15 @@ def test_accessibility_scales_degradation_and_is_1_without_a_value():
 
 # degenerate --------------------------------------------------------------------------------------
 
+
 def test_without_threats_on_the_map_quality_is_suitability():
     heard = []
-    result = hq.habitat_quality(cover([[1, 2, -9]]), threats("town,1,100,linear,8"), sensitivity=table(SENSITIVITY),
-                                progress=Progress(log=heard.append))
+    result = hq.habitat_quality(
+        cover([[1, 2, -9]]),
+        threats("town,1,100,linear,8"),
+        sensitivity=table(SENSITIVITY),
+        progress=Progress(log=heard.append),
+    )
     np.testing.assert_array_equal(result.quality.values, np.array([[1, 0.6, np.nan]], np.float32))
     np.testing.assert_array_equal(result.degradation.values, np.array([[0, 0, np.nan]], np.float32))
     assert any("'town' does not occur" in line for line in heard)
@@ -289,68 +341,103 @@ def test_without_threats_on_the_map_quality_is_suitability():
 def test_one_row_one_column_one_cell(shape, rule):
     values = np.ones(shape, int)
     values.flat[0] = 3
-    result = hq.habitat_quality(cover(values), threats("town,1,75,linear,3"),
-                                sensitivity=table("land_cover,habitat,town\n1,1,1\n3,0,1\n"), distance_rule=rule)
+    result = hq.habitat_quality(
+        cover(values),
+        threats("town,1,75,linear,3"),
+        sensitivity=table("land_cover,habitat,town\n1,1,1\n3,0,1\n"),
+        distance_rule=rule,
+    )
     found = result.degradation.values.ravel()
     if rule == hq.SUM:
         shares = 1 - np.arange(3) * 0.4
         r, c = np.indices((5, 5)) - 2
         kernel = np.maximum(0, 1 - np.hypot(r, c) * 0.4)
-        expected = np.append(shares / kernel.sum(), np.zeros(9))[:found.size]
+        expected = np.append(shares / kernel.sum(), np.zeros(9))[: found.size]
     else:
-        expected = np.append(1 - np.arange(3) * 0.4, np.zeros(9))[:found.size]
+        expected = np.append(1 - np.arange(3) * 0.4, np.zeros(9))[: found.size]
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
 
 
 def test_the_k_is_logged():
     heard = []
-    hq.habitat_quality(cover([[3, 1]]), threats("town,1,100,linear,3"), sensitivity=table(SENSITIVITY),
-                       progress=Progress(log=heard.append))
+    hq.habitat_quality(
+        cover([[3, 1]]),
+        threats("town,1,100,linear,3"),
+        sensitivity=table(SENSITIVITY),
+        progress=Progress(log=heard.append),
+    )
     assert any("half-saturation constant 0.28 (half of the highest degradation)" in line for line in heard)
 
 
 def test_kilometres_are_warned_of():
     heard = []
-    hq.habitat_quality(cover([[3, 1]]), threats("town,1,8,linear,3"), sensitivity=table(SENSITIVITY),
-                       progress=Progress(warn=heard.append))
+    hq.habitat_quality(
+        cover([[3, 1]]),
+        threats("town,1,8,linear,3"),
+        sensitivity=table(SENSITIVITY),
+        progress=Progress(warn=heard.append),
+    )
     assert "reaches 8 m, less than one cell" in heard[0] and "kilometres" in heard[0]
 
 
 def test_cancel():
     with pytest.raises(Cancelled):
-        hq.habitat_quality(cover([[3, 1]]), threats("town,1,100,linear,3"), sensitivity=table(SENSITIVITY),
-                           progress=Progress(cancelled=lambda: True))
+        hq.habitat_quality(
+            cover([[3, 1]]),
+            threats("town,1,100,linear,3"),
+            sensitivity=table(SENSITIVITY),
+            progress=Progress(cancelled=lambda: True),
+        )
 
 
 # bad input ---------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("text, message", [
-    ("threat,weight,decay,land_cover_codes\ntown,1,linear,3\n", "Table 't.csv' has no column 'max_distance_m'"),
-    ("threat,weight,max_distance_m,decay,land_cover_codes\ntown,1,far,linear,3\n",
-     "row 2, column 'max_distance_m': 'far' is not a number"),
-    ("threat,weight,max_distance_m,decay,land_cover_codes\ntown,1,0,linear,3\n",
-     "row 2, column 'max_distance_m': '0.*' leaves the threat no reach"),
-    ("threat,weight,max_distance_m,decay,land_cover_codes\ntown,1,100,gaussian,3\n",
-     "column 'decay': 'gaussian' is not one of linear, exponential"),
-    ("threat,weight,max_distance_m,decay,land_cover_codes\ntown,0,100,linear,3\n", "all weights are 0"),
-    ("threat,weight,max_distance_m,decay,land_cover_codes\ntown,1,100,linear,3\nTown,1,100,linear,3\n",
-     "row 3, column 'threat': 'Town' has a row already"),
-    ("threat,weight,max_distance_m,decay,land_cover_codes,layer\ntown,1,100,linear,3,a.tif\n",
-     "column 'layer': 'a.tif' stands beside land_cover_codes"),
-    ("threat,weight,max_distance_m,decay\ntown,1,100,linear\n",
-     r"1 threat\(s\) without 'land_cover_codes' and 'layer' \(town\), and 0 threat layer\(s\) are given"),
-    ("threat,weight,max_distance_m,decay,layer\ntown,1,100,linear,gone.tif\n", "Raster 'town' cannot be opened"),
-])
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("threat,weight,decay,land_cover_codes\ntown,1,linear,3\n", "Table 't.csv' has no column 'max_distance_m'"),
+        (
+            "threat,weight,max_distance_m,decay,land_cover_codes\ntown,1,far,linear,3\n",
+            "row 2, column 'max_distance_m': 'far' is not a number",
+        ),
+        (
+            "threat,weight,max_distance_m,decay,land_cover_codes\ntown,1,0,linear,3\n",
+            "row 2, column 'max_distance_m': '0.*' leaves the threat no reach",
+        ),
+        (
+            "threat,weight,max_distance_m,decay,land_cover_codes\ntown,1,100,gaussian,3\n",
+            "column 'decay': 'gaussian' is not one of linear, exponential",
+        ),
+        ("threat,weight,max_distance_m,decay,land_cover_codes\ntown,0,100,linear,3\n", "all weights are 0"),
+        (
+            "threat,weight,max_distance_m,decay,land_cover_codes\ntown,1,100,linear,3\nTown,1,100,linear,3\n",
+            "row 3, column 'threat': 'Town' has a row already",
+        ),
+        (
+            "threat,weight,max_distance_m,decay,land_cover_codes,layer\ntown,1,100,linear,3,a.tif\n",
+            "column 'layer': 'a.tif' stands beside land_cover_codes",
+        ),
+        (
+            "threat,weight,max_distance_m,decay\ntown,1,100,linear\n",
+            r"1 threat\(s\) without 'land_cover_codes' and 'layer' \(town\), and 0 threat layer\(s\) are given",
+        ),
+        ("threat,weight,max_distance_m,decay,layer\ntown,1,100,linear,gone.tif\n", "Raster 'town' cannot be opened"),
+    ],
+)
 def test_bad_threat_tables(text, message):
     with pytest.raises(InputError, match=message):
         hq.habitat_quality(cover([[3, 1]]), table(text), sensitivity=table(SENSITIVITY))
 
 
-@pytest.mark.parametrize("text, message", [
-    ("land_cover,habitat,road\n1,1,0\n", "Table 's.csv' has no column 'town'"),
-    ("land_cover,habitat,town\n1,1,1.5\n3,0,0\n", "row 2, column 'town': '1.5' is outside 0 to 1"),
-    ("land_cover,habitat,town\n1,1,1\n", r"holds code 3 \(1 pixels\), for which table 's.csv'"),
-])
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("land_cover,habitat,road\n1,1,0\n", "Table 's.csv' has no column 'town'"),
+        ("land_cover,habitat,town\n1,1,1.5\n3,0,0\n", "row 2, column 'town': '1.5' is outside 0 to 1"),
+        ("land_cover,habitat,town\n1,1,1\n", r"holds code 3 \(1 pixels\), for which table 's.csv'"),
+    ],
+)
 def test_bad_sensitivity_tables(text, message):
     with pytest.raises(InputError, match=message):
         hq.habitat_quality(cover([[3, 1]]), threats("town,1,100,linear,3"), sensitivity=table(text, "s.csv"))
@@ -369,11 +456,13 @@ def test_layers_that_cannot_serve(tmp_path):
 
 def test_a_half_saturation_of_0_is_refused():
     with pytest.raises(InputError, match="Half-saturation constant 0: give a number above 0"):
-        hq.habitat_quality(cover([[3, 1]]), threats("town,1,100,linear,3"), sensitivity=table(SENSITIVITY),
-                           half_saturation=0.0)
+        hq.habitat_quality(
+            cover([[3, 1]]), threats("town,1,100,linear,3"), sensitivity=table(SENSITIVITY), half_saturation=0.0
+        )
 
 
 # what a threat costs -----------------------------------------------------------------------------
+
 
 def without(sensitivity, threat):
     """A sensitivity table in which no class minds a threat: its term of D is 0, all weights stay."""
@@ -390,8 +479,12 @@ def test_cost_of_a_threat_is_what_a_run_without_it_gains(exponent):
     land.values[3, 4:9] = -9
     sensitivity = "land_cover,habitat,town,road\n1,1,0.8,0.3\n2,0.6,0.5,1\n3,0,0,0\n4,0.3,0.2,0.6\n"
     beta = Grid(rng.random(land.values.shape).astype(np.float32), land.template, None, "access")
-    arguments = dict(threats=threats("town,3,150,linear,3", "road,1,200,exponential,4"), access=beta,
-                     half_saturation=0.11, exponent=exponent)
+    arguments = dict(
+        threats=threats("town,3,150,linear,3", "road,1,200,exponential,4"),
+        access=beta,
+        half_saturation=0.11,
+        exponent=exponent,
+    )
     result = hq.habitat_quality(land, sensitivity=table(sensitivity), with_costs=True, **arguments)
     area = 30 * 40 / 1e6
     suitability = np.array([np.nan, 1, 0.6, 0, 0.3])[np.where(land.valid, land.values, 0)]
@@ -413,17 +506,23 @@ def test_cost_of_a_threat_is_what_a_run_without_it_gains(exponent):
 
 def test_a_threat_alone_costs_all_and_one_that_is_nowhere_nothing():
     land = cover([[3, 1, 1, 1]])
-    result = hq.habitat_quality(land, threats("town,1,90,linear,3", "road,1,90,linear,99"),
-                                sensitivity=table(SENSITIVITY), with_costs=True)
+    result = hq.habitat_quality(
+        land, threats("town,1,90,linear,3", "road,1,90,linear,99"), sensitivity=table(SENSITIVITY), with_costs=True
+    )
     town, road, every = result.costs
     assert town.loss_share == pytest.approx(1) and town.quality_lost_km2 == pytest.approx(every.quality_lost_km2)
     assert (road.loss_share, road.quality_lost_km2, road.degradation_share) == (0, 0, 0)
-    nothing = hq.habitat_quality(cover([[1, 1]]), threats("town,1,90,linear,3"), sensitivity=table(
-        "land_cover,habitat,town\n1,1,1\n"), with_costs=True)
+    nothing = hq.habitat_quality(
+        cover([[1, 1]]),
+        threats("town,1,90,linear,3"),
+        sensitivity=table("land_cover,habitat,town\n1,1,1\n"),
+        with_costs=True,
+    )
     assert [cost.loss_share for cost in nothing.costs] == [None, None]
 
 
 # rarity and baseline -----------------------------------------------------------------------------
+
 
 def test_rarity_by_hand():
     after, before = cover([[1, 1, 2, 4], [1, 3, -9, 2]]), cover([[1, 1, 1, 2], [1, 1, 2, 2]])
@@ -466,6 +565,7 @@ def test_k_with_a_baseline_and_threat_layers_is_that_of_this_map(tmp_path):
 
 # accessibility from polygons ---------------------------------------------------------------------
 
+
 def areas(*rows, field="access"):
     shapes = [ogr.CreateGeometryFromWkt(wkt) for wkt, _ in rows]
     return Features("reserves", UTM, shapes, [{field: value} for _, value in rows], [field])
@@ -479,8 +579,15 @@ def box(west, south, east, north):
 
 def test_accessibility_of_reserves_is_the_lowest_where_they_overlap():
     t = template(2, 4)
-    found = hq.access_of_areas(areas((box(0, -30, 60, 0), 0.4), (box(30, -60, 90, 0), "0,2"),
-                                     (box(30, -30, 60, 0), 0.9), (box(900, 900, 990, 990), 0)), t)
+    found = hq.access_of_areas(
+        areas(
+            (box(0, -30, 60, 0), 0.4),
+            (box(30, -60, 90, 0), "0,2"),
+            (box(30, -30, 60, 0), 0.9),
+            (box(900, 900, 990, 990), 0),
+        ),
+        t,
+    )
     np.testing.assert_allclose(found.values, [[0.4, 0.2, 0.2, 1], [1, 0.2, 0.2, 1]])
     for value in (1.5, -0.1, "open", None):
         with pytest.raises(InputError, match="'reserves', field 'access', feature 1: .* not a number from 0 to 1"):
@@ -490,6 +597,7 @@ def test_accessibility_of_reserves_is_the_lowest_where_they_overlap():
 
 
 # threat layers that do not reach the map, other products ------------------------------------------
+
 
 def test_threat_layers_elsewhere_are_refused_before_the_work(tmp_path):
     land = cover([[1, 1, 1]])

@@ -33,7 +33,8 @@ def rectangle(cover, row, col, rows, cols):
     west, dx, _, north, _, dy = cover.template.transform
     left, right, top, bottom = west + col * dx, west + (col + cols) * dx, north + row * dy, north + (row + rows) * dy
     return ogr.CreateGeometryFromWkt(
-        f"POLYGON(({left} {top},{right} {top},{right} {bottom},{left} {bottom},{left} {top}))")
+        f"POLYGON(({left} {top},{right} {top},{right} {bottom},{left} {bottom},{left} {top}))"
+    )
 
 
 def mine(cover, feature, *place, state="producing", name="m"):
@@ -47,6 +48,7 @@ class Heard:
 
 
 # codes -------------------------------------------------------------------------------------------
+
 
 def test_rows_of_the_table_are_found_whatever_their_order():
     cover = grid([[3, 1, -9], [7, 7, 1]])
@@ -89,11 +91,21 @@ def test_cancel():
 
 # mines -------------------------------------------------------------------------------------------
 
+
 def test_features_and_restored_mines_take_their_codes():
     cover = grid(np.full((4, 10), 2))
-    mines = [mine(cover, feature, 1, 2 * k, 2, 1, state=state) for k, (feature, state) in enumerate(
-        [("pit", "producing"), ("dump", "abandoned"), ("subsidence", "producing"), ("plant", "producing"),
-         ("pit", "restored")])]
+    mines = [
+        mine(cover, feature, 1, 2 * k, 2, 1, state=state)
+        for k, (feature, state) in enumerate(
+            [
+                ("pit", "producing"),
+                ("dump", "abandoned"),
+                ("subsidence", "producing"),
+                ("plant", "producing"),
+                ("pit", "restored"),
+            ]
+        )
+    ]
     before = cover.values.copy()
     burnt = lc.burn_mines(cover, mines)
     assert burnt.values[1].tolist() == [11, 2, 12, 2, 13, 2, 14, 2, 15, 2]
@@ -104,8 +116,11 @@ def test_features_and_restored_mines_take_their_codes():
 
 def test_overlap_does_not_hang_on_the_order_of_the_layer():
     cover = grid(np.full((5, 5), 2))
-    mines = [mine(cover, "pit", 0, 0, 3, 3), mine(cover, "dump", 1, 1, 3, 3),
-             mine(cover, "pit", 2, 2, 3, 3, state="restored")]
+    mines = [
+        mine(cover, "pit", 0, 0, 3, 3),
+        mine(cover, "dump", 1, 1, 3, 3),
+        mine(cover, "pit", 2, 2, 3, 3, state="restored"),
+    ]
     expected = [[11, 11, 11, 2, 2], [11, 11, 11, 12, 2], [11, 11, 11, 12, 15], [2, 12, 12, 12, 15], [2, 2, 15, 15, 15]]
     for order in itertools.permutations(mines):
         assert lc.burn_mines(cover, list(order)).values.tolist() == expected
@@ -135,8 +150,11 @@ def test_non_square_cells_and_a_mine_over_the_edge():
 
 def test_a_mine_that_takes_no_cell_is_named():
     cover = grid(np.full((3, 3), 2))
-    mines = [mine(cover, "pit", 0, 0, 1, 1), mine(cover, "pit", 1.6, 1.6, 0.2, 0.2, name="sliver"),
-             mine(cover, "pit", 50, 50, 2, 2, name="far")]
+    mines = [
+        mine(cover, "pit", 0, 0, 1, 1),
+        mine(cover, "pit", 1.6, 1.6, 0.2, 0.2, name="sliver"),
+        mine(cover, "pit", 50, 50, 2, 2, name="far"),
+    ]
     heard = Heard()
     lc.burn_mines(cover, mines, progress=heard.progress)
     assert len(heard.warnings) == 1 and "sliver" in heard.warnings[0] and "far" in heard.warnings[0]
@@ -171,13 +189,20 @@ def test_shipped_mine_codes_of_each_product(product):
     rows = lc.read_mine_codes(product=product).rows
     offset = 0 if product == "CLCD" else 900
     assert [(row["feature"], row["land_cover"] - offset) for row in rows] == [
-        ("pit", 11), ("dump", 12), ("plant", 14), ("subsidence", 13), ("restored", 15)]
+        ("pit", 11),
+        ("dump", 12),
+        ("plant", 14),
+        ("subsidence", 13),
+        ("restored", 15),
+    ]
 
 
 def test_a_feature_without_a_code_is_refused():
     cover = grid([[2, 2]])
     with pytest.raises(InputError, match="'codes.csv' has no row for feature 'dump', which mine 'west' is"):
-        lc.burn_mines(cover, [mine(cover, "dump", 0, 0, 1, 1, name="west")], table("feature,land_cover\npit,11\n", "codes.csv"))
+        lc.burn_mines(
+            cover, [mine(cover, "dump", 0, 0, 1, 1, name="west")], table("feature,land_cover\npit,11\n", "codes.csv")
+        )
     with pytest.raises(InputError, match="row 3, column 'feature': 'pit' has a row already"):
         lc.burn_mines(cover, [mine(cover, "pit", 0, 0, 1, 1)], table("feature,land_cover\npit,11\npit,12\n"))
     with pytest.raises(InputError, match="column 'feature': 'quarry' is not one of"):
@@ -191,9 +216,14 @@ ALL = {1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15}
 
 def test_shipped_tables_cover_all_codes_with_source_and_range():
     from econet.core.services import carbon_storage, habitat_quality, water_conservation, water_yield
+
     assert {r["land_cover"] for r in lc.read_mine_codes().rows} == {11, 12, 13, 14, 15}
-    checks = [(carbon_storage.default_table(), None), (water_yield.default_table(), "kc"),
-              (habitat_quality.default_sensitivity(), "habitat"), (water_conservation.default_table(), "velocity")]
+    checks = [
+        (carbon_storage.default_table(), None),
+        (water_yield.default_table(), "kc"),
+        (habitat_quality.default_sensitivity(), "habitat"),
+        (water_conservation.default_table(), "velocity"),
+    ]
     for raw, value in checks:
         rows = [dict(zip(raw.header, cells)) for _, cells in raw.rows]
         assert {int(row["land_cover"]) for row in rows} == ALL
@@ -216,7 +246,9 @@ def test_rows_are_found_for_codes_of_any_size_and_type(codes, dtype):
     place = grid(values).template
     known = np.isin(values, codes)
     found = lc.class_rows(Grid(np.where(known, values, 255).astype(dtype), place, 255, "cover"), np.array(codes), "t")
-    assert found.tolist() == [[codes.index(value) if value in codes else -1 for value in row] for row in values.tolist()]
+    assert found.tolist() == [
+        [codes.index(value) if value in codes else -1 for value in row] for row in values.tolist()
+    ]
     lacked, counts = np.unique(values[~known & (values != 255)], return_counts=True)
     named = ", ".join(f"{code:g} ({count} pixels)" for code, count in zip(lacked, counts))
     with pytest.raises(InputError, match=re.escape(f"holds code {named}")):
@@ -227,8 +259,11 @@ def test_mines_burnt_in_parts_cross_the_borders_of_parts():
     """Against the same mines burnt by hand: each is a rectangle of whole cells."""
     values = np.random.default_rng(5).choice([1, 2, -9], (300, 4200), p=[0.6, 0.3, 0.1])
     cover, heard = grid(values), Heard()
-    mines = [mine(cover, "dump", 200, 2000, 90, 2200, name="a"), mine(cover, "pit", 250, 2040, 20, 20, name="b"),
-             mine(cover, "pit", 299, 4199, 1, 1, name="c")]
+    mines = [
+        mine(cover, "dump", 200, 2000, 90, 2200, name="a"),
+        mine(cover, "pit", 250, 2040, 20, 20, name="b"),
+        mine(cover, "pit", 299, 4199, 1, 1, name="c"),
+    ]
     expected = values.copy()
     for code, block in ((12, np.s_[200:290, 2000:4200]), (11, np.s_[250:270, 2040:2060]), (11, np.s_[299:, 4199:])):
         expected[block] = np.where(values[block] == -9, -9, code)

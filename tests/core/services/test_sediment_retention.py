@@ -27,9 +27,13 @@ def invest(name):
 
 @pytest.fixture(scope="module")
 def invest_inputs():
-    return (invest("inputs/dem"), read_classes(RasterSource(str(INVEST / "inputs/lulc.tif"))),
-            invest("inputs/erosivity"), invest("inputs/erodibility"),
-            tables.read_csv(INVEST / "inputs/biophysical.csv"))
+    return (
+        invest("inputs/dem"),
+        read_classes(RasterSource(str(INVEST / "inputs/lulc.tif"))),
+        invest("inputs/erosivity"),
+        invest("inputs/erodibility"),
+        tables.read_csv(INVEST / "inputs/biophysical.csv"),
+    )
 
 
 def case(z, codes=1, rain=2000.0, soil=0.03, dx=30.0, dy=30.0):
@@ -39,8 +43,13 @@ def case(z, codes=1, rain=2000.0, soil=0.03, dx=30.0, dy=30.0):
     def grid(values, dtype, name):
         return Grid(np.broadcast_to(np.asarray(values, dtype), z.shape).copy(), t, -9, name)
 
-    return (Grid(z, t, math.nan, "dem"), grid(codes, np.int32, "cover"), grid(rain, np.float32, "rain"),
-            grid(soil, np.float32, "soil"), tables.parse_csv(TABLE, "t.csv"))
+    return (
+        Grid(z, t, math.nan, "dem"),
+        grid(codes, np.int32, "cover"),
+        grid(rain, np.float32, "rain"),
+        grid(soil, np.float32, "soil"),
+        tables.parse_csv(TABLE, "t.csv"),
+    )
 
 
 def ground(shape=(34, 41), seed=3, holes=0):
@@ -57,14 +66,25 @@ def said(words):
 
 # against InVEST ----------------------------------------------------------------------------------
 
+
 @pytest.fixture(scope="module", params=fr.ROUTINGS)
 def as_invest(request, invest_inputs):
     return request.param, sr.sediment_retention(*invest_inputs, threshold=60, preset=2, routing=request.param)
 
 
-@pytest.mark.parametrize("name, attribute", [
-    ("ls", "ls"), ("rkls", "bare_soil_loss"), ("usle", "soil_loss"), ("avoided_erosion", "avoided_erosion"),
-    ("sdr_factor", "sdr"), ("ic", "connectivity"), ("sed_export", "export"), ("avoided_export", "avoided_export")])
+@pytest.mark.parametrize(
+    "name, attribute",
+    [
+        ("ls", "ls"),
+        ("rkls", "bare_soil_loss"),
+        ("usle", "soil_loss"),
+        ("avoided_erosion", "avoided_erosion"),
+        ("sdr_factor", "sdr"),
+        ("ic", "connectivity"),
+        ("sed_export", "export"),
+        ("avoided_export", "avoided_export"),
+    ],
+)
 def test_maps_as_invest(as_invest, name, attribute):
     """Every cell, the ones without a value too: routing is the same on this landscape, ties and flats included."""
     routing, result = as_invest
@@ -80,8 +100,9 @@ def test_maps_as_invest(as_invest, name, attribute):
 def test_streams_and_accumulation_as_invest(as_invest):
     routing, result = as_invest
     np.testing.assert_array_equal(result.streams.values, invest(f"expected/sdr_{routing}_stream").values)
-    np.testing.assert_allclose(result.accumulation.values,
-                               invest(f"expected/sdr_{routing}_flow_accumulation").values, rtol=1e-6)
+    np.testing.assert_allclose(
+        result.accumulation.values, invest(f"expected/sdr_{routing}_flow_accumulation").values, rtol=1e-6
+    )
 
 
 def test_recommended_on_the_same_landscape_masks_nothing(invest_inputs):
@@ -93,8 +114,11 @@ def test_recommended_on_the_same_landscape_masks_nothing(invest_inputs):
 
 # worked numbers ----------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("method, diagonal, expected", [
-    (sr.DESMET_GOVERS, False, 4.05), (sr.DESMET_GOVERS, True, 3.53), (sr.INVEST_LS, False, 1.23)])
+
+@pytest.mark.parametrize(
+    "method, diagonal, expected",
+    [(sr.DESMET_GOVERS, False, 4.05), (sr.DESMET_GOVERS, True, 3.53), (sr.INVEST_LS, False, 1.23)],
+)
 def test_length_factor_of_eleven_cells(method, diagonal, expected):
     """11 cells of 30 m, slope 5 %; S = 10.8 sin + 0.03."""
     rise = np.array([0.05 / math.sqrt(2) if diagonal else 0.05])
@@ -103,19 +127,28 @@ def test_length_factor_of_eleven_cells(method, diagonal, expected):
     assert ls[0] / steep == pytest.approx(expected, abs=0.005)
 
 
-@pytest.mark.parametrize("percent, m, steepness", [
-    (0.0, 0.2, 0.03), (1.0, 0.2, 0.137995), (3.5, 0.3, 0.407769), (5.0, 0.4, 0.569327), (8.99, 0.5, 0.997023),
-    (9.0, 0.5, 1.005913), (20.0, None, 2.794755)])
+@pytest.mark.parametrize(
+    "percent, m, steepness",
+    [
+        (0.0, 0.2, 0.03),
+        (1.0, 0.2, 0.137995),
+        (3.5, 0.3, 0.407769),
+        (5.0, 0.4, 0.569327),
+        (8.99, 0.5, 0.997023),
+        (9.0, 0.5, 1.005913),
+        (20.0, None, 2.794755),
+    ],
+)
 def test_steepness_and_exponent_by_slope(percent, m, steepness):
     """Steepness of the printed formulas; m from how LS grows with the inflow area."""
     rise = np.array([percent / 100])
     one, many = (sr.ls_factor(rise, 0 * rise, np.array([n]), 1.0)[0] for n in (1.0, 1e9))
     if m is None:
         sine = math.sin(math.atan(0.2))
-        ratio = sine / 0.0896 / (3 * sine ** 0.8 + 0.56)
+        ratio = sine / 0.0896 / (3 * sine**0.8 + 0.56)
         m = ratio / (1 + ratio)
     assert one / (1 / 22.13) ** m == pytest.approx(steepness, rel=1e-5)
-    assert many / one == pytest.approx((m + 1) * 1e9 ** m, rel=1e-4)
+    assert many / one == pytest.approx((m + 1) * 1e9**m, rel=1e-4)
 
 
 def test_what_the_cap_caps():
@@ -124,11 +157,13 @@ def test_what_the_cap_caps():
     steep = 10.8 * math.sin(math.atan(0.05)) + 0.03
     assert sr.ls_factor(rise, 0 * rise, flow, 900.0, cap=3.0, capped=sr.L_FACTOR)[0] == pytest.approx(3 * steep)
     # 330 m of slope length in cells of 30 m are 11 cells
-    assert (sr.ls_factor(rise, 0 * rise, flow, 900.0, cap=330.0)[0]
-            == pytest.approx(sr.ls_factor(rise, 0 * rise, np.array([11.0]), 900.0)[0]))
+    assert sr.ls_factor(rise, 0 * rise, flow, 900.0, cap=330.0)[0] == pytest.approx(
+        sr.ls_factor(rise, 0 * rise, np.array([11.0]), 900.0)[0]
+    )
     # across the diagonal a cell is sqrt 2 wide
-    assert (sr.ls_factor(rise, rise, flow, 900.0, cap=330.0)[0]
-            == pytest.approx(sr.ls_factor(rise, rise, np.array([11 * math.sqrt(2)]), 900.0)[0]))
+    assert sr.ls_factor(rise, rise, flow, 900.0, cap=330.0)[0] == pytest.approx(
+        sr.ls_factor(rise, rise, np.array([11 * math.sqrt(2)]), 900.0)[0]
+    )
     assert sr.ls_factor(rise, 0 * rise, flow, 900.0, cap=1e9)[0] == pytest.approx(free)
 
 
@@ -139,14 +174,15 @@ def test_delivery_ratio_of_an_index(index, ratio):
 
 def test_a_slope_of_five_cells_by_hand():
     """A 10 % ramp, five cells of 10 m down to a stream in the last one, all by the printed formulas."""
-    result = sr.sediment_retention(*case([[6, 5, 4, 3, 2, 1]], codes=[[1, 2, 3, 1, 2, 1]], dx=10, dy=10),
-                                   threshold=5, routing=fr.D8, cap=math.inf)
+    result = sr.sediment_retention(
+        *case([[6, 5, 4, 3, 2, 1]], codes=[[1, 2, 3, 1, 2, 1]], dx=10, dy=10), threshold=5, routing=fr.D8, cap=math.inf
+    )
     c, p = np.array([0.01, 0.3, 1, 0.01, 0.3, 0.01]), np.array([1, 0.6, 1, 1, 0.6, 1])
     sine = math.sin(math.atan(0.1))
-    ratio = sine / 0.0896 / (3 * sine ** 0.8 + 0.56)
+    ratio = sine / 0.0896 / (3 * sine**0.8 + 0.56)
     m = ratio / (1 + ratio)
     area = 100.0 * np.arange(6)
-    ls = (16.8 * sine - 0.5) * ((area + 100) ** (m + 1) - area ** (m + 1)) / (10 ** (m + 2) * 22.13 ** m)
+    ls = (16.8 * sine - 0.5) * ((area + 100) ** (m + 1) - area ** (m + 1)) / (10 ** (m + 2) * 22.13**m)
     np.testing.assert_allclose(result.ls.values[0], ls, rtol=1e-5)
     bare = 60 * ls
     loss = bare * c * p
@@ -174,23 +210,31 @@ def test_a_slope_of_five_cells_by_hand():
     assert result.totals["soil_loss"] == pytest.approx(loss.sum() * hectare, rel=1e-5)
     assert result.totals["deposition"] == pytest.approx(sum(trapped) * hectare, rel=1e-4)
 
-    pixels = sr.sediment_retention(*case([[6, 5, 4, 3, 2, 1]], codes=[[1, 2, 3, 1, 2, 1]], dx=10, dy=10),
-                                   threshold=5, routing=fr.D8, ic_length=sr.PIXELS)
+    pixels = sr.sediment_retention(
+        *case([[6, 5, 4, 3, 2, 1]], codes=[[1, 2, 3, 1, 2, 1]], dx=10, dy=10),
+        threshold=5,
+        routing=fr.D8,
+        ic_length=sr.PIXELS,
+    )
     np.testing.assert_allclose(pixels.connectivity.values[0, :4], index + 1, atol=1e-5)  # cells of 10 m
 
 
 # laws --------------------------------------------------------------------------------------------
 
+
 @pytest.mark.parametrize("routing", fr.ROUTINGS)
-@pytest.mark.parametrize("preset, holes, shape", [(0, 0, (34, 41)), (0, 0.03, (34, 41)), (1, 0.2, (20, 22)),
-                                                  (0, 0, (1, 30)), (0, 0, (30, 1))])
+@pytest.mark.parametrize(
+    "preset, holes, shape",
+    [(0, 0, (34, 41)), (0, 0.03, (34, 41)), (1, 0.2, (20, 22)), (0, 0, (1, 30)), (0, 0, (30, 1))],
+)
 def test_what_is_eroded_leaves_or_is_deposited(routing, preset, holes, shape):
     z, codes = ground(shape, holes=holes)
     result = sr.sediment_retention(*case(z, codes, dx=20, dy=35), threshold=40, preset=preset, routing=routing)
     totals = result.totals
     assert totals["soil_loss"] > 0 and totals["deposition"] > 0
-    assert (totals["export"] + totals["deposition"] + totals["leaves_map"]
-            == pytest.approx(totals["soil_loss"], rel=1e-6))
+    assert totals["export"] + totals["deposition"] + totals["leaves_map"] == pytest.approx(
+        totals["soil_loss"], rel=1e-6
+    )
     for name in ("retention", "soil_loss", "export", "avoided_erosion", "avoided_export", "deposition", "sdr"):
         np.testing.assert_array_equal(np.isnan(getattr(result, name).values), np.isnan(z), err_msg=name)
     maps = 1.0 if preset == 1 else 0.07
@@ -239,6 +283,7 @@ def test_an_all_flat_dem_erodes_hardly_and_stays_finite():
 
 # pits --------------------------------------------------------------------------------------------
 
+
 def with_pit():
     r, c = np.mgrid[:21, :25]
     z = 100.0 - c
@@ -254,8 +299,9 @@ def with_pit():
 def test_a_pit_under_a_mine_keeps_all_its_sediment(routing):
     z, inside, mine = with_pit()
     words = []
-    result = sr.sediment_retention(*case(z, 3), threshold=20, routing=routing, mine_geometries=[mine],
-                                   progress=said(words))
+    result = sr.sediment_retention(
+        *case(z, 3), threshold=20, routing=routing, mine_geometries=[mine], progress=said(words)
+    )
     assert any("drain inside" in word for word in words)
     core = np.hypot(*(np.mgrid[:21, :25] - np.array([10, 12])[:, None, None])) < 5
     assert (result.sdr.values[core] == 0).all() and (result.export.values[core] == 0).all()
@@ -265,8 +311,9 @@ def test_a_pit_under_a_mine_keeps_all_its_sediment(routing):
     assert bottom == result.deposition.values[core].max()
     assert bottom >= result.soil_loss.values[core].sum() * 0.999
     totals = result.totals
-    assert (totals["export"] + totals["deposition"] + totals["leaves_map"]
-            == pytest.approx(totals["soil_loss"], rel=1e-6))
+    assert totals["export"] + totals["deposition"] + totals["leaves_map"] == pytest.approx(
+        totals["soil_loss"], rel=1e-6
+    )
     filled = sr.sediment_retention(*case(z, 3), threshold=20, routing=routing)
     assert (filled.sdr.values[core] > 0).all()
     # uphill of the pit nothing changes
@@ -285,19 +332,22 @@ def test_where_some_water_runs_to_a_pit_so_much_less_is_delivered():
     _, reach = flow.path_to(stream, 1.0)
     divided = (reach > 0.05) & (reach < 0.95) & ~stream
     assert divided.sum() > 3
-    np.testing.assert_allclose(result.sdr.values[divided],
-                               (reach * sr.delivery_ratio(result.connectivity.values))[divided], rtol=1e-5)
+    np.testing.assert_allclose(
+        result.sdr.values[divided], (reach * sr.delivery_ratio(result.connectivity.values))[divided], rtol=1e-5
+    )
 
 
 def test_mines_without_a_pit_are_told():
     z, _, mine = with_pit()
     words = []
-    sr.sediment_retention(*case(100.0 - np.mgrid[:21, :25][1], 3), threshold=20, mine_geometries=[mine],
-                          progress=said(words))
+    sr.sediment_retention(
+        *case(100.0 - np.mgrid[:21, :25][1], 3), threshold=20, mine_geometries=[mine], progress=said(words)
+    )
     assert any("No depression of 'dem'" in word for word in words)
 
 
 # streams and gaps --------------------------------------------------------------------------------
+
 
 def test_streams_from_a_drainage_layer():
     z, codes = ground((20, 20))
@@ -332,8 +382,9 @@ def test_gaps_in_other_inputs_stay_where_they_are():
     np.testing.assert_array_equal(np.isnan(result.export.values), gap)
     assert np.isfinite(result.sdr.values).all()
     totals = result.totals
-    assert (totals["export"] + totals["deposition"] + totals["leaves_map"]
-            == pytest.approx(totals["soil_loss"], rel=1e-6))
+    assert totals["export"] + totals["deposition"] + totals["leaves_map"] == pytest.approx(
+        totals["soil_loss"], rel=1e-6
+    )
 
 
 def test_drainage_from_rasters_lines_and_polygons(tmp_path):
@@ -343,8 +394,9 @@ def test_drainage_from_rasters_lines_and_polygons(tmp_path):
     mask[0, 0], mask[1, 1] = 1, 2
     write(Grid(mask, template, 255, "river"), str(tmp_path / "river.tif"))
     line = ogr.CreateGeometryFromWkt("LINESTRING(500075 4599790,500225 4599865)")  # up and to the right
-    pond = ogr.CreateGeometryFromWkt("POLYGON((500240 4600000,500300 4600000,500300 4599960,500240 4599960,"
-                                     "500240 4600000))")
+    pond = ogr.CreateGeometryFromWkt(
+        "POLYGON((500240 4600000,500300 4600000,500300 4599960,500240 4599960,500240 4600000))"
+    )
     rivers = Features("rivers", WKT, [line, pond], [{}, {}], [])
     found = sr.drainage_cells([RasterSource(str(tmp_path / "river.tif")), rivers], template).values
     assert found[0, 0] == 1 and found[1, 1] == 0
@@ -364,6 +416,7 @@ def test_a_gap_in_a_uniform_cover_changes_no_connectivity():
 
 
 # cover factor ------------------------------------------------------------------------------------
+
 
 def vegetation(values):
     values = np.array([values], np.float32)
@@ -410,6 +463,7 @@ def test_a_cover_raster_takes_the_place_of_the_table():
 
 # tables, presets, manners ------------------------------------------------------------------------
 
+
 def test_shipped_table_serves_the_default_codes():
     parsed = sr.read_table()
     by_code = {row["land_cover"]: row for row in parsed.rows}
@@ -426,9 +480,13 @@ def test_what_each_preset_sets():
     """The literature's longest slope, 333 m; InVEST holds the L factor itself down to 122."""
     recommended = ("MFD", "recommended", "Desmet-Govers", 333, "slope length in metres", "metres", "values everywhere")
     names = ("routing", "flow", "ls_method", "cap", "capped", "ic_length", "masking", "unit")
-    for preset, expected in enumerate((
-            (*recommended, "t/ha"), (*recommended, "t per pixel"),
-            ("MFD", "as InVEST", "InVEST from 3.14 on", 122, "L factor", "InVEST pixels", "as InVEST", "t/ha"))):
+    for preset, expected in enumerate(
+        (
+            (*recommended, "t/ha"),
+            (*recommended, "t per pixel"),
+            ("MFD", "as InVEST", "InVEST from 3.14 on", 122, "L factor", "InVEST pixels", "as InVEST", "t/ha"),
+        )
+    ):
         assert vars(sr.conventions(preset)) == dict(zip(names, expected)), preset
 
 
@@ -436,15 +494,24 @@ def test_presets_and_single_choices():
     assert sr.conventions(1).unit == sr.PER_PIXEL and sr.conventions(0).unit == sr.PER_HECTARE
     assert sr.conventions(2).masking == sr.AS_INVEST and sr.conventions(2, masking=sr.KEPT).masking == sr.KEPT
     assert sr.conventions(0, cap=None, routing=fr.D8) == sr.conventions(0, routing=fr.D8)
-    for wrong, message in ((dict(preset=3), "PRESET 3"), (dict(routing="D16"), "'D16' is no choice for routing"),
-                           (dict(cap=0), "cap in LS is 0")):
+    for wrong, message in (
+        (dict(preset=3), "PRESET 3"),
+        (dict(routing="D16"), "'D16' is no choice for routing"),
+        (dict(cap=0), "cap in LS is 0"),
+    ):
         with pytest.raises(InputError, match=message):
             sr.conventions(**wrong)
 
 
-@pytest.mark.parametrize("more, message", [
-    (dict(kb=0), "k_b is 0"), (dict(sdr_max=1.2), "SDR_max is 1.2"), (dict(threshold=0), "threshold is 0"),
-    (dict(threshold=-3), "threshold is -3")])
+@pytest.mark.parametrize(
+    "more, message",
+    [
+        (dict(kb=0), "k_b is 0"),
+        (dict(sdr_max=1.2), "SDR_max is 1.2"),
+        (dict(threshold=0), "threshold is 0"),
+        (dict(threshold=-3), "threshold is -3"),
+    ],
+)
 def test_wrong_numbers_are_refused(more, message):
     with pytest.raises(InputError, match=message):
         sr.sediment_retention(*case(*ground((8, 8))), **more)
@@ -484,5 +551,8 @@ def test_a_cancel_acts():
     for after in (1, 5, 10, 15):
         calls = []
         with pytest.raises(Cancelled):
-            sr.sediment_retention(*case(*ground()), threshold=40,
-                                  progress=Progress(cancelled=lambda: calls.append(1) or len(calls) > after))
+            sr.sediment_retention(
+                *case(*ground()),
+                threshold=40,
+                progress=Progress(cancelled=lambda: calls.append(1) or len(calls) > after),
+            )

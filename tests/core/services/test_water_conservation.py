@@ -24,8 +24,13 @@ def grid(values, name, dx=30.0, dy=30.0):
 def maps(dem, cover=1, water=400.0, depth=800.0, ksat=300.0, dx=30.0, dy=30.0):
     shape = np.shape(dem)
     full = [np.broadcast_to(np.asarray(values, dtype=np.float64), shape).copy() for values in (water, depth, ksat)]
-    return (grid(full[0], "yield", dx, dy), grid(np.asarray(dem, float), "dem", dx, dy), grid(full[1], "depth", dx, dy),
-            grid(full[2], "ksat", dx, dy), grid(np.broadcast_to(np.asarray(cover, np.int32), shape).copy(), "cover", dx, dy))
+    return (
+        grid(full[0], "yield", dx, dy),
+        grid(np.asarray(dem, float), "dem", dx, dy),
+        grid(full[1], "depth", dx, dy),
+        grid(full[2], "ksat", dx, dy),
+        grid(np.broadcast_to(np.asarray(cover, np.int32), shape).copy(), "cover", dx, dy),
+    )
 
 
 def table(text=TABLE):
@@ -41,8 +46,9 @@ def test_a_plane_by_hand():
     result = wc.water_conservation(*maps(plane()), table())
     expected = [math.log10(n * 900 / (0.8 * 20)) for n in range(1, 7)]
     np.testing.assert_allclose(result.index.values, np.tile(expected, (4, 1)), rtol=1e-5)
-    np.testing.assert_allclose(result.conservation.values, np.tile(np.minimum(1, 0.3 * np.array(expected)) * 400, (4, 1)),
-                               rtol=1e-5)
+    np.testing.assert_allclose(
+        result.conservation.values, np.tile(np.minimum(1, 0.3 * np.array(expected)) * 400, (4, 1)), rtol=1e-5
+    )
     assert result.conservation.values.dtype == np.float32
 
 
@@ -90,8 +96,9 @@ def test_laws_on_a_rough_map(routing):
     assert np.array_equal(inside, np.isfinite(dem))
     assert (result[inside] >= 0).all() and (result[inside] <= arguments[0].floats()[inside]).all()
     turned = tuple(grid(a.values.T.copy(), a.name, 45, 30) for a in arguments)
-    np.testing.assert_allclose(wc.water_conservation(*turned, table(), routing=routing).conservation.values.T, result,
-                               rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(
+        wc.water_conservation(*turned, table(), routing=routing).conservation.values.T, result, rtol=1e-4, atol=1e-3
+    )
 
 
 def test_level_ground_and_no_soil_have_a_finite_index():

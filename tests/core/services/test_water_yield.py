@@ -27,40 +27,60 @@ def table(text=TABLE, name="t.csv"):
 def grids(codes, rain, et0, soil, pawc, dx=30.0, dy=30.0):
     codes = np.asarray(codes, dtype=np.int32)
     t = Template(*codes.shape, (500000.0, dx, 0.0, 4600000.0, 0.0, -dy), UTM, "cover")
-    maps = [Grid(np.broadcast_to(np.asarray(values, np.float32), codes.shape).copy(), t, -9999.0, name)
-            for values, name in ((rain, "rain"), (et0, "et0"), (soil, "soil"), (pawc, "pawc"))]
+    maps = [
+        Grid(np.broadcast_to(np.asarray(values, np.float32), codes.shape).copy(), t, -9999.0, name)
+        for values, name in ((rain, "rain"), (et0, "et0"), (soil, "soil"), (pawc, "pawc"))
+    ]
     return (Grid(codes, t, -9, "cover"), *maps)
 
 
 def invest_grids():
     land = read_classes(RasterSource(str(INVEST / "inputs/lulc.tif")))
-    return (land, *(wy.read_annual(RasterSource(str(INVEST / f"inputs/{name}.tif")), land.template)
-                    for name in ("precip", "eto", "soil_depth", "pawc")))
+    return (
+        land,
+        *(
+            wy.read_annual(RasterSource(str(INVEST / f"inputs/{name}.tif")), land.template)
+            for name in ("precip", "eto", "soil_depth", "pawc")
+        ),
+    )
 
 
 def box(left, bottom, right, top):
-    return ogr.CreateGeometryFromWkt(f"POLYGON(({left} {bottom},{right} {bottom},{right} {top},{left} {top},"
-                                     f"{left} {bottom}))")
+    return ogr.CreateGeometryFromWkt(
+        f"POLYGON(({left} {bottom},{right} {bottom},{right} {top},{left} {top},{left} {bottom}))"
+    )
 
 
 # InVEST ------------------------------------------------------------------------------------------
 
+
 def test_equals_invest_on_every_cell_and_by_watershed():
-    result = wy.water_yield(*invest_grids(), tables.read_csv(INVEST / "inputs/biophysical.csv"), 12.0, preset=2,
-                            watersheds=vector.read(str(INVEST / "inputs/watershed.gpkg")))
+    result = wy.water_yield(
+        *invest_grids(),
+        tables.read_csv(INVEST / "inputs/biophysical.csv"),
+        12.0,
+        preset=2,
+        watersheds=vector.read(str(INVEST / "inputs/watershed.gpkg")),
+    )
     for grid, name in ((result.water_yield, "awy_wyield"), (result.evapotranspiration, "awy_aet")):
         expected = read(RasterSource(str(INVEST / f"expected/{name}.tif"))).floats(np.float64)
         np.testing.assert_allclose(grid.values, expected, rtol=1e-5, atol=0)
     with open(INVEST / "expected/awy_watershed_results.csv", newline="") as stream:
         expected = next(csv.DictReader(stream))
-    watershed, = result.watersheds
-    for ours, theirs in (("precipitation_mm", "precip_mn"), ("pet_mm", "PET_mn"), ("aet_mm", "AET_mn"),
-                         ("yield_mm", "wyield_mn"), ("yield_m3", "wyield_vol")):
+    (watershed,) = result.watersheds
+    for ours, theirs in (
+        ("precipitation_mm", "precip_mn"),
+        ("pet_mm", "PET_mn"),
+        ("aet_mm", "AET_mn"),
+        ("yield_mm", "wyield_mn"),
+        ("yield_m3", "wyield_vol"),
+    ):
         assert getattr(watershed, ours) == pytest.approx(float(expected[theirs]), rel=1e-6)
     assert watershed.attributes == {"ws_id": 1}
 
 
 # worked numbers ----------------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize("curve, share, expected", [(wy.FU, 0.698195, 211.264), (wy.ZHANG_2001, 0.721585, 194.890)])
 @pytest.mark.parametrize("depths", [(150 / 0.15, 5000.0), (9999.0, 1000.0)])
@@ -73,7 +93,11 @@ def test_p700_et900_kc09_awc150_z5(curve, share, expected, depths):
 
 
 def test_presets_choose_the_curve():
-    arguments = (*grids([[1]], 700, 900, 1000, 0.15), table("land_cover,kc,root_depth_mm,vegetated\n1,0.9,1000,1\n"), 5.0)
+    arguments = (
+        *grids([[1]], 700, 900, 1000, 0.15),
+        table("land_cover,kc,root_depth_mm,vegetated\n1,0.9,1000,1\n"),
+        5.0,
+    )
     found = [wy.water_yield(*arguments, preset=n).water_yield.values[0, 0] for n in range(3)]
     np.testing.assert_allclose(found, [211.264, 194.890, 211.264], atol=5e-4)
     assert wy.water_yield(*arguments, wy.FU, preset=1).water_yield.values[0, 0] == pytest.approx(211.264, abs=5e-4)
@@ -87,16 +111,19 @@ def test_where_nothing_grows_the_smaller_of_demand_and_rain_evaporates():
 
 def test_depth_units():
     text = table("land_cover,kc,root_depth_mm,vegetated\n1,0.9,5000,1\n")
-    found = [wy.water_yield(*grids([[1]], 700, 900, soil, 0.15), text, 5.0, depth_unit=unit).water_yield.values[0, 0]
-             for unit, soil in (("mm", 1000), ("cm", 100), ("m", 1))]
+    found = [
+        wy.water_yield(*grids([[1]], 700, 900, soil, 0.15), text, 5.0, depth_unit=unit).water_yield.values[0, 0]
+        for unit, soil in (("mm", 1000), ("cm", 100), ("m", 1))
+    ]
     np.testing.assert_allclose(found, 211.264, atol=5e-4)
 
 
 # the curves' properties --------------------------------------------------------------------------
 
+
 def test_fu_equals_its_printed_form():
     phi, w = np.meshgrid(np.geomspace(0.01, 20, 40), np.linspace(1.25, 5, 20))
-    np.testing.assert_allclose(wy.fu(phi, w), 1 + phi - (1 + phi ** w) ** (1 / w), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(wy.fu(phi, w), 1 + phi - (1 + phi**w) ** (1 / w), rtol=1e-9, atol=1e-12)
 
 
 def test_zhang_equals_its_printed_form():
@@ -127,9 +154,15 @@ def test_neither_demand_nor_rain_is_passed_and_water_is_conserved(curve):
 @pytest.mark.parametrize("curve", wy.BUDYKO)
 def test_more_soil_water_and_more_seasons_never_yield_more(curve):
     soil = np.linspace(0, 3000, 60)[None, :]
-    few, many = (wy.water_yield(*grids(np.ones((1, 60)), 800, 900, soil, 0.15),
-                                table("land_cover,kc,root_depth_mm,vegetated\n1,0.9,9999,1\n"), z, curve
-                                ).water_yield.values[0] for z in (3.0, 15.0))
+    few, many = (
+        wy.water_yield(
+            *grids(np.ones((1, 60)), 800, 900, soil, 0.15),
+            table("land_cover,kc,root_depth_mm,vegetated\n1,0.9,9999,1\n"),
+            z,
+            curve,
+        ).water_yield.values[0]
+        for z in (3.0, 15.0)
+    )
     assert (np.diff(few) <= 1e-4).all() and few[0] > few[-1]
     assert (many <= few + 1e-4).all()
 
@@ -137,14 +170,16 @@ def test_more_soil_water_and_more_seasons_never_yield_more(curve):
 def test_the_cap_is_needed_by_zhang():
     # phi 0.5, w 12: Eq 4 alone gives 0.78, more than all demand
     heard = []
-    result = wy.water_yield(*grids([[1]], 1000, 500 / 0.9, 2000, 0.5), table(), 24.0, wy.ZHANG_2001,
-                            progress=Progress(log=heard.append))
+    result = wy.water_yield(
+        *grids([[1]], 1000, 500 / 0.9, 2000, 0.5), table(), 24.0, wy.ZHANG_2001, progress=Progress(log=heard.append)
+    )
     assert "On 1 cell(s) the curve gave more evapotranspiration than the demand" in heard[-1]
     assert wy.zhang_2001(0.5, 12.0) > 0.5
     assert result.evapotranspiration.values[0, 0] == pytest.approx(500, rel=1e-6)
 
 
 # no rain, no value -------------------------------------------------------------------------------
+
 
 def test_no_rain_gives_0_and_in_invest_no_value():
     arguments = (*grids([[1, 2, 1]], [[0, 0, 700]], 900, 1000, 0.15), table())
@@ -169,6 +204,7 @@ def test_nodata_of_each_map_and_soil_where_nothing_grows():
 
 def test_blocks_do_not_change_the_result(monkeypatch):
     from econet.core.services import land_cover
+
     arguments = (*invest_grids(), tables.read_csv(INVEST / "inputs/biophysical.csv"))
     whole = wy.water_yield(*arguments).water_yield.values
     monkeypatch.setattr(land_cover, "_BLOCK_CELLS", 700)
@@ -177,13 +213,18 @@ def test_blocks_do_not_change_the_result(monkeypatch):
 
 # watersheds --------------------------------------------------------------------------------------
 
+
 def test_watersheds_that_overlap_or_leave_the_map():
     codes = np.full((4, 6), 2)
     rain = np.arange(24).reshape(4, 6) + 400.0
     west, north = 500000.0, 4600000.0
-    shapes = [box(west, north - 80, west + 20, north), box(west, north - 160, west + 60, north),
-              box(west + 50, north - 40, west + 110, north), box(west + 1, north - 2, west + 2, north - 1),
-              box(0, 0, 1, 1)]
+    shapes = [
+        box(west, north - 80, west + 20, north),
+        box(west, north - 160, west + 60, north),
+        box(west + 50, north - 40, west + 110, north),
+        box(west + 1, north - 2, west + 2, north - 1),
+        box(0, 0, 1, 1),
+    ]
     heard = []
     arguments = grids(codes, rain, 100, 1000, 0.15, dx=10.0, dy=40.0)
     arguments[1].values[0, 5] = -9999
@@ -207,6 +248,7 @@ def test_an_empty_watershed_layer_is_refused():
 
 
 # months ------------------------------------------------------------------------------------------
+
 
 def test_twelve_bands_are_added_and_others_refused(tmp_path):
     t = Template(2, 3, (500000.0, 30.0, 0.0, 4600000.0, 0.0, -30.0), UTM, "cover")
@@ -235,11 +277,16 @@ def test_twelve_bands_are_added_and_others_refused(tmp_path):
 
 # bad input ---------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("index, value, message", [
-    (1, -5, r"Raster 'rain' holds -5 on 1 cell\(s\), and cannot be negative"),
-    (2, -5, "Raster 'et0' holds -5"), (3, -5, "Raster 'soil' holds -5"),
-    (4, 15, r"Raster 'pawc' holds 15 on 1 cell\(s\), and a share must be 0 to 1: divide per cent by 100"),
-])
+
+@pytest.mark.parametrize(
+    "index, value, message",
+    [
+        (1, -5, r"Raster 'rain' holds -5 on 1 cell\(s\), and cannot be negative"),
+        (2, -5, "Raster 'et0' holds -5"),
+        (3, -5, "Raster 'soil' holds -5"),
+        (4, 15, r"Raster 'pawc' holds 15 on 1 cell\(s\), and a share must be 0 to 1: divide per cent by 100"),
+    ],
+)
 def test_values_without_meaning(index, value, message):
     arguments = grids([[1, 1]], 700, 900, 1000, 0.15)
     arguments[index].values[0, 1] = value
@@ -247,12 +294,21 @@ def test_values_without_meaning(index, value, message):
         wy.water_yield(*arguments, table())
 
 
-@pytest.mark.parametrize("text, message", [
-    ("land_cover,root_depth_mm,vegetated\n1,1,1\n", "Table 't.csv' has no column 'kc'"),
-    ("land_cover,kc,root_depth_mm,vegetated\n1,0.9,,1\n", "row 2, column 'root_depth_mm': '' cannot be the root depth"),
-    ("land_cover,kc,root_depth_mm,vegetated\n1,0.9,100,maybe\n", "column 'vegetated': 'maybe' is neither yes nor no"),
-    ("land_cover,kc,root_depth_mm,vegetated\n5,0.9,100,1\n", r"holds code 1 \(1 pixels\)"),
-])
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("land_cover,root_depth_mm,vegetated\n1,1,1\n", "Table 't.csv' has no column 'kc'"),
+        (
+            "land_cover,kc,root_depth_mm,vegetated\n1,0.9,,1\n",
+            "row 2, column 'root_depth_mm': '' cannot be the root depth",
+        ),
+        (
+            "land_cover,kc,root_depth_mm,vegetated\n1,0.9,100,maybe\n",
+            "column 'vegetated': 'maybe' is neither yes nor no",
+        ),
+        ("land_cover,kc,root_depth_mm,vegetated\n5,0.9,100,1\n", r"holds code 1 \(1 pixels\)"),
+    ],
+)
 def test_bad_tables(text, message):
     with pytest.raises(InputError, match=message):
         wy.water_yield(*grids([[1]], 700, 900, 1000, 0.15), table(text))
@@ -290,23 +346,40 @@ def test_shipped_table_for_another_product(product, code):
 
 # in parts ----------------------------------------------------------------------------------------
 
+
 def test_parts_and_whole_files_give_the_same_bits(tmp_path):
     """A map of many parts against crops of it that are one part, across the parts' borders."""
     random = np.random.default_rng(12)
     size = 600, 2300
-    land, *maps = grids(random.choice([1, 2, -9], size, p=[.6, .3, .1]), *(
-        np.where(random.random(size) < 0.05, -9999, low + (high - low) * random.random(size))
-        for low, high in ((0, 900), (300, 1400), (100, 3000), (0, 0.6))))
+    land, *maps = grids(
+        random.choice([1, 2, -9], size, p=[0.6, 0.3, 0.1]),
+        *(
+            np.where(random.random(size) < 0.05, -9999, low + (high - low) * random.random(size))
+            for low, high in ((0, 900), (300, 1400), (100, 3000), (0, 0.6))
+        ),
+    )
     shed = box(500000 + 30 * 1900.2, 4600000 - 30 * 560.2, 500000 + 30 * 2200.7, 4600000 - 30 * 10.3)
     far = box(500000, 4600000 - 30 * 599.9, 500000 + 30 * 0.9, 4600000 - 30 * 598.9)
     sheds = Features("sheds", spatial_reference(UTM).ExportToWkt(), [shed, far], [{}, {}], [])
     result = wy.water_yield(land, *maps, table(), watersheds=sheds)
-    for rows, cols in ((slice(200, 300), slice(2000, 2100)), (slice(500, 600), slice(2200, 2300)),
-                       (slice(256, 257), slice(0, 1)), (slice(0, 30), slice(0, 512))):
+    for rows, cols in (
+        (slice(200, 300), slice(2000, 2100)),
+        (slice(500, 600), slice(2200, 2300)),
+        (slice(256, 257), slice(0, 1)),
+        (slice(0, 30), slice(0, 512)),
+    ):
         part = raster.Window(rows.start, cols.start, rows.stop - rows.start, cols.stop - cols.start)
-        crop = wy.water_yield(*(Grid(each.values[rows, cols], each.template.part(part), each.nodata, each.name)
-                                for each in (land, *maps)), table())
-        for whole, cut in ((result.water_yield, crop.water_yield), (result.evapotranspiration, crop.evapotranspiration)):
+        crop = wy.water_yield(
+            *(
+                Grid(each.values[rows, cols], each.template.part(part), each.nodata, each.name)
+                for each in (land, *maps)
+            ),
+            table(),
+        )
+        for whole, cut in (
+            (result.water_yield, crop.water_yield),
+            (result.evapotranspiration, crop.evapotranspiration),
+        ):
             np.testing.assert_array_equal(whole.values[rows, cols], cut.values)
     inside = result.water_yield.values[10:560, 1900:2201]
     assert result.watersheds[0].yield_mm == pytest.approx(np.nanmean(inside, dtype=np.float64), rel=1e-12)
@@ -315,21 +388,33 @@ def test_parts_and_whole_files_give_the_same_bits(tmp_path):
 
     # the same from files, some of them on other cells and in another CRS
     place, sources = land.template, []
-    for number, (grid, t) in enumerate([(land, place), (maps[0], place),
-                                        *((each, Template(*size, (122.99, 0.0004, 0, 41.56, 0, -0.0004), "EPSG:4326", ""))
-                                          for each in maps[1:])]):
+    for number, (grid, t) in enumerate(
+        [
+            (land, place),
+            (maps[0], place),
+            *((each, Template(*size, (122.99, 0.0004, 0, 41.56, 0, -0.0004), "EPSG:4326", "")) for each in maps[1:]),
+        ]
+    ):
         path = str(tmp_path / f"{number}.tif")
         raster.write(Grid(grid.values, t, grid.nodata), path)
         sources.append(RasterSource(path))
     with raster.OutputFiles() as files:
         outputs = [files.raster_windows(place, str(tmp_path / f"{name}.tif")) for name in ("y", "e")]
         sums = wy.water_yield_blocks(
-            blocks.Classes(sources[0], place), *(wy.Annual(source, place) for source in sources[1:3]),
-            *(raster.AlignedRaster(source, place) for source in sources[3:]), *outputs, table(), watersheds=sheds)
-    expected = wy.water_yield(read_classes(sources[0]), *(raster.align(source, place) for source in sources[1:]),
-                              table(), watersheds=sheds)
+            blocks.Classes(sources[0], place),
+            *(wy.Annual(source, place) for source in sources[1:3]),
+            *(raster.AlignedRaster(source, place) for source in sources[3:]),
+            *outputs,
+            table(),
+            watersheds=sheds,
+        )
+    expected = wy.water_yield(
+        read_classes(sources[0]), *(raster.align(source, place) for source in sources[1:]), table(), watersheds=sheds
+    )
     np.testing.assert_array_equal(read(RasterSource(str(tmp_path / "y.tif"))).values, expected.water_yield.values)
-    np.testing.assert_array_equal(read(RasterSource(str(tmp_path / "e.tif"))).values, expected.evapotranspiration.values)
+    np.testing.assert_array_equal(
+        read(RasterSource(str(tmp_path / "e.tif"))).values, expected.evapotranspiration.values
+    )
     assert np.isfinite(expected.water_yield.values).mean() > 0.3
     assert [shed.yield_mm for shed in sums] == [shed.yield_mm for shed in expected.watersheds]
 

@@ -7,8 +7,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 from econet.core.sources.components import (
-    COMMUNALITIES, COMPONENT_SCORES, CORRELATION, COVARIANCE, ENTROPY, EQUAL, EIGENVALUE_RULE, MANUAL, VARIANCE_RULE,
-    communality_weights, component_score_weights, entropy_weights, principal_components, weigh, weights_by_rule)
+    COMMUNALITIES,
+    COMPONENT_SCORES,
+    CORRELATION,
+    COVARIANCE,
+    ENTROPY,
+    EQUAL,
+    EIGENVALUE_RULE,
+    MANUAL,
+    VARIANCE_RULE,
+    communality_weights,
+    component_score_weights,
+    entropy_weights,
+    principal_components,
+    weigh,
+    weights_by_rule,
+)
 
 DATA = Path(__file__).parents[2] / "data" / "pca"
 
@@ -71,8 +85,18 @@ def test_first_component_alone_when_none_passes_one():
     assert principal_components(base, list("abc")).kept == 1
 
 
-@pytest.mark.parametrize("kmo, word", [(0.49, "unacceptable"), (0.5, "miserable"), (0.599, "miserable"),
-                                       (0.6, "mediocre"), (0.7, "middling"), (0.85, "meritorious"), (0.9, "marvellous")])
+@pytest.mark.parametrize(
+    "kmo, word",
+    [
+        (0.49, "unacceptable"),
+        (0.5, "miserable"),
+        (0.599, "miserable"),
+        (0.6, "mediocre"),
+        (0.7, "middling"),
+        (0.85, "meritorious"),
+        (0.9, "marvellous"),
+    ],
+)
 def test_kmo_in_the_words_of_kaiser_1974(kmo, word):
     components = principal_components(np.random.default_rng(1).random((50, 3)), list("abc"))
     components.kmo = kmo
@@ -85,13 +109,14 @@ def test_kmo_in_the_words_of_kaiser_1974(kmo, word):
 
 def test_what_dropped_components_hold_is_said():
     components = principal_components(np.random.default_rng(1).random((50, 4)), list("abcd"))
-    share = 100 * components.eigenvalues[components.kept:].sum() / 4
+    share = 100 * components.eigenvalues[components.kept :].sum() / 4
     assert 0 < components.kept < 4 and f"{share:.1f} % of the variance" in components.kept_text()
     every = principal_components(np.random.default_rng(1).random((50, 2)) @ np.eye(2), list("ab"), VARIANCE_RULE)
     assert every.kept == 2 and every.kept_text().startswith("All 2 components were kept")
 
 
 # covariance -------------------------------------------------------------------------------------------
+
 
 def test_covariance_gives_what_prcomp_prints_for_usarrests(arrests):
     """James et al., Introduction to Statistical Learning, and R's own example: sdev and first loadings, unscaled."""
@@ -115,19 +140,19 @@ def test_equals_the_singular_values_of_the_data(matrix, seed):
     if matrix == CORRELATION:
         centred /= values.std(axis=0, ddof=1)
     scores, singular, coefficients = np.linalg.svd(centred, full_matrices=False)
-    assert c.eigenvalues == pytest.approx(singular ** 2 / (n - 1), rel=1e-9)
-    assert c.explained == pytest.approx(singular ** 2 / (singular ** 2).sum(), rel=1e-9)
+    assert c.eigenvalues == pytest.approx(singular**2 / (n - 1), rel=1e-9)
+    assert c.explained == pytest.approx(singular**2 / (singular**2).sum(), rel=1e-9)
     assert np.abs(c.vectors) == pytest.approx(np.abs(coefficients.T), rel=1e-7, abs=1e-9)
-    assert c.kept == max(1, (singular ** 2 > (singular ** 2).mean()).sum())
+    assert c.kept == max(1, (singular**2 > (singular**2).mean()).sum())
     together = np.corrcoef(np.hstack([values, scores]), rowvar=False)[:p, p:]
     assert np.abs(c.rescaled_loadings) == pytest.approx(np.abs(together), rel=1e-7, abs=1e-9)
     signs = np.sign(c.rescaled_loadings[0] * together[0])
     assert c.rescaled_loadings == pytest.approx(together * signs, rel=1e-7, abs=1e-9)
     # a communality is the R2 of the service on the scores of the components kept
-    kept = np.column_stack([np.ones(n), scores[:, :c.kept]])
+    kept = np.column_stack([np.ones(n), scores[:, : c.kept]])
     fitted = kept @ np.linalg.lstsq(kept, values, rcond=None)[0]
     assert c.communalities == pytest.approx(fitted.var(axis=0) / values.var(axis=0), rel=1e-8)
-    raw = np.abs(coefficients[:c.kept]).T @ singular[:c.kept] ** 2
+    raw = np.abs(coefficients[: c.kept]).T @ singular[: c.kept] ** 2
     assert component_score_weights(c) == pytest.approx(raw / raw.sum(), rel=1e-7)
     assert communality_weights(c) == pytest.approx(c.communalities / c.communalities.sum())
     assert c.covariance == pytest.approx(np.cov(values.T))
@@ -149,6 +174,7 @@ def test_a_covariance_of_services_that_vary_alike_keeps_the_first_alone():
 
 # weights ----------------------------------------------------------------------------------------------
 
+
 def test_weights_by_rule_stand_side_by_side():
     observations = np.random.default_rng(4).random((30, 3))
     weights, components, _, used = weigh(observations, list("abc"), COMMUNALITIES)
@@ -158,7 +184,9 @@ def test_weights_by_rule_stand_side_by_side():
     assert np.array_equal(found[ENTROPY], entropy_weights(observations))
     assert all(w.sum() == pytest.approx(1) for w in found.values())
     assert list(weights_by_rule(observations[:, :2], principal_components(observations[:, :2], list("ab")))) == [
-        EQUAL, ENTROPY]
+        EQUAL,
+        ENTROPY,
+    ]
     assert list(weights_by_rule(observations, None)) == [EQUAL]
 
 
@@ -176,7 +204,9 @@ def test_kmo_below_a_half_says_what_to_do():
 
 def test_components_stop_at_85_percent():
     """Covariances 82, 10 and 8 % of the variance: one component holds too little, two hold 92 %."""
-    signs = np.array([[1, 1, 1], [1, 1, -1], [1, -1, 1], [1, -1, -1], [-1, 1, 1], [-1, 1, -1], [-1, -1, 1], [-1, -1, -1]])
+    signs = np.array(
+        [[1, 1, 1], [1, 1, -1], [1, -1, 1], [1, -1, -1], [-1, 1, 1], [-1, 1, -1], [-1, -1, 1], [-1, -1, -1]]
+    )
     observations = 0.5 + 0.1 * signs * np.sqrt([82, 10, 8]) / 9
     assert principal_components(observations, list("abc"), VARIANCE_RULE, COVARIANCE).kept == 2
 

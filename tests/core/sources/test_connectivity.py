@@ -21,8 +21,7 @@ UTM = "EPSG:32651"
 
 def square(x, y, side=1000.0):
     x, y = 5e5 + x, 46e5 + y
-    return ogr.CreateGeometryFromWkt(
-        f"POLYGON(({x} {y},{x + side} {y},{x + side} {y + side},{x} {y + side},{x} {y}))")
+    return ogr.CreateGeometryFromWkt(f"POLYGON(({x} {y},{x + side} {y},{x + side} {y + side},{x} {y + side},{x} {y}))")
 
 
 def layer(attributes=None, crs=UTM):
@@ -32,17 +31,24 @@ def layer(attributes=None, crs=UTM):
 
 
 def test_layer_of_patches():
-    rows = [{"patch_id": 4, "area_km2": 1.0, "size_class": "super-large"},
-            {"patch_id": 9, "area_km2": 2.0, "size_class": "small"},
-            {"patch_id": 5, "area_km2": 4.0, "size_class": "super-large"}]
+    rows = [
+        {"patch_id": 4, "area_km2": 1.0, "size_class": "super-large"},
+        {"patch_id": 9, "area_km2": 2.0, "size_class": "small"},
+        {"patch_id": 5, "area_km2": 4.0, "size_class": "super-large"},
+    ]
     result = landscape_connectivity(layer(rows), landscape_area_km2=50)
     assert result.patch_id == [4, 5] and result.links.distance[0] == 4000
     p = 0.5 ** (4000 / 2500)
     assert result.indices.pc == pytest.approx((1 + 16 + 2 * 4 * p) / 2500)
     links = list(result.link_rows())
-    assert len(links) == 1 and links[0][1] == {"patch_a": 4, "patch_b": 5, "distance_m": 4000.0,
-                                               "probability": pytest.approx(p), "rank": 1,
-                                               "dpc_link": pytest.approx(100 * 8 * p / (17 + 8 * p))}
+    assert len(links) == 1 and links[0][1] == {
+        "patch_a": 4,
+        "patch_b": 5,
+        "distance_m": 4000.0,
+        "probability": pytest.approx(p),
+        "rank": 1,
+        "dpc_link": pytest.approx(100 * 8 * p / (17 + 8 * p)),
+    }
     assert links[0][0].GetPointCount() == 2 and result.indices.n_links == 0
     shape, row = list(result.rows())[1]
     assert row["dpc"] == pytest.approx(100 * (16 + 8 * p) / (17 + 8 * p)) and row["component"] == 1
@@ -80,9 +86,12 @@ def test_costs_on_a_surface_in_another_crs():
     grid = Grid(values, template, math.nan, "resistance")
     plan = Features("plan", UTM, [square(3000, 3000)], [{"w": 1.0}], ["w"])
     here = layer([{"w": 2.0}] * 3)
-    found = [landscape_connectivity(patches, distance=LEAST_COST, resistance=grid, weight_field="w",
-                                    max_link_distance=40000.0, candidates=plan)
-             for patches in (here, here.to_crs(other))]
+    found = [
+        landscape_connectivity(
+            patches, distance=LEAST_COST, resistance=grid, weight_field="w", max_link_distance=40000.0, candidates=plan
+        )
+        for patches in (here, here.to_crs(other))
+    ]
     for one, two in zip(*(result.links.distance for result in found)):
         assert one == two > 1000
     one, two = (result.candidate_patches.gains[0] for result in found)
@@ -92,25 +101,26 @@ def test_costs_on_a_surface_in_another_crs():
 def test_refuses():
     rows = [{"value": 1.0, "text": "x"}, {"value": 0.0, "text": "y"}, {"value": None, "text": "z"}]
     for features, options, message in (
-            (Features("patches", UTM), {}, "'patches' is empty"),
-            (layer().to_crs("EPSG:4326"), {}, "'patches' is in degrees"),
-            (layer(crs=""), {}, "no coordinate reference system"),
-            (layer(), {"weight_field": "value"}, "no field 'value'"),
-            (layer(rows), {"weight_field": "value"}, "field 'value', feature 3: 'NULL'"),
-            (layer(rows), {"weight_field": "text"}, "field 'text', feature 1: 'x'"),
-            (layer([{"w": -1}] * 3), {"weight_field": "w"}, "'-1' is not a number of at least 0"),
-            (layer([{"w": 0}] * 3), {"weight_field": "w"}, "all weights are 0"),
-            (layer(), {"dispersal_distance": 0}, r"\(DISPERSAL_DISTANCE\) is 0"),
-            (layer(), {"dispersal_probability": 1}, r"\(DISPERSAL_PROBABILITY\) is 1"),
-            (layer(), {"max_link_distance": -1}, r"\(MAX_LINK_DISTANCE\) is -1: give at least 0"),
-            (layer(), {"max_link_distance": math.nan}, r"\(MAX_LINK_DISTANCE\) is nan"),
-            (layer(), {"landscape_area_km2": 0}, r"\(AREA_OF_LANDSCAPE\) is 0"),
-            (layer(), {"landscape_area_km2": 1e300}, "is 1e.300 km2, which is the size of no place"),
-            (layer(), {"landscape_area_km2": 1e-300}, "is 1e-300 km2, which is the size of no place"),
-            (layer([{"w": 1e200}] * 3), {"weight_field": "w"}, "the largest weight is 1e.200, .* another unit"),
-            (layer([{"w": 1e-200}] * 3), {"weight_field": "w"}, "the largest weight is 1e-200, .* another unit"),
-            (layer(), {"distance": LEAST_COST}, r"choose one \(RESISTANCE\)"),
-            (layer([{"size_class": "small"}] * 3), {}, "no patch of size class super-large")):
+        (Features("patches", UTM), {}, "'patches' is empty"),
+        (layer().to_crs("EPSG:4326"), {}, "'patches' is in degrees"),
+        (layer(crs=""), {}, "no coordinate reference system"),
+        (layer(), {"weight_field": "value"}, "no field 'value'"),
+        (layer(rows), {"weight_field": "value"}, "field 'value', feature 3: 'NULL'"),
+        (layer(rows), {"weight_field": "text"}, "field 'text', feature 1: 'x'"),
+        (layer([{"w": -1}] * 3), {"weight_field": "w"}, "'-1' is not a number of at least 0"),
+        (layer([{"w": 0}] * 3), {"weight_field": "w"}, "all weights are 0"),
+        (layer(), {"dispersal_distance": 0}, r"\(DISPERSAL_DISTANCE\) is 0"),
+        (layer(), {"dispersal_probability": 1}, r"\(DISPERSAL_PROBABILITY\) is 1"),
+        (layer(), {"max_link_distance": -1}, r"\(MAX_LINK_DISTANCE\) is -1: give at least 0"),
+        (layer(), {"max_link_distance": math.nan}, r"\(MAX_LINK_DISTANCE\) is nan"),
+        (layer(), {"landscape_area_km2": 0}, r"\(AREA_OF_LANDSCAPE\) is 0"),
+        (layer(), {"landscape_area_km2": 1e300}, "is 1e.300 km2, which is the size of no place"),
+        (layer(), {"landscape_area_km2": 1e-300}, "is 1e-300 km2, which is the size of no place"),
+        (layer([{"w": 1e200}] * 3), {"weight_field": "w"}, "the largest weight is 1e.200, .* another unit"),
+        (layer([{"w": 1e-200}] * 3), {"weight_field": "w"}, "the largest weight is 1e-200, .* another unit"),
+        (layer(), {"distance": LEAST_COST}, r"choose one \(RESISTANCE\)"),
+        (layer([{"size_class": "small"}] * 3), {}, "no patch of size class super-large"),
+    ):
         with pytest.raises(InputError, match=message):
             landscape_connectivity(features, **options)
     flat = layer()
@@ -123,12 +133,14 @@ def test_refuses():
     assert not warned  # the refusal is the only message
     bow = layer()
     bow.geometries[1] = ogr.CreateGeometryFromWkt(
-        "POLYGON((500000 4600000,500100 4600100,500100 4600000,500000 4600100,500000 4600000))")
+        "POLYGON((500000 4600000,500100 4600100,500100 4600000,500000 4600100,500000 4600000))"
+    )
     assert len(landscape_connectivity(bow, progress=Progress(warn=warned.append)).index) == 3
     assert any("1 self-crossing or otherwise invalid polygon(s) were mended" in text for text in warned)
 
 
 # what a stranger feeds in -------------------------------------------------------------------------------
+
 
 def said():
     messages, warnings = [], []
@@ -137,8 +149,16 @@ def said():
 
 def spread(n, seed=2):
     generator = np.random.default_rng(seed)
-    return Features("patches", UTM, [square(2500 * k + 900 * generator.random(), 9000 * generator.random(),
-                                            400 + 1000 * generator.random()) for k in range(n)], [{}] * n, [])
+    return Features(
+        "patches",
+        UTM,
+        [
+            square(2500 * k + 900 * generator.random(), 9000 * generator.random(), 400 + 1000 * generator.random())
+            for k in range(n)
+        ],
+        [{}] * n,
+        [],
+    )
 
 
 def number_of_pc(weight, links, dispersal=2500.0):
@@ -146,8 +166,11 @@ def number_of_pc(weight, links, dispersal=2500.0):
     graph = networkx.Graph()
     graph.add_nodes_from(range(len(weight)))
     graph.add_weighted_edges_from(links)
-    return sum(weight[i] * weight[j] * 0.5 ** (d / dispersal)
-               for i, row in networkx.all_pairs_dijkstra_path_length(graph) for j, d in row.items())
+    return sum(
+        weight[i] * weight[j] * 0.5 ** (d / dispersal)
+        for i, row in networkx.all_pairs_dijkstra_path_length(graph)
+        for j, d in row.items()
+    )
 
 
 @pytest.mark.parametrize("limit", [None, 4000.0, 0.0])
@@ -156,15 +179,21 @@ def test_loss_of_each_link_equals_a_new_sum(limit):
     result = landscape_connectivity(patches, max_link_distance=limit)
     links = list(zip(result.links.a.tolist(), result.links.b.tolist(), result.links.distance.tolist()))
     assert [link[:2] for link in links] == [
-        (i, j) for i in range(10) for j in range(i + 1, 10)
-        if patches.geometries[i].Distance(patches.geometries[j]) <= (math.inf if limit is None else limit)]
+        (i, j)
+        for i in range(10)
+        for j in range(i + 1, 10)
+        if patches.geometries[i].Distance(patches.geometries[j]) <= (math.inf if limit is None else limit)
+    ]
     whole = number_of_pc(result.weight, links)
-    losses = [100 * (whole - number_of_pc(result.weight, links[:k] + links[k + 1:])) / whole for k in range(len(links))]
+    losses = [
+        100 * (whole - number_of_pc(result.weight, links[:k] + links[k + 1 :])) / whole for k in range(len(links))
+    ]
     rows = [row for _, row in result.link_rows()]
     assert [row["dpc_link"] for row in rows] == pytest.approx(losses, abs=1e-10)
     assert sorted(row["rank"] for row in rows) == list(range(1, len(rows) + 1))
     assert [row["dpc_link"] for row in sorted(rows, key=lambda row: row["rank"])] == sorted(
-        (row["dpc_link"] for row in rows), reverse=True)
+        (row["dpc_link"] for row in rows), reverse=True
+    )
     quick = landscape_connectivity(patches, max_link_distance=limit, link_losses=False)
     assert quick.dpc_link is None and all("dpc_link" not in row for _, row in quick.link_rows())
     connectivity_report(quick).html()
@@ -180,11 +209,11 @@ def test_what_is_neglected_is_stated_and_bounds_the_truth():
         part = landscape_connectivity(patches, max_link_distance=limit, progress=progress)
         share, probability = part.neglected
         assert probability == pytest.approx(0.5 ** (limit / 2500)) and share <= before
-        assert part.indices.ec ** 2 <= whole.indices.ec ** 2 * (1 + 1e-12) <= part.indices.ec ** 2 * (1 + share) * (1 + 2e-12)
+        assert part.indices.ec**2 <= whole.indices.ec**2 * (1 + 1e-12) <= part.indices.ec**2 * (1 + share) * (1 + 2e-12)
         assert f"{len(part.links)} of the 91 pairs of patches are linked directly" in " ".join(messages)
         assert any("IIC, the number of links, degree" in text for text in warnings) == (limit < 2500)
         before = share
-        assert share < 2 * (whole.indices.ec ** 2 / part.indices.ec ** 2 - 1) + 0.05  # not worlds away from it
+        assert share < 2 * (whole.indices.ec**2 / part.indices.ec**2 - 1) + 0.05  # not worlds away from it
     assert part.indices.dpc == pytest.approx(whole.indices.dpc, rel=1e-12) and before == pytest.approx(0, abs=1e-12)
     html = connectivity_report(landscape_connectivity(patches, max_link_distance=8000.0)).html()
     assert "of PC neglected (%), at most" in html and "probability at 8000 m" in html
@@ -195,14 +224,14 @@ def test_what_is_neglected_by_other_distances():
     whole = landscape_connectivity(patches, distance=CENTROID).indices.ec ** 2
     for limit in (500.0, 5000.0):
         part = landscape_connectivity(patches, distance=CENTROID, max_link_distance=limit)
-        assert part.neglected[0] == pytest.approx(whole / part.indices.ec ** 2 - 1, rel=1e-9)
+        assert part.neglected[0] == pytest.approx(whole / part.indices.ec**2 - 1, rel=1e-9)
     template = Template(50, 300, (5e5, 200, 0, 461e4, 0, -200), UTM, "resistance")
     grid = Grid(np.full((50, 300), 2, np.float32), template, math.nan, "resistance")
     whole = landscape_connectivity(patches, distance=LEAST_COST, resistance=grid).indices.ec ** 2
     part = landscape_connectivity(patches, distance=LEAST_COST, resistance=grid, max_link_distance=9000.0)
     assert part.links.distance.max() <= 9000 < 20000
-    truth = whole / part.indices.ec ** 2 - 1
-    assert truth <= part.neglected[0] < 3 * truth + 0.02 and part.neglected[1] == pytest.approx(0.5 ** 3.6)
+    truth = whole / part.indices.ec**2 - 1
+    assert truth <= part.neglected[0] < 3 * truth + 0.02 and part.neglected[1] == pytest.approx(0.5**3.6)
     assert "9000 resistance x m (MAX_LINK_DISTANCE)" in connectivity_report(part).html()
 
 
@@ -217,13 +246,19 @@ def test_no_link_at_all():
 
 @pytest.mark.parametrize("rule", [EDGE, CENTROID])
 def test_overlapping_patches_are_named(rule):
-    touching = Features("patches", UTM, [square(0, 0), square(1000, 0), square(1600, 200, 500), square(1700, 300, 100)],
-                        [{"patch_id": k} for k in (7, 3, 5, 9)], ["patch_id"])
+    touching = Features(
+        "patches",
+        UTM,
+        [square(0, 0), square(1000, 0), square(1600, 200, 500), square(1700, 300, 100)],
+        [{"patch_id": k} for k in (7, 3, 5, 9)],
+        ["patch_id"],
+    )
     messages, warnings, progress = said()
     result = landscape_connectivity(touching, distance=rule, progress=progress)
     assert [text for text in warnings if "overlap" in text] == [
         "Layer 'patches': 3 pair(s) of patches overlap, the first patch 3 and patch 5 by 0.2 km2. Ground that lies in two "
-        "patches counts twice in PC: cut one by the other ('Difference'), or join them ('Dissolve')."]
+        "patches counts twice in PC: cut one by the other ('Difference'), or join them ('Dissolve')."
+    ]
     if rule == EDGE:
         assert result.links.matrix()[:3, :3].tolist() == [[0, 0, 600], [0, 0, 0], [600, 0, 0]]
     none = Features("patches", UTM, [square(0, 0), square(1000 - 1e-5, 0)], [{}, {}], [])
@@ -231,10 +266,16 @@ def test_overlapping_patches_are_named(rule):
     assert sum("overlap" in text for text in warnings) == 1
 
 
-@pytest.mark.parametrize("numbers, message", [
-    ([4, 4, 2], "features 1 and 2 both have the id 4"), ([4, None, 2], "feature 2: 'NULL' is not a whole number"),
-    ([4, 5.5, 2], "feature 2: '5.5' is not a whole number"), ([4, math.inf, 2], "feature 2: 'inf'"),
-    (["a", "b", "c"], "feature 1: 'a' is not a whole number")])
+@pytest.mark.parametrize(
+    "numbers, message",
+    [
+        ([4, 4, 2], "features 1 and 2 both have the id 4"),
+        ([4, None, 2], "feature 2: 'NULL' is not a whole number"),
+        ([4, 5.5, 2], "feature 2: '5.5' is not a whole number"),
+        ([4, math.inf, 2], "feature 2: 'inf'"),
+        (["a", "b", "c"], "feature 1: 'a' is not a whole number"),
+    ],
+)
 def test_ids_that_are_none_are_spoken_of(numbers, message):
     messages, warnings, progress = said()
     result = landscape_connectivity(layer([{"patch_id": number} for number in numbers]), progress=progress)
@@ -252,8 +293,9 @@ def test_landscape_smaller_than_its_patches():
 
 
 def test_one_patch_and_two():
-    one = landscape_connectivity(Features("patches", UTM, [square(0, 0)], [{}], []), landscape_area_km2=10,
-                                 max_link_distance=500)
+    one = landscape_connectivity(
+        Features("patches", UTM, [square(0, 0)], [{}], []), landscape_area_km2=10, max_link_distance=500
+    )
     row = next(one.rows())[1]
     assert (row["dpc"], row["dpc_connector"], row["degree"], row["component"]) == (100, 0, 0, 1)
     assert one.indices.pc == pytest.approx(0.01) and list(one.link_rows()) == [] and one.neglected[0] == 0
@@ -281,7 +323,9 @@ def test_parts_of_iic():
 
 
 def test_report_speaks_of_stepping_stones():
-    chain = Features("patches", UTM, [square(0, 0), square(3000, 0, 600), square(5600, 0), square(60000, 0)], [{}] * 4, [])
+    chain = Features(
+        "patches", UTM, [square(0, 0), square(3000, 0, 600), square(5600, 0), square(60000, 0)], [{}] * 4, []
+    )
     html = connectivity_report(landscape_connectivity(chain)).html()
     assert "Stepping stones: patch 2. Others reach each other over them" in html
     assert "leave 4 patches in 2 groups (components)" in html and "Without any such link: patch 4." in html
@@ -301,4 +345,4 @@ def test_many_pairs_are_spoken_of_and_large_sets_have_a_bound_too(monkeypatch):
     monkeypatch.setattr(module, "_BOUND_PATCHES", 7)
     rough = landscape_connectivity(patches, max_link_distance=3000, progress=progress)
     assert len(warnings) == 1
-    assert whole.indices.ec ** 2 / close.indices.ec ** 2 - 1 <= close.neglected[0] <= rough.neglected[0]
+    assert whole.indices.ec**2 / close.indices.ec**2 - 1 <= close.neglected[0] <= rough.neglected[0]

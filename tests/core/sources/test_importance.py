@@ -9,11 +9,29 @@ from econet.core.errors import Cancelled, InputError
 from econet.core.progress import Progress
 from econet.core.raster import Grid, Template
 from econet.core.sources.components import (
-    COMMUNALITIES, COVARIANCE, ENTROPY, EQUAL, MANUAL, entropy_weights, principal_components)
+    COMMUNALITIES,
+    COVARIANCE,
+    ENTROPY,
+    EQUAL,
+    MANUAL,
+    entropy_weights,
+    principal_components,
+)
 from econet.core.sources.importance import (
-    CLASSIFY, GRID_CELLS, check_grid_count, check_grid_size, check_valid_share, grid_means, importance_report, normalise,
-    parse_clip, parse_weights, service_importance, service_names,
-    unique_names)
+    CLASSIFY,
+    GRID_CELLS,
+    check_grid_count,
+    check_grid_size,
+    check_valid_share,
+    grid_means,
+    importance_report,
+    normalise,
+    parse_clip,
+    parse_weights,
+    service_importance,
+    service_names,
+    unique_names,
+)
 
 UTM = "EPSG:32651"
 
@@ -26,10 +44,15 @@ def grid(values, name="", dx=100.0, dy=100.0):
 def surfaces(shape=(60, 80), count=4, seed=0):
     """Smooth services that share one gradient."""
     generator = np.random.default_rng(seed)
-    y, x = np.mgrid[:shape[0], :shape[1]]
+    y, x = np.mgrid[: shape[0], : shape[1]]
     common = np.sin(x / 17) + np.cos(y / 11)
-    return [grid(common * (1 + k / 3) + generator.normal(0, 0.8 + 0.3 * k, shape) + np.sin(x * y / (200 + 90 * k)),
-                 f"service {k + 1}") for k in range(count)]
+    return [
+        grid(
+            common * (1 + k / 3) + generator.normal(0, 0.8 + 0.3 * k, shape) + np.sin(x * y / (200 + 90 * k)),
+            f"service {k + 1}",
+        )
+        for k in range(count)
+    ]
 
 
 def test_grid_means_and_composite_by_hand():
@@ -37,8 +60,9 @@ def test_grid_means_and_composite_by_hand():
     b = a.T.copy()
     c = (a * 7) % 5
     b[0, 0] = np.nan
-    result = service_importance([grid(a, "a"), grid(b, "b"), grid(c, "c")], weighting=EQUAL, grid_size_m=200,
-                                class_count=3, min_valid_share=0.8)
+    result = service_importance(
+        [grid(a, "a"), grid(b, "b"), grid(c, "c")], weighting=EQUAL, grid_size_m=200, class_count=3, min_valid_share=0.8
+    )
     na, nb, nc = a / 15, (b - 1) / 14, c / 4
     composite = (na + nb + nc) / 3
     assert np.isnan(result.importance.values[0, 0])
@@ -47,9 +71,9 @@ def test_grid_means_and_composite_by_hand():
     assert cells.cell_id.tolist() == [1, 2, 3, 4] and cells.share.tolist() == [0.75, 1, 1, 1]
     assert cells.used.tolist() == [False, True, True, True]
     for index, (r, q) in enumerate(((0, 0), (0, 2), (2, 0), (2, 2))):
-        block = ~np.isnan(b[r:r + 2, q:q + 2])
+        block = ~np.isnan(b[r : r + 2, q : q + 2])
         for k, values in enumerate((na, nb, nc)):
-            assert cells.means[index, k] == pytest.approx(values[r:r + 2, q:q + 2][block].mean(), rel=1e-6)
+            assert cells.means[index, k] == pytest.approx(values[r : r + 2, q : q + 2][block].mean(), rel=1e-6)
     rows = list(result.rows())
     assert set(rows[0]) == {"cell_id", "a", "b", "c", "importance", "class"}
     first = cells.polygons(result.importance.template)[1]
@@ -64,8 +88,12 @@ def test_grid_that_is_no_multiple_of_the_cells():
     found = dict(zip(zip(cells.row, cells.col), cells.means[:, 0]))
     for r in range(cells.row.max() + 1):
         for q in range(cells.col.max() + 1):
-            inside = [values[i, j] for i in range(23) for j in range(31)
-                      if r * 250 <= (i + .5) * 40 < (r + 1) * 250 and q * 250 <= (j + .5) * 30 < (q + 1) * 250]
+            inside = [
+                values[i, j]
+                for i in range(23)
+                for j in range(31)
+                if r * 250 <= (i + 0.5) * 40 < (r + 1) * 250 and q * 250 <= (j + 0.5) * 30 < (q + 1) * 250
+            ]
             assert found[r, q] == pytest.approx(np.mean(inside), rel=1e-6)
     share = dict(zip(zip(cells.row, cells.col), cells.share))
     assert share[0, 0] == 1 and share[3, 0] == pytest.approx(4 * 8 * 1200 / 62500)
@@ -76,8 +104,9 @@ def test_whole_run_weighs_by_its_grid():
     services = surfaces()
     result = service_importance(services, grid_size_m=500)
     assert result.weights.sum() == pytest.approx(1) and 0 < result.kmo < 1
-    values = np.array([(s.values - s.values.min()) / (s.values.max() - s.values.min()) for s in services],
-                      dtype=np.float64)
+    values = np.array(
+        [(s.values - s.values.min()) / (s.values.max() - s.values.min()) for s in services], dtype=np.float64
+    )
     means = values.reshape(4, 12, 5, 16, 5).mean(axis=(2, 4)).reshape(4, -1).T
     assert result.cells.means == pytest.approx(means, rel=1e-5)
     eigenvalues, vectors = np.linalg.eigh(np.corrcoef(means.T))
@@ -90,8 +119,19 @@ def test_whole_run_weighs_by_its_grid():
     assert classes.dtype == np.uint8 and set(np.unique(classes)) == {1, 2, 3, 4, 5}
     assert result.importance.values[classes == 5].min() > result.importance.values[classes == 4].max()
     html = importance_report(result, [("GRID_SIZE", 500)]).html()
-    for word in ("KMO overall", "Bartlett", "eigenvalue", "loading of service_1", "very important", "&lt; 0.001",
-                 "Kaiser", "Scree", "Weighting used: component scores", "% of the variance", "weight (share of 1)"):
+    for word in (
+        "KMO overall",
+        "Bartlett",
+        "eigenvalue",
+        "loading of service_1",
+        "very important",
+        "&lt; 0.001",
+        "Kaiser",
+        "Scree",
+        "Weighting used: component scores",
+        "% of the variance",
+        "weight (share of 1)",
+    ):
         assert word in html
 
 
@@ -173,8 +213,12 @@ def test_opposed_and_ill_placed_services_are_named():
 
 def test_other_weightings():
     services = surfaces()
-    manual = service_importance(services, weighting=MANUAL, grid_size_m=500,
-                                weights="service_1=0.45, service 2=0.24, service_3=0.21, service_4=0.10")
+    manual = service_importance(
+        services,
+        weighting=MANUAL,
+        grid_size_m=500,
+        weights="service_1=0.45, service 2=0.24, service_3=0.21, service_4=0.10",
+    )
     assert manual.weights == pytest.approx([0.45, 0.24, 0.21, 0.10])
     assert service_importance(services, weighting=COMMUNALITIES, grid_size_m=500).weights.sum() == pytest.approx(1)
     entropy = service_importance(services, weighting=ENTROPY, grid_size_m=500)
@@ -188,16 +232,27 @@ def test_other_weightings():
 def test_texts_of_weights():
     assert parse_weights("a=1; b=3", ["a", "b"]).tolist() == [0.25, 0.75]
     assert parse_weights("A=0,5; b=0,5", ["a", "b"]).tolist() == [0.5, 0.5]
-    for text, message in (("a=1", "no weight for b"), ("a=1, x=2", "'x=2' names no service"),
-                          ("a=1, b=-1", "'-1' of b"), ("a=0, b=0", "all weights are 0"), ("a, b", "names no service"),
-                          ("a=1, b=1, A=2", "a stands twice")):
+    for text, message in (
+        ("a=1", "no weight for b"),
+        ("a=1, x=2", "'x=2' names no service"),
+        ("a=1, b=-1", "'-1' of b"),
+        ("a=0, b=0", "all weights are 0"),
+        ("a, b", "names no service"),
+        ("a=1, b=1, A=2", "a stands twice"),
+    ):
         with pytest.raises(InputError, match=message):
             parse_weights(text, ["a", "b"])
 
 
 def test_names_are_unique_and_leave_the_fields_of_the_grid_alone():
     assert unique_names(["OUTPUT", "OUTPUT", "output", "class", "", "a b"]) == [
-        "OUTPUT", "OUTPUT_2", "output_3", "class_2", "service", "a_b"]
+        "OUTPUT",
+        "OUTPUT_2",
+        "output_3",
+        "class_2",
+        "service",
+        "a_b",
+    ]
     assert unique_names(["fid", "Geom"]) == ["fid_2", "Geom_2"]  # GeoPackage has columns of these names
     assert service_names("", ["a", "a"]) == ["a", "a_2"] and service_names("x; y", ["a", "b"]) == ["x", "y"]
     with pytest.raises(InputError, match=r"1 name\(s\) for 2 services"):
@@ -215,17 +270,21 @@ def test_bad_input():
     other[:, 40:] = np.nan
     checker = grid(np.indices((60, 80)).sum(axis=0) % 2, "checker")
     for services, options, message in (
-            ([], {}, "'Services' is empty: choose at least two"),
-            ([a], {}, "One service is given, 'service 1': choose at least two"),
-            ([a, b, c], {"grid_size_m": 8001}, r"measures only 8000 x 6000 m, which is less than one grid cell"),
-            ([a, b, flat], {}, "'carbon' is 7 everywhere"),
-            ([grid(half, "l"), grid(other, "r")], {}, "No cell of 'l' has a value of all of l, r"),
-            ([a, b, c], {"grid_size_m": 50}, r"grid size \(GRID_SIZE\) is 50 m"),
-            ([a, b, c], {"grid_size_m": 6000}, "Only 1 grid cell"),
-            ([a, b, checker], {"grid_size_m": 1000}, "'checker' has the same mean in all 48 grid cells"),
-            ([a, b, c], {"min_valid_share": 0}, "valid share"),
-            ([grid(np.where(a.values > 0, 1, 0), "two"), grid(np.where(a.values > 0, 2, 1), "too")], {},
-             "distinct value.*5 classes")):
+        ([], {}, "'Services' is empty: choose at least two"),
+        ([a], {}, "One service is given, 'service 1': choose at least two"),
+        ([a, b, c], {"grid_size_m": 8001}, r"measures only 8000 x 6000 m, which is less than one grid cell"),
+        ([a, b, flat], {}, "'carbon' is 7 everywhere"),
+        ([grid(half, "l"), grid(other, "r")], {}, "No cell of 'l' has a value of all of l, r"),
+        ([a, b, c], {"grid_size_m": 50}, r"grid size \(GRID_SIZE\) is 50 m"),
+        ([a, b, c], {"grid_size_m": 6000}, "Only 1 grid cell"),
+        ([a, b, checker], {"grid_size_m": 1000}, "'checker' has the same mean in all 48 grid cells"),
+        ([a, b, c], {"min_valid_share": 0}, "valid share"),
+        (
+            [grid(np.where(a.values > 0, 1, 0), "two"), grid(np.where(a.values > 0, 2, 1), "too")],
+            {},
+            "distinct value.*5 classes",
+        ),
+    ):
         with pytest.raises(InputError, match=message):
             service_importance(services, **{"grid_size_m": 500, **options})
     with pytest.raises(Cancelled):
@@ -253,8 +312,14 @@ def test_weights_and_breaks_of_one_run_give_the_same_map_in_another():
     services = surfaces()
     for classify_on in CLASSIFY:
         first = service_importance(services, grid_size_m=500, classify_on=classify_on)
-        again = service_importance(services, grid_size_m=500, weighting=MANUAL, weights=first.weights_text(),
-                                   breaks=first.breaks.text(), classify_on=classify_on)
+        again = service_importance(
+            services,
+            grid_size_m=500,
+            weighting=MANUAL,
+            weights=first.weights_text(),
+            breaks=first.breaks.text(),
+            classify_on=classify_on,
+        )
         assert np.array_equal(first.weights, again.weights)
         assert np.array_equal(first.classes.values, again.classes.values)
         assert np.array_equal(first.cells.class_number, again.cells.class_number)
@@ -272,8 +337,15 @@ def test_covariance_matrix_in_the_run_and_its_report():
     assert result.weights == pytest.approx(raw / raw.sum())
     assert result.weights[0] < service_importance(services, grid_size_m=500).weights[0] / 2
     page = importance_report(result).html()
-    for words in ("The components are of the covariance matrix", "raw loading of flattened", "above the mean of all",
-                  "communality (0 to 1)", "component scores (used)", "entropy", "mean eigenvalue"):
+    for words in (
+        "The components are of the covariance matrix",
+        "raw loading of flattened",
+        "above the mean of all",
+        "communality (0 to 1)",
+        "component scores (used)",
+        "entropy",
+        "mean eigenvalue",
+    ):
         assert words in page
     assert page.count("<img") >= 3
     assert "raw loading" not in importance_report(service_importance(services, grid_size_m=500)).html()
@@ -293,16 +365,25 @@ def test_areas_in_the_report_are_the_maps():
         assert f'<td class="n">{cells}</td><td class="n">{cells * 0.01:.4g}</td>' in page
 
 
-@pytest.mark.parametrize("values", [
-    lambda x: 1e9 + x, lambda x: (2_000_000_000 + 50 * x).astype(np.int32), lambda x: x * 1e300, lambda x: x * 1e-300,
-    lambda x: (x - 0.5) * 1.7e308 * 2, lambda x: (x * 1e15).astype(np.uint64)])
+@pytest.mark.parametrize(
+    "values",
+    [
+        lambda x: 1e9 + x,
+        lambda x: (2_000_000_000 + 50 * x).astype(np.int32),
+        lambda x: x * 1e300,
+        lambda x: x * 1e-300,
+        lambda x: (x - 0.5) * 1.7e308 * 2,
+        lambda x: (x * 1e15).astype(np.uint64),
+    ],
+)
 def test_services_are_normalised_in_their_own_type(values):
     x = np.random.default_rng(3).random((20, 30))
     with np.errstate(over="ignore"):
         service = values(x)
     service = np.where(np.isfinite(service), service, 0).astype(service.dtype)
     exact = (service.astype(np.longdouble) - service.min()) / (
-        np.longdouble(service.max()) - np.longdouble(service.min()))
+        np.longdouble(service.max()) - np.longdouble(service.min())
+    )
     found, _ = normalise(Grid(service, grid(x).template, None, "s"), "s")
     assert np.abs(found - exact).max() < 1e-7
 

@@ -15,7 +15,14 @@ from econet.core.errors import Cancelled, InputError
 from econet.core.progress import Progress
 from econet.core.sources import removal
 from econet.core.sources.indices import (
-    Links, connectivity, gain_of_links, gain_of_patches, kept_share, link_importance, neglected_share)
+    Links,
+    connectivity,
+    gain_of_links,
+    gain_of_patches,
+    kept_share,
+    link_importance,
+    neglected_share,
+)
 
 DATA = Path(__file__).parents[2] / "data" / "conefor"
 
@@ -45,11 +52,12 @@ def test_equals_conefor(name):
     result = connectivity(area, distance, meta["d"], meta["p"], meta["landarea"])
     # Conefor prints six digits; its connectors differ from 0 by up to 2e-7 where nothing connects
     pc, iic = (overall(folder / f"{index}_overall_indices.txt") for index in ("pc", "iic"))
-    assert result.ec ** 2 == pytest.approx(pc["PCnum"], rel=1e-5)
+    assert result.ec**2 == pytest.approx(pc["PCnum"], rel=1e-5)
     assert result.ec == pytest.approx(pc["EC(PC)"], rel=1e-5)
-    assert result.ec_iic ** 2 == pytest.approx(iic["IICnum"], rel=1e-5)
+    assert result.ec_iic**2 == pytest.approx(iic["IICnum"], rel=1e-5)
     assert (result.pc_intra, result.pc_direct, result.pc_step) == pytest.approx(
-        (pc["PCintra(%)"], pc["PCdirect(%)"], pc["PCstep(%)"]), rel=1e-5, abs=1e-6)
+        (pc["PCintra(%)"], pc["PCdirect(%)"], pc["PCstep(%)"]), rel=1e-5, abs=1e-6
+    )
     if name == "A_graphab10":  # Conefor overflows this area
         assert result.pc == pytest.approx(2.480545943431007e-10, rel=1e-6)
     else:
@@ -59,8 +67,12 @@ def test_equals_conefor(name):
     assert len(rows) == area.size
     for row in rows:
         i = int(row["Node"]) - 1
-        for ours, theirs in ((result.dpc, "dPC"), (result.dpc_intra, "dPCintra"), (result.dpc_flux, "dPCflux"),
-                             (result.dpc_connector, "dPCconnector")):
+        for ours, theirs in (
+            (result.dpc, "dPC"),
+            (result.dpc_intra, "dPCintra"),
+            (result.dpc_flux, "dPCflux"),
+            (result.dpc_connector, "dPCconnector"),
+        ):
             assert ours[i] == pytest.approx(float(row[theirs]), rel=1e-5, abs=1e-6)
     for row in table(folder / "iic_node_importances.txt"):
         assert result.diic[int(row["Node"]) - 1] == pytest.approx(float(row["dIIC"]), rel=1e-5, abs=1e-6)
@@ -69,7 +81,7 @@ def test_equals_conefor(name):
 def test_three_patches_worked_out():
     distance = np.array([[0, 1000, 5000], [1000, 0, 1500], [5000, 1500, 0.0]])
     result = connectivity([10, 5, 20], distance, 2500, 0.5, 100)
-    assert result.ec ** 2 == pytest.approx(932.736619, abs=1e-6)
+    assert result.ec**2 == pytest.approx(932.736619, abs=1e-6)
     assert result.ec == pytest.approx(30.540737, abs=1e-6)
     assert result.pc == pytest.approx(0.0932736619, abs=1e-9)
     assert result.dpc == pytest.approx([40.288525, 35.673159, 78.473470], abs=1e-6)
@@ -108,7 +120,7 @@ def test_equals_enumeration_of_all_paths():
         p = 0.3 ** (distance / 1200)
         whole = all_paths(weight, p)
         result = connectivity(weight, distance, 1200, 0.3)
-        assert result.ec ** 2 == pytest.approx(whole, rel=1e-12)
+        assert result.ec**2 == pytest.approx(whole, rel=1e-12)
         for i in range(n):
             rest = [k for k in range(n) if k != i]
             without = all_paths(weight[rest], p[np.ix_(rest, rest)])
@@ -140,7 +152,7 @@ def test_graph_equals_networkx():
         assert result.betweenness == pytest.approx([expected[i] for i in range(n)], abs=1e-12)
         hops = dict(networkx.all_pairs_shortest_path_length(graph))
         total = sum(weight[i] * weight[j] / (1 + d) for i, row in hops.items() for j, d in row.items())
-        assert result.ec_iic ** 2 == pytest.approx(total)
+        assert result.ec_iic**2 == pytest.approx(total)
         i = int(np.argmax(result.betweenness))
         graph.remove_node(i)
         hops = dict(networkx.all_pairs_shortest_path_length(graph))
@@ -159,10 +171,10 @@ def test_what_must_hold():
     assert scaled.pc == pytest.approx(result.pc) and scaled.dpc == pytest.approx(result.dpc)
     same_k = connectivity(weight, distance, 6000, 0.25, 500)
     assert same_k.dpc == pytest.approx(result.dpc)
-    assert result.ec >= math.sqrt((weight ** 2).sum()) and result.ec <= weight.sum()
+    assert result.ec >= math.sqrt((weight**2).sum()) and result.ec <= weight.sum()
     assert math.isnan(connectivity(weight, distance, 3000, 0.5).pc)
     far = connectivity(weight, np.where(distance > 0, np.inf, 0), 3000, 0.5)
-    assert far.ec == pytest.approx(math.sqrt((weight ** 2).sum())) and far.n_components == 20
+    assert far.ec == pytest.approx(math.sqrt((weight**2).sum())) and far.n_components == 20
     near = connectivity(weight, np.zeros((20, 20)), 3000, 0.5)
     assert near.ec == pytest.approx(weight.sum()) and near.betweenness.tolist() == [0] * 20
 
@@ -181,6 +193,7 @@ def test_hears_a_cancel():
 
 
 # brute force --------------------------------------------------------------------------------------------
+
 
 @pytest.fixture(params=["numpy", "numba"])
 def engine(request):
@@ -213,14 +226,14 @@ def random_graphs(count, largest, seed):
     for trial in range(count):
         n = int(generator.integers(1, largest + 1))
         kind = trial % 4
-        if kind == 0:    # whole numbers: ties and zeros
+        if kind == 0:  # whole numbers: ties and zeros
             matrix = generator.integers(0, 9, (n, n)).astype(float)
         elif kind == 1:  # breaks the triangle inequality everywhere
             matrix = generator.random((n, n)) ** 3 * 30
         elif kind == 2:  # discs, some of them touching
             x, y, radius = generator.random((3, n)) * [[30], [30], [4]]
             matrix = np.maximum(np.hypot(x[:, None] - x, y[:, None] - y) - radius - radius[:, None], 0)
-        else:            # points, some coincident, and one beyond any hope
+        else:  # points, some coincident, and one beyond any hope
             x, y = np.round(generator.random((2, n)) * 8)
             matrix = np.hypot(x[:, None] - x, y[:, None] - y)
             matrix[0, 1:] = 1e6
@@ -244,7 +257,7 @@ def test_points_all_linked(engine):
     assert result.dpc_connector.tolist() == [0] * 40
     links = Links.from_matrix(matrix)
     found, whole = link_importance(weight, links, 3000, 0.5), pc_number(weight, matrix, 3000, 0.5)
-    assert result.ec ** 2 == pytest.approx(whole, rel=1e-12)
+    assert result.ec**2 == pytest.approx(whole, rel=1e-12)
     for i in range(0, len(links), 37):
         cut = matrix.copy()
         cut[links.a[i], links.b[i]] = cut[links.b[i], links.a[i]] = np.inf
@@ -277,8 +290,8 @@ def test_removal_equals_brute_force(engine, thin, monkeypatch):
     for weight, matrix, _ in random_graphs(100, 12, 1):
         result = connectivity(weight, matrix, 4, 0.4)
         whole, whole_iic = pc_number(weight, matrix), iic_number(weight, matrix)
-        assert result.ec ** 2 == pytest.approx(whole, rel=1e-12)
-        assert result.ec_iic ** 2 == pytest.approx(whole_iic, rel=1e-12)
+        assert result.ec**2 == pytest.approx(whole, rel=1e-12)
+        assert result.ec_iic**2 == pytest.approx(whole_iic, rel=1e-12)
         for i in range(weight.size):
             rest = np.delete(weight, i)
             left = pc_number(rest, without(matrix, i)), iic_number(rest, without(matrix, i))
@@ -308,7 +321,7 @@ def larger_landscapes(generator):
             matrix = np.full((n, n), np.inf)
             if kind == "cliques":  # each shares one node with the next
                 for first in range(0, n, 12):
-                    matrix[first:first + 13, first:first + 13] = apart[first:first + 13, first:first + 13]
+                    matrix[first : first + 13, first : first + 13] = apart[first : first + 13, first : first + 13]
             elif kind == "ring":
                 matrix[np.arange(n), (np.arange(n) + 1) % n] = 1.0
             else:
@@ -328,10 +341,12 @@ def test_removal_from_larger_landscapes(engine, seed):
             worst = np.argsort(result.dpc_connector + result.diic_connector)[-3:]
             for i in {0, 12, *worst.tolist(), *generator.choice(weight.size, 3).tolist()}:
                 rest, left = np.delete(weight, i), without(matrix, i)
-                assert result.dpc[i] == pytest.approx(100 * (1 - pc_number(rest, left, reach) / whole), rel=1e-10,
-                                                      abs=2e-9)
-                assert result.diic[i] == pytest.approx(100 * (1 - iic_number(rest, left, reach) / whole_iic),
-                                                       rel=1e-10, abs=2e-9)
+                assert result.dpc[i] == pytest.approx(
+                    100 * (1 - pc_number(rest, left, reach) / whole), rel=1e-10, abs=2e-9
+                )
+                assert result.diic[i] == pytest.approx(
+                    100 * (1 - iic_number(rest, left, reach) / whole_iic), rel=1e-10, abs=2e-9
+                )
                 late += result.diic_connector[i] > 0.1
         links = Links.from_matrix(matrix)
         found, whole = link_importance(weight, links, 4, 0.4), pc_number(weight, matrix)
@@ -423,7 +438,7 @@ def test_engines_agree_and_paths_are_those_of_networkx():
     x, y, radius = np.random.default_rng(5).random((3, 70)) * [[60], [60], [4]]
     matrix = np.maximum(np.hypot(x[:, None] - x, y[:, None] - y) - radius - radius[:, None], 0)
     np.fill_diagonal(matrix, 0)
-    weight, links = radius ** 2, Links.from_matrix(matrix)
+    weight, links = radius**2, Links.from_matrix(matrix)
     results = {}
     try:
         for name in ("numpy", "numba"):
@@ -439,8 +454,11 @@ def test_engines_agree_and_paths_are_those_of_networkx():
     graph.add_weighted_edges_from(zip(links.a.tolist(), links.b.tolist(), links.distance.tolist()))
 
     def number():
-        return sum(weight[i] * weight[j] * 0.5 ** (d / 3)
-                   for i, row in networkx.all_pairs_dijkstra_path_length(graph) for j, d in row.items())
+        return sum(
+            weight[i] * weight[j] * 0.5 ** (d / 3)
+            for i, row in networkx.all_pairs_dijkstra_path_length(graph)
+            for j, d in row.items()
+        )
 
     whole = number()
     assert one[0].ec ** 2 == pytest.approx(whole, rel=1e-12)
@@ -460,8 +478,10 @@ def test_pc_grows_with_p_and_with_weights():
 
 def test_what_a_smallest_probability_neglects_is_bounded(engine):
     for weight, matrix, _ in random_graphs(60, 14, 6):
-        exact, cut = connectivity(weight, matrix, 4, 0.4), connectivity(
-            weight, matrix, 4, 0.4, smallest_probability=0.05)
+        exact, cut = (
+            connectivity(weight, matrix, 4, 0.4),
+            connectivity(weight, matrix, 4, 0.4, smallest_probability=0.05),
+        )
         assert cut.ec <= exact.ec * (1 + 1e-12)
         assert (exact.ec / cut.ec) ** 2 - 1 <= cut.neglected + 1e-12
         assert np.abs(cut.dpc - exact.dpc).max() <= 200 * cut.neglected + 1e-9
@@ -477,7 +497,8 @@ def test_gains_equal_brute_force():
             added = matrix.copy()
             added[a, b] = added[b, a] = min(d, matrix[a, b])
             assert gain_of_links(weight, matrix, [a], [b], [d], 4, 0.4)[0] == pytest.approx(
-                100 * (pc_number(weight, added) / whole - 1), rel=1e-9, abs=1e-9)
+                100 * (pc_number(weight, added) / whole - 1), rel=1e-9, abs=1e-9
+            )
         near = generator.choice(n, generator.integers(0, n + 1), replace=False)
         d = generator.integers(0, 9, near.size).astype(float)
         added = np.full((n + 1, n + 1), np.inf)
@@ -485,8 +506,9 @@ def test_gains_equal_brute_force():
         added[n, near] = added[near, n] = d
         found, stone = gain_of_patches(weight, matrix, [2.0, 0.0], [(near, d), (near, d)], 4, 0.4)
         for gain, own in ((found, 2.0), (stone, 0.0)):
-            assert gain.gain == pytest.approx(100 * (pc_number(np.append(weight, own), added) / whole - 1),
-                                              rel=1e-9, abs=1e-9)
+            assert gain.gain == pytest.approx(
+                100 * (pc_number(np.append(weight, own), added) / whole - 1), rel=1e-9, abs=1e-9
+            )
         assert (stone.intra, stone.flux) == (0, 0) and stone.connector == pytest.approx(found.connector)
         assert found.intra == pytest.approx(400 / whole)
 
@@ -494,8 +516,10 @@ def test_gains_equal_brute_force():
 def test_share_kept_equals_brute_force():
     for weight, matrix, generator in random_graphs(60, 10, 8):
         order = generator.permutation(weight.size)
-        expected = [math.sqrt(pc_number(weight[order[:m]], matrix[np.ix_(order[:m], order[:m])]))
-                    for m in range(1, weight.size + 1)]
+        expected = [
+            math.sqrt(pc_number(weight[order[:m]], matrix[np.ix_(order[:m], order[:m])]))
+            for m in range(1, weight.size + 1)
+        ]
         found = kept_share(weight, matrix, order, 4, 0.4)
         assert found == pytest.approx(np.array(expected) / expected[-1], rel=1e-12)
         assert (np.diff(found) >= 0).all() and found[-1] == 1
@@ -520,14 +544,19 @@ def test_links_and_matrices_are_one():
     assert (links.a.tolist(), links.b.tolist(), links.distance.tolist()) == ([0, 1], [1, 2], [2, 0])
     assert np.array_equal(links.matrix(), matrix)
     for weight, other, _ in random_graphs(5, 9, 10):
-        assert connectivity(weight, other, 4, 0.4).dpc.tolist() == connectivity(
-            weight, Links.from_matrix(other), 4, 0.4).dpc.tolist()
+        assert (
+            connectivity(weight, other, 4, 0.4).dpc.tolist()
+            == connectivity(weight, Links.from_matrix(other), 4, 0.4).dpc.tolist()
+        )
 
 
 def test_numbers_out_of_range_are_refused():
-    for options, message in (((0, 0.5), r"\(DISPERSAL_DISTANCE\) is 0"), ((100, 0), r"\(DISPERSAL_PROBABILITY\) is 0"),
-                             ((100, 1), r"\(DISPERSAL_PROBABILITY\) is 1"),
-                             ((100, 0.5, 0), r"\(AREA_OF_LANDSCAPE\) is 0")):
+    for options, message in (
+        ((0, 0.5), r"\(DISPERSAL_DISTANCE\) is 0"),
+        ((100, 0), r"\(DISPERSAL_PROBABILITY\) is 0"),
+        ((100, 1), r"\(DISPERSAL_PROBABILITY\) is 1"),
+        ((100, 0.5, 0), r"\(AREA_OF_LANDSCAPE\) is 0"),
+    ):
         with pytest.raises(InputError, match=message):
             connectivity([1.0, 2.0], np.zeros((2, 2)), *options)
     with pytest.raises(InputError, match="All weights"):

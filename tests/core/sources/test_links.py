@@ -13,8 +13,17 @@ from econet.core.errors import Cancelled, InputError
 from econet.core.progress import Progress
 from econet.core.raster import Grid, Template
 from econet.core.sources.indices import Links
-from econet.core.sources.links import (CENTROID, DISTANCES, EDGE, LEAST_COST, centroid_links, cost_links,
-                                       least_distances, patch_links, shortest_ways)
+from econet.core.sources.links import (
+    CENTROID,
+    DISTANCES,
+    EDGE,
+    LEAST_COST,
+    centroid_links,
+    cost_links,
+    least_distances,
+    patch_links,
+    shortest_ways,
+)
 from econet.core.vector import rasterize
 
 UTM = "EPSG:32651"
@@ -22,8 +31,7 @@ UTM = "EPSG:32651"
 
 def square(x, y, side=1000.0):
     x, y = 5e5 + x, 46e5 + y
-    return ogr.CreateGeometryFromWkt(
-        f"POLYGON(({x} {y},{x + side} {y},{x + side} {y + side},{x} {y + side},{x} {y}))")
+    return ogr.CreateGeometryFromWkt(f"POLYGON(({x} {y},{x + side} {y},{x + side} {y + side},{x} {y + side},{x} {y}))")
 
 
 def pairs(found):
@@ -41,15 +49,19 @@ def test_centroids():
         assert pairs(found) == pytest.approx({pair: d for pair, d in every.items() if d <= limit})
         assert list(zip(found[0], found[1])) == sorted(zip(found[0], found[1]))
     assert pairs(centroid_links(shapes, 4000, first=50)) == pytest.approx(
-        {(i, j): d for (i, j), d in every.items() if i < 50 <= j and d <= 4000})
+        {(i, j): d for (i, j), d in every.items() if i < 50 <= j and d <= 4000}
+    )
     assert pairs(centroid_links([square(0, 0), square(4000, 0)], 4000)) == {(0, 1): 4000}
     assert [part.size for part in centroid_links([], 5.0)] == [0, 0, 0]
 
 
 def surface(values, cell=100.0):
-    return Grid(np.asarray(values, dtype=np.float32),
-                Template(*np.shape(values), (5e5, cell, 0, 4605000, 0, -cell), UTM, "resistance"), math.nan,
-                "resistance")
+    return Grid(
+        np.asarray(values, dtype=np.float32),
+        Template(*np.shape(values), (5e5, cell, 0, 4605000, 0, -cell), UTM, "resistance"),
+        math.nan,
+        "resistance",
+    )
 
 
 def test_costs_by_hand():
@@ -89,7 +101,8 @@ def test_costs_equal_one_flood_per_patch(limit):
     names = [str(k) for k in range(len(shapes))]
     assert pairs(cost_links(shapes, grid, names, limit)) == pytest.approx(expected)
     assert pairs(cost_links(shapes, grid, names, limit, first=10)) == pytest.approx(
-        {(i, j): cost for (i, j), cost in expected.items() if i < 10 <= j})
+        {(i, j): cost for (i, j), cost in expected.items() if i < 10 <= j}
+    )
 
 
 def test_rules():
@@ -97,7 +110,10 @@ def test_rules():
     grid = surface(np.ones((50, 300)))
     found = {rule: patch_links(shapes, rule, 5000, grid, "abc") for rule in DISTANCES}
     assert {rule: (links.n, links.distance.tolist()) for rule, links in found.items()} == {
-        EDGE: (3, [2000]), CENTROID: (3, [3000]), LEAST_COST: (3, [2100])}
+        EDGE: (3, [2000]),
+        CENTROID: (3, [3000]),
+        LEAST_COST: (3, [2100]),
+    }
     for rule in DISTANCES:
         assert len(patch_links(shapes, rule, resistance=grid, names="abc")) == 3
         assert len(patch_links(shapes[:1], rule, resistance=grid, names="a")) == 0
@@ -127,8 +143,7 @@ def test_shortest_ways_equal_networkx():
 @pytest.mark.parametrize("seed", range(4))
 def test_least_distances_are_never_above_the_true_ones(seed):
     generator = np.random.default_rng(seed)
-    shapes = [square(*(generator.random(2) * 4000)).Centroid().Buffer(40 + 400 * generator.random())
-              for _ in range(15)]
+    shapes = [square(*(generator.random(2) * 4000)).Centroid().Buffer(40 + 400 * generator.random()) for _ in range(15)]
     grid = surface(generator.integers(2, 9, (50, 52)))
     for rule in DISTANCES:
         names = [str(k) for k in range(15)]

@@ -12,7 +12,15 @@ from econet.core.errors import Cancelled, InputError
 from econet.core.progress import Progress
 from econet.core.raster import Grid, Template
 from econet.core.sources.patches import (
-    bands_from_text, classes_from_text, delineate, find_patches, of_size, patches_report, size_class, size_summary)
+    bands_from_text,
+    classes_from_text,
+    delineate,
+    find_patches,
+    of_size,
+    patches_report,
+    size_class,
+    size_summary,
+)
 from econet.core.vector import Features, rasterize
 
 UTM = "EPSG:32651"
@@ -79,7 +87,9 @@ def test_bands_and_their_ends():
     assert bands_from_text("1, 4, 7") == (1, 4, 7) and bands_from_text("0,5; 2; 10,5") == (0.5, 2, 10.5)
     assert bands_from_text("1，4，7") == (1, 4, 7) and bands_from_text("0，5；2；10，5") == (0.5, 2, 10.5)
     for text in ("1, 4", "4, 1, 7", "a, b, c", "0, 1, 2"):
-        with pytest.raises(InputError, match=r"Limits of small, medium and large patches \(AREA_BANDS\): '.*give three"):
+        with pytest.raises(
+            InputError, match=r"Limits of small, medium and large patches \(AREA_BANDS\): '.*give three"
+        ):
             bands_from_text(text)
     assert classes_from_text("4, 5") == (4, 5) == classes_from_text("4;5") == classes_from_text("4，5")
     for text in ("", "x", "4.5"):
@@ -91,7 +101,12 @@ def test_summary_and_exact_areas_in_bands():
     runs = [[5] * cells + [1] for cells in (701, 700, 400, 100, 99)]
     patches = find_patches(grid([sum(runs, [])]))
     assert [(p.area_km2, p.size_class) for p in patches] == [
-        (7.01, "super-large"), (7.0, "large"), (4.0, "large"), (1.0, "medium"), (0.99, "small")]
+        (7.01, "super-large"),
+        (7.0, "large"),
+        (4.0, "large"),
+        (1.0, "medium"),
+        (0.99, "small"),
+    ]
     summary = {row[0]: row[1:] for row in size_summary(patches)}
     assert summary["large"] == (2, pytest.approx(11.0), pytest.approx(100 * 11 / 20))
 
@@ -109,6 +124,7 @@ def test_patches_refuse():
 
 
 # holes, slivers, least area ----------------------------------------------------------------------------
+
 
 def cells_of(patches, template):
     """Mask of the cells of some patches, by burning their polygons."""
@@ -149,15 +165,15 @@ def test_holes_up_to_an_area_are_those_of_a_flood_fill(diagonals):
 
 def test_holes_by_hand():
     ring = np.full((7, 7), 5)
-    ring[2:5, 2:5] = 2           # 9 cells, with an island of one
+    ring[2:5, 2:5] = 2  # 9 cells, with an island of one
     ring[3, 3] = 5
     found = delineate(grid(ring))
     assert [round(p.area_km2 * 100) for p in found.patches] == [40, 1]
     assert found.patches[0].geometry.GetGeometryRef(0).GetGeometryCount() == 2
     assert len(find_patches(grid(ring), fill_holes_km2=0.07)) == 2
-    whole, = find_patches(grid(ring), fill_holes_km2=0.08)  # the island is no part of the hole
+    (whole,) = find_patches(grid(ring), fill_holes_km2=0.08)  # the island is no part of the hole
     assert whole.area_km2 == pytest.approx(0.49) and whole.geometry.GetGeometryRef(0).GetGeometryCount() == 1
-    ring[2, 2] = 0               # nodata
+    ring[2, 2] = 0  # nodata
     said = []
     found = delineate(grid(ring), fill_holes_km2=1, progress=Progress(log=said.append))
     assert found.filled == (0, 0.0, 1) and any("1 such hole(s) hold cells without a value" in text for text in said)
@@ -175,7 +191,7 @@ def test_the_mean_of_filled_ground_counts_what_is_known():
     importance = np.full((3, 3), 0.5, np.float32)
     importance[1, 1] = 0.05
     importance[0] = np.nan
-    whole, = find_patches(g, importance=Grid(importance, g.template, math.nan), fill_holes_km2=1)
+    (whole,) = find_patches(g, importance=Grid(importance, g.template, math.nan), fill_holes_km2=1)
     assert whole.importance_mean == pytest.approx((5 * 0.5 + 0.05) / 6)
 
 
@@ -184,8 +200,8 @@ def opened_by_hand(mask, width):
     result = np.zeros_like(mask)
     for i in range(mask.shape[0] - width + 1):
         for j in range(mask.shape[1] - width + 1):
-            if mask[i:i + width, j:j + width].all():
-                result[i:i + width, j:j + width] = True
+            if mask[i : i + width, j : j + width].all():
+                result[i : i + width, j : j + width] = True
     return result
 
 
@@ -201,8 +217,11 @@ def test_slivers_leave_the_union_of_squares(width, diagonals):
     before = flood(mask, diagonals)
     pieces = [sum(piece <= patch for piece in flood(expected, diagonals)) for patch in before]
     assert len(found.patches) == sum(pieces)
-    assert found.cut == (pytest.approx((mask.sum() - expected.sum()) * 0.01), pieces.count(0),
-                         sum(count > 1 for count in pieces))
+    assert found.cut == (
+        pytest.approx((mask.sum() - expected.sum()) * 0.01),
+        pieces.count(0),
+        sum(count > 1 for count in pieces),
+    )
     assert all(p.geometry.IsValid() for p in found.patches)
     again = delineate(grid(np.where(expected, 4, 2)), diagonals=diagonals, sliver_cells=width)
     assert again.cut == (0.0, 0, 0)
@@ -211,8 +230,8 @@ def test_slivers_leave_the_union_of_squares(width, diagonals):
 def test_a_bridge_splits_and_a_strip_goes():
     values = np.ones((9, 15), int)
     values[1:5, 1:5] = values[1:5, 9:13] = 5
-    values[2, 5:9] = 5           # a bridge one cell wide
-    values[7, :] = 4             # a strip
+    values[2, 5:9] = 5  # a bridge one cell wide
+    values[7, :] = 4  # a strip
     found = delineate(grid(values), sliver_cells=2)
     assert [round(p.area_km2 * 100) for p in found.patches] == [16, 16]
     assert found.cut == (pytest.approx(0.19), 1, 1)
@@ -226,15 +245,21 @@ def test_least_area_drops_and_counts():
     assert [p.patch_id for p in found.patches] == [1, 2, 3, 4] and found.dropped == (1, pytest.approx(0.99))
     assert found.total_km2 == pytest.approx(19.01)
     assert len(cells_of(found.patches, g.template).nonzero()[0]) == 1901
-    with pytest.raises(InputError, match=r"largest of the 5 patches of 'classes' has 7.01 km2, less than the least "
-                                         r"area of 9 km2 \(MIN_AREA\)"):
+    with pytest.raises(
+        InputError,
+        match=r"largest of the 5 patches of 'classes' has 7.01 km2, less than the least "
+        r"area of 9 km2 \(MIN_AREA\)",
+    ):
         delineate(g, min_area_km2=9)
     with pytest.raises(InputError, match=r"'classes' is 2 cells wide: lower the least width \(SLIVERS\)"):
         delineate(g, sliver_cells=2)
     with pytest.raises(InputError, match="is 5000 cells wide"):
         delineate(g, sliver_cells=5000)
-    for options, key in (({"min_area_km2": -1}, "MIN_AREA"), ({"fill_holes_km2": math.nan}, "HOLES"),
-                         ({"sliver_cells": -2}, "SLIVERS")):
+    for options, key in (
+        ({"min_area_km2": -1}, "MIN_AREA"),
+        ({"fill_holes_km2": math.nan}, "HOLES"),
+        ({"sliver_cells": -2}, "SLIVERS"),
+    ):
         with pytest.raises(InputError, match=key):
             delineate(g, **options)
 
@@ -268,14 +293,14 @@ def test_report_tells_shares_and_changes():
 @pytest.mark.parametrize("cell", [10.0, 12.5, 25.0, 100 / 3, 100.0, 500.0])
 def test_areas_on_a_limit_are_of_their_class_whatever_the_cell(cell):
     for km2, name in ((1, "medium"), (4, "large"), (7, "large")):
-        count = round(km2 * 1e6 / cell ** 2)
-        patch, = find_patches(grid(np.full((1, count), 5), cell, cell))
+        count = round(km2 * 1e6 / cell**2)
+        (patch,) = find_patches(grid(np.full((1, count), 5), cell, cell))
         assert patch.size_class == name, (cell, km2)
 
 
 def test_a_width_beyond_the_map_is_refused_at_once():
     with pytest.raises(InputError, match="1000000000 cells wide"):
-        delineate(grid(np.full((5, 5), 5)), sliver_cells=10 ** 9)
+        delineate(grid(np.full((5, 5), 5)), sliver_cells=10**9)
     assert len(find_patches(grid(np.full((5, 5), 5)), sliver_cells=5)) == 1
 
 
@@ -296,5 +321,5 @@ def test_size_classes_are_understood_whatever_their_case():
 def test_a_mean_importance_leaves_out_declared_nodata():
     classes = grid(np.full((1, 3), 5))
     importance = Grid(np.array([[0.2, -9999, 0.4]]), classes.template, -9999, "importance")
-    patch, = find_patches(classes, importance=importance)
+    (patch,) = find_patches(classes, importance=importance)
     assert patch.importance_mean == pytest.approx(0.3, rel=1e-12)

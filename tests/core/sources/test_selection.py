@@ -18,7 +18,7 @@ UTM = "EPSG:32651"
 
 def square(x, y, side_km):
     x, y, s = 5e5 + x * 1000, 46e5 + y * 1000, side_km * 1000
-    return ogr.CreateGeometryFromWkt(f"POLYGON(({x} {y},{x+s} {y},{x+s} {y+s},{x} {y+s},{x} {y}))")
+    return ogr.CreateGeometryFromWkt(f"POLYGON(({x} {y},{x + s} {y},{x + s} {y + s},{x} {y + s},{x} {y}))")
 
 
 def layer(shapes, attributes=None, name="patches", crs=UTM):
@@ -29,10 +29,22 @@ def layer(shapes, attributes=None, name="patches", crs=UTM):
 @pytest.fixture
 def patches():
     rows = [(0, 0, 3, 30.0), (10, 0, 4, 5.0), (20, 0, 2, 50.0), (30, 0, 5, 1.0), (40, 0, 1, 0.5)]
-    return layer([square(x, y, s) for x, y, s, _ in rows],
-                 [{"patch_id": i + 7, "area_km2": s * s, "size_class": size_class(s * s), "importance_mean": 0.5,
-                   "dpc": d, "dpc_intra": d / 2, "dpc_flux": d / 4, "dpc_connector": d / 4}
-                  for i, (_, _, s, d) in enumerate(rows)])
+    return layer(
+        [square(x, y, s) for x, y, s, _ in rows],
+        [
+            {
+                "patch_id": i + 7,
+                "area_km2": s * s,
+                "size_class": size_class(s * s),
+                "importance_mean": 0.5,
+                "dpc": d,
+                "dpc_intra": d / 2,
+                "dpc_flux": d / 4,
+                "dpc_connector": d / 4,
+            }
+            for i, (_, _, s, d) in enumerate(rows)
+        ],
+    )
 
 
 def test_sources_are_numbered_by_area(patches):
@@ -52,8 +64,11 @@ def test_conditions(patches):
     assert ids(top=0) == [7, 8, 9, 10, 11]
     bare = layer(patches.geometries)
     assert [s.patch_id for s in select_sources(bare, top=2)] == [4, 2]
-    with pytest.raises(InputError, match=r"No patch of 'patches' meets all conditions \(size class super-large; area "
-                                         r"of at least 99 km2\): lower the least area \(MIN_AREA\)"):
+    with pytest.raises(
+        InputError,
+        match=r"No patch of 'patches' meets all conditions \(size class super-large; area "
+        r"of at least 99 km2\): lower the least area \(MIN_AREA\)",
+    ):
         select_sources(patches, min_area_km2=99)
 
 
@@ -67,8 +82,7 @@ def test_exclude_cuts(patches):
 def test_include_makes_sources_and_joins(patches):
     reserve = layer([square(50, 0, 1), square(2, 2, 2), square(31, 1, 1), square(40, 0, 1)], name="reserves")
     sources = select_sources(patches, include=reserve)
-    assert [(s.patch_id, round(s.area_km2, 9)) for s in sources] == [
-        (10, 25), (8, 16), (7, 12), (None, 1), (None, 1)]
+    assert [(s.patch_id, round(s.area_km2, 9)) for s in sources] == [(10, 25), (8, 16), (7, 12), (None, 1), (None, 1)]
     joined = sources[2]
     assert math.isnan(joined.dpc) and math.isnan(joined.importance_mean)
     only = select_sources(patches, min_area_km2=99, include=layer([square(50, 0, 1)]))
@@ -138,8 +152,9 @@ def ids_of(sources):
 @pytest.mark.parametrize("seed", range(6))
 def test_merging_is_single_linkage(seed, small):
     shapes = scattered(seed)
-    found = select_sources(layer(shapes, [{"patch_id": i} for i in range(14)]), merge_distance_m=2500,
-                           merge_area_km2=small)
+    found = select_sources(
+        layer(shapes, [{"patch_id": i} for i in range(14)]), merge_distance_m=2500, merge_area_km2=small
+    )
     assert ids_of(found) == linked(shapes, 2500, small)
     everything = shapes[0]
     for shape in shapes:
@@ -151,19 +166,31 @@ def test_merging_is_single_linkage(seed, small):
         assert source.area_km2 == pytest.approx(union.GetArea() / 1e6, rel=1e-9)
         assert source.geometry.GetGeometryType() == ogr.wkbMultiPolygon and source.geometry.IsValid()
     assert sum(s.area_km2 for s in select_sources(layer(shapes), merge_distance_m=1e6)) == pytest.approx(
-        everything.GetArea() / 1e6, rel=1e-9)
+        everything.GetArea() / 1e6, rel=1e-9
+    )
     order = np.random.default_rng(seed).permutation(14)
-    again = select_sources(layer([shapes[i] for i in order], [{"patch_id": int(i)} for i in order]),
-                           merge_distance_m=2500, merge_area_km2=small)
+    again = select_sources(
+        layer([shapes[i] for i in order], [{"patch_id": int(i)} for i in order]),
+        merge_distance_m=2500,
+        merge_area_km2=small,
+    )
     assert [(s.source_id, s.merged, s.patch_id) for s in again] == [(s.source_id, s.merged, s.patch_id) for s in found]
     once_more = select_sources(layer([s.geometry for s in found]), merge_distance_m=2500, merge_area_km2=small)
     assert small is not None or [s.area_km2 for s in once_more] == pytest.approx([s.area_km2 for s in found])
 
 
 def rows(*shapes, **fields):
-    return layer(list(shapes), [{"patch_id": i + 1, "size_class": size_class(shape.GetArea() / 1e6),
-                                 **{name: values[i] for name, values in fields.items()}}
-                                for i, shape in enumerate(shapes)])
+    return layer(
+        list(shapes),
+        [
+            {
+                "patch_id": i + 1,
+                "size_class": size_class(shape.GetArea() / 1e6),
+                **{name: values[i] for name, values in fields.items()},
+            }
+            for i, shape in enumerate(shapes)
+        ],
+    )
 
 
 def test_small_patches_reach_another_class_together():
@@ -184,9 +211,13 @@ def test_two_large_patches_do_not_meet_over_a_small_one():
     patches = rows(square(0, 0, 3), square(3.3, 0, 0.5), square(4, 0, 3))
     assert ids_of(select_sources(patches, merge_distance_m=400)) == {frozenset({1, 2, 3})}
     assert ids_of(select_sources(patches, merge_distance_m=400, merge_area_km2=1)) == {
-        frozenset({1}), frozenset({2, 3})}  # the nearer one
-    assert ids_of(select_sources(rows(square(0, 0, 3), square(3.1, 0, 3)), merge_distance_m=400,
-                                 merge_area_km2=1)) == {frozenset({1}), frozenset({2})}
+        frozenset({1}),
+        frozenset({2, 3}),
+    }  # the nearer one
+    assert ids_of(select_sources(rows(square(0, 0, 3), square(3.1, 0, 3)), merge_distance_m=400, merge_area_km2=1)) == {
+        frozenset({1}),
+        frozenset({2}),
+    }
 
 
 def test_cutting_comes_before_merging_and_merging_before_conditions():
@@ -211,6 +242,7 @@ def test_overlapping_patches_are_told_and_merged_once():
 
 # share of connectivity ------------------------------------------------------------------------------------
 
+
 def equivalent(shapes, k):
     """EC by the textbook: P* by Floyd-Warshall on plain lists."""
     n = len(shapes)
@@ -227,11 +259,15 @@ def equivalent(shapes, k):
 def test_the_fewest_by_dpc_that_keep_the_share(share):
     shapes, k = scattered(3, 11), -math.log(0.3) / 1800
     whole = equivalent(shapes, k)
-    dpc = [100 * (1 - (equivalent(shapes[:i] + shapes[i + 1:], k) / whole) ** 2) for i in range(11)]
+    dpc = [100 * (1 - (equivalent(shapes[:i] + shapes[i + 1 :], k) / whole) ** 2) for i in range(11)]
     order = sorted(range(11), key=lambda i: -dpc[i])
     kept = next(n for n in range(1, 12) if equivalent([shapes[i] for i in order[:n]], k) >= whole * share / 100 - 1e-9)
-    found = choose_sources(layer(shapes, [{"patch_id": i} for i in range(11)]), min_ec_share=share,
-                           dispersal_distance=1800, dispersal_probability=0.3)
+    found = choose_sources(
+        layer(shapes, [{"patch_id": i} for i in range(11)]),
+        min_ec_share=share,
+        dispersal_distance=1800,
+        dispersal_probability=0.3,
+    )
     assert {s.patch_id for s in found.sources} == set(order[:kept])
     assert {s.patch_id: s.dpc for s in found.sources} == pytest.approx({i: dpc[i] for i in order[:kept]}, rel=1e-6)
     assert found.ec_kept == pytest.approx(equivalent([shapes[i] for i in order[:kept]], k) / whole, rel=1e-9)
@@ -244,16 +280,24 @@ def test_the_order_is_that_of_the_field_where_all_have_dpc(patches):
     said = []
     both = choose_sources(patches, EVERY, min_ec_share=100, top=2, progress=Progress(log=said.append, warn=said.append))
     assert {s.patch_id for s in both.sources} == {9, 7}
-    assert any("less than the 100 % asked for (MIN_EC_SHARE): raise the number of patches to keep (TOP)" in text
-               for text in said) and both.ec_kept < 1
+    assert (
+        any(
+            "less than the 100 % asked for (MIN_EC_SHARE): raise the number of patches to keep (TOP)" in text
+            for text in said
+        )
+        and both.ec_kept < 1
+    )
 
 
 def test_it_is_told_by_which_distances_ec_was_measured_and_whose_dpc_ranks(patches):
     def told(layer, **options):
         said = []
         found = choose_sources(layer, EVERY, min_ec_share=20, progress=Progress(log=said.append), **options)
-        return found.measured if found.measured in said and found.measured in html.unescape(
-            selection_report(found).html()) else ""
+        return (
+            found.measured
+            if found.measured in said and found.measured in html.unescape(selection_report(found).html())
+            else ""
+        )
 
     own = told(patches, dispersal_distance=1800, dispersal_probability=0.3)
     assert "distances between their edges, with probability 0.3 at 1800 m" in own
@@ -272,17 +316,25 @@ def test_dpc_is_computed_anew_where_merging_leaves_it_unknown():
     k = -math.log(0.5) / 2500
     shapes = [patches.geometries[0].Union(patches.geometries[1]), patches.geometries[2]]
     assert [s.dpc for s in found] == pytest.approx(
-        [100 * (1 - (equivalent([other], k) / equivalent(shapes, k)) ** 2) for other in shapes], rel=1e-6)
+        [100 * (1 - (equivalent([other], k) / equivalent(shapes, k)) ** 2) for other in shapes], rel=1e-6
+    )
     left = select_sources(patches, EVERY, merge_distance_m=600, progress=Progress(log=said.append))
     assert math.isnan(left[1].dpc) and left[0].dpc == 60 and "dPC of merged sources is not known" in said[-2]
 
 
 # what is told ---------------------------------------------------------------------------------------------
 
+
 def test_every_patch_is_explained(patches):
     plan = layer([square(19, -1, 9)], name="plan")
-    found = choose_sources(patches, ("super-large", "large", "medium"), min_area_km2=9, top=2, exclude=plan,
-                           include=layer([square(0, 0, 1), square(12, 2, 4), square(70, 0, 1)], name="reserves"))
+    found = choose_sources(
+        patches,
+        ("super-large", "large", "medium"),
+        min_area_km2=9,
+        top=2,
+        exclude=plan,
+        include=layer([square(0, 0, 1), square(12, 2, 4), square(70, 0, 1)], name="reserves"),
+    )
     assert len(found.decisions) == 5 and all(found.decisions)
     told = {patch: "; ".join(texts) for patch, texts in zip((7, 8, 9, 10, 11), found.decisions)}
     assert told[7] == "source 2"
@@ -301,8 +353,14 @@ def test_every_patch_is_explained(patches):
 def test_merged_patches_are_explained():
     patches = rows(square(0, 0, 1), square(1.2, 0, 1), square(9, 0, 3))
     found = choose_sources(patches, merge_distance_m=300, min_ec_share=50)
-    assert found.decisions[0] == ["merged with each other: patches 1,2, 2 km2, medium",
-                                  "not a source: after merging its size class is medium"] == found.decisions[1]
+    assert (
+        found.decisions[0]
+        == [
+            "merged with each other: patches 1,2, 2 km2, medium",
+            "not a source: after merging its size class is medium",
+        ]
+        == found.decisions[1]
+    )
     assert "There is one source only" in selection_report(found).html()
 
 
@@ -310,14 +368,19 @@ def test_far_unlike_and_broken_input_is_told(patches):
     said = []
     progress = Progress(log=said.append, warn=said.append)
     select_sources(patches, include=layer([square(0, 0, 1), square(700, 0, 1)], name="reserves"), progress=progress)
-    assert any("'reserves': 1 polygon(s) that must be sources lie further than 41.0 km from the patches (feature 2)"
-               in text for text in said)
+    assert any(
+        "'reserves': 1 polygon(s) that must be sources lie further than 41.0 km from the patches (feature 2)" in text
+        for text in said
+    )
     assert select_sources(patches, top=9, progress=progress) and any(
-        "Only 3 patches meet the conditions, fewer than the 9" in text for text in said)
+        "Only 3 patches meet the conditions, fewer than the 9" in text for text in said
+    )
     patches.attributes[1]["patch_id"] = 7
     select_sources(patches, progress=progress)
     assert any("field 'patch_id': 7 is used by more than one patch" in text for text in said)
-    bow = ogr.CreateGeometryFromWkt("POLYGON((500000 4600000,504000 4604000,504000 4600000,500000 4604000,500000 4600000))")
+    bow = ogr.CreateGeometryFromWkt(
+        "POLYGON((500000 4600000,504000 4604000,504000 4600000,500000 4604000,500000 4600000))"
+    )
     flat = ogr.CreateGeometryFromWkt("POLYGON((500000 4600000,504000 4600000,500000 4600000,500000 4600000))")
     found = choose_sources(layer([bow, flat]), progress=progress)
     assert [s.area_km2 for s in found.sources] == pytest.approx([8])
@@ -331,8 +394,10 @@ def test_include_on_excluded_ground_is_told(patches):
     reserves = layer([square(11, 1, 1), square(14, 0, 3), square(50, 0, 1)], name="reserves")
     found = select_sources(patches, include=reserves, exclude=plan, progress=Progress(warn=said.append))
     assert [round(s.area_km2, 6) for s in found] == [25, 9, 9, 1, 1]
-    assert said == ["2 polygon(s) of 'reserves' that must be sources overlap 'plan', which may not be: they are "
-                    "sources all the same, with 4 km2 of such ground."]
+    assert said == [
+        "2 polygon(s) of 'reserves' that must be sources overlap 'plan', which may not be: they are "
+        "sources all the same, with 4 km2 of such ground."
+    ]
 
 
 def test_include_that_is_a_patch_or_overlaps_another(patches):
@@ -344,12 +409,20 @@ def test_include_that_is_a_patch_or_overlaps_another(patches):
         assert [round(s.area_km2, 6) for s in two] == [25, 16, 9, 6] and two[3].patch_id is None
 
 
-@pytest.mark.parametrize("options, key", [
-    ({"min_ec_share": 101}, "MIN_EC_SHARE"), ({"min_ec_share": -1}, "MIN_EC_SHARE"),
-    ({"min_ec_share": math.nan}, "MIN_EC_SHARE"), ({"merge_distance_m": -1}, "MERGE_DISTANCE"),
-    ({"merge_distance_m": math.inf}, "MERGE_DISTANCE"), ({"merge_area_km2": 2}, "MERGE_DISTANCE"),
-    ({"merge_distance_m": 5, "merge_area_km2": -2}, "MERGE_AREA"), ({"dispersal_distance": 0}, "DISPERSAL_DISTANCE"),
-    ({"dispersal_probability": 1}, "DISPERSAL_PROBABILITY")])
+@pytest.mark.parametrize(
+    "options, key",
+    [
+        ({"min_ec_share": 101}, "MIN_EC_SHARE"),
+        ({"min_ec_share": -1}, "MIN_EC_SHARE"),
+        ({"min_ec_share": math.nan}, "MIN_EC_SHARE"),
+        ({"merge_distance_m": -1}, "MERGE_DISTANCE"),
+        ({"merge_distance_m": math.inf}, "MERGE_DISTANCE"),
+        ({"merge_area_km2": 2}, "MERGE_DISTANCE"),
+        ({"merge_distance_m": 5, "merge_area_km2": -2}, "MERGE_AREA"),
+        ({"dispersal_distance": 0}, "DISPERSAL_DISTANCE"),
+        ({"dispersal_probability": 1}, "DISPERSAL_PROBABILITY"),
+    ],
+)
 def test_numbers_out_of_range_are_refused(patches, options, key):
     with pytest.raises(InputError, match=key):
         select_sources(patches, **options)
@@ -379,9 +452,15 @@ def test_exclusion_that_meets_nothing_or_takes_all_is_told(patches):
     assert [s.origin for s in select_sources(patches, exclude=over, include=far)] == ["'far'"]
 
 
-@pytest.mark.parametrize("options, message", [
-    ({"min_area_km2": math.nan}, "MIN_AREA"), ({"min_dpc": -1}, "MIN_DPC"), ({"top": -1}, "TOP"),
-    ({"min_ec_share": 100.0001}, "is 100.0001")])
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"min_area_km2": math.nan}, "MIN_AREA"),
+        ({"min_dpc": -1}, "MIN_DPC"),
+        ({"top": -1}, "TOP"),
+        ({"min_ec_share": 100.0001}, "is 100.0001"),
+    ],
+)
 def test_numbers_out_of_range_are_refused(patches, options, message):
     with pytest.raises(InputError, match=message):
         choose_sources(patches, **options)
