@@ -8,7 +8,8 @@ from qgis.core import QgsProcessingModelAlgorithm, QgsProcessingProvider
 from qgis.PyQt.QtGui import QIcon
 
 from . import corridors, network, resistance, services, sources
-from .base import ROOT, EcoNetAlgorithm, help_html
+from .base import ROOT, EcoNetAlgorithm
+from .help_text import help_html
 
 MODELS = Path(__file__).resolve().parent / "models"
 

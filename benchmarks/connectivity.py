@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 from econet.core import accel
-from econet.core.sources.indices import Links, connectivity
+from econet.core.connectivity.indices import Links, connectivity
 from run import in_turns, table, versions
 
 DISTANCE, PROBABILITY = 2500.0, 0.5

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import numpy as np
-from econet.core import vector
 from econet.core.crs import spatial_reference
-from econet.core.raster import Grid, RasterSource, Template, read
+from econet.core.geometry.cells import polygonize
+from econet.core.geometry.layers import Layer, read_layer
+from econet.core.grid.grid import Grid, Template
+from econet.core.grid.reading import RasterSource, read_raster
 
 
 def synthetic(rows=1000, cols=1200, count=21, seed=1):
@@ -32,8 +34,8 @@ def synthetic(rows=1000, cols=1200, count=21, seed=1):
     number[largest] = np.arange(1, count + 1)
     crs = spatial_reference("EPSG:32651").ExportToWkt()
     template = Template(rows, cols, (500000.0, 30.0, 0.0, 4640000.0, 0.0, -30.0), crs, "synthetic")
-    polygons = vector.polygonize(number[parts], template)
-    sources = vector.Features(
+    polygons = polygonize(number[parts], template)
+    sources = Layer(
         "synthetic sources", crs, list(polygons.values()), [{"source_id": label} for label in polygons], ["source_id"]
     )
     return Grid(values, template, float("nan"), "synthetic"), sources
@@ -52,4 +54,4 @@ def mining_city():
 def given(resistance, sources):
     """A study's resistance raster and sources (``file`` or ``file|layername=name``)."""
     path, _, layer = sources.partition("|layername=")
-    return read(RasterSource(resistance)), vector.read(path, layer or None)
+    return read_raster(RasterSource(resistance)), read_layer(path, layer or None)

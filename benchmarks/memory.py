@@ -15,8 +15,12 @@ import time
 from pathlib import Path
 
 import numpy as np
-from econet.core import blocks, raster
-from econet.core.raster import AlignedRaster, OutputFiles, RasterSource, Template
+from econet.core.grid.blocks import Classes
+from econet.core.grid.blocks import run as run_blocks
+from econet.core.grid.grid import Template, windows
+from econet.core.grid.reading import RasterSource, open_template, read_raster
+from econet.core.grid.warping import AlignedRaster
+from econet.core.outputs import OutputFiles
 from econet.core.services.carbon_storage import carbon_storage_blocks
 from econet.core.services.water_yield import Annual, water_yield_blocks
 from run import table, versions
@@ -44,20 +48,20 @@ def add_options(parser):
 def make_maps(folder, shape):
     """The city's rasters repeated until they cover a map of this size; a band of rows is held."""
     os.makedirs(folder, exist_ok=True)
-    city = raster.open_template(RasterSource(str(CITY / "land_cover.tif")))
+    city = open_template(RasterSource(str(CITY / "land_cover.tif")))
     times = shape[0] / city.rows, shape[1] / city.cols
     for name, file in LAYERS.items():
         path = os.path.join(folder, f"{name}.tif")
         if os.path.exists(path):
             continue
-        grids = [raster.read(RasterSource(str(CITY / f"{file}.tif"), band=1))]
+        grids = [read_raster(RasterSource(str(CITY / f"{file}.tif"), band=1))]
         own = grids[0].template
         rows, cols = (int(np.ceil(count * share)) for count, share in zip(own.shape, times))
         place = Template(rows, cols, own.transform, own.crs, name)
         values = np.tile(grids[0].values, (1, -(-cols // own.cols)))[:, :cols]
         with OutputFiles() as files:
             writer = files.raster_windows(place, path, values.dtype, grids[0].nodata)
-            for window in raster.windows(place):
+            for window in windows(place):
                 which = np.arange(window.row, window.row + window.rows) % own.rows
                 writer.write(window, values[which][:, window.col : window.col + window.cols])
             writer.finish()
@@ -70,18 +74,18 @@ def one(service, folder):
     """
     start_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     sources = {name: RasterSource(os.path.join(folder, f"{name}.tif")) for name in LAYERS}
-    place = raster.open_template(sources["land_cover"])
+    place = open_template(sources["land_cover"])
     began = time.perf_counter()
     with OutputFiles() as files:
         outputs = [
             files.raster_windows(place, os.path.join(folder, f"out_{number}.tif"))
             for number in range(1 if service == "copy" else 2)
         ]
-        cover = blocks.Classes(sources["land_cover"], place)
+        cover = Classes(sources["land_cover"], place)
         if service == "copy":
-            blocks.run([AlignedRaster(sources["land_cover"], place)], lambda _, grid: (grid.values,), outputs)
+            run_blocks([AlignedRaster(sources["land_cover"], place)], lambda _, grid: (grid.values,), outputs)
         elif service == "carbonstorage":
-            carbon_storage_blocks(cover, outputs[0], None, blocks.Classes(sources["land_cover"], place), outputs[1])
+            carbon_storage_blocks(cover, outputs[0], None, Classes(sources["land_cover"], place), outputs[1])
         else:
             rain, demand = (Annual(sources[name], place) for name in ("precipitation", "evapotranspiration"))
             soil = [AlignedRaster(sources[name], place) for name in ("soil_depth", "plant_available_water")]

@@ -14,7 +14,7 @@ import sys
 import tempfile
 
 import numpy as np
-from econet.core.natural_breaks import fixed_breaks, natural_breaks
+from econet.core.natural_breaks.classes import fixed_breaks, natural_breaks
 from run import in_turns, table, versions
 
 PEER = """

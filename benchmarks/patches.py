@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 from econet.core.errors import Cancelled
+from econet.core.grid.grid import Grid, Template
 from econet.core.progress import Progress
-from econet.core.raster import Grid, Template
 from econet.core.sources.patches import delineate
 from osgeo import gdal, ogr
 from run import in_turns, table, versions

@@ -18,12 +18,17 @@ import time
 from pathlib import Path
 
 import numpy as np
-from econet.core import raster, vector
 from econet.core.crs import spatial_reference
+from econet.core.geometry.cells import rasterize
+from econet.core.geometry.distance_classes import distance_classes_to_cells
+from econet.core.geometry.layers import Layer
+from econet.core.geometry.segment_distance import Edges
+from econet.core.grid.grid import Template, windows
+from econet.core.grid.reading import RasterSource, open_template
+from econet.core.grid.slope import slope_degrees
+from econet.core.grid.storage import memory_dataset
 from econet.core.mines import METHODS, MINERALS, STATES, Mine
-from econet.core.raster import OutputFiles, RasterSource, Template, _memory_dataset
-from econet.core.resistance.distance import distance_classes_to_cells
-from econet.core.resistance.edges import Edges
+from econet.core.outputs import OutputFiles
 from econet.core.resistance.factors import (
     DISTANCES,
     FACTORS,
@@ -33,9 +38,8 @@ from econet.core.resistance.factors import (
     read_factor_table,
     read_rule,
 )
-from econet.core.resistance.mines import mine_resistance, read_rings
+from econet.core.resistance.mine_rings import mine_resistance, read_rings
 from econet.core.resistance.one_factor import distance_resistance, distances_to_features, factor_resistance
-from econet.core.slope import slope_degrees
 from osgeo import gdal, ogr
 from run import in_turns, table, versions
 
@@ -140,7 +144,7 @@ def digitized(values, intervals):
 
 def proximity(mask, cells, reach_m):
     """GDAL's distance in metres between cells' centres, as far as it is needed."""
-    source = _memory_dataset(mask.astype(np.uint8), cells, None)
+    source = memory_dataset(mask.astype(np.uint8), cells, None)
     target = gdal.GetDriverByName("MEM").Create("", cells.cols, cells.rows, 1, gdal.GDT_Float32)
     gdal.ComputeProximity(
         source.GetRasterBand(1),
@@ -164,18 +168,18 @@ def peer(factor, layers, rules, distance):
         for mine in layers.mines:
             by_kind.setdefault(rings.of(mine), []).append(mine.geometry)
         for kind, shapes in by_kind.items():
-            mask = vector.rasterize(shapes, cells, dtype=np.uint8) > 0
+            mask = rasterize(shapes, cells, dtype=np.uint8) > 0
             np.maximum(result, digitized(distance(mask, cells, kind.breaks[-1]), kind), out=result)
         return result
     if factor in DISTANCES:
-        mask = vector.rasterize(layers.features[factor], cells, dtype=np.uint8) > 0
+        mask = rasterize(layers.features[factor], cells, dtype=np.uint8) > 0
         return digitized(distance(mask, cells, rule.intervals.breaks[-1]), rule.intervals)
     if factor == "land_cover":
         look_up = np.full(max(rule.codes) + 1, np.nan, dtype=np.float32)
         look_up[list(rule.codes)] = list(rule.codes.values())
         return look_up[layers.land_cover]
     if factor == "slope":
-        source = _memory_dataset(layers.dem, cells, None)
+        source = memory_dataset(layers.dem, cells, None)
         return digitized(
             gdal.DEMProcessing("", source, "slope", format="MEM", computeEdges=True).ReadAsArray(), rule.intervals
         )
@@ -216,7 +220,7 @@ def accuracy(layers, rules, results):
     """
     cells, rows = layers.cells, []
     for factor in DISTANCES:
-        mask = vector.rasterize(layers.features[factor], cells, dtype=np.uint8) > 0
+        mask = rasterize(layers.features[factor], cells, dtype=np.uint8) > 0
         reach = rules[factor].intervals.breaks[-1]
         between, gdals = transform(mask, cells, reach), proximity(mask, cells, reach)
         margin = min(int(reach / CELL) + 2, min(cells.shape) // 3)
@@ -243,7 +247,7 @@ def accuracy(layers, rules, results):
 def step(name, folder):
     """One toolbox step on files in this process; prints seconds and peak memory in MB, before and after."""
     dem = RasterSource(os.path.join(folder, "dem.tif"))
-    place = raster.open_template(dem)
+    place = open_template(dem)
     roads = Layers(*place.shape, arrays=False).features["distance_to_motorway"]
     start = usage.getrusage(usage.RUSAGE_SELF).ru_maxrss / 1024
     began = time.perf_counter()
@@ -251,7 +255,7 @@ def step(name, folder):
         output = files.raster_windows(place, os.path.join(folder, "out.tif"))
         if name == "distance":
             rule = read_rule(None, "distance_to_motorway", True)
-            layer = vector.Features("roads", place.crs, roads, [{} for _ in roads])
+            layer = Layer("roads", place.crs, roads, [{} for _ in roads])
             distances = distances_to_features(layer, place, rule.intervals.breaks)
             distance_resistance(distances, rule, place, "roads", output)
         else:
@@ -266,7 +270,7 @@ def make_dem(folder, shape):
     place = Layers(*shape, arrays=False).cells
     with OutputFiles() as files:
         writer = files.raster_windows(place, os.path.join(folder, "dem.tif"))
-        for window in raster.windows(place):
+        for window in windows(place):
             writer.write(window, band[: window.rows, window.col : window.col + window.cols])
         writer.finish()
 

@@ -15,9 +15,10 @@ import time
 from pathlib import Path
 
 import numpy as np
-from econet.core import accel, raster
-from econet.core.raster import RasterSource
-from econet.core.services import flow_routing
+from econet.core import accel
+from econet.core.grid.reading import RasterSource, read_raster
+from econet.core.routing.depressions import fill_depressions
+from econet.core.routing.flow import AS_INVEST, RECOMMENDED, route
 from osgeo import gdal
 from run import in_turns, table, versions
 
@@ -69,12 +70,12 @@ def ours(dem, folder, method, convention, engine):
     """Seconds with files, and by step in memory."""
     accel.prefer(engine)
     began = time.perf_counter()
-    grid = raster.read(RasterSource(dem))
+    grid = read_raster(RasterSource(dem))
     elevation = grid.floats(np.float64)
     took, start = {}, time.perf_counter()
-    filled = flow_routing.fill_depressions(elevation)
+    filled = fill_depressions(elevation)
     took["fill"], start = time.perf_counter() - start, time.perf_counter()
-    flow = flow_routing.route(filled, grid.template, method, elevation, convention=convention)
+    flow = route(filled, grid.template, method, elevation, convention=convention)
     took["directions"], start = time.perf_counter() - start, time.perf_counter()
     accumulation = flow.accumulate()
     took["accumulation"] = time.perf_counter() - start
@@ -113,12 +114,12 @@ def main(options):
 
 def compare(python, dem, folder, method, rounds, engines):
     ways = {} if python is None else {"pygeoprocessing": lambda: peer(python, dem, folder, method)}
-    for convention, engine in ((flow_routing.RECOMMENDED, "numpy"), *((flow_routing.AS_INVEST, e) for e in engines)):
+    for convention, engine in ((RECOMMENDED, "numpy"), *((AS_INVEST, e) for e in engines)):
         ways[f"EcoNet, {convention}, {engine}"] = lambda convention=convention, engine=engine: ours(
             dem, folder, method, convention, engine
         )
     if "numba" in engines:  # compiled before the clock runs
-        ours(str(MAKE_CITY.parent / "dem.tif"), folder, method, flow_routing.AS_INVEST, "numba")
+        ours(str(MAKE_CITY.parent / "dem.tif"), folder, method, AS_INVEST, "numba")
     seconds, results = in_turns(ways, rounds)
     shape = next(result[0].shape for name, result in results.items() if name.startswith("EcoNet"))
     print(

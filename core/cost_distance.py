@@ -555,7 +555,7 @@ def _bucket_loop(
 
 def _loop_agrees(kernel):
     """True when the compiled loop gives numpy's bits on a 60 x 60 grid with barriers and two starts."""
-    from .raster import Grid, Template
+    from .grid.grid import Grid, Template
 
     rows, cols = np.indices((60, 60))
     values = 1 + 4 * np.abs(np.sin(rows * 1.7 + cols * 0.9) * np.cos(cols * 0.31))

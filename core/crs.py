@@ -3,67 +3,11 @@
 import contextlib
 import math
 import re
-import threading
 
-from osgeo import gdal, ogr, osr
+from osgeo import osr
 
 from .errors import InputError
-
-
-_MODULES = (gdal, ogr, osr)
-_lock = threading.Lock()
-_inside = 0
-_were_on = ()
-
-
-@contextlib.contextmanager
-def gdal_exceptions():
-    """GDAL, OGR and OSR raise inside this block; their global switches are put back after it.
-
-    QGIS shares one GDAL with every plugin, so the switches are not ours to leave on; and runs
-    algorithms in threads, so the first to come switches them on and the last to leave off.
-    """
-    global _inside, _were_on
-    with _lock:
-        if not _inside:
-            _were_on = [module.GetUseExceptions() for module in _MODULES]
-            for module in _MODULES:
-                module.UseExceptions()
-        _inside += 1
-    gdal.PushErrorHandler("CPLQuietErrorHandler")
-    try:
-        yield
-    finally:
-        gdal.PopErrorHandler()
-        with _lock:
-            _inside -= 1
-            if not _inside:
-                # GDAL 3.6 stacks the switches: last on, first off; 3.7 and later switch all at once
-                for module, was_on in reversed(list(zip(_MODULES, _were_on))):
-                    if not was_on:
-                        module.DontUseExceptions()
-                for module, was_on in zip(_MODULES, _were_on):
-                    if was_on and not module.GetUseExceptions():
-                        module.UseExceptions()
-
-
-def gdal_says(error):
-    """The first line of an error of GDAL, which from 3.10 goes on with what may have caused it."""
-    return str(error).split("\n", 1)[0]
-
-
-@contextlib.contextmanager
-def gdal_silent():
-    """GDAL raises and prints nothing inside this block: for the last reference to a dataset.
-
-    From GDAL 3.7 closing raises where nobody can catch it; `gdal.GetLastErrorType()` tells instead.
-    """
-    with gdal.ExceptionMgr(useExceptions=False) if hasattr(gdal, "ExceptionMgr") else contextlib.nullcontext():
-        gdal.PushErrorHandler("CPLQuietErrorHandler")
-        try:
-            yield
-        finally:
-            gdal.PopErrorHandler()
+from .gdal_session import gdal_exceptions
 
 
 def spatial_reference(wkt):

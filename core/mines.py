@@ -10,8 +10,9 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import tables, vector
+from . import tables
 from .errors import InputError, first_few
+from .geometry.layers import require_near as require_layer_near
 from .progress import SILENT
 
 MINERALS = ("metal", "coal", "building material")
@@ -91,7 +92,7 @@ def read_mines(
 
     Parameters
     ----------
-    features : vector.Features
+    features : layers.Layer
         Polygons.
     crs : str
         WKT to bring them to.
@@ -154,7 +155,7 @@ def check_layer(features, needed=("mineral", "method", "state"), name_field="", 
 
     Parameters
     ----------
-    features : vector.Features
+    features : layers.Layer
         Of which only the number and ``field_names`` count.
     needed, name_field, **fields
         As for `read_mines`.
@@ -236,6 +237,6 @@ def require_near(mines, template, reach_m, map_name=""):
     geometries = [mine.geometry for mine in mines if not mine.geometry.IsEmpty()]
     if geometries:
         one = mines[0]
-        vector.require_near(
+        require_layer_near(
             geometries, one.layer, one.layer_crs or template.crs, template.bounds, reach_m, map_name or template.name
         )

@@ -20,6 +20,11 @@ from load_econet import ROOT, load_econet
 
 load_econet()
 
+from econet.algorithms import styling
+from econet.algorithms.base import GROUPS
+from econet.algorithms.provider import algorithm_classes
+from econet.core.sources.components import KAISER
+from econet.plugin import EcoNetPlugin
 from qgis.analysis import QgsNativeAlgorithms  # noqa: E402
 from qgis.core import (  # noqa: E402
     QgsApplication,
@@ -49,12 +54,6 @@ from qgis.core import (  # noqa: E402
 )
 from qgis.PyQt.QtCore import Qt  # noqa: E402
 from qgis.PyQt.QtGui import QColor, QFont  # noqa: E402
-
-from econet.algorithms import styling  # noqa: E402
-from econet.algorithms.base import GROUPS  # noqa: E402
-from econet.algorithms.provider import algorithm_classes  # noqa: E402
-from econet.core.sources.components import KAISER  # noqa: E402
-from econet.plugin import EcoNetPlugin  # noqa: E402
 
 OUTPUT = ROOT / "demo-output"
 DPI = 110

@@ -15,25 +15,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-
 from load_econet import ROOT, load_econet
 
 load_econet()
 
-from econet.core import raster, vector  # noqa: E402
-from econet.core.mines import read_mines  # noqa: E402
-from econet.core.progress import Progress  # noqa: E402
-from econet.core.services import (  # noqa: E402
-    carbon_storage as carbon,
-    flow_routing as routing,
-    habitat_quality as habitat,
-    presets,
-    sediment_retention as sediment,
-    water_yield as water,
-)
-from econet.core.services.land_cover import burn_mines  # noqa: E402
-from econet.core.sources.importance import service_importance  # noqa: E402
-from econet.core.sources.patches import find_patches  # noqa: E402
+from econet.core.geometry.layers import read_layer
+from econet.core.grid.grid import QUANTITY, float_grid
+from econet.core.grid.reading import RasterSource
+from econet.core.grid.warping import align, read_classes
+from econet.core.mines import read_mines
+from econet.core.outputs import write_raster
+from econet.core.progress import Progress
+from econet.core.routing.flow import AS_INVEST, D8
+from econet.core.services import carbon_storage as carbon
+from econet.core.services import habitat_quality as habitat
+from econet.core.services import presets
+from econet.core.services import sediment_retention as sediment
+from econet.core.services import water_yield as water
+from econet.core.services.burn_mines import burn_mines
+from econet.core.sources.importance import service_importance
+from econet.core.sources.patches import find_patches
 
 CITY = ROOT / "examples" / "mining_city"
 PAGE, IMAGES = "choices.md", Path("images") / "choices"
@@ -99,10 +100,10 @@ class City:
     """The mining city's maps on the cells of its land cover."""
 
     def __init__(self):
-        self.land_cover = raster.read_classes(self.source("land_cover"))
+        self.land_cover = read_classes(self.source("land_cover"))
         self.template = self.land_cover.template
         self.mines = read_mines(
-            vector.read(str(CITY / "city.gpkg"), "mines"),
+            read_layer(str(CITY / "city.gpkg"), "mines"),
             self.template.crs,
             "name",
             "mineral",
@@ -111,15 +112,15 @@ class City:
             "feature",
         )
         self.land_cover = burn_mines(self.land_cover, self.mines)
-        self.districts = vector.read(str(CITY / "city.gpkg"), "districts")
+        self.districts = read_layer(str(CITY / "city.gpkg"), "districts")
         self.cell_km2 = self.template.cell_area_m2 / 1e6
 
     @staticmethod
     def source(name):
-        return raster.RasterSource(str(CITY / f"{name}.tif"), name)
+        return RasterSource(str(CITY / f"{name}.tif"), name)
 
     def map(self, name):
-        return raster.align(self.source(name), self.template, raster.QUANTITY)
+        return align(self.source(name), self.template, QUANTITY)
 
 
 def habitat_of(city):
@@ -147,8 +148,8 @@ def habitat_by_night_light(city):
     ]
     folder = tempfile.TemporaryDirectory()
     path = str(Path(folder.name) / "light.tif")
-    raster.write(light, path)
-    layer = raster.RasterSource(path, "night light")
+    write_raster(light, path)
+    layer = RasterSource(path, "night light")
 
     def run(**choices):
         return habitat_of(city)(threats=threats, layers=[layer], **choices)
@@ -189,12 +190,12 @@ def water_of(city, with_gaps=False):
     ]
     if with_gaps:
         codes, soil = city.land_cover.values, maps[3]
-        maps[0] = raster.float_grid(
+        maps[0] = float_grid(
             np.where(np.arange(codes.shape[1]) < codes.shape[1] // 2, codes, np.nan).astype(np.float32),
             city.template,
             "western half",
         )
-        maps[3] = raster.float_grid(np.where(np.isin(codes, (5, 8)), np.nan, soil.floats()), city.template, soil.name)
+        maps[3] = float_grid(np.where(np.isin(codes, (5, 8)), np.nan, soil.floats()), city.template, soil.name)
 
     def run(**choices):
         heard = []
@@ -273,12 +274,12 @@ def services(city):
             "YlOrBr",
             [
                 *pair[1:],
-                ("ROUTING", routing.D8, "d8", {"routing": routing.D8}),
+                ("ROUTING", D8, "d8", {"routing": D8}),
                 ("LS_METHOD", sediment.INVEST_LS, "ls", {"ls_method": sediment.INVEST_LS}),
                 ("LS_CAP", "122", "cap", {"cap": 122.0}),
                 ("CAPPED", sediment.L_FACTOR, "capped", {"capped": sediment.L_FACTOR}),
                 ("IC_LENGTH", sediment.PIXELS, "pixels", {"ic_length": sediment.PIXELS}),
-                ("TIES_AND_FLATS", routing.AS_INVEST, "flats", {"flow": routing.AS_INVEST}),
+                ("TIES_AND_FLATS", AS_INVEST, "flats", {"flow": AS_INVEST}),
                 ("MASKING", sediment.AS_INVEST, "masking", {"masking": sediment.AS_INVEST}),
                 ("UNIT", sediment.PER_PIXEL, "", {"unit": sediment.PER_PIXEL}),
                 ("MINES", "given, open pits drain inside (not of PRESET)", "pits", {"mines": True}),
@@ -522,7 +523,7 @@ CHAIN_ROWS = [
             ("habitatquality", "habitat quality", "DISTANCE_RULE", habitat.SUM),
             ("habitatquality", "habitat quality", "EXPONENT", habitat.AS_PRINTED),
             ("habitatquality", "habitat quality", "HALF_SATURATION", "0.05"),
-            ("sedimentretention", "sediment", "ROUTING", routing.D8),
+            ("sedimentretention", "sediment", "ROUTING", D8),
             ("sedimentretention", "sediment", "LS_METHOD", sediment.INVEST_LS),
             ("sedimentretention", "sediment", "IC_LENGTH", sediment.PIXELS),
             ("sedimentretention", "sediment", "MASKING", sediment.AS_INVEST),

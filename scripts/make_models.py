@@ -9,6 +9,7 @@ that a step no longer has is found here, and not by a planner.
 import sys
 from pathlib import Path
 
+from load_econet import ROOT, load_econet
 from qgis.core import (
     QgsApplication,
     QgsProcessingModelAlgorithm,
@@ -20,12 +21,10 @@ from qgis.core import (
 )
 from qgis.PyQt.QtCore import QPointF
 
-from load_econet import ROOT, load_econet
-
 load_econet()
 
-from econet.algorithms import parameters as p  # noqa: E402
-from econet.algorithms.base import read_help  # noqa: E402
+from econet.algorithms import parameters as p
+from econet.algorithms.help_text import read_help
 
 MODELS = ROOT / "algorithms" / "models"
 SOURCE = QgsProcessingModelChildParameterSource

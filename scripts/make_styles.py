@@ -294,6 +294,7 @@ def continuous(colours):
 
 def main():
     import tempfile
+
     from osgeo import gdal
 
     application = QgsApplication([], False)

@@ -15,6 +15,11 @@ from load_econet import load_econet  # noqa: E402
 load_econet()
 
 import numpy as np  # noqa: E402
+from econet import classFactory
+from econet.core.crs import spatial_reference
+from econet.core.geometry.layers import Layer, write_layer
+from econet.core.grid.grid import Grid, Template
+from econet.core.outputs import write_raster
 from osgeo import ogr  # noqa: E402
 from qgis.core import (  # noqa: E402
     QgsApplication,
@@ -25,11 +30,6 @@ from qgis.core import (  # noqa: E402
     QgsSettings,
     QgsVectorLayer,
 )
-
-from econet import classFactory  # noqa: E402
-from econet.core import vector  # noqa: E402
-from econet.core.crs import spatial_reference  # noqa: E402
-from econet.core.raster import Grid, Template, write  # noqa: E402
 
 UTM = "EPSG:32651"
 
@@ -120,7 +120,7 @@ def make(tmp_path):
         def raster(name, values, cell=30.0, crs=UTM, nodata=None, **place):
             values = np.asarray(values)
             path = tmp_path / f"{name}.tif"
-            write(Grid(values, template(*values.shape, cell=cell, crs=crs, **place), nodata, name), str(path))
+            write_raster(Grid(values, template(*values.shape, cell=cell, crs=crs, **place), nodata, name), str(path))
             return str(path)
 
         @staticmethod
@@ -130,8 +130,8 @@ def make(tmp_path):
             fields = fields or {key: type(value) for key, value in (attributes[0] if attributes else {}).items()}
             kind = kind or (geometries[0].GetGeometryType() if geometries else ogr.wkbPolygon)
             path = tmp_path / f"{name}.gpkg"
-            layer = vector.Features(name, _wkt(crs), geometries, attributes, list(fields))
-            return vector.write(layer, str(path), name, fields, kind)
+            layer = Layer(name, _wkt(crs), geometries, attributes, list(fields))
+            return write_layer(layer, str(path), name, fields, kind)
 
         @staticmethod
         def csv(name, text):

@@ -11,14 +11,14 @@ import math
 import networkx
 import numpy as np
 import pytest
-from econet.core.corridors import gravity as g
+from econet.core.connectivity.indices import connectivity
+from econet.core.corridors.gravity import AREA, LOGARITHM, gravity_model
 from econet.core.corridors.least_cost_paths import ALL_PAIRS, EDGES, NEIGHBOURS, POINTS, corridors
 from econet.core.crs import spatial_reference
 from econet.core.errors import InputError
-from econet.core.natural_breaks import natural_breaks
-from econet.core.raster import Grid, Template
-from econet.core.sources.indices import connectivity
-from econet.core.vector import Features
+from econet.core.geometry.layers import Layer
+from econet.core.grid.grid import Grid, Template
+from econet.core.natural_breaks.classes import natural_breaks
 from osgeo import ogr
 
 UTM = spatial_reference("EPSG:32651").ExportToWkt()
@@ -41,7 +41,7 @@ def polygon(cells, box):
 
 
 def layer(cells, boxes):
-    return Features("sources", UTM, [polygon(cells, box) for box in boxes], [{} for _ in boxes], [])
+    return Layer("sources", UTM, [polygon(cells, box) for box in boxes], [{} for _ in boxes], [])
 
 
 def cells_of(box):
@@ -332,7 +332,7 @@ def test_natural_breaks_of_values_that_hardly_differ(seed):
 
 
 @pytest.mark.parametrize(
-    "form, unit, units_per_m2", [(g.LOGARITHM, "m2", 1), (g.LOGARITHM, "ha", 1e-4), (g.AREA, "km2", 1e-6)]
+    "form, unit, units_per_m2", [(LOGARITHM, "m2", 1), (LOGARITHM, "ha", 1e-4), (AREA, "km2", 1e-6)]
 )
 @pytest.mark.parametrize("seed", SEEDS)
 def test_gravity_is_equation_9(seed, form, unit, units_per_m2):
@@ -346,7 +346,7 @@ def test_gravity_is_equation_9(seed, form, unit, units_per_m2):
         (int(rng.integers(0, 24)), int(rng.integers(0, 34)), *map(int, rng.integers(2, 7, 2))) for _ in range(count)
     ]
     ids = rng.permutation(99)[:count].tolist()
-    sources = Features(
+    sources = Layer(
         "sources", UTM, [polygon(cells, box) for box in boxes], [{"source_id": i} for i in ids], ["source_id"]
     )
     size, resistance = {}, {}
@@ -358,11 +358,11 @@ def test_gravity_is_equation_9(seed, form, unit, units_per_m2):
         for a, b in itertools.combinations(sorted(ids), 2)
     ]
     line = ogr.CreateGeometryFromWkt("LINESTRING(500000 4600000,500100 4599900)")
-    layer_of_corridors = Features("corridors", UTM, [line] * len(rows), rows, list(rows[0]))
-    found = g.gravity_model(layer_of_corridors, sources, Grid(values, cells, None, "map"), form, unit)
+    layer_of_corridors = Layer("corridors", UTM, [line] * len(rows), rows, list(rows[0]))
+    found = gravity_model(layer_of_corridors, sources, Grid(values, cells, None, "map"), form, unit)
 
     def mass(i):
-        return (math.log(size[i]) if form == g.LOGARITHM else size[i]) / resistance[i]
+        return (math.log(size[i]) if form == LOGARITHM else size[i]) / resistance[i]
 
     longest = max(row["cost"] for row in rows)
     expected = {

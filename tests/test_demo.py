@@ -2,10 +2,11 @@
 
 import demo
 import pytest
+from econet.core.geometry.cells import rasterize
+from econet.core.geometry.layers import read_layer
+from econet.core.grid.reading import RasterSource, open_template
+from econet.core.grid.warping import read_classes
 from qgis.core import QgsApplication, QgsProcessingParameterDefinition
-
-from econet.core import vector
-from econet.core.raster import RasterSource, open_template, read_classes
 
 OPTIONAL = QgsProcessingParameterDefinition.Flag.FlagOptional
 
@@ -151,8 +152,8 @@ LAND_COVER = RasterSource(str(demo.ZION / "land_cover.tif"))
 def test_zion_roads_are_cells_of_class_21():
     template = open_template(LAND_COVER)
     codes = read_classes(LAND_COVER).values
-    roads = vector.read(str(demo.ZION / "roads.gpkg"))
-    burnt = vector.rasterize(roads.geometries, template) > 0
+    roads = read_layer(str(demo.ZION / "roads.gpkg"))
+    burnt = rasterize(roads.geometries, template) > 0
     assert (codes[burnt] == 21).all()
     assert burnt.sum() > 0.5 * (codes == 21).sum()
     area = sum(attributes["area_km2"] for attributes in roads.attributes)
@@ -169,10 +170,9 @@ def test_zion_has_two_grids_and_two_crs():
 
 @pytest.mark.parametrize("name", ["sensitivity.csv", "carbon.csv"])
 def test_zion_tables_cover_every_code_of_the_map(name):
+    import numpy as np
     from econet.core import tables
     from econet.core.services.land_cover import CODE
-
-    import numpy as np
 
     rows = tables.parse(tables.read_csv(demo.ZION / "tables" / name), [CODE])
     grid = read_classes(LAND_COVER)

@@ -9,10 +9,11 @@ from ...core.corridors.least_cost_paths import (
     POINTS,
     check_sources,
     corridors,
-    source_ids,
 )
-from ...core.raster import read
-from .. import fields, parameters as p
+from ...core.grid.reading import read_raster
+from ...core.ids import source_ids
+from .. import fields
+from .. import parameters as p
 from ..base import EcoNetAlgorithm
 from ..compat import GEOMETRY
 
@@ -49,7 +50,7 @@ class Corridors(EcoNetAlgorithm):
     def execute(self, job):
         sources = job.features("SOURCES")
         ids = source_ids(sources, job.field("ID_FIELD"), job.progress)
-        resistance = read(job.raster("RESISTANCE"))
+        resistance = read_raster(job.raster("RESISTANCE"))
         network = corridors(
             resistance,
             sources,

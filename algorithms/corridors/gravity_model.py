@@ -11,10 +11,11 @@ from ...core.corridors.gravity import (
     check_corridors,
     check_threshold,
     gravity_model,
-    gravity_report,
 )
-from ...core.raster import read
-from .. import fields, parameters as p
+from ...core.corridors.gravity_report import gravity_report
+from ...core.grid.reading import read_raster
+from .. import fields
+from .. import parameters as p
 from ..base import EcoNetAlgorithm
 from ..compat import GEOMETRY
 
@@ -62,7 +63,7 @@ class GravityModel(EcoNetAlgorithm):
         found = gravity_model(
             corridors,
             sources,
-            read(resistance),
+            read_raster(resistance),
             form,
             unit,
             rule,

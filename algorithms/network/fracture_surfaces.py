@@ -1,8 +1,8 @@
 """Toolbox step: ecological fracture surfaces, where corridors run through mines."""
 
+from ...core.grid.reading import read_raster
 from ...core.mines import FEATURES, METHODS, STATES
 from ...core.network.fracture_surfaces import fracture_surfaces
-from ...core.raster import read
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 from ..compat import GEOMETRY
@@ -61,7 +61,7 @@ class FractureSurfaces(EcoNetAlgorithm):
             tuple(words[index] for index in job.choices(key))
             for key, words in (("METHODS", METHODS), ("STATES", STATES), ("FEATURES", FEATURES))
         )
-        resistance = read(job.raster("RESISTANCE"))
+        resistance = read_raster(job.raster("RESISTANCE"))
         mines = job.mines(resistance.template.crs, needed=("method",) if methods else ())
         found = fracture_surfaces(job.features("CORRIDORS"), mines, resistance, methods, states, features, job.progress)
         job.write_features(

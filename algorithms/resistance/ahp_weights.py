@@ -1,9 +1,9 @@
 """Toolbox step: weights of factors from pairwise judgements."""
 
-from ...core.resistance.ahp import AGGREGATIONS, ahp_weights, check_hierarchy
-from ...core.resistance.ahp_matrix import METHODS, RANDOM_INDICES
-from ...core.resistance.ahp_report import ahp_report
-from ...core.resistance.ahp_tables import read_expert_weights, read_hierarchy
+from ...core.ahp.judgements import read_expert_weights, read_hierarchy
+from ...core.ahp.matrix import METHODS, RANDOM_INDICES
+from ...core.ahp.report import ahp_report
+from ...core.ahp.weights import AGGREGATIONS, ahp_weights, check_hierarchy
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 from ..fields import AHP_WEIGHTS
@@ -13,7 +13,7 @@ class AhpWeights(EcoNetAlgorithm):
     ID = "ahpweights"
     NAME = "AHP weights"
     GROUP = "resistance"
-    CORE = "resistance.ahp"
+    CORE = "ahp.weights"
 
     def definitions(self):
         return [

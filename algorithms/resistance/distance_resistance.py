@@ -16,7 +16,7 @@ class DistanceResistance(EcoNetAlgorithm):
     ID = "distanceresistance"
     NAME = "Distance resistance"
     GROUP = "resistance"
-    CORE = "resistance.distance"
+    CORE = "resistance.one_factor"
     REQUIRES = ("scipy",)
     TEMPLATE = ("TEMPLATE", "INPUT")
     STYLES = {"OUTPUT": "resistance"}

@@ -1,6 +1,6 @@
 """Toolbox step: rings of resistance around mines, as a raster and as polygons."""
 
-from ...core.resistance.mines import OVERLAPS, log_mine_shares, mine_resistance, read_rings
+from ...core.resistance.mine_rings import OVERLAPS, log_mine_shares, mine_resistance, read_rings
 from ...core.resistance.ring_polygons import ring_polygons
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
@@ -12,7 +12,7 @@ class MineResistance(EcoNetAlgorithm):
     ID = "mineresistance"
     NAME = "Mine resistance"
     GROUP = "resistance"
-    CORE = "resistance.mines"
+    CORE = "resistance.mine_rings"
     REQUIRES = ("scipy",)
     TEMPLATE = ("TEMPLATE",)
     STYLES = {"OUTPUT": "resistance", "OUTPUT_RINGS": "mine_rings"}

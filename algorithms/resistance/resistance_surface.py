@@ -4,7 +4,7 @@ from ...core.land_cover_products import PRODUCTS
 from ...core.resistance.barriers import BARRIERS
 from ...core.resistance.correction import CORRECTIONS, check_correction
 from ...core.resistance.factor_maps import FactorLayers, extra_names, read_water_codes
-from ...core.resistance.mines import OVERLAPS
+from ...core.resistance.mine_rings import OVERLAPS
 from ...core.resistance.summary import check_districts, district_zones, land_cover_zones, resistance_report
 from ...core.resistance.surface import Choices, read_scheme, resistance_surface
 from ...core.resistance.transforms import TRANSFORMS

@@ -1,8 +1,8 @@
 """Toolbox step: mines burnt into a land-cover map, since no land-cover product maps them."""
 
-from ...core.blocks import Classes
+from ...core.grid.blocks import Classes
 from ...core.land_cover_products import PRODUCTS
-from ...core.services.land_cover import burn_mines_blocks, read_mine_codes
+from ...core.services.burn_mines import burn_mines_blocks, read_mine_codes
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 
@@ -11,7 +11,7 @@ class BurnMines(EcoNetAlgorithm):
     ID = "burnmines"
     NAME = "Burn mines into land cover"
     GROUP = "services"
-    CORE = "services.land_cover"
+    CORE = "services.burn_mines"
     TEMPLATE = ("LAND_COVER",)
     STYLES = {"OUTPUT": "land_cover"}
 

@@ -1,6 +1,6 @@
 """Toolbox step: carbon stored by each land-cover class, and its change between two maps."""
 
-from ...core.blocks import Classes
+from ...core.grid.blocks import Classes
 from ...core.land_cover_products import PRODUCTS
 from ...core.services.carbon_storage import carbon_storage_blocks, default_table, read_carbon_table
 from ...core.services.presets import conventions_told

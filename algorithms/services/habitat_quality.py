@@ -1,8 +1,9 @@
 """Toolbox step: habitat quality and degradation by threats."""
 
 from ...core.errors import InputError
+from ...core.grid.grid import QUANTITY
+from ...core.grid.warping import align, read_classes
 from ...core.land_cover_products import PRODUCTS
-from ...core.raster import QUANTITY, align, read_classes
 from ...core.services.habitat_quality import (
     DISTANCE_RULES,
     EXPONENTS,

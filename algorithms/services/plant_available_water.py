@@ -1,7 +1,7 @@
 """Toolbox step: plant-available water content from texture and organic carbon."""
 
-from ...core.raster import AlignedRaster
-from ...core.services.climate_soil import CARBON_KINDS, UNITS, AvailableWater, soil_blocks
+from ...core.grid.warping import AlignedRaster
+from ...core.services.soil import CARBON_KINDS, UNITS, AvailableWater, soil_blocks
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 
@@ -37,7 +37,7 @@ class PlantAvailableWater(EcoNetAlgorithm):
     ID = "plantavailablewater"
     NAME = "Plant-available water content"
     GROUP = "services"
-    CORE = "services.climate_soil"
+    CORE = "services.soil"
     TEMPLATE = SOIL_TEMPLATE
     STYLES = {"OUTPUT": "plant_available_water"}
 

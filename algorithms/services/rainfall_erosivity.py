@@ -1,6 +1,6 @@
 """Toolbox step: rainfall erosivity from monthly or annual rain."""
 
-from ...core.services.climate_soil import EROSIVITY_METHODS, rainfall_erosivity_blocks
+from ...core.services.rainfall_erosivity import EROSIVITY_METHODS, rainfall_erosivity_blocks
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 
@@ -9,7 +9,7 @@ class RainfallErosivity(EcoNetAlgorithm):
     ID = "rainfallerosivity"
     NAME = "Rainfall erosivity"
     GROUP = "services"
-    CORE = "services.climate_soil"
+    CORE = "services.rainfall_erosivity"
     TEMPLATE = ("TEMPLATE", "PRECIPITATION")
     STYLES = {"OUTPUT": "rainfall_erosivity", "OUTPUT_ANNUAL": "precipitation"}
 

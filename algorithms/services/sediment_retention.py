@@ -1,9 +1,10 @@
 """Toolbox step: soil loss, its delivery to streams, and the sediment that vegetation keeps back."""
 
 from ...core.errors import InputError
+from ...core.grid.grid import QUANTITY
+from ...core.grid.warping import align, read_classes
 from ...core.land_cover_products import PRODUCTS
-from ...core.raster import QUANTITY, align, read_classes
-from ...core.services.flow_routing import CONVENTIONS, ROUTINGS
+from ...core.routing.flow import CONVENTIONS, ROUTINGS
 from ...core.services.sediment_retention import (
     CAPPED,
     COVER_KINDS,

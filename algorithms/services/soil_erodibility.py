@@ -1,6 +1,6 @@
 """Toolbox step: soil erodibility from texture and organic carbon."""
 
-from ...core.services.climate_soil import CORRECTIONS, Erodibility, soil_blocks
+from ...core.services.soil import CORRECTIONS, Erodibility, soil_blocks
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 from .plant_available_water import SOIL_TEMPLATE, soil_inputs, soil_parameters
@@ -10,7 +10,7 @@ class SoilErodibility(EcoNetAlgorithm):
     ID = "soilerodibility"
     NAME = "Soil erodibility"
     GROUP = "services"
-    CORE = "services.climate_soil"
+    CORE = "services.soil"
     TEMPLATE = SOIL_TEMPLATE
     STYLES = {"OUTPUT": "soil_erodibility"}
 

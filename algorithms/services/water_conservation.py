@@ -1,7 +1,8 @@
 """Toolbox step: water conservation, the part of the water yield that a place holds back."""
 
+from ...core.grid.grid import QUANTITY
+from ...core.grid.warping import align, read_classes
 from ...core.land_cover_products import PRODUCTS
-from ...core.raster import QUANTITY, align, read_classes
 from ...core.services.water_conservation import (
     CONDUCTIVITY_UNITS,
     DEPTH_UNITS,

@@ -1,8 +1,8 @@
 """Toolbox step: annual water yield and actual evapotranspiration, by cell and by watershed."""
 
-from ...core.blocks import Classes
+from ...core.grid.blocks import Classes
+from ...core.grid.warping import AlignedRaster
 from ...core.land_cover_products import PRODUCTS
-from ...core.raster import AlignedRaster
 from ...core.services.water_yield import (
     BUDYKO,
     DEPTH_UNITS,

@@ -1,11 +1,11 @@
 """Toolbox step: connectivity of patches, PC, IIC, what patches and links give, what candidates would add."""
 
+from ...core.connectivity.landscape import check_choices, landscape_connectivity
+from ...core.connectivity.links import DISTANCES, LEAST_COST
+from ...core.connectivity.report import connectivity_report
 from ...core.errors import InputError
-from ...core.raster import open_template, read
-from ...core.sources.connectivity import check_choices, landscape_connectivity
-from ...core.sources.connectivity_report import connectivity_report
-from ...core.sources.links import DISTANCES, LEAST_COST
-from ...core.sources.patches import SIZE_CLASSES
+from ...core.grid.reading import open_template, read_raster
+from ...core.patch_sizes import SIZE_CLASSES
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 from ..compat import GEOMETRY
@@ -16,7 +16,7 @@ class LandscapeConnectivity(EcoNetAlgorithm):
     ID = "landscapeconnectivity"
     NAME = "Landscape connectivity"
     GROUP = "sources"
-    CORE = "sources.connectivity"
+    CORE = "connectivity.landscape"
     REQUIRES = ("scipy",)
     TEMPLATE = ("RESISTANCE",)
     STYLES = {
@@ -111,7 +111,7 @@ class LandscapeConnectivity(EcoNetAlgorithm):
         result = landscape_connectivity(
             patches,
             size_classes,
-            resistance=read(job.raster("RESISTANCE")) if self._is_least_cost(job) else None,
+            resistance=read_raster(job.raster("RESISTANCE")) if self._is_least_cost(job) else None,
             landscape_area_km2=job.number("AREA_OF_LANDSCAPE"),
             candidates=candidates,
             candidate_links=candidate_links,

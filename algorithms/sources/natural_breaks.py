@@ -1,7 +1,8 @@
 """Toolbox step: classes of a raster by natural breaks."""
 
-from ...core.natural_breaks import breaks_report, check_class_count, classify_raster
-from ...core.raster import open_cells, read
+from ...core.grid.reading import open_cells, read_raster
+from ...core.natural_breaks.classes import check_class_count, classify_raster
+from ...core.natural_breaks.report import breaks_report
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 
@@ -10,7 +11,7 @@ class NaturalBreaks(EcoNetAlgorithm):
     ID = "naturalbreaks"
     NAME = "Natural breaks"
     GROUP = "sources"
-    CORE = "natural_breaks"
+    CORE = "natural_breaks.classes"
     STYLES = {"OUTPUT": "importance_classes"}
 
     def definitions(self):
@@ -28,7 +29,7 @@ class NaturalBreaks(EcoNetAlgorithm):
         check_class_count(job.integer("CLASS_COUNT"))
 
     def execute(self, job):
-        grid = read(job.raster("INPUT"))
+        grid = read_raster(job.raster("INPUT"))
         classes, found = classify_raster(grid, job.integer("CLASS_COUNT"), job.progress)
         job.write_raster("OUTPUT", classes)
         if job.wants("OUTPUT_REPORT"):

@@ -1,7 +1,10 @@
 """Toolbox step: patches of important ground and their size classes."""
 
-from ...core.raster import QUANTITY, align, read_classes
-from ...core.sources.patches import bands_from_text, check_options, classes_from_text, delineate, patches_report
+from ...core.grid.grid import QUANTITY
+from ...core.grid.warping import align, read_classes
+from ...core.patch_sizes import bands_from_text
+from ...core.sources.patches import check_options, classes_from_text, delineate
+from ...core.sources.patches_report import patches_report
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 from ..compat import GEOMETRY

@@ -1,7 +1,8 @@
 """Toolbox step: ecological sources out of patches."""
 
-from ...core.sources.patches import SIZE_CLASSES, bands_from_text
-from ...core.sources.selection import check_choices, choose_sources, selection_report
+from ...core.patch_sizes import SIZE_CLASSES, bands_from_text
+from ...core.sources.selection import check_choices, choose_sources
+from ...core.sources.selection_report import selection_report
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 from ..compat import GEOMETRY

@@ -1,22 +1,24 @@
 """Toolbox step: composite importance of services, its classes and its grid."""
 
+from ...core.grid.grid import QUANTITY
+from ...core.grid.reading import check_overlap, open_template
+from ...core.grid.warping import align, read_classes
 from ...core.land_cover_products import PRODUCTS
-from ...core.natural_breaks import breaks_from_text
-from ...core.raster import QUANTITY, align, check_overlap, open_template, read_classes
+from ...core.natural_breaks.classes import breaks_from_text
 from ...core.sources.components import COMPONENT_RULES, MANUAL, MATRICES, WEIGHTINGS
+from ...core.sources.grid_cells import check_grid_size
 from ...core.sources.importance import (
     CLASSIFY,
     check_grid_count,
-    check_grid_size,
     check_valid_share,
     ground_codes,
-    importance_report,
     parse_clip,
     parse_weights,
     require_two,
     service_importance,
     service_names,
 )
+from ...core.sources.importance_report import importance_report
 from ...core.sources.patches import classes_from_text
 from .. import parameters as p
 from ..base import EcoNetAlgorithm

@@ -1,11 +1,14 @@
 """Toolbox step: how firm a list of sources is when the choices behind it are made otherwise."""
 
+from ...core.grid.grid import QUANTITY
+from ...core.grid.reading import check_overlap, open_template
+from ...core.grid.warping import align
 from ...core.ids import source_ids
-from ...core.raster import QUANTITY, align, check_overlap, open_template
 from ...core.sources.components import COMPONENT_RULES, MANUAL, MATRICES, WEIGHTINGS
 from ...core.sources.firmness import Alternatives, check_given, numbers_from_text, source_firmness
 from ...core.sources.firmness_report import conclusions, firmness_report
-from ...core.sources.importance import CLASSIFY, check_grid_size, parse_clip, parse_weights, require_two, service_names
+from ...core.sources.grid_cells import check_grid_size
+from ...core.sources.importance import CLASSIFY, parse_clip, parse_weights, require_two, service_names
 from ...core.sources.patches import classes_from_text
 from ...core.sources.source_lists import Settings
 from .. import parameters as p

@@ -8,21 +8,25 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from .. import tables, vector
-from ..crs import gdal_exceptions, require_metres
+from .. import tables
+from ..crs import require_metres
 from ..errors import InputError
-from ..ids import as_id, id_list
-from ..natural_breaks import natural_breaks
+from ..gdal_session import gdal_exceptions
+from ..geometry.cells import rasterize
+from ..geometry.layers import Layer, bounds_of
+from ..ids import as_id, id_list, source_ids
+from ..natural_breaks.classes import natural_breaks
 from ..progress import SILENT
-from ..report import Report
-from .least_cost_paths import source_ids
 
 LOGARITHM, AREA = "closed form of Eq 9", "area form"
+
 FORMS = (LOGARITHM, AREA)  # append only: saved models hold the index
+
 AREA_UNITS = {"km2": 1.0, "ha": 100.0, "m2": 1e6}
 """Units in one km2."""
 
 MEAN, MEDIAN, NATURAL_BREAKS, QUANTILE, FIXED = "mean", "median", "natural breaks", "quantile", "fixed"
+
 _THRESHOLDS = {
     MEAN: lambda values, given, progress: np.mean(values),
     MEDIAN: lambda values, given, progress: np.median(values),
@@ -30,8 +34,11 @@ _THRESHOLDS = {
     QUANTILE: lambda values, given, progress: np.quantile(values, given),
     FIXED: lambda values, given, progress: given,
 }
+
 THRESHOLD_RULES = tuple(_THRESHOLDS)  # append only: saved models hold the index
+
 _NEED_THRESHOLD = (QUANTILE, FIXED)
+
 IMPORTANT, GENERAL = "important", "general"
 
 _RULED_BY_FEW = 0.1
@@ -44,7 +51,7 @@ class Interaction:
 
     Parameters
     ----------
-    corridors : vector.Features
+    corridors : layers.Layer
         The corridors that were kept, with all their fields, ``gravity`` and ``class``.
     ids : list
         Source ids, in order.
@@ -67,7 +74,7 @@ class Interaction:
         False: dropped as redundant.
     """
 
-    corridors: vector.Features
+    corridors: Layer
     ids: list
     area_km2: np.ndarray
     resistance: np.ndarray
@@ -183,7 +190,7 @@ def source_resistance(sources, ids, grid, progress=SILENT):
         Polygons in the raster's CRS; they may overlap.
     ids : list
         For messages.
-    grid : raster.Grid
+    grid : grid.Grid
         Resistance; nodata and 0 are barriers and do not count.
 
     Returns
@@ -221,7 +228,7 @@ def source_resistance(sources, ids, grid, progress=SILENT):
                 transform=(x0 + left * dx, dx, 0.0, y0 + top * dy, 0.0, dy),
             )
             cells = grid.like(grid.values[top:bottom, left:right], grid.nodata).floats(np.float64)
-            inside = vector.rasterize([geometry], window, dtype=np.uint8) == 1
+            inside = rasterize([geometry], window, dtype=np.uint8) == 1
             if not inside.any():
                 inside = _nearest(geometry, window)
             cells = cells[inside & (cells > 0)]
@@ -239,7 +246,7 @@ def _nearest(geometry, window):
     """A mask of the one cell whose centre is nearest to a polygon that holds no centre."""
     from osgeo import ogr
 
-    touched = vector.rasterize([geometry], window, all_touched=True, dtype=np.uint8) == 1
+    touched = rasterize([geometry], window, all_touched=True, dtype=np.uint8) == 1
     candidates = np.argwhere(touched if touched.any() else np.ones(window.shape, dtype=bool))
     point = ogr.Geometry(ogr.wkbPoint)
     distances = []
@@ -268,11 +275,11 @@ def gravity_model(
 
     Parameters
     ----------
-    corridors : vector.Features
+    corridors : layers.Layer
         With ``source_a``, ``source_b``, ``cost`` and, to drop them, ``redundant``.
-    sources : vector.Features
+    sources : layers.Layer
         Polygons; their area is measured on the polygons.
-    resistance : raster.Grid
+    resistance : grid.Grid
         The surface that the corridors were made on.
     form : str
         One of ``FORMS``.
@@ -366,7 +373,7 @@ def gravity_model(
     np.fill_diagonal(matrix, 0.0)
     matrix[one, two] = matrix[two, one] = values
     rows = np.nonzero(kept)[0]
-    result = vector.Features(
+    result = Layer(
         corridors.name,
         corridors.crs,
         [corridors.geometries[i] for i in rows],
@@ -408,7 +415,7 @@ def check_corridors(corridors):
         No corridor, no CRS in metres, or a field that is missing.
     """
     corridors.require_some("corridor")
-    west, south, _, _ = vector.bounds_of(corridors.geometries)
+    west, south, _, _ = bounds_of(corridors.geometries)
     require_metres(corridors.crs, corridors.name, (west, south))
     corridors = corridors.with_fields("source_a", "source_b", "cost", "redundant")
     for name, purpose in (
@@ -493,96 +500,3 @@ def _compare_areas(sources, ids, order, area_km2, warn):
             f"Layer '{sources.name}', field 'area_km2': {'source' if len(other) == 1 else 'sources'} {id_list(other)} "
             f"differ by more than 1 % from the area of the polygon, which is used."
         )
-
-
-def gravity_report(interaction, inputs):
-    """The report: inputs, threshold, sources, the strongest pairs and the matrix.
-
-    Parameters
-    ----------
-    interaction : Interaction
-    inputs : iterable of (name, value)
-        Layers and parameters, as the planner gave them.
-    """
-    report = Report("Gravity model: interaction between sources")
-    for message in interaction.warnings:
-        report.warning(message)
-    report.parameters(inputs)
-    pairs = interaction.pairs()
-    values = interaction.values
-    strongest, weakest = pairs[0], pairs[-1]
-    above, dropped, _, _ = interaction.counts_above(interaction.threshold)
-    report.heading("Interaction")
-    report.text(
-        "Gravity: how strongly two sources interact. It grows with the areas of both and falls with the "
-        "resistance inside them and with the square of the corridor's accumulated cost. It has no unit; its "
-        "order and its ratios count."
-    )
-    report.table(
-        ("quantity", "value"),
-        [
-            ("pairs of sources with a corridor", len(pairs)),
-            ("redundant corridors, which pass through a third source, dropped", interaction.n_redundant),
-            (f"threshold (gravity, rule '{interaction.rule}')", interaction.threshold),
-            ("pairs above the threshold", above),
-            ("of them redundant and dropped", dropped),
-            ("important corridors kept", interaction.n_important),
-            ("general corridors kept", interaction.n_general),
-            (f"largest gravity (sources {strongest[0]} and {strongest[1]})", strongest[2]),
-            (f"smallest gravity (sources {weakest[0]} and {weakest[1]})", weakest[2]),
-            ("largest cost (resistance x m)", interaction.longest_cost),
-        ],
-    )
-    report.heading("Which corridors other thresholds would make important")
-    report.text(
-        "The paper takes the mean of all pairs, so that is the default: what interacts more than pairs do on "
-        "average is important. A few very near pairs pull the mean up; the median makes half of the pairs "
-        "important, and natural breaks part them into the two groups that differ least inside."
-    )
-    report.table(
-        (
-            "rule",
-            "threshold (gravity)",
-            "pairs above",
-            "of them redundant and dropped",
-            "important kept",
-            "general kept",
-        ),
-        [_by_rule(interaction, rule) for rule in (MEAN, MEDIAN, NATURAL_BREAKS)],
-    )
-    report.figure(
-        lambda axes: _draw(axes, np.sort(values)[::-1], interaction.threshold), "Gravity of all pairs, sorted"
-    )
-    report.heading("Sources")
-    report.table(
-        ("source_id", "area (km2)", "mean resistance (no unit)"),
-        list(zip((str(i) for i in interaction.ids), interaction.area_km2, interaction.resistance)),
-    )
-    report.heading("Strongest pairs")
-    report.table(("source_a", "source_b", "gravity (no unit)"), [(str(a), str(b), g) for a, b, g in pairs[:20]])
-    report.heading("Matrix")
-    report.table(
-        ("", *(str(i) for i in interaction.ids)),
-        [
-            (str(one), *(None if j < i or np.isnan(value) else float(value) for j, value in enumerate(row)))
-            for i, (one, row) in enumerate(zip(interaction.ids, interaction.matrix))
-        ],
-    )
-    report.text("Feng, Bai & Wang (2024), Eq 9 and Table 4; redundant pairs are in the matrix too.")
-    return report
-
-
-def _by_rule(interaction, rule):
-    """A row of the table of rules; natural breaks need two different values."""
-    used = f"{rule} (used)" if rule == interaction.rule else rule
-    if rule == NATURAL_BREAKS and np.ptp(interaction.values) == 0:
-        return (used, *[None] * 5)
-    threshold = threshold_of(interaction.values, rule)
-    return (used, threshold, *interaction.counts_above(threshold))
-
-
-def _draw(axes, values, threshold):
-    axes.semilogy(np.arange(1, len(values) + 1), values, ".", color="#2f7d4f")
-    axes.axhline(threshold, color="#b5462f", linewidth=1)
-    axes.set_xlabel("pair, strongest first")
-    axes.set_ylabel("gravity")

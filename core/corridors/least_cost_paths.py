@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..cost_distance import CostGrid, allocation, floods, trace
-from ..crs import gdal_exceptions
 from ..errors import InputError, first_few
-from ..ids import source_ids
+from ..gdal_session import gdal_exceptions
+from ..geometry.cells import cells_of, line_through
+from ..grid.grid import Grid, float_grid
 from ..progress import SILENT
-from ..raster import Grid, float_grid
-from ..vector import cells_of, line_through
 
 # append only: saved models hold the index
 POINTS, EDGES = PATH_ENDS = (0, 1)

@@ -14,10 +14,10 @@ from osgeo import ogr
 from .. import tables
 from ..crs import crs_name, require_metres
 from ..errors import InputError
+from ..geometry import crossings
+from ..geometry.layers import Layer, bounds_of
 from ..ids import as_id, id_list
 from ..progress import SILENT
-from ..vector import Features, bounds_of
-from . import crossings
 
 TOLERANCE_M = 90.0
 """Three cells of 30 m; there is no raster among the inputs to take the cell size from."""
@@ -68,9 +68,9 @@ def breakpoints(
 
     Parameters
     ----------
-    corridors : vector.Features
+    corridors : layers.Layer
         Lines in a CRS in metres; ``corridor_id``, ``class`` and ``gravity`` are used where they are.
-    roads : vector.Features
+    roads : layers.Layer
         Lines or polygons, in any known CRS.
     class_field, name_field : str
         Fields of ``roads``; empty where it has none.
@@ -154,7 +154,7 @@ def breakpoints(
             tuple(p[0]),
         )
     )
-    result = Features("breakpoints", corridors.crs, field_names=list(FIELDS))
+    result = Layer("breakpoints", corridors.crs, field_names=list(FIELDS))
     for rank, (place, attributes) in enumerate(points, 1):
         geometry = ogr.Geometry(ogr.wkbPoint)
         geometry.AddPoint_2D(*place)
@@ -218,7 +218,7 @@ def _chosen(roads, class_field, classes, name_field, progress):
         )
     keep = [index for index, word in enumerate(own) if word in wanted]
     progress.log(f"{len(keep)} of {len(roads)} features of '{roads.name}' are of the chosen classes.")
-    return Features(
+    return Layer(
         roads.name,
         roads.crs,
         [roads.geometries[i] for i in keep],
@@ -241,7 +241,7 @@ def _by_dimension(roads):
 
 
 def _subset(layer, numbers):
-    return Features(
+    return Layer(
         layer.name,
         layer.crs,
         [layer.geometries[i] for i in numbers],

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from osgeo import ogr
 
-from ..crs import gdal_exceptions
 from ..errors import InputError
+from ..gdal_session import gdal_exceptions
+from ..geometry import crossings
+from ..geometry.layers import Layer
 from ..ids import id_list
 from ..mines import FEATURES, METHODS, STATES, require_near
 from ..progress import SILENT
-from ..vector import Features
-from . import crossings
 
 FIELDS = (
     "fracture_id",
@@ -41,7 +41,7 @@ class Fractures:
 
     Parameters
     ----------
-    surfaces : vector.Features
+    surfaces : layers.Layer
         Polygons with :data:`FIELDS`, the longest crossing first.
     pairs : list of dict
         One row per corridor and surface, with :data:`PAIR_FIELDS`.
@@ -67,12 +67,12 @@ def fracture_surfaces(
 
     Parameters
     ----------
-    corridors : vector.Features
+    corridors : layers.Layer
         Lines, in any known CRS; ``corridor_id``, ``source_a``, ``source_b``, ``class`` and ``gravity``
         are used where they are.
     mines : list of mines.Mine
         In the CRS of the resistance surface; those of one name, mineral, method and state are one mine.
-    resistance : raster.Grid
+    resistance : grid.Grid
         The resistance surface of the corridors; gives the CRS, the cell and the costs. One float64
         copy of it is held.
     methods, states, features : tuple of str
@@ -109,7 +109,7 @@ def fracture_surfaces(
     require_near(mines, template, 0, name)
     steps = crossings.corridor_steps(corridors, progress.part(0, 0.2))
     parts = _parts(_chosen(mines, methods, states, features, progress), progress)
-    layer = Features("mines", template.crs, [geometry for _, geometry in parts])
+    layer = Layer("mines", template.crs, [geometry for _, geometry in parts])
     inside = crossings.stretches_inside(steps, layer, progress.part(0.2, 0.7)) if parts else []
     values = _costs(resistance)
     by_id = {}
@@ -142,7 +142,7 @@ def fracture_surfaces(
         n_lines += _lines(steps, stretches, which[counted], corridor[counted])
         rows.append((mine, geometry, crossed, crossing_m, cost_inside, float(length[used].sum())))
     rows.sort(key=lambda row: (-row[5], row[0].name))
-    result = Fractures(Features("fracture surfaces", template.crs, field_names=list(FIELDS)), [], n_lines)
+    result = Fractures(Layer("fracture surfaces", template.crs, field_names=list(FIELDS)), [], n_lines)
     for fracture_id, (mine, geometry, crossed, crossing_m, cost_inside, together_m) in enumerate(rows, 1):
         all_costs = float(total[crossed].sum())
         result.surfaces.geometries.append(geometry)

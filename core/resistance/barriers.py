@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .. import vector
-from .distance import cells_of
+from ..geometry.cells import rasterize
+from ..geometry.distance_classes import cells_of
 from .effects import Moved, row_blocks
 
 # the order is that of the choice HARD_BARRIERS
@@ -65,7 +65,7 @@ def _lacking(barrier, layers):
 
 def fence(geometries, template):
     """The cells that roads touch, without gaps at corners through which a diagonal step would slip."""
-    closed = vector.rasterize(geometries, template, all_touched=True, dtype=np.uint8) > 0
+    closed = rasterize(geometries, template, all_touched=True, dtype=np.uint8) > 0
     north_west, north_east = closed[:-1, :-1], closed[:-1, 1:]
     south_west, south_east = closed[1:, :-1], closed[1:, 1:]
     falling = north_west & south_east & ~north_east & ~south_west

@@ -10,8 +10,9 @@ have no resistance at all.
 import numpy as np
 
 from ..errors import InputError
+from ..grid.grid import QUANTITY
+from ..grid.warping import align, read_classes
 from ..progress import SILENT
-from ..raster import QUANTITY, align, read_classes
 from .effects import row_blocks
 
 # the order is that of the choice CORRECTION
@@ -64,7 +65,7 @@ def multipliers(choices, layers, template, read=(), progress=SILENT):
     ----------
     choices : surface.Choices
     layers : factor_maps.FactorLayers
-    template : raster.Template
+    template : grid.Template
     read : collection of str
         Factors whose maps were read before: how they are brought to the cells is not said again.
 

@@ -6,7 +6,7 @@ score at the lowest is no reason for a cell to be hard, however much the factor 
 
 import numpy as np
 
-from ..raster import Grid
+from ..grid.grid import Grid
 from .effects import row_blocks
 from .transforms import scores_of
 
@@ -35,7 +35,7 @@ class Dominant:
 
     Parameters
     ----------
-    template : raster.Template
+    template : grid.Template
     scheme : surface.Scheme
     numbers : dict of str to int
         The number of each factor in the map.

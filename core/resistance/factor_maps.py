@@ -11,13 +11,14 @@ import numpy as np
 from osgeo import gdal
 
 from .. import tables
-from ..crs import gdal_exceptions
 from ..errors import InputError
-from ..euclidean import distance_m
-from ..raster import CLASSES, QUANTITY, align, read_classes
-from ..slope import slope_degrees
+from ..gdal_session import gdal_exceptions
+from ..grid.euclidean import distance_m
+from ..grid.grid import CLASSES, QUANTITY
+from ..grid.slope import slope_degrees
+from ..grid.warping import align, read_classes
 from .factors import FACTORS, MINE, classify, classify_codes, classify_distance, factor_name
-from .mines import check_mines, mine_resistance
+from .mine_rings import check_mines, mine_resistance
 
 _MOST_ADDED = 240
 _HEIGHTS_M = -12000, 9000  # the earth's
@@ -30,21 +31,21 @@ class FactorLayers:
 
     Parameters
     ----------
-    dem : raster.RasterSource
+    dem : reading.RasterSource
         Metres; serves slope and elevation.
-    land_cover : raster.RasterSource
+    land_cover : reading.RasterSource
         Class codes.
-    ndvi, night_light : raster.RasterSource
-    water, motorways, highways : vector.Features
+    ndvi, night_light : reading.RasterSource
+    water, motorways, highways : layers.Layer
         Lines or polygons.
     water_codes : sequence of int
         Land-cover codes that are water, used where ``water`` is None.
     mines : list of ..mines.Mine
         In the template's CRS.
-    extra : dict of str to raster.RasterSource
+    extra : dict of str to reading.RasterSource
         Factors beside the nine, by their names as `extra_names` gives them: scored by the factor table's
         rows for them, or scored already where it has none.
-    correction : raster.RasterSource
+    correction : reading.RasterSource
         Night light or multipliers, see `correction`; no factor.
     """
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from .. import tables
 from ..errors import InputError
+from ..geometry.distance_classes import distance_classes, distance_classes_to_cells
 from ..progress import SILENT
-from .distance import distance_classes, distance_classes_to_cells
 from .scoring import Scoring
 
 FACTORS = (
@@ -360,7 +360,7 @@ def classify_distance(geometries, rule, template, progress=SILENT):
     geometries : list of ogr.Geometry
         In the template's CRS.
     rule : Rule
-    template : raster.Template
+    template : grid.Template
 
     Returns
     -------
@@ -379,7 +379,7 @@ def classify_distance_to_cells(mask, rule, template, progress=SILENT):
     ----------
     mask : bool ndarray, shape ``template.shape``
     rule : Rule
-    template : raster.Template
+    template : grid.Template
 
     Returns
     -------

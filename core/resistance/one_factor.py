@@ -9,15 +9,20 @@ from dataclasses import replace
 import numpy as np
 from osgeo import ogr
 
-from .. import blocks, tables
-from ..crs import gdal_exceptions, is_same_crs, transformation
+from .. import tables
+from ..crs import is_same_crs, transformation
 from ..errors import InputError
+from ..gdal_cache import small_cache
+from ..gdal_session import gdal_exceptions
+from ..geometry.distance_classes import Distances, border_of, each_window
+from ..geometry.layers import require_near
+from ..geometry.segment_distance import Edges
+from ..grid.blocks import Classes, run
+from ..grid.grid import CLASSES, QUANTITY, Window
+from ..grid.reading import bounds_in, open_cells
+from ..grid.slope import SlopeDegrees
+from ..grid.warping import AlignedRaster
 from ..progress import SILENT
-from ..raster import CLASSES, QUANTITY, AlignedRaster, Window, bounds_in, open_cells
-from ..slope import SlopeDegrees
-from ..vector import require_near
-from .distance import Distances, border_of, each_window
-from .edges import Edges
 from .factors import FACTORS
 from .scoring import Scoring, log_shares
 
@@ -44,12 +49,12 @@ def factor_resistance(source, template, rule, output, offset=0.0, slope=False, p
 
     Parameters
     ----------
-    source : raster.RasterSource
-    template : raster.Template
+    source : reading.RasterSource
+    template : grid.Template
         Cells of the result.
     rule : Rule
         With intervals or codes.
-    output : raster.RasterWriter or blocks.Array
+    output : writing.RasterWriter or blocks.Array
     offset : float
         As for `classify`.
     slope : bool
@@ -68,7 +73,7 @@ def factor_resistance(source, template, rule, output, offset=0.0, slope=False, p
     if slope:
         layer = SlopeDegrees(source, template)
     elif rule.codes:
-        layer = blocks.Classes(source, template)
+        layer = Classes(source, template)
     else:
         layer = AlignedRaster(source, template, QUANTITY)
     scoring, extremes = Scoring(rule, offset, source.name, "BREAKS_TABLE", counted=True), []
@@ -85,7 +90,7 @@ def factor_resistance(source, template, rule, output, offset=0.0, slope=False, p
         _check_range(rule, source.name, low, high, slope, progress)
         scoring.check()
 
-    blocks.run([layer], step, [output], check, progress)
+    run([layer], step, [output], check, progress)
     log_shares(scoring.cells, template.rows * template.cols, source.name, progress)
     return scoring.cells
 
@@ -136,8 +141,8 @@ def distances_to_features(features, template, breaks_m, exact=False, progress=SI
 
     Parameters
     ----------
-    features : vector.Features
-    template : raster.Template
+    features : layers.Layer
+    template : grid.Template
     breaks_m : sequence of floats
     exact : bool
         Metres will be asked for, not classes by the breaks alone.
@@ -178,7 +183,7 @@ def check_place(layer, template, breaks_m):
 
     Parameters
     ----------
-    layer : vector.Features or raster.RasterSource
+    layer : layers.Layer or reading.RasterSource
         Features may be an outline; their place is looked at where they are in the template's CRS.
     """
     if hasattr(layer, "path"):
@@ -213,7 +218,7 @@ def distances_to_mask(source, codes, template, breaks_m, exact=False, progress=S
 
     Parameters
     ----------
-    source : raster.RasterSource
+    source : reading.RasterSource
         In any known CRS, on cells of any size, also larger than the template: cells beyond the
         template's edge count.
     codes : sequence of int
@@ -331,10 +336,10 @@ def distance_resistance(distances, rule, template, name, output=None, output_dis
         Made with ``exact`` where ``output_distance`` is wanted.
     rule : factors.Rule
         With intervals from 0 without an end.
-    template : raster.Template
+    template : grid.Template
     name : str
         The layer, for messages.
-    output, output_distance : raster.RasterWriter or blocks.Array, optional
+    output, output_distance : writing.RasterWriter or blocks.Array, optional
         Resistance; metres.
 
     Returns
@@ -346,7 +351,7 @@ def distance_resistance(distances, rule, template, name, output=None, output_dis
     breaks = np.array(intervals.breaks, dtype=np.float32)
     resistance = np.array(intervals.resistance, dtype=np.float32)
     counts = np.zeros(len(resistance), dtype=np.int64)
-    with blocks._small_cache():
+    with small_cache():
         for window, part in each_window(template, progress):
             part(0.0)
             if output_distance is not None:

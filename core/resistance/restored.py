@@ -10,9 +10,9 @@ import numpy as np
 
 from .. import tables
 from ..errors import InputError
+from ..geometry.distance_classes import cells_of
 from ..mines import FEATURES, known_words, plain_word
 from ..progress import SILENT
-from .distance import cells_of
 
 COLUMNS = ("land_cover", "ndvi", "slope_degrees")
 _COLUMNS = [

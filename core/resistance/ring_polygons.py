@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from osgeo import ogr
 
-from ..crs import gdal_exceptions
+from ..gdal_session import gdal_exceptions
 from ..progress import SILENT
 
 QUADRANT_SEGMENTS = 64

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import blocks, vector
 from ..errors import first_few
+from ..geometry.cells import rasterize
+from ..geometry.layers import bounds_of
+from ..grid.blocks import Classes, run
+from ..grid.grid import Window
 from ..land_cover_products import codes_of_class
 from ..progress import SILENT
-from ..raster import Window
 from ..report import Report, number
 from .dominant import LABELS, NO_VALUE
 from .effects import values_of
@@ -64,7 +66,7 @@ def land_cover_zones(surfaces, land_cover, product, progress=SILENT):
     Parameters
     ----------
     surfaces : surface.ResistanceSurfaces
-    land_cover : raster.RasterSource
+    land_cover : reading.RasterSource
     product : str
         Whose names the codes have.
     """
@@ -80,7 +82,7 @@ def land_cover_zones(surfaces, land_cover, product, progress=SILENT):
             sums.setdefault(int(code), _Sums()).add(surfaces, window.slices, mask)
 
     template = surfaces.base.template
-    blocks.run([blocks.Classes(land_cover, template)], add, progress=progress.quiet())
+    run([Classes(land_cover, template)], add, progress=progress.quiet())
     return [
         sums[code].zone(LAND_COVER, f"{code} {names[code]}" if code in names else str(code), surfaces)
         for code in sorted(sums)
@@ -94,7 +96,7 @@ def district_zones(surfaces, districts, name_field="", progress=SILENT):
     Parameters
     ----------
     surfaces : surface.ResistanceSurfaces
-    districts : vector.Features
+    districts : layers.Layer
         Polygons; those of one name are one district. A cell that two districts hold counts in both.
     name_field : str
         Empty: districts are numbered.
@@ -119,9 +121,9 @@ def district_zones(surfaces, districts, name_field="", progress=SILENT):
     zones, empty, beyond = [], [], []
     for done, (name, parts) in enumerate(shapes.items()):
         progress(done / len(shapes))
-        own = vector.bounds_of(parts)
+        own = bounds_of(parts)
         window = _window(own, template)
-        mask = None if window is None else vector.rasterize(parts, template.part(window), dtype=np.uint8) > 0
+        mask = None if window is None else rasterize(parts, template.part(window), dtype=np.uint8) > 0
         sums = _Sums()
         if mask is not None:
             sums.add(surfaces, window.slices, mask)

@@ -12,16 +12,16 @@ import numpy as np
 
 from .. import tables
 from ..errors import InputError
+from ..grid.grid import Grid, float_grid
 from ..land_cover_products import CLCD, table_for_product
 from ..progress import SILENT
-from ..raster import Grid, float_grid
 from .barriers import close
 from .correction import CORRECTIONS, NO_CORRECTION, check_correction, multipliers
 from .dominant import Dominant
 from .effects import Moved, row_blocks
-from .factor_maps import FactorLayers, FactorMaps
+from .factor_maps import FactorMaps
 from .factors import FACTORS, MINE, default_factor_table, factor_name, read_factor_table, read_weights, scaled_weights
-from .mines import MAXIMUM, read_rings
+from .mine_rings import MAXIMUM, read_rings
 from .restored import default_restored_table, read_restored, restored_cells
 from .transforms import (
     DECIMALS,
@@ -237,7 +237,7 @@ def resistance_surface(layers, template, choices=None, keep=None, progress=SILEN
     Parameters
     ----------
     layers : FactorLayers
-    template : raster.Template
+    template : grid.Template
         Cells of the result, in metres; need not be square.
     choices : Choices, optional
     keep : callable, optional

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import blocks, tables
+from .. import tables
 from ..errors import InputError
+from ..grid.blocks import run
+from ..grid.grid import float_grid
 from ..land_cover_products import CLCD, table_for_product
 from ..progress import SILENT
-from ..raster import float_grid
 from .land_cover import CODE, class_rows, codes_of, require_codes, values_by_class
 
 POOLS = ("above", "below", "soil", "dead")
@@ -42,7 +43,7 @@ def carbon_storage(land_cover, table=None, progress=SILENT):
 
     Parameters
     ----------
-    land_cover : raster.Grid
+    land_cover : grid.Grid
         Whole-number codes.
     table : tables.RawTable, optional
         ``land_cover, above, below, soil, dead`` in t/ha, each at least 0 (InVEST's ``lucode,
@@ -50,7 +51,7 @@ def carbon_storage(land_cover, table=None, progress=SILENT):
 
     Returns
     -------
-    raster.Grid
+    grid.Grid
         float32, t/ha; NaN where the land cover has no value.
 
     Raises
@@ -73,14 +74,14 @@ def carbon_change(land_cover, other_land_cover, table=None, progress=SILENT):
 
     Parameters
     ----------
-    land_cover, other_land_cover : raster.Grid
+    land_cover, other_land_cover : grid.Grid
         Before and after, on the same cells.
     table : tables.RawTable, optional
         As for `carbon_storage`; it serves both maps.
 
     Returns
     -------
-    raster.Grid
+    grid.Grid
         float32, t/ha, after minus before; NaN where either map has no value.
     """
     if not land_cover.template.same_grid(other_land_cover.template):
@@ -99,7 +100,7 @@ def carbon_storage_blocks(land_cover, output, table=None, other=None, change=Non
     Parameters
     ----------
     land_cover : blocks.Classes
-    output, change : raster.RasterWriter, blocks.Array or None
+    output, change : writing.RasterWriter, blocks.Array or None
         For t/ha, and t/ha gained; None where the map is not wanted.
     table : tables.RawTable, optional
         As for `carbon_storage`; it serves both maps.
@@ -121,4 +122,4 @@ def carbon_storage_blocks(land_cover, output, table=None, other=None, change=Non
         stored = carbon_storage(before, table).values
         return stored, None if after is None else carbon_storage(after, table).values - stored
 
-    blocks.run(covers, step, [output, None if other is None else change], progress=progress.part(0.3, 1.0))
+    run(covers, step, [output, None if other is None else change], progress=progress.part(0.3, 1.0))

@@ -12,13 +12,18 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import raster, tables, vector
+from .. import tables
 from ..errors import InputError
-from ..euclidean import distance_and_value_m, distance_m, overhang_m, tiles, window
+from ..geometry.cells import cells_under, rasterize
+from ..geometry.layers import Layer
+from ..grid.euclidean import distance_and_value_m, distance_m, overhang_m, tiles, window
+from ..grid.grid import CLASSES, Grid, float_grid
+from ..grid.reading import RasterSource, bounds_in, check_overlap
+from ..grid.row_blocks import row_blocks
+from ..grid.warping import align
 from ..land_cover_products import CLCD, table_for_product
 from ..progress import SILENT
-from ..raster import Grid, float_grid
-from .land_cover import CODE, cells_under, class_rows, codes_of, row_blocks, values_by_class
+from .land_cover import CODE, class_rows, codes_of, values_by_class
 from .presets import conventions_told, settle
 
 NEAREST, INTENSITY, SUM = DISTANCE_RULES = ("nearest", "nearest x intensity", "sum")
@@ -122,7 +127,7 @@ def read_threats(table=None, layers=()):
         ``threat, weight, max_distance_m, decay`` and either ``land_cover_codes`` or ``layer`` (a
         path, relative to the table's folder). InVEST's ``max_dist`` (in metres, as since InVEST
         3.15) and ``cur_path`` serve too. Default the shipped one.
-    layers : sequence of raster.RasterSource or vector.Features
+    layers : sequence of reading.RasterSource or layers.Layer
         The k-th serves the k-th row that has neither codes nor a layer of its own.
 
     Returns
@@ -150,7 +155,7 @@ def read_threats(table=None, layers=()):
             raise parsed.error(index, "layer", "stands beside land_cover_codes; keep one of the two.")
         place = row["land_cover_codes"]
         if row["layer"]:
-            place = raster.RasterSource(str(Path(parsed.folder) / row["layer"]), row["threat"])
+            place = RasterSource(str(Path(parsed.folder) / row["layer"]), row["threat"])
         elif not place:
             place = left.pop(0)
         threats.append(Threat(row["threat"], row["weight"], row["max_distance_m"], row["decay"], place))
@@ -201,15 +206,15 @@ def habitat_quality(
 
     Parameters
     ----------
-    land_cover : raster.Grid
+    land_cover : grid.Grid
         Whole-number codes; NaN or nodata outside the map.
     threats : tables.RawTable, optional
         See `read_threats`. Threat layers count also beyond the map, up to each threat's reach.
-    layers : sequence of raster.RasterSource or vector.Features
+    layers : sequence of reading.RasterSource or layers.Layer
         Rasters of intensity 0 to 1 (nodata is 0), or vectors of intensity 1 in all cells touched.
     sensitivity : tables.RawTable, optional
         ``land_cover, habitat`` and one column per threat, all 0 to 1.
-    access : raster.Grid, optional
+    access : grid.Grid, optional
         beta in 0 to 1 on the cells of the land cover; 1 where it has no value. See `access_of_areas`.
     preset : int
         0 recommended, 1 as published (k^2 in Eq 1 as printed), 2 as InVEST 3.20 (k = 0.05).
@@ -226,7 +231,7 @@ def habitat_quality(
         that of this map.
     product : str
         Whose codes the shipped tables are keyed for; one of ``land_cover_products.PRODUCTS``.
-    baseline : raster.Grid, optional
+    baseline : grid.Grid, optional
         Land cover before, on the same cells: gives rarity, and k.
     with_costs : bool
         Also what each threat costs (`ThreatCost`).
@@ -382,12 +387,12 @@ def rarity(land_cover, baseline, progress=SILENT):
 
     Parameters
     ----------
-    land_cover, baseline : raster.Grid
+    land_cover, baseline : grid.Grid
         Whole-number codes of one legend, on the same cells.
 
     Returns
     -------
-    raster.Grid
+    grid.Grid
         float32: 0.5 where a class is as frequent as before, towards 1 where it has become rare, 0 where it is
         absent from the baseline; NaN where the land cover has no value. InVEST guide, Habitat Quality.
     """
@@ -418,13 +423,13 @@ def access_of_areas(features, template, progress=SILENT, field="access"):
 
     Parameters
     ----------
-    features : vector.Features
+    features : layers.Layer
         Polygons with a number 0 (fully protected) to 1 in ``field``.
-    template : raster.Template
+    template : grid.Template
 
     Returns
     -------
-    raster.Grid
+    grid.Grid
         float32; 1 outside all polygons, the lowest value where several hold a cell's centre.
     """
     features.require_some("accessibility polygon")
@@ -443,7 +448,7 @@ def access_of_areas(features, template, progress=SILENT, field="access"):
     for number, (geometry, value) in enumerate(zip(features.geometries, values)):
         block, part = cells_under(geometry, template)
         if part is not None:
-            inside = vector.rasterize([geometry], part, dtype=np.uint8) > 0
+            inside = rasterize([geometry], part, dtype=np.uint8) > 0
             beta[block][inside] = np.minimum(beta[block][inside], np.float32(value))
         progress((number + 1) / len(values))
     return Grid(beta, template, None, features.name)
@@ -453,9 +458,9 @@ def _require_near(threats, template, progress):
     """Refuse, before the work, a threat layer that no part of reaches the map."""
     for threat in threats:
         near = template.padded(threat.max_distance_m)
-        if isinstance(threat.place, raster.RasterSource):
-            raster.check_overlap(threat.place, near)
-        elif isinstance(threat.place, vector.Features):
+        if isinstance(threat.place, RasterSource):
+            check_overlap(threat.place, near)
+        elif isinstance(threat.place, Layer):
             threat.place.require_some("threat")
             west, south, east, north = near.bounds
             boxes = [geometry.GetEnvelope() for geometry in threat.place.to_crs(template.crs).geometries]
@@ -527,17 +532,17 @@ def _intensity(threat, land_cover, progress):
     template, place = land_cover.template, threat.place
     if isinstance(place, list):
         return (np.isin(land_cover.values, place) & land_cover.valid).astype(np.float32), template
-    if isinstance(place, vector.Features):
+    if isinstance(place, Layer):
         place.require_some("threat")
         geometries = place.to_crs(template.crs, progress).geometries
         wide = template.padded(
             min(threat.max_distance_m, overhang_m([geometry.GetEnvelope() for geometry in geometries], template))
         )
-        return vector.rasterize(geometries, wide, all_touched=True, dtype=np.uint8).astype(np.float32), wide
+        return rasterize(geometries, wide, all_touched=True, dtype=np.uint8).astype(np.float32), wide
     reachable = template.padded(threat.max_distance_m)
-    west, south, east, north = raster.bounds_in(raster.check_overlap(place, reachable), template.crs)
+    west, south, east, north = bounds_in(check_overlap(place, reachable), template.crs)
     wide = template.padded(min(threat.max_distance_m, overhang_m([(west, east, south, north)], template)))
-    grid = raster.align(place, wide, raster.CLASSES, progress)
+    grid = align(place, wide, CLASSES, progress)
     valid = grid.valid
     values = np.where(valid, grid.values, 0).astype(np.float32)
     _require_share(values, valid, f"Threat layer '{place.name}'")

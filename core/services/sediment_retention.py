@@ -18,14 +18,21 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import raster, slope, tables, vector
+from .. import tables
 from ..errors import InputError
+from ..geometry.cells import rasterize
+from ..geometry.layers import Layer
+from ..grid import slope
+from ..grid.grid import CLASSES, Grid, float_grid
+from ..grid.row_blocks import row_blocks
+from ..grid.warping import align
 from ..land_cover_products import CLCD, table_for_product
 from ..progress import SILENT
-from ..raster import Grid, float_grid
-from . import flow_routing
-from .flow_routing import MFD, ROUTINGS
-from .land_cover import CODE, class_rows, codes_of, row_blocks, values_by_class
+from ..routing.depressions import fill_depressions, internal_drains
+from ..routing.flow import AS_INVEST as FLOW_AS_INVEST
+from ..routing.flow import CONVENTIONS, MFD, RECOMMENDED, ROUTINGS, route
+from ..routing.streams import streams as stream_cells
+from .land_cover import CODE, class_rows, codes_of, values_by_class
 from .presets import check_preset, conventions_told
 
 DESMET_GOVERS, INVEST_LS = LS_METHODS = ("Desmet-Govers", "InVEST from 3.14 on")
@@ -56,7 +63,7 @@ class Conventions:
     routing : str
         One of ``ROUTINGS``.
     flow : str
-        One of `flow_routing.CONVENTIONS`: ties, flats, MFD shares, threshold, slope at the map's edge.
+        One of `routing.flow.CONVENTIONS`: ties, flats, MFD shares, threshold, slope at the map's edge.
     ls_method : str
         One of ``LS_METHODS``.
     cap : float
@@ -73,7 +80,7 @@ class Conventions:
     """
 
     routing: str = MFD
-    flow: str = flow_routing.RECOMMENDED
+    flow: str = RECOMMENDED
     ls_method: str = DESMET_GOVERS
     cap: float = 333.0
     capped: str = SLOPE_LENGTH
@@ -85,11 +92,11 @@ class Conventions:
 PRESETS = (
     Conventions(),
     Conventions(unit=PER_PIXEL),
-    Conventions(MFD, flow_routing.AS_INVEST, INVEST_LS, 122.0, L_FACTOR, PIXELS, AS_INVEST, PER_HECTARE),
+    Conventions(MFD, FLOW_AS_INVEST, INVEST_LS, 122.0, L_FACTOR, PIXELS, AS_INVEST, PER_HECTARE),
 )
 _CHOICES = {
     "routing": ROUTINGS,
-    "flow": flow_routing.CONVENTIONS,
+    "flow": CONVENTIONS,
     "ls_method": LS_METHODS,
     "capped": CAPPED,
     "ic_length": IC_LENGTHS,
@@ -164,28 +171,28 @@ def drainage_cells(layers, template, progress=SILENT):
 
     Parameters
     ----------
-    layers : list of raster.RasterSource and vector.Features
+    layers : list of reading.RasterSource and layers.Layer
         Rasters drain where they hold 1; lines wherever they touch a cell, so that no flow slips through
         between two cells; polygons where they hold a cell's centre.
-    template : raster.Template
+    template : grid.Template
 
     Returns
     -------
-    raster.Grid
+    grid.Grid
         uint8, 2 bytes per cell at most at once.
     """
     found = np.zeros(template.shape, dtype=np.uint8)
     for layer in layers:
         progress.check()
-        if isinstance(layer, vector.Features):
+        if isinstance(layer, Layer):
             layer.require_some("line or polygon")
             geometries = layer.to_crs(template.crs, progress).geometries
             for by_line in (True, False):
                 some = [geometry for geometry in geometries if (geometry.GetDimension() < 2) == by_line]
                 if some:
-                    found |= vector.rasterize(some, template, all_touched=by_line, dtype=np.uint8)
+                    found |= rasterize(some, template, all_touched=by_line, dtype=np.uint8)
         else:
-            grid = raster.align(layer, template, raster.CLASSES, progress)
+            grid = align(layer, template, CLASSES, progress)
             found |= grid.valid & (grid.values == 1)
     return Grid(found, template, None, "drainage")
 
@@ -195,7 +202,7 @@ def cover_factor(grid, kind=VAN_DER_KNIJFF, progress=SILENT):
 
     Parameters
     ----------
-    grid : raster.Grid
+    grid : grid.Grid
         NDVI, -1 to 1, for ``exp(-2 NDVI / (1 - NDVI))`` (van der Knijff, Jones & Montanarella 1999, EUR
         19022); or vegetation cover, 0 to 100 %, for ``0.6508 - 0.3436 log10 f`` (Cai et al. 2000,
         J. Soil Water Conserv. 14(2): 19-24; no cover 1, above 78.3 % 0).
@@ -204,7 +211,7 @@ def cover_factor(grid, kind=VAN_DER_KNIJFF, progress=SILENT):
 
     Returns
     -------
-    raster.Grid
+    grid.Grid
         float32, 0 to 1; cells that the formula puts outside are set to 0 or 1, and their number logged.
     """
     if kind == COVER_FACTOR:
@@ -304,19 +311,19 @@ def sediment_retention(
 
     Parameters
     ----------
-    dem : raster.Grid
+    dem : grid.Grid
         Elevation in metres, on cells in metres. All other grids lie on its cells.
-    land_cover : raster.Grid
+    land_cover : grid.Grid
         Whole-number codes.
-    erosivity : raster.Grid
+    erosivity : grid.Grid
         R, MJ mm / (ha h a), at least 0.
-    erodibility : raster.Grid
+    erodibility : grid.Grid
         K, t ha h / (ha MJ mm), at least 0.
     table : tables.RawTable, optional
         ``land_cover, usle_c, usle_p``, 0 to 1; default the shipped one.
-    cover : raster.Grid, optional
+    cover : grid.Grid, optional
         C, 0 to 1, in place of ``usle_c``; see `cover_factor`.
-    drainage : raster.Grid, optional
+    drainage : grid.Grid, optional
         Cells that hold 1 are streams too.
     mine_geometries : list of ogr.Geometry
         In the CRS of the DEM: depressions with their lowest cell under one drain inside, and are neither
@@ -366,11 +373,11 @@ def sediment_retention(
             f"their nodata values."
         )
     filled, drains = _filled(dem, elevation, mine_geometries, progress.part(0.05, 0.25))
-    flow = flow_routing.route(filled, template, how.routing, elevation, drains, how.flow, progress.part(0.25, 0.5))
+    flow = route(filled, template, how.routing, elevation, drains, how.flow, progress.part(0.25, 0.5))
     accumulation = flow.accumulate(progress=progress.part(0.5, 0.55))
     stream = _streams(flow, accumulation, threshold, drainage, how, progress.part(0.55, 0.6))
     ls, gentle = (np.full(template.shape, np.nan, dtype=np.float32) for _ in range(2))
-    edges = slope.AS_INVEST if how.flow == flow_routing.AS_INVEST else slope.STRAIGHT
+    edges = slope.AS_INVEST if how.flow == FLOW_AS_INVEST else slope.STRAIGHT
     for rows, east, south in slope.rises(filled, template, edges, progress.part(0.6, 0.7)):
         ls[rows] = ls_factor(east, south, accumulation[rows], template.cell_area_m2, how.ls_method, how.cap, how.capped)
         percent = (100 * np.sqrt(east**2 + south**2)).astype(np.float32)  # as InVEST keeps it
@@ -431,24 +438,24 @@ def _cover_and_practice(land_cover, table, cover, progress):
 
 def _filled(dem, elevation, mine_geometries, progress):
     """The DEM without depressions, and the internal drains or None."""
-    filled = flow_routing.fill_depressions(elevation, progress=progress.part(0.0, 0.5))
+    filled = fill_depressions(elevation, progress=progress.part(0.0, 0.5))
     if not len(mine_geometries):
         return filled, None
-    under = vector.rasterize(mine_geometries, dem.template, dtype=np.uint8) > 0
-    drains = flow_routing.internal_drains(elevation, filled, under)
+    under = rasterize(mine_geometries, dem.template, dtype=np.uint8) > 0
+    drains = internal_drains(elevation, filled, under)
     if not drains.any():
         progress.warn(
             f"No depression of '{dem.name}' has its lowest cell under a mine, so none drains inside: check "
             f"that the DEM is younger than the pits, or leave the mines out."
         )
         return filled, None
-    return flow_routing.fill_depressions(elevation, drains, progress.part(0.5, 1.0)), drains
+    return fill_depressions(elevation, drains, progress.part(0.5, 1.0)), drains
 
 
 def _streams(flow, accumulation, threshold, drainage, how, progress):
     stream = np.zeros(flow.shape, dtype=bool)
     if threshold > 0:
-        stream = flow_routing.streams(flow, accumulation, threshold, how.flow, progress)
+        stream = stream_cells(flow, accumulation, threshold, how.flow, progress)
     if flow.drains.any():  # what gathers in a pit is no stream
         _, leaving = flow.path_to(False, 1.0, progress=progress)
         stream &= leaving > 0

@@ -19,12 +19,14 @@ import numpy as np
 
 from .. import tables
 from ..errors import InputError
+from ..grid.grid import Grid, float_grid
+from ..grid.row_blocks import row_blocks
+from ..grid.slope import slope_degrees
 from ..land_cover_products import CLCD, table_for_product
 from ..progress import SILENT
-from ..raster import Grid, float_grid
-from ..slope import slope_degrees
-from .flow_routing import D8, MFD, fill_depressions, route
-from .land_cover import CODE, class_rows, codes_of, row_blocks, values_by_class
+from ..routing.depressions import fill_depressions
+from ..routing.flow import D8, MFD, route
+from .land_cover import CODE, class_rows, codes_of, values_by_class
 
 SQUARE_METRES, AS_PRINTED = TOPOGRAPHIC_INDEX = ("area in m2, soil depth in m", "as printed: cells, soil depth in mm")
 ROUTING = (D8, MFD)
@@ -74,7 +76,7 @@ def topographic_index(dem, soil_depth_m, form=SQUARE_METRES, routing=D8, progres
 
     Parameters
     ----------
-    dem : raster.Grid
+    dem : grid.Grid
         Elevation in metres; depressions are filled first.
     soil_depth_m : float ndarray, shape (rows, cols)
     form : str
@@ -84,7 +86,7 @@ def topographic_index(dem, soil_depth_m, form=SQUARE_METRES, routing=D8, progres
 
     Returns
     -------
-    raster.Grid
+    grid.Grid
         float32; NaN where an input has no value. Slopes (Horn, of the filled DEM) below 0.1 % count as
         0.1 %, soils thinner than 1 cm as 1 cm.
 
@@ -130,15 +132,15 @@ def water_conservation(
 
     Parameters
     ----------
-    water_yield : raster.Grid
+    water_yield : grid.Grid
         mm a year, at least 0, by `water_yield.water_yield`. All other grids lie on its cells.
-    dem : raster.Grid
+    dem : grid.Grid
         Elevation in metres.
-    soil_depth : raster.Grid
+    soil_depth : grid.Grid
         In ``depth_unit``, at least 0.
-    conductivity : raster.Grid
+    conductivity : grid.Grid
         Saturated hydraulic conductivity in ``conductivity_unit``, at least 0.
-    land_cover : raster.Grid
+    land_cover : grid.Grid
         Whole-number codes.
     table : tables.RawTable, optional
         ``land_cover, velocity``; default the shipped one.

@@ -15,13 +15,17 @@ from pathlib import Path
 import numpy as np
 from osgeo import gdal, ogr
 
-from .. import blocks, raster, tables, vector
-from ..crs import gdal_exceptions
+from .. import tables
 from ..errors import InputError
+from ..gdal_session import gdal_exceptions
+from ..geometry.cells import cells_under, rasterize
+from ..grid.blocks import Array, Whole, Wrong, require_same_cells, run
+from ..grid.grid import QUANTITY, Grid, float_grid
+from ..grid.reading import RasterSource
+from ..grid.warping import AlignedRaster, align
 from ..land_cover_products import CLCD, table_for_product
 from ..progress import SILENT
-from ..raster import Grid, float_grid
-from .land_cover import CODE, class_rows, codes_of, cells_under, require_codes
+from .land_cover import CODE, class_rows, codes_of, require_codes
 from .presets import conventions_told, settle
 
 FU, ZHANG_2001 = BUDYKO = ("Fu, as InVEST 3.x", "Zhang 2001, Eq 4")
@@ -106,13 +110,13 @@ def read_annual(source, template, progress=SILENT):
     Raises
     ------
     InputError
-        Another number of bands, or a raster that `raster.align` refuses.
+        Another number of bands, or a raster that `grid.align` refuses.
     """
     annual = Annual(source, template)
     if annual.bands == 1:
-        return raster.align(source, template, raster.QUANTITY, progress)
-    total = blocks.Array(template)
-    blocks.run([annual], lambda _, part: (part.values,), [total], progress=progress)
+        return align(source, template, QUANTITY, progress)
+    total = Array(template)
+    run([annual], lambda _, part: (part.values,), [total], progress=progress)
     return float_grid(total.values, template, source.name)
 
 
@@ -134,9 +138,9 @@ class Annual:
         sources = (
             [source]
             if self.bands == 1
-            else [raster.RasterSource(source.path, source.name, source.crs, band) for band in range(1, 13)]
+            else [RasterSource(source.path, source.name, source.crs, band) for band in range(1, 13)]
         )
-        self._months = [raster.AlignedRaster(month, template) for month in sources]
+        self._months = [AlignedRaster(month, template) for month in sources]
 
     def read(self, window, progress=SILENT):
         if self.bands == 1:
@@ -173,13 +177,13 @@ def water_yield(
 
     Parameters
     ----------
-    land_cover : raster.Grid
+    land_cover : grid.Grid
         Whole-number codes.
-    precipitation, evapotranspiration : raster.Grid
+    precipitation, evapotranspiration : grid.Grid
         P and reference ET0, mm a year, at least 0, on the cells of the land cover.
-    soil_depth : raster.Grid
+    soil_depth : grid.Grid
         Depth to the layer that stops roots, in ``depth_unit``, at least 0.
-    plant_available_water : raster.Grid
+    plant_available_water : grid.Grid
         PAWC, a share 0 to 1 of the soil's depth.
     table : tables.RawTable, optional
         ``land_cover, kc, root_depth_mm, vegetated`` (1 or 0; without plants the root depth may be
@@ -193,7 +197,7 @@ def water_yield(
         over the polygon's area).
     depth_unit : str
         ``mm``, ``cm`` or ``m``.
-    watersheds : vector.Features, optional
+    watersheds : layers.Layer, optional
         Polygons to report means and volumes for; they may overlap.
     masking : str, optional
         One of ``MASKINGS``; ``as InVEST``: no value where P = 0, nor where the soil of a class without
@@ -213,10 +217,9 @@ def water_yield(
     """
     template = land_cover.template
     inputs = [
-        blocks.Whole(grid)
-        for grid in (land_cover, precipitation, evapotranspiration, soil_depth, plant_available_water)
+        Whole(grid) for grid in (land_cover, precipitation, evapotranspiration, soil_depth, plant_available_water)
     ]
-    yields, actual = blocks.Array(template), blocks.Array(template)
+    yields, actual = Array(template), Array(template)
     sheds = water_yield_blocks(
         *inputs, yields, actual, table, seasonality, budyko, preset, depth_unit, watersheds, progress, masking, volumes
     )
@@ -250,8 +253,8 @@ def water_yield_blocks(
     Parameters
     ----------
     land_cover, precipitation, evapotranspiration, soil_depth, plant_available_water
-        Inputs of `blocks.run`: `blocks.Classes`, `Annual` twice, and `raster.AlignedRaster` twice.
-    output_yield, output_evapotranspiration : raster.RasterWriter, blocks.Array or None
+        Inputs of `blocks.run`: `blocks.Classes`, `Annual` twice, and `grid.AlignedRaster` twice.
+    output_yield, output_evapotranspiration : writing.RasterWriter, blocks.Array or None
         None where the map is not wanted.
 
     Returns
@@ -268,7 +271,7 @@ def water_yield_blocks(
     chosen = settle(PRESETS, preset, given, {"budyko": BUDYKO, "masking": MASKINGS, "volumes": VOLUMES})
     curve = chosen["budyko"]
     inputs = [land_cover, precipitation, evapotranspiration, soil_depth, plant_available_water]
-    blocks.require_same_cells(inputs)
+    require_same_cells(inputs)
     parsed = read_table(table)
     codes = codes_of(parsed)
     sheds = None if watersheds is None else _Watersheds(watersheds, land_cover.template, progress)
@@ -276,7 +279,7 @@ def water_yield_blocks(
     kc = np.array([row["kc"] for row in parsed.rows])
     root_mm = np.array([row["root_depth_mm"] if row["vegetated"] else 0.0 for row in parsed.rows])
     plants = np.array([row["vegetated"] for row in parsed.rows] + [False])
-    wrong = [blocks.Wrong() for _ in inputs[1:]]
+    wrong = [Wrong() for _ in inputs[1:]]
     held = known = 0
 
     def step(part, cover, *grids):
@@ -321,7 +324,7 @@ def water_yield_blocks(
                 f"maps of one area, or correct their nodata values."
             )
 
-    blocks.run(inputs, step, [output_yield, output_evapotranspiration], check, progress.part(0.1, 1.0))
+    run(inputs, step, [output_yield, output_evapotranspiration], check, progress.part(0.1, 1.0))
     phrases = {"budyko": f"Budyko curve {curve}", "masking": f"cells with {chosen['masking']}"}
     if watersheds is not None:
         phrases["volumes"] = f"volumes as {chosen['volumes']}"
@@ -352,7 +355,7 @@ class _Watersheds:
             here = None if place is None else window.meet(place)
             if here is None:
                 continue
-            inside = vector.rasterize([self._features.geometries[number]], self._template.part(here), dtype=np.uint8)
+            inside = rasterize([self._features.geometries[number]], self._template.part(here), dtype=np.uint8)
             block = here.within(window)
             inside = (inside > 0) & known[block]
             self._count[number] += np.count_nonzero(inside)

@@ -22,12 +22,12 @@ import numpy as np
 from osgeo import ogr
 
 from ..errors import InputError, first_few
+from ..geometry.cells import cells_of
+from ..geometry.polygon_distance import edge_distances
+from ..grid.grid import float_grid
 from ..ids import source_ids
-from ..polygon_distance import edge_distances
 from ..progress import SILENT
-from ..raster import float_grid
 from ..tables import number_of, split_list
-from ..vector import cells_of
 from .components import EQUAL, MANUAL, weights_by_rule
 from .importance import GRID_CELLS, unique_names
 from .patches import label_patches
@@ -294,7 +294,7 @@ def source_firmness(
 
     Parameters
     ----------
-    services : iterable of raster.Grid
+    services : iterable of grid.Grid
         On the same cells.
     names : list of str
         One per service, two or more.
@@ -304,7 +304,7 @@ def source_firmness(
         Each changes one setting of the base. Weights: each service up and down by each change, all
         scaled to add to 1 again; and the weightings by components, communalities, entropy and equal
         weights that the base is not.
-    sources : vector.Features, optional
+    sources : layers.Layer, optional
         Polygons to be scored in any known CRS; None: the base's list.
     id_field : str
         Of ``sources``; see :func:`~..ids.source_ids`.

@@ -9,14 +9,12 @@ import re
 from dataclasses import dataclass, field
 
 import numpy as np
-from osgeo import ogr
 
 from ..errors import InputError
+from ..grid.grid import Grid, float_grid
 from ..land_cover_products import codes_of_class
-from ..natural_breaks import breaks_from_text, classify, fixed_breaks, natural_breaks, report_classes
+from ..natural_breaks.classes import breaks_from_text, classify, fixed_breaks, natural_breaks
 from ..progress import SILENT
-from ..raster import Grid, float_grid
-from ..report import Report, number
 from ..tables import number_of, split_list
 from .components import (
     COMPONENT_SCORES,
@@ -25,66 +23,24 @@ from .components import (
     MANUAL,
     Components,
     needs_statistics,
-    report_components,
     weigh,
-    weights_by_rule,
 )
+from .grid_cells import GridCells, cell_index, check_grid_size, grid_means, normalise, spread, weighted_sum
 
 RASTER_CELLS, GRID_CELLS = CLASSIFY = ("cells of the raster", "cells of the grid")
+
 CLASS_WORDS = {5: ("least important (very not important)", "not important", "average", "important", "very important")}
+
 RESERVED_FIELDS = ("fid", "geom", "cell_id", "importance", "class")
+
 FOREST_CLASSES = (2,)
+
 ARTIFICIAL_CLASSES = (8, 11, 12, 13, 14)
 
 _USUAL_NODATA = {
     float(v)
     for v in (99, 127, 128, 255, 999, 9999, 99999, 999999, 32767, 32768, 65535, 2147483647, 2147483648, 4294967295)
 }
-_BLOCK = 512
-
-
-@dataclass
-class GridCells:
-    """Square grid cells from the template's top-left corner, those with any value.
-
-    Parameters
-    ----------
-    cell_id : integer array, shape (n,)
-        From 1, along rows from the top left; cells without any value have no number.
-    row, col : integer arrays, shape (n,)
-        Place in the grid.
-    means : ndarray, shape (n, services)
-        Means of the normalised services over the valid raster cells.
-    share : ndarray, shape (n,)
-        Valid part of the full grid cell, 0 to 1 (a cell cut by the map's edge is not full).
-    used : boolean array, shape (n,)
-        Cells that enter the statistics.
-    importance : ndarray, shape (n,)
-    class_number : integer array, shape (n,)
-    """
-
-    size_m: float
-    cell_id: np.ndarray
-    row: np.ndarray
-    col: np.ndarray
-    means: np.ndarray
-    share: np.ndarray
-    used: np.ndarray
-    importance: np.ndarray = None
-    class_number: np.ndarray = None
-
-    def polygons(self, template):
-        """A square ogr.Geometry per cell."""
-        west, north, size = template.transform[0], template.transform[3], self.size_m
-        result = []
-        for row, col in zip(self.row, self.col):
-            ring = ogr.Geometry(ogr.wkbLinearRing)
-            for x, y in ((0, 0), (1, 0), (1, 1), (0, 1), (0, 0)):
-                ring.AddPoint_2D(west + (col + x) * size, north - (row + y) * size)
-            square = ogr.Geometry(ogr.wkbPolygon)
-            square.AddGeometry(ring)
-            result.append(square)
-        return result
 
 
 @dataclass
@@ -305,7 +261,7 @@ def importance_classes(
     cells.class_number = classify(cells.importance, found.breaks)
     if classify_on == RASTER_CELLS:
         return classify(importance, found.breaks, progress), found
-    return _spread(cells, template, valid), found
+    return spread(cells, template, valid), found
 
 
 def require_two(services):
@@ -313,22 +269,6 @@ def require_two(services):
     if len(services) < 2:
         given = f"One service is given, '{services[0].name}'" if services else "'Services' is empty"
         raise InputError(f"{given}: choose at least two rasters of ecosystem services (SERVICES).")
-
-
-def check_grid_size(size_m, template):
-    """Refuse grid cells smaller than a raster cell, or larger than the whole map."""
-    if not size_m >= max(template.cell_width, template.cell_height):
-        raise InputError(
-            f"The grid size (GRID_SIZE) is {size_m:g} m and the raster's cells are "
-            f"{template.cell_width:g} x {template.cell_height:g} m: give a larger grid size."
-        )
-    west, south, east, north = template.bounds
-    if size_m > max(east - west, north - south):
-        raise InputError(
-            f"The grid size (GRID_SIZE) is {size_m:g} m and '{template.name or 'the map'}' measures only "
-            f"{east - west:g} x {north - south:g} m, which is less than one grid cell: give a smaller "
-            f"grid size."
-        )
 
 
 def check_valid_share(share):
@@ -342,7 +282,7 @@ def check_grid_count(size_m, template, service_count, weighting):
     if not needs_statistics(weighting, service_count):
         return
     rows, cols = (
-        int(_index(count, side, size_m)[-1]) + 1
+        int(cell_index(count, side, size_m)[-1]) + 1
         for count, side in ((template.rows, template.cell_height), (template.cols, template.cell_width))
     )
     if rows * cols < 3:
@@ -449,58 +389,6 @@ def parse_clip(text):
     return tuple(parts)
 
 
-# maps -------------------------------------------------------------------------------------------------
-
-
-def normalise(service, name, clip=None, progress=SILENT):
-    """A service by its range, (x - min) / (max - min).
-
-    Parameters
-    ----------
-    service : Grid
-    clip : (float, float) or None
-        Percentiles 0 to 100 that values are limited to first.
-
-    Returns
-    -------
-    (float32 array, (float, float, int))
-        0 to 1 with NaN where there is no value; minimum, maximum, and how many values were limited.
-
-    Raises
-    ------
-    InputError
-        No value at all, or one value everywhere.
-    """
-    valid = service.valid
-    if not valid.any():
-        raise InputError(f"Service '{name}' holds no value at all, only nodata: choose another raster.")
-    known = service.values[valid]  # in their own type: float32 has no room for 1,000,000,000 and one more
-    low, high, limited = float(known.min()), float(known.max()), 0
-    if clip is not None and low < high:
-        low, high = (float(v) for v in np.percentile(known, clip))
-        limited = int(np.count_nonzero((known < low) | (known > high)))
-        progress.log(
-            f"Service '{name}': {limited} of {known.size} values were limited to {low:g} to "
-            f"{high:g}, percentiles {clip[0]:g} to {clip[1]:g}."
-        )
-    if not low < high:
-        between = "" if clip is None else f" between percentiles {clip[0]:g} and {clip[1]:g}"
-        raise InputError(
-            f"Service '{name}' is {low:g} everywhere{between}, so it cannot be normalised: leave "
-            f"it out{', or widen the percentiles (CLIP)' if clip else ''}."
-        )
-    del known
-    values = np.empty(valid.shape, dtype=np.float32)
-    half = 1.0 if math.isfinite(high - low) else 0.5  # a range beyond all numbers
-    for start in range(0, values.shape[0], _BLOCK):
-        part = slice(start, start + _BLOCK)
-        block = np.where(valid[part], service.values[part], np.nan)  # float64, and float32 where both are
-        block = (block.astype(np.float64) * half - low * half) / (high * half - low * half)
-        values[part] = np.clip(block, 0.0, 1.0) if limited else block
-        progress.check()
-    return values, (low, high, limited)
-
-
 def _nodata_doubts(service, name, limits):
     """A warning where the smallest or largest value looks like a nodata value that was not declared."""
     for extreme, opposite in (limits[:2], limits[1::-1]):
@@ -515,77 +403,6 @@ def _nodata_doubts(service, name, limits):
                 f"{max(nearest, opposite):g} elsewhere: if this means no value, declare it as nodata ('Translate', or "
                 f"Layer Properties > Transparency and export), since it squeezes all other values together."
             )
-
-
-def grid_means(normalised, valid, template, size_m, min_share, progress=SILENT):
-    """Means of services over square grid cells.
-
-    Parameters
-    ----------
-    normalised : list of arrays, shape (rows, cols)
-    valid : boolean array, shape (rows, cols)
-        Raster cells that have all services; a raster cell belongs to the grid cell of its centre.
-    size_m : float
-        At least the side of a raster cell.
-    min_share : float
-        Above 0 to 1: the valid part from which a grid cell is ``used``.
-
-    Returns
-    -------
-    GridCells
-    """
-    check_grid_size(size_m, template)
-    rows = _index(template.rows, template.cell_height, size_m)
-    cols = _index(template.cols, template.cell_width, size_m)
-    shape = rows[-1] + 1, cols[-1] + 1
-    edges = np.searchsorted(rows, np.arange(shape[0] + 1))
-    starts = np.searchsorted(cols, np.arange(shape[1]))
-    counts, sums = np.empty(shape), np.empty((len(normalised), *shape))
-    for r in range(shape[0]):
-        part = slice(edges[r], edges[r + 1])
-        inside = valid[part]
-        counts[r] = np.add.reduceat(inside.sum(axis=0, dtype=np.float64), starts)
-        for k, values in enumerate(normalised):
-            column = np.where(inside, values[part], 0).sum(axis=0, dtype=np.float64)
-            sums[k, r] = np.add.reduceat(column, starts)
-        progress((r + 1) / shape[0])
-    some = counts > 0
-    row, col = np.nonzero(some)
-    share = counts[some] * template.cell_area_m2 / (size_m * size_m)
-    # where the size is no multiple of the cells, a full grid cell may hold a row or column less
-    full = np.diff(edges)[row] * np.bincount(cols)[col]
-    inner = (row < shape[0] - 1) & (col < shape[1] - 1)
-    share = np.where(inner, counts[some] / full, share)
-    return GridCells(
-        size_m, np.arange(1, row.size + 1), row, col, (sums[:, some] / counts[some]).T, share, share >= min_share - 1e-9
-    )
-
-
-def _index(count, cell_m, size_m):
-    """Grid row (or column) of each raster row by its centre."""
-    return np.floor((np.arange(count) + 0.5) * cell_m / size_m + 1e-9).astype(np.int64)
-
-
-def weighted_sum(normalised, weights, valid, progress=SILENT):
-    """Sum of weight x service as float32, NaN where not ``valid``; 4 bytes per cell."""
-    importance = np.full(valid.shape, np.nan, dtype=np.float32)
-    for start in range(0, valid.shape[0], _BLOCK):
-        part = slice(start, start + _BLOCK)
-        total = np.zeros(valid[part].shape)
-        for values, weight in zip(normalised, weights):
-            total += weight * np.where(valid[part], values[part], 0)
-        importance[part] = np.where(valid[part], total, np.nan)
-        progress(start / valid.shape[0])
-    return importance
-
-
-def _spread(cells, template, valid):
-    """The grid cells' classes on the raster."""
-    rows = _index(template.rows, template.cell_height, cells.size_m)
-    cols = _index(template.cols, template.cell_width, cells.size_m)
-    lookup = np.zeros((rows[-1] + 1, cols[-1] + 1), dtype=np.uint8)
-    lookup[cells.row, cells.col] = cells.class_number
-    return np.where(valid, lookup[rows[:, None], cols[None, :]], 0).astype(np.uint8)
 
 
 def ground_codes(product):
@@ -622,84 +439,3 @@ def _ground_check(normalised, names, land_cover, forest_codes, artificial_codes)
                     f"turn it round or choose another measure of the service."
                 )
     return warnings
-
-
-# report -----------------------------------------------------------------------------------------------
-
-
-def importance_report(result, parameters=()):
-    """The report of :func:`service_importance`: correlations, tests, components, weights, classes."""
-    report = Report("Importance of ecosystem services")
-    for text in result.warnings:
-        report.warning(text)
-    report.parameters(parameters)
-    _report_weights(report, result)
-    report_components(report, result.components, result.cells.size_m, result.weighting)
-    report.heading("Classes")
-    template = result.classes.template
-    counts = np.bincount(result.classes.values.reshape(-1), minlength=len(result.breaks.breaks) + 1)[1:]
-    report_classes(
-        report,
-        result.breaks,
-        result.importance.values,
-        "importance (0 to 1)",
-        counts,
-        template.cell_area_m2 / 1e6,
-        CLASS_WORDS.get(len(counts)),
-    )
-    report.text(
-        f"Breaks taken from the {result.classify_on}; goodness of variance fit {number(result.breaks.gvf)} (1 "
-        f"would be a perfect fit). The lowest value belongs to class 1."
-    )
-    report.text(
-        "To compare years, give the upper bounds of one year (BREAKS_USED) and its weights (WEIGHTS_USED) to "
-        "the other. Each service is still normalised by its own minimum and maximum of the year: where these "
-        "differ between the years (table of weights), the same importance does not mean the same service."
-    )
-    return report
-
-
-def _report_weights(report, result):
-    report.heading("Weights")
-    report.text(
-        f"Weighting used: {result.weighting}. A weight is a service's share of the importance; all add to 1. "
-        f"Minimum and maximum are in the service's own unit and became 0 and 1."
-    )
-    report.table(
-        ("service", "weight (share of 1)", "minimum", "maximum", "cells limited to the percentiles"),
-        [(n, float(w), *r) for n, w, r in zip(result.names, result.weights, result.ranges)],
-    )
-    by_rule = weights_by_rule(result.cells.means[result.cells.used], result.components)
-    by_rule[result.weighting] = result.weights
-    if len(by_rule) > 1:
-        report.text(
-            "What the other ways of weighing would give. Where the columns differ much, the weights rest on "
-            "the choice of the rule, and the importance with them."
-        )
-        report.table(
-            ("service", *(f"{rule} (used)" if rule == result.weighting else rule for rule in by_rule)),
-            [(name, *(float(weights[k]) for weights in by_rule.values())) for k, name in enumerate(result.names)],
-        )
-        even = np.full(len(result.names), 1 / len(result.names))
-        apart = {rule: float(np.abs(weights - even).max()) for rule, weights in by_rule.items()}
-        widest = max(apart, key=apart.get)
-        report.text(f"Farthest from equal weights: {widest}, by up to {number(apart[widest])} for one service.")
-
-    def bars(axes):
-        width, places = 0.8 / len(by_rule), np.arange(len(result.names))
-        others = iter(("#8fb8a0", "#b7c4bb", "#d99a00", "#7a8fb0", "#b5462f"))
-        for index, (rule, weights) in enumerate(by_rule.items()):
-            used = rule == result.weighting
-            axes.bar(
-                places + (index - (len(by_rule) - 1) / 2) * width,
-                weights,
-                width,
-                color="#2f7d4f" if used else next(others),
-                label=f"{rule} (used)" if used else rule,
-            )
-        axes.set_xticks(places)
-        axes.set_xticklabels(result.names)
-        axes.set_ylabel("weight (share of 1)")
-        axes.legend(fontsize="small", loc="lower center", bbox_to_anchor=(0.5, 1), ncol=len(by_rule), frameon=False)
-
-    report.figure(bars, "Weights of the services by every rule", height=3.4)

@@ -5,23 +5,19 @@ patches; 7, 4 and 1 km2 part super-large, large, medium and small ones.
 """
 
 import math
-import re
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..errors import InputError
+from ..geometry.cells import polygonize
+from ..patch_sizes import AREA_BANDS_KM2, ROUNDING, SIZE_CLASSES, size_class
 from ..progress import SILENT
-from ..report import Report, number
 from ..tables import number_of, split_list
-from ..vector import polygonize
-
-SIZE_CLASSES = ("super-large", "large", "medium", "small")
-AREA_BANDS_KM2 = (1.0, 4.0, 7.0)
 
 _BLOCK = 512  # rows that are worked on together
-_LISTED = 30  # patches that the report tells one by one
-_ROUNDING = 1e-9
+
+LISTED = 30  # patches that the report tells one by one
 
 
 @dataclass
@@ -33,24 +29,6 @@ class Patch:
     size_class: str
     importance_mean: float
     geometry: object
-
-
-def size_class(area_km2, bands=AREA_BANDS_KM2):
-    """small < bands[0] <= medium < bands[1] <= large <= bands[2] < super-large, areas to 1e-9 of themselves."""
-    small, medium, large = bands
-    if area_km2 < small * (1 - _ROUNDING):
-        return "small"
-    if area_km2 < medium * (1 - _ROUNDING):
-        return "medium"
-    return "large" if area_km2 <= large * (1 + _ROUNDING) else "super-large"
-
-
-def bands_from_text(text, name="Limits of small, medium and large patches (AREA_BANDS)"):
-    """Three ascending areas in km2 from ``1, 4, 7``."""
-    bands = tuple(number_of(part) for part in split_list(text, decimals=True))
-    if len(bands) != 3 or None in bands or not 0 < bands[0] < bands[1] < bands[2]:
-        raise InputError(f"{name}: '{text}' is not three ascending areas above 0 in km2; give three, such as 1, 4, 7.")
-    return bands
 
 
 def classes_from_text(text, name="Classes that make patches (PATCH_CLASSES)"):
@@ -120,10 +98,10 @@ def delineate(
 
     Parameters
     ----------
-    classes : raster.Grid of whole numbers
+    classes : grid.Grid of whole numbers
     patch_classes : tuple of int
         Classes that make a patch.
-    importance : raster.Grid, optional
+    importance : grid.Grid, optional
         On the same cells; its mean over the cells that have a value goes to each patch.
     bands : three ascending floats
         km2; see :func:`size_class`.
@@ -166,7 +144,7 @@ def delineate(
     neighbours = np.ones((3, 3)) if diagonals else None
     if fill_holes_km2:
         holes, cells, unknown = _fill_holes(
-            chosen, classes, fill_holes_km2 / km2 * (1 + _ROUNDING), diagonals, labels, progress.part(0.05, 0.15)
+            chosen, classes, fill_holes_km2 / km2 * (1 + ROUNDING), diagonals, labels, progress.part(0.05, 0.15)
         )
         result.filled = holes, cells * km2, unknown
         progress.log(
@@ -190,7 +168,7 @@ def delineate(
     progress(0.3)
     order = np.argsort(-cells, kind="stable")
     if min_area_km2:
-        kept = int(np.count_nonzero(cells * km2 >= min_area_km2 * (1 - _ROUNDING)))
+        kept = int(np.count_nonzero(cells * km2 >= min_area_km2 * (1 - ROUNDING)))
         if not kept:
             raise InputError(
                 f"The largest of the {count} patches of '{classes.name}' has {cells.max() * km2:g} km2, "
@@ -363,177 +341,3 @@ def size_summary(patches):
         areas = [p.area_km2 for p in patches if p.size_class == name]
         rows.append((name, len(areas), sum(areas), 100 * sum(areas) / total if total else 0.0))
     return rows
-
-
-def patches_report(found, parameters=()):
-    """The report of a :class:`Delineation`: counts and areas by size class, what options changed, the largest."""
-    report = Report("Patches of important ground")
-    patches, rows = found.patches, size_summary(found.patches)
-    total = found.total_km2
-    if not rows[0][1]:
-        report.warning(
-            f"No patch is super-large (above {found.bands[2]:g} km2), and the paper takes its sources from "
-            f"these: choose other size classes when you select sources, or other limits."
-        )
-    if rows[3][2] > total / 2:
-        report.warning(
-            f"Small patches (below {found.bands[0]:g} km2) hold {rows[3][3]:.0f} % of the patches' area: "
-            f"the important ground is scattered."
-        )
-    report.parameters(parameters)
-    report.heading("Patches by size class")
-    report.text(
-        f"{len(patches)} patches cover {number(total)} km2, {number(100 * total / found.map_km2)} % of the "
-        f"{number(found.map_km2)} km2 of '{found.map_name}' that have a value. One cell is "
-        f"{number(found.cell_km2)} km2."
-    )
-    small, medium, large = found.bands
-    limits = (f"above {large:g}", f"{medium:g} to {large:g}", f"{small:g} to below {medium:g}", f"below {small:g}")
-    report.table(
-        (
-            "size class",
-            "limits (km2)",
-            "patches",
-            "area (km2)",
-            "share of the patches' area (%)",
-            "share of the map (%)",
-        ),
-        [
-            (name, limit, count, area, share, 100 * area / found.map_km2)
-            for (name, count, area, share), limit in zip(rows, limits)
-        ]
-        + [("all", "", len(patches), total, 100.0, 100 * total / found.map_km2)],
-    )
-
-    def draw(axes):
-        bars = axes.bar([row[0] for row in rows], [row[2] for row in rows], color="#2f7d4f")
-        for bar, row in zip(bars, rows):
-            axes.annotate(
-                f"{row[1]} patch(es)",
-                (bar.get_x() + bar.get_width() / 2, bar.get_height()),
-                ha="center",
-                va="bottom",
-                fontsize=8,
-            )
-        axes.set_ylabel("area (km2)")
-        axes.margins(y=0.12)
-
-    report.figure(draw, "Area and number of patches by size class", height=3.2)
-    report.text(
-        "A large share in super-large patches means that the important ground is whole; a large share in small "
-        "ones that it is broken up. For comparison only: the paper tells 51.3, 4.7, 14.5 and 29.5 % of the "
-        "area for super-large, large, medium and small patches of its city, Fushun (Feng, Bai & Wang 2024, "
-        "Results), and calls the landscape seriously fragmented."
-    )
-    report.heading("What the options changed")
-    for text in _changes(found):
-        report.text(text)
-    shown = patches[:_LISTED]
-    report.heading(f"The {len(shown)} largest patches" if len(shown) < len(patches) else "All patches")
-    added = np.cumsum([p.area_km2 for p in shown])
-    report.table(
-        ("patch_id", "size class", "area (km2)", "share of the patches' area (%)", "together (%)", "mean importance"),
-        [
-            (
-                p.patch_id,
-                p.size_class,
-                p.area_km2,
-                100 * p.area_km2 / total,
-                100 * together / total,
-                "not known" if math.isnan(p.importance_mean) else p.importance_mean,
-            )
-            for p, together in zip(shown, added)
-        ],
-    )
-    return report
-
-
-def _changes(found):
-    if found.filled is None:
-        yield "Holes: kept as they are (HOLES is empty)."
-    else:
-        holes, area, unknown = found.filled
-        yield (
-            f"Holes: {holes} were filled, {number(area)} km2 in all, which now count as ground of the patches "
-            f"around them."
-            + (f" {unknown} hole(s) of that size hold cells without a value and were kept." if unknown else "")
-        )
-    if found.cut is None:
-        yield "Narrow parts: kept (SLIVERS is empty)."
-    else:
-        yield (
-            f"Narrow parts: {number(found.cut[0])} km2 were cut off; {found.cut[1]} patch(es) consisted of nothing "
-            f"else and are gone, {found.cut[2]} fell into pieces, each a patch of its own."
-        )
-    if found.dropped is None:
-        yield "Small patches: kept (MIN_AREA is empty)."
-    else:
-        yield (
-            f"Small patches: {found.dropped[0]} below the least area were dropped, {number(found.dropped[1])} km2 "
-            f"in all."
-        )
-
-
-# patches as a layer -------------------------------------------------------------------------------------
-
-
-def size_words(features, progress=SILENT):
-    """The size class of each feature by its field ``size_class``, whatever its case; "" where it is none.
-
-    Raises
-    ------
-    InputError
-        When no feature has one.
-    """
-    values = features.values("size_class")
-    words = [
-        re.sub(r"[\s_-]+", "-", str(value or "").strip().lower()).replace("superlarge", SIZE_CLASSES[0])
-        for value in values
-    ]
-    words = [word if word in SIZE_CLASSES else "" for word in words]
-    unknown = [str(value if value is not None else "") for value, word in zip(values, words) if not word]
-    if not unknown:
-        return words
-    told = ", ".join(f"'{value}'" for value in sorted(set(unknown))[:5])
-    where, mend = f"Layer '{features.name}', field 'size_class'", f"write {', '.join(SIZE_CLASSES)}"
-    if len(unknown) == len(words):
-        raise InputError(f"{where}: {told} is no size class; {mend}, or use a layer without this field.")
-    progress.warn(
-        f"{where}: {len(unknown)} of {len(words)} patches have no size class ({told}) and are left out; {mend} there."
-    )
-    return words
-
-
-def require_size_classes(size_classes):
-    """Refuse that none is chosen."""
-    if not size_classes:
-        raise InputError(f"No size class (SIZE_CLASSES) is chosen: choose at least one of {', '.join(SIZE_CLASSES)}.")
-
-
-def of_size(features, size_classes, progress=SILENT):
-    """Indices of the features of the wanted size classes; all where the layer has no ``size_class``.
-
-    Raises
-    ------
-    InputError
-        When the layer is empty or none is of a wanted class.
-    """
-    features.require_some("patch")
-    require_size_classes(size_classes)
-    if "size_class" not in features.field_names:
-        progress.log(f"Layer '{features.name}' has no field 'size_class': all its {len(features)} polygons are used.")
-        return list(range(len(features)))
-    found = size_words(features, progress)
-    chosen = [index for index, value in enumerate(found) if value in size_classes]
-    counts = ", ".join(f"{sum(value == name for value in found)} {name}" for name in SIZE_CLASSES)
-    if not chosen:
-        raise InputError(
-            f"Layer '{features.name}' has no patch of size class {' or '.join(size_classes)}, it has "
-            f"{counts}: choose other size classes (SIZE_CLASSES), or lower the limits of small, medium "
-            f"and large patches (AREA_BANDS) in step 'Patches'."
-        )
-    progress.log(
-        f"{len(chosen)} of the {len(features)} patches of '{features.name}' ({counts}) are of size class "
-        f"{', '.join(size_classes)}."
-    )
-    return chosen

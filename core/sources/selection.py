@@ -7,71 +7,24 @@ paper's optimisation: small patches in the broken land near its site 21, integra
 
 import math
 from collections import Counter
-from dataclasses import dataclass, field
 
 import numpy as np
 from osgeo import ogr
 
-from ..crs import crs_name, gdal_exceptions, require_metres
+from ..connectivity.indices import Links, check_dispersal, connectivity, kept_share
+from ..crs import crs_name, require_metres
 from ..errors import InputError
+from ..gdal_session import gdal_exceptions
+from ..geometry.layers import bounds_of, is_near
+from ..geometry.polygon_distance import edge_links, overlaps
+from ..geometry.polygons import polygons_only, union_of
 from ..ids import as_id, id_list
-from ..polygon_distance import edge_links, overlaps
+from ..patch_sizes import AREA_BANDS_KM2, of_size, require_size_classes, size_words
 from ..progress import SILENT, Progress
-from ..report import Report, number
+from ..report import number
 from ..tables import number_of
-from ..vector import bounds_of, is_near
-from .indices import Links, check_dispersal, connectivity, kept_share
-from .patches import AREA_BANDS_KM2, of_size, require_size_classes, size_class, size_words
-
-DPC_FIELDS = ("dpc", "dpc_intra", "dpc_flux", "dpc_connector")
-
-_ROUNDING = 1e-9  # of areas that come from overlays
-
-
-@dataclass
-class Source:
-    """One source; what is not known of it is NaN, its ``patch_id`` None.
-
-    ``merged`` holds the ids of the patches that were merged into it, as ``3,7``; empty where none were.
-    """
-
-    source_id: int
-    patch_id: object
-    area_km2: float
-    importance_mean: float
-    geometry: object
-    dpc: float = math.nan
-    dpc_intra: float = math.nan
-    dpc_flux: float = math.nan
-    dpc_connector: float = math.nan
-    merged: str = ""
-    size_class: str = ""
-    members: list = field(default_factory=list)  # positions of its patches in the layer
-    origin: str = "patch"
-
-
-@dataclass
-class Selection:
-    """Sources, and why each patch is or is not among them.
-
-    ``decisions``: a list of texts per feature of the layer, in the order of the steps. ``curve``: share of EC
-    (0 to 1) of the first k patches by dPC, where a share was asked for; ``ec_kept`` that of the chosen;
-    ``measured`` says by which distances EC was measured, and whose dPC gave the order.
-    """
-
-    features: object
-    sources: list
-    decisions: list
-    areas_km2: list
-    warnings: list
-    curve: object = None
-    ec_kept: float = math.nan
-    measured: str = ""
-
-    def tell(self, source, text):
-        """Add what became of the patches of a source."""
-        for index in source.members:
-            self.decisions[index].append(text)
+from .merging import merge
+from .source import DPC_FIELDS, ROUNDING, Selection, Source
 
 
 def check_choices(
@@ -170,14 +123,14 @@ def choose_sources(
 
     Parameters
     ----------
-    features : vector.Features
+    features : layers.Layer
         Patches in a projected CRS in metres; ``patch_id``, ``size_class``, ``importance_mean``, ``dpc``
         and its parts are used where they exist.
     size_classes : sequence of str
     min_area_km2, min_dpc : float, optional
     top : int, optional
         None or 0: all.
-    include, exclude : vector.Features, optional
+    include, exclude : layers.Layer, optional
         Polygons in any known CRS.
     min_ec_share : float, optional
         %; EC(PC) of the chosen, alone, is at least this share of EC(PC) of all patches that meet the
@@ -254,7 +207,7 @@ def choose_sources(
     any_merged = False
     if merging:
         count = len(candidates)
-        candidates = _merge(candidates, merge_distance_m, merge_area_km2, bands, sized, result, progress.part(0.2, 0.4))
+        candidates = merge(candidates, merge_distance_m, merge_area_km2, bands, sized, result, progress.part(0.2, 0.4))
         any_merged = len(candidates) < count
         if sized:
             candidates = keep(
@@ -264,7 +217,7 @@ def choose_sources(
             )
     if min_area_km2:
         candidates = keep(
-            lambda s: s.area_km2 >= min_area_km2 * (1 - _ROUNDING),
+            lambda s: s.area_km2 >= min_area_km2 * (1 - ROUNDING),
             lambda s: f"{_its(s)} {number(s.area_km2)} km2 are less than {min_area_km2:g} km2",
             f"area of at least {min_area_km2:g} km2",
         )
@@ -412,9 +365,9 @@ def _candidates(features, chosen, words, result, progress):
                 0,
                 index + 1 if patch_id is None else patch_id,
                 geometry.GetArea() / 1e6,
-                _float(attributes.get("importance_mean")),
-                _polygons_only(geometry),
-                *(_float(attributes.get(name)) for name in DPC_FIELDS),
+                float_or_none(attributes.get("importance_mean")),
+                polygons_only(geometry),
+                *(float_or_none(attributes.get(name)) for name in DPC_FIELDS),
                 size_class=words[index],
                 members=[index],
             )
@@ -429,42 +382,16 @@ def _candidates(features, chosen, words, result, progress):
     return sources
 
 
-def _float(value):
+def float_or_none(value):
     value = value if isinstance(value, (int, float)) else number_of("" if value is None else value)
     return math.nan if value is None else float(value)
-
-
-def _polygons_only(geometry):
-    """The polygons of a geometry as one multipolygon (an overlay leaves lines and points too)."""
-    result = ogr.Geometry(ogr.wkbMultiPolygon)
-    if geometry is None:
-        return result
-    kind = ogr.GT_Flatten(geometry.GetGeometryType())
-    if kind == ogr.wkbMultiPolygon:
-        return geometry.Clone()
-    if kind == ogr.wkbPolygon:
-        result.AddGeometry(geometry)
-    elif geometry.GetGeometryCount() and kind != ogr.wkbLineString:
-        for index in range(geometry.GetGeometryCount()):
-            part = _polygons_only(geometry.GetGeometryRef(index))
-            for k in range(part.GetGeometryCount()):
-                result.AddGeometry(part.GetGeometryRef(k))
-    return result
-
-
-def _union(geometries):
-    every = ogr.Geometry(ogr.wkbMultiPolygon)
-    for geometry in geometries:
-        for part in range(geometry.GetGeometryCount()):
-            every.AddGeometry(geometry.GetGeometryRef(part))
-    return _polygons_only(every.UnionCascaded()) if every.GetGeometryCount() else every
 
 
 def _cut(candidates, exclude, result, progress):
     left, cut, gone = [], 0, 0
     with gdal_exceptions():
         # parts that do not overlap, so that a patch of many corners is cut once, not by each polygon that it meets
-        union = _union([_polygons_only(geometry) for geometry in exclude.geometries])
+        union = union_of([polygons_only(geometry) for geometry in exclude.geometries])
         parts = [union.GetGeometryRef(index).Clone() for index in range(union.GetGeometryCount())]
         boxes = np.array([part.GetEnvelope() for part in parts]).reshape(-1, 4)
         for count, source in enumerate(candidates):
@@ -479,11 +406,11 @@ def _cut(candidates, exclude, result, progress):
                 for index in near.tolist():
                     barred.AddGeometry(parts[index])
                 if source.geometry.Intersects(barred):
-                    source.geometry = _polygons_only(source.geometry.Difference(barred))
+                    source.geometry = polygons_only(source.geometry.Difference(barred))
             source.area_km2 = source.geometry.GetArea() / 1e6
             if source.area_km2 > 0:
                 left.append(source)
-            if source.area_km2 < before * (1 - _ROUNDING):
+            if source.area_km2 < before * (1 - ROUNDING):
                 cut += 1
                 gone += not source.area_km2 > 0
                 lost = f"{number(before - source.area_km2)} of {number(before)} km2 cut at '{exclude.name}'"
@@ -499,87 +426,6 @@ def _cut(candidates, exclude, result, progress):
             f"importance are those of the whole patch."
         )
     return left
-
-
-# merging ------------------------------------------------------------------------------------------------
-
-
-def clusters(areas_km2, links, merge_area_km2=None):
-    """Label from 0 of the cluster of each patch: single linkage, shortest links first.
-
-    With ``merge_area_km2`` a link joins only where one of the two patches is below it, and two patches
-    not below it never come into one cluster. Among equally long links that of the larger patches goes first.
-    """
-    parent = list(range(len(areas_km2)))
-    large = [not merge_area_km2 or area >= merge_area_km2 * (1 - _ROUNDING) for area in areas_km2]
-
-    def root(i):
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
-    a, b, distance = links
-    areas = np.asarray(areas_km2)
-    order = np.lexsort((-np.minimum(areas[a], areas[b]), -np.maximum(areas[a], areas[b]), distance))
-    for i, j in zip(a[order].tolist(), b[order].tolist()):
-        i, j = root(i), root(j)
-        if i != j and not (merge_area_km2 and large[i] and large[j]):
-            parent[j] = i
-            large[i] = large[i] or large[j]
-    roots = {}
-    return [roots.setdefault(root(i), len(roots)) for i in range(len(areas_km2))]
-
-
-def _merge(candidates, distance_m, area_km2, bands, sized, result, progress):
-    if not candidates:
-        return candidates
-    candidates = sorted(candidates, key=lambda s: (-s.area_km2, s.geometry.GetEnvelope()))  # ties, whatever the order
-    links = edge_links([s.geometry for s in candidates], distance_m, progress=progress.part(0, 0.8))
-    groups = {}
-    for source, label in zip(candidates, clusters([s.area_km2 for s in candidates], links, area_km2)):
-        groups.setdefault(label, []).append(source)
-    merged, count = [], 0
-    with gdal_exceptions():
-        for done, group in enumerate(groups.values()):
-            progress(0.8 + 0.2 * done / len(groups))
-            if len(group) == 1:
-                merged += group
-                continue
-            count += len(group)
-            known = [s for s in group if not math.isnan(s.importance_mean)]
-            area = sum(s.area_km2 for s in known)
-            geometry = _union([s.geometry for s in group])
-            ids = id_list(as_id(s.patch_id) for s in group)
-            source = Source(
-                0,
-                group[0].patch_id,
-                geometry.GetArea() / 1e6,
-                sum(s.importance_mean * s.area_km2 for s in known) / area if known else math.nan,
-                geometry,
-                merged=ids,
-                members=[i for s in group for i in s.members],
-                origin="merged patches",
-            )
-            source.size_class = size_class(source.area_km2, bands) if sized else ""
-            result.tell(
-                source,
-                f"merged with each other: patches {ids}, {number(source.area_km2)} km2"
-                + (f", {source.size_class}" if sized else ""),
-            )
-            merged.append(source)
-    if not count:
-        progress.log(f"No patches that may be merged lie within {distance_m:g} m of each other.")
-        return merged
-    clusters_made = sum(bool(s.merged) for s in merged)
-    progress.log(
-        f"{count} patches within {distance_m:g} m of each other were merged into {clusters_made}"
-        + (f"; those of {area_km2:g} km2 or more were not merged with each other." if area_km2 else ".")
-    )
-    return merged
-
-
-# connectivity -------------------------------------------------------------------------------------------
 
 
 def _compute_dpc(candidates, links, distance, probability, progress):
@@ -626,9 +472,6 @@ def _measured(layer, distance, probability):
     )
 
 
-# what is said -------------------------------------------------------------------------------------------
-
-
 def _say_overlaps(candidates, name, progress):
     found = overlaps([s.geometry for s in candidates], progress=progress.quiet().part(0.8, 0.8))
     if found:
@@ -673,7 +516,7 @@ def _join(candidates, include, result, progress):
     with gdal_exceptions():
         for count, geometry in enumerate(include.geometries):
             progress(count / len(include))
-            geometry = _polygons_only(geometry)
+            geometry = polygons_only(geometry)
             area = geometry.GetArea()
             if not area > 0:
                 continue
@@ -682,13 +525,13 @@ def _join(candidates, include, result, progress):
                 progress.check()
                 overlap = 0.0
                 if source.geometry.Intersects(geometry):
-                    overlap = _polygons_only(source.geometry.Intersection(geometry)).GetArea()
-                covered = covered or overlap >= area * (1 - _ROUNDING)
-                (touched if overlap > _ROUNDING * min(area, source.geometry.GetArea()) else rest).append(source)
+                    overlap = polygons_only(source.geometry.Intersection(geometry)).GetArea()
+                covered = covered or overlap >= area * (1 - ROUNDING)
+                (touched if overlap > ROUNDING * min(area, source.geometry.GetArea()) else rest).append(source)
             if covered:  # the polygon lies in a source already
                 inside += 1
                 continue
-            geometry = _union([geometry, *(s.geometry for s in touched)])
+            geometry = union_of([geometry, *(s.geometry for s in touched)])
             patches = [s for s in touched if s.members]
             patch_id = max(patches, key=lambda s: s.area_km2).patch_id if patches else None
             joined, new = joined + bool(patches), new + (not touched)
@@ -716,95 +559,3 @@ def _join(candidates, include, result, progress):
         f"their own, {inside} lie in a source already."
     )
     return candidates
-
-
-# report -------------------------------------------------------------------------------------------------
-
-
-def selection_report(found, parameters=()):
-    """The report of a :class:`Selection`: the sources, and what became of every patch, and why."""
-    report = Report("Ecological sources")
-    for text in found.warnings:
-        report.warning(text)
-    if len(found.sources) == 1:
-        report.warning("There is one source only: corridors need at least two.")
-    report.parameters(parameters)
-    total = sum(s.area_km2 for s in found.sources)
-    report.heading("Sources")
-    report.text(
-        f"{len(found.sources)} sources of {number(total)} km2 in all were chosen out of "
-        f"{len(found.decisions)} patches. Steps, in this order: ground that may not be a source is cut out; "
-        f"patches close to each other are merged; size class, least area and least dPC are asked for; of what "
-        f"is left the first by dPC stay, by share of connectivity and by number; polygons that must be sources "
-        f"are added, and joined with the sources that they overlap."
-    )
-    if found.curve is not None:
-        report.text(
-            f"The chosen patches alone keep {number(100 * found.ec_kept)} % of the equivalent connectivity "
-            f"(EC) of the {len(found.curve)} patches in question. EC is the size of one patch alone in which "
-            f"animals could move as freely as in all of them together. {found.measured}"
-        )
-    report.table(
-        (
-            "source_id",
-            "patch_id",
-            "area (km2)",
-            "share of all sources (%)",
-            "mean importance",
-            "dPC (%)",
-            "merged patches",
-            "made of",
-        ),
-        [
-            (
-                s.source_id,
-                s.patch_id,
-                s.area_km2,
-                100 * s.area_km2 / total,
-                _known(s.importance_mean),
-                _known(s.dpc),
-                s.merged,
-                s.origin,
-            )
-            for s in found.sources
-        ],
-    )
-
-    def draw(axes):
-        shown = found.sources[:40]
-        axes.bar([str(s.source_id) for s in shown], [s.area_km2 for s in shown], color="#2f7d4f")
-        axes.tick_params(axis="x", labelsize=7)
-        axes.set_xlabel("source")
-        axes.set_ylabel("area (km2)")
-
-    report.figure(draw, "Areas of the sources", height=3.2)
-    if found.curve is not None:
-
-        def draw_curve(axes):
-            axes.plot(range(1, len(found.curve) + 1), 100 * found.curve, color="#2f7d4f", marker=".")
-            axes.set_xlabel("patches kept, the most important first")
-            axes.set_ylabel("EC kept (%)")
-            axes.set_ylim(0, 105)
-
-        report.figure(draw_curve, "Share of connectivity kept by the first patches by dPC", height=3.2)
-    report.heading("Every patch, and why it is or is not a source")
-    attributes = found.features.attributes
-    report.table(
-        ("feature", "patch_id", "area (km2)", "size class", "dPC (%)", "what became of it"),
-        [
-            (
-                index + 1,
-                row.get("patch_id"),
-                found.areas_km2[index],
-                row.get("size_class"),
-                _known(_float(row.get("dpc"))),
-                "; ".join(found.decisions[index]),
-            )
-            for index, row in enumerate(attributes)
-        ],
-    )
-    return report
-
-
-def _known(value):
-    return "not known" if math.isnan(value) else value

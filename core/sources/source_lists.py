@@ -8,21 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..connectivity.indices import check_dispersal, connectivity
 from ..errors import InputError
-from ..natural_breaks import check_class_count
-from ..polygon_distance import edge_distances
-from ..vector import polygonize
+from ..geometry.cells import polygonize
+from ..geometry.polygon_distance import edge_distances
+from ..natural_breaks.classes import check_class_count
 from .components import COMPONENT_SCORES, CORRELATION, EIGENVALUE_RULE, MANUAL, weigh
-from .importance import (
-    RASTER_CELLS,
-    check_grid_size,
-    grid_means,
-    importance_classes,
-    normalise,
-    parse_weights,
-    weighted_sum,
-)
-from .indices import check_dispersal, connectivity
+from .grid_cells import check_grid_size, grid_means, normalise, weighted_sum
+from .importance import RASTER_CELLS, importance_classes, parse_weights
 from .patches import label_patches
 
 MOST = 5000  # patches that are ranked by dPC to choose among them

@@ -31,8 +31,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 from load_econet import load_econet  # noqa: E402
 
 load_econet()
-from econet.core import raster, vector  # noqa: E402
-from econet.core.crs import gdal_exceptions, spatial_reference  # noqa: E402
+from econet.core.crs import spatial_reference
+from econet.core.gdal_session import gdal_exceptions
+from econet.core.geometry.cells import polygonize
+from econet.core.geometry.layers import Layer
+from econet.core.grid.grid import Grid, Template
+from econet.core.outputs import OutputFiles
 
 CELL_M = 30.0
 CRS = "EPSG:32651"
@@ -536,7 +540,7 @@ def _make_land(plan):
     tracks = np.stack([np.interp(x, river[:, 0], river[:, 1]) for river in plan.rivers])
     nearest = np.abs(y[None] - tracks[:, None, :]).argmin(axis=0)
     is_north = y < np.take_along_axis(tracks, nearest, axis=0)
-    width, height = plan.cols * CELL_M, plan.rows * CELL_M
+    width = plan.cols * CELL_M
     nx = max(1, int(round(width / CITY_M[0])))
     across = x / width * nx % 1.0
     east = _ramp(across, 0.80, 0.93)
@@ -796,7 +800,7 @@ def _coarse_template(plan, cell_m, shift):
     """A grid that covers the map with a cell to spare, and does not share its lattice."""
     cols, rows = (int(math.ceil(n * CELL_M / cell_m)) + 3 for n in (plan.cols, plan.rows))
     west, north = WEST - (1 + shift) * cell_m, NORTH + (1 + shift) * cell_m
-    return raster.Template(
+    return Template(
         rows, cols, (west, cell_m, 0.0, north, 0.0, -cell_m), spatial_reference(CRS).ExportToWkt(), "climate and soil"
     )
 
@@ -900,7 +904,7 @@ def _night_light(plan, cover):
     built /= step * step
     near, wide = _smooth(built, 3), _smooth(built, 40)
     light = np.rint(100 * np.clip(0.22 * near + 0.80 * near * wide * wide + 0.10 * wide, 0, 1))
-    template = raster.Template(
+    template = Template(
         rows,
         cols,
         (WEST, step * CELL_M, 0.0, NORTH, 0.0, -step * CELL_M),
@@ -925,7 +929,7 @@ def _geometry(points, kind):
 
 
 def _features(name, rows, field_names):
-    layer = vector.Features(name, spatial_reference(CRS).ExportToWkt(), field_names=list(field_names))
+    layer = Layer(name, spatial_reference(CRS).ExportToWkt(), field_names=list(field_names))
     for geometry, *values in rows:
         layer.geometries.append(geometry)
         layer.attributes.append(dict(zip(field_names, values)))
@@ -962,8 +966,8 @@ def _make_features(plan, lakes):
                 water.append((body, f"{kind.title()} {index + 1}", kind))
         for row, col, lake in lakes:
             corner = WEST + col * CELL_M, CELL_M, 0.0, NORTH - row * CELL_M, 0.0, -CELL_M
-            window = raster.Template(*lake.shape, corner, spatial_reference(CRS).ExportToWkt())
-            for polygon in vector.polygonize(lake.astype(np.int32), window).values():
+            window = Template(*lake.shape, corner, spatial_reference(CRS).ExportToWkt())
+            for polygon in polygonize(lake.astype(np.int32), window).values():
                 water.append((polygon, "Reservoir", "reservoir"))
         study, districts = _study_area(plan)
     return {
@@ -1036,8 +1040,8 @@ def make_city(rows, cols, seed):
     Returns
     -------
     dict
-        ``grids``: file stem to ``raster.Grid``; ``stacks``: file stem to (Template, float32 array
-        of 12 months); ``layers``: layer name to ``vector.Features``.
+        ``grids``: file stem to ``grid.Grid``; ``stacks``: file stem to (Template, float32 array
+        of 12 months); ``layers``: layer name to ``layers.Layer``.
 
     Raises
     ------
@@ -1047,7 +1051,7 @@ def make_city(rows, cols, seed):
     if not (200 <= rows <= 10_000 and 200 <= cols <= 10_000):
         raise ValueError(f"The city is {rows} x {cols} cells: give 200 to 10,000 rows and columns.")
     plan = _make_plan(rows, cols, seed)
-    template = raster.Template(
+    template = Template(
         rows, cols, (WEST, CELL_M, 0.0, NORTH, 0.0, -CELL_M), spatial_reference(CRS).ExportToWkt(), "land_cover"
     )
     land = _make_land(plan)
@@ -1060,10 +1064,10 @@ def make_city(rows, cols, seed):
     _cover_mines(plan, places, cover, ndvi)
     _dig(plan, places, dem)
     grids = {
-        "dem": raster.Grid(dem, template, None, "dem"),
-        "land_cover": raster.Grid(cover, template, 0, "land_cover"),
-        "ndvi": raster.Grid(ndvi, template, None, "ndvi"),
-        "night_light": raster.Grid(light, light_template, None, "night_light"),
+        "dem": Grid(dem, template, None, "dem"),
+        "land_cover": Grid(cover, template, 0, "land_cover"),
+        "ndvi": Grid(ndvi, template, None, "ndvi"),
+        "night_light": Grid(light, light_template, None, "night_light"),
     }
     stacks = {}
     for coarse, maps in coarse_maps:
@@ -1071,7 +1075,7 @@ def make_city(rows, cols, seed):
             if values.ndim == 3:
                 stacks[name] = coarse, values
             else:
-                grids[name] = raster.Grid(values, coarse, None, name)
+                grids[name] = Grid(values, coarse, None, name)
     return {"grids": grids, "stacks": stacks, "layers": _make_features(plan, lakes)}
 
 
@@ -1124,7 +1128,7 @@ def write_city(folder, rows, cols, seed):
     """Make a city and write it: a GeoTIFF per map and ``city.gpkg``; returns what was made."""
     os.makedirs(folder, exist_ok=True)
     city = make_city(rows, cols, seed)
-    with raster.OutputFiles() as outputs:
+    with OutputFiles() as outputs:
         for name, grid in city["grids"].items():
             outputs.raster(grid, os.path.join(folder, f"{name}.tif"))
         for name, (template, values) in city["stacks"].items():

@@ -29,9 +29,11 @@ from load_econet import load_econet  # noqa: E402
 
 load_econet()
 
-from econet.core.crs import gdal_exceptions, spatial_reference  # noqa: E402
-from econet.core.raster import RasterSource, open_template  # noqa: E402
-from econet.core.vector import Features, polygonize, write  # noqa: E402
+from econet.core.crs import spatial_reference
+from econet.core.gdal_session import gdal_exceptions
+from econet.core.geometry.cells import polygonize
+from econet.core.geometry.layers import Layer, write_layer
+from econet.core.grid.reading import RasterSource, open_template
 
 CRS = "EPSG:26912"
 ROAD_CODE = 21
@@ -64,10 +66,10 @@ def make_roads(land_cover, target):
         {"road_id": number, "class": "developed strip", "area_km2": round(polygons[label].GetArea() / 1e6, 4)}
         for number, label in enumerate(kept, 1)
     ]
-    features = Features("roads", template.crs, [polygons[label] for label in kept], attributes)
+    features = Layer("roads", template.crs, [polygons[label] for label in kept], attributes)
     # A fixed date in the GeoPackage, so that the same originals give the same bytes.
     gdal.SetConfigOption("OGR_CURRENT_DATE", "2026-01-01T00:00:00.000Z")
-    write(features, str(target), "roads", {"road_id": int, "class": str, "area_km2": float}, ogr.wkbMultiPolygon)
+    write_layer(features, str(target), "roads", {"road_id": int, "class": str, "area_km2": float}, ogr.wkbMultiPolygon)
     return len(kept)
 
 

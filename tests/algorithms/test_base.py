@@ -7,12 +7,14 @@ import weakref
 
 import numpy as np
 import pytest
-from econet.algorithms import compat, parameters as p
+from econet.algorithms import compat
+from econet.algorithms import parameters as p
 from econet.algorithms.base import EcoNetAlgorithm
 from econet.algorithms.fields import Field
 from econet.core import tables
 from econet.core.errors import Cancelled, InputError
-from econet.core.raster import RasterSource, read, read_classes
+from econet.core.grid.reading import RasterSource, read_raster
+from econet.core.grid.warping import read_classes
 from osgeo import gdal, ogr
 from qgis.core import (
     NULL,
@@ -224,7 +226,7 @@ def test_rasters_as_path_project_layer_and_assigned_crs(probe, make):
     QgsProject.instance().addMapLayer(layer)
     for value, name in ((path, "Land cover 2020"), (layer, "Land cover 2020"), (layer.id(), "Land cover 2020")):
         source = probe(lambda job: job.raster("MAP"), MAP=value)
-        assert source.name == name and read(source).values.tolist() == [[1, 2]]
+        assert source.name == name and read_raster(source).values.tolist() == [[1, 2]]
     layer.setCrs(QgsCoordinateReferenceSystem("EPSG:4549"))
     place = probe(lambda job: job.template(), MAP=layer)
     from econet.core.crs import is_same_crs
@@ -361,7 +363,7 @@ def test_a_field_that_was_emptied_is_empty(probe):
 
 
 def write_all(job):
-    grid = read(job.raster("MAP"))
+    grid = read_raster(job.raster("MAP"))
     job.write_raster("OUTPUT", grid)
     job.write_raster("OTHER", grid)
     job.write_folder("FOLDER", {"a": grid, "b": grid})
@@ -383,7 +385,7 @@ def test_everything_that_was_asked_for_appears(probe, make):
         {"n": 2**40, "x": None, "name": "矿", "yes": 1},
         dict.fromkeys(("n", "x", "name", "yes")),
     ]
-    assert read(RasterSource(probe.results["OUTPUT"])).values.tolist() == [[1, 2]]
+    assert read_raster(RasterSource(probe.results["OUTPUT"])).values.tolist() == [[1, 2]]
 
 
 def test_temporary_outputs(probe, make):
@@ -398,7 +400,7 @@ def test_temporary_outputs(probe, make):
         SECOND=QgsProcessingOutputLayerDefinition("memory:"),
     )
     assert names(make.folder) == before
-    assert read(RasterSource(probe.results["OUTPUT"])).values.tolist() == [[1, 2]]
+    assert read_raster(RasterSource(probe.results["OUTPUT"])).values.tolist() == [[1, 2]]
     assert names(probe.results["FOLDER"]) == ["a.tif", "b.tif"]
     for key in ("LAYER", "SECOND"):
         assert probe.context.getMapLayer(probe.results[key]).featureCount() == 2
@@ -586,7 +588,9 @@ def test_a_run_in_a_worker_thread(run, make):
         time.sleep(0.01)
     QgsProject.instance().clear()
     assert done and done[0][0], feedback.textLog()
-    np.testing.assert_array_equal(read(RasterSource(done[0][1]["OUTPUT"])).values, np.array([[43, 8]], np.float32))
+    np.testing.assert_array_equal(
+        read_raster(RasterSource(done[0][1]["OUTPUT"])).values, np.array([[43, 8]], np.float32)
+    )
 
 
 def test_a_child_of_a_model_names_its_layers_by_label(run, make):
@@ -633,15 +637,15 @@ def test_output_by_property_is_understood(run, make):
 
 def test_runs_that_stop_let_go_of_their_maps_and_layers(run, make, monkeypatch):
     # QGIS keeps what it is raised; a fifth reading of a file whose features are still open would wait for ever
-    from econet.algorithms import base
+    from econet.algorithms.job import Job
 
-    jobs, begin = [], base.Job.__init__
+    jobs, begin = [], Job.__init__
 
     def noted(job, *given):
         begin(job, *given)
         jobs.append(weakref.ref(job))
 
-    monkeypatch.setattr(base.Job, "__init__", noted)
+    monkeypatch.setattr(Job, "__init__", noted)
     resistance = make.raster("resistance", np.ones((4, 4), np.float32))
     areas = make.layer("areas", [(SQUARE, {"mineral": "coal", "method": "open pit", "state": "producing"})])
     for _ in range(4):

@@ -15,8 +15,9 @@ import pytest
 from econet.core import accel, cost_distance
 from econet.core.cost_distance import CostGrid, accumulated_cost, allocation, floods, trace
 from econet.core.errors import Cancelled, InputError
+from econet.core.grid.grid import Grid, Template
+from econet.core.grid.reading import RasterSource, read_raster
 from econet.core.progress import Progress
-from econet.core.raster import Grid, RasterSource, Template, read
 
 DATA = Path(__file__).resolve().parent.parent / "data" / "least_cost"
 
@@ -148,7 +149,7 @@ def test_equal_to_scipy_to_the_last_bit(tmp_path, engine):
 
 
 def test_graphab_links(engine):
-    codes = read(RasterSource(str(DATA / "graphab50_landscape.tif")))
+    codes = read_raster(RasterSource(str(DATA / "graphab50_landscape.tif")))
     costs = json.loads((DATA / "costs.json").read_text())["cost_by_code"]
     values = np.array([costs[str(code)] for code in range(6)], dtype=np.float32)[codes.values.astype(int)]
     grid = CostGrid(codes.like(values, name="costs"))

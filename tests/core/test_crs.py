@@ -7,7 +7,6 @@ import pytest
 from econet.core.crs import (
     crs_name,
     fitting_crs,
-    gdal_exceptions,
     is_same_crs,
     require_known,
     require_metres,
@@ -15,6 +14,7 @@ from econet.core.crs import (
     transformation,
 )
 from econet.core.errors import InputError
+from econet.core.gdal_session import gdal_exceptions
 from osgeo import gdal, ogr, osr
 
 MODULES = (gdal, ogr, osr)

@@ -4,10 +4,10 @@ import pytest
 from econet.core import mines
 from econet.core.crs import spatial_reference
 from econet.core.errors import InputError
+from econet.core.geometry.layers import Layer
 from econet.core.mines import read_mines
 from econet.core.progress import Progress
 from econet.core.tables import RawTable, parse_csv
-from econet.core.vector import Features
 from osgeo import ogr
 
 UTM = spatial_reference("EPSG:32651").ExportToWkt()
@@ -17,7 +17,7 @@ FIELDS = {"mineral_field": "mineral", "method_field": "method", "state_field": "
 
 def layer(*rows, wkt=SQUARE, crs=UTM):
     fields = ["label", "mineral", "method", "state", "feature"]
-    return Features(
+    return Layer(
         "mines of F",
         crs,
         [ogr.CreateGeometryFromWkt(wkt) for _ in rows],

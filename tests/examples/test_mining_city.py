@@ -6,17 +6,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from osgeo import gdal, ogr
-from scipy import ndimage
-
-from econet.core import mines, raster, vector
-from econet.core.resistance.surface import FactorLayers, resistance_surface
+from econet.core import mines
+from econet.core.geometry.cells import rasterize
+from econet.core.geometry.layers import read_layer
+from econet.core.grid.reading import RasterSource, open_template
+from econet.core.grid.warping import align, read_classes
+from econet.core.resistance.factor_maps import FactorLayers
+from econet.core.resistance.surface import resistance_surface
+from econet.core.services.burn_mines import burn_mines
 from econet.core.services.carbon_storage import carbon_storage
 from econet.core.services.habitat_quality import habitat_quality
-from econet.core.services.land_cover import burn_mines
 from econet.core.services.water_yield import read_annual, water_yield
 from econet.core.sources.importance import service_importance
 from econet.core.sources.patches import find_patches
+from osgeo import gdal, ogr
+from scipy import ndimage
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples" / "mining_city"
 CROP, FOREST, WATER, BARREN, IMPERVIOUS = 1, 2, 5, 7, 8
@@ -70,9 +74,9 @@ def _same_files(folder, city):
         dataset = gdal.Open(str(Path(folder) / f"{name}.tif"))
         there = dataset.ReadAsArray()
         assert there.dtype == values.dtype and np.array_equal(there, values), name
-        assert raster.open_template(raster.RasterSource(str(Path(folder) / f"{name}.tif"))).same_grid(template), name
+        assert open_template(RasterSource(str(Path(folder) / f"{name}.tif"))).same_grid(template), name
     for name, made in city["layers"].items():
-        there = vector.read(str(Path(folder) / "city.gpkg"), name)
+        there = read_layer(str(Path(folder) / "city.gpkg"), name)
         assert there.attributes == made.attributes, name
         for one, two in zip(there.geometries, made.geometries):
             assert one.GetEnvelope() == pytest.approx(two.GetEnvelope(), abs=0.01)
@@ -131,9 +135,7 @@ def test_relief_of_plain_pits_and_mountains(shipped):
     north = dem[:100].mean(), dem[:100].max()
     assert north[0] > dem[480:560].mean() + 100 and north[1] > 700
     assert dem[:, -100:].max() > 700
-    depth = {
-        m.name: dem[vector.rasterize([m.geometry], template) > 0] for m in _mines(shipped["layers"]["mines"], template)
-    }
+    depth = {m.name: dem[rasterize([m.geometry], template) > 0] for m in _mines(shipped["layers"]["mines"], template)}
     assert depth["West Pit"].min() < -190 and depth["East Pit"].min() < -170
     for name in ("West Dump", "East Dump"):  # steep-sided hills on level ground
         assert np.ptp(depth[name]) > 60
@@ -160,7 +162,7 @@ def test_reservoir_is_level_and_lies_in_the_water_layer(shipped):
     template = shipped["grids"]["dem"].template
     water = shipped["layers"]["water"]
     lakes = [g for g, kind in zip(water.geometries, water.values("kind")) if kind == "reservoir"]
-    cells = vector.rasterize(lakes, template) > 0
+    cells = rasterize(lakes, template) > 0
     assert cells.sum() * template.cell_area_m2 > 2e6
     assert np.ptp(shipped["grids"]["dem"].values[cells]) == 0
     assert (shipped["grids"]["land_cover"].values[cells] == WATER).mean() > 0.99
@@ -170,9 +172,9 @@ def test_reservoir_is_level_and_lies_in_the_water_layer(shipped):
 def test_water_layer_holds_the_water_of_the_land_cover(name, request):
     city = request.getfixturevalue(name)
     template = city["grids"]["land_cover"].template
-    ponds = vector.rasterize(city["layers"]["mines"].geometries, template, all_touched=True) > 0
+    ponds = rasterize(city["layers"]["mines"].geometries, template, all_touched=True) > 0
     water = (city["grids"]["land_cover"].values == WATER) & ~ponds
-    polygons = vector.rasterize(city["layers"]["water"].geometries, template, all_touched=True) > 0
+    polygons = rasterize(city["layers"]["water"].geometries, template, all_touched=True) > 0
     assert water.sum() > 200 and (polygons & water).sum() > 0.98 * water.sum()
 
 
@@ -185,14 +187,14 @@ def test_every_kind_of_mine_of_table_2_is_there(small, shipped):
         assert {m.feature for m in found} == set(mines.FEATURES)
         assert any(m.state == "restored" for m in found)
         assert all(m.geometry.IsValid() for m in found)
-        assert all((vector.rasterize([m.geometry], template) > 0).any() for m in found)
+        assert all((rasterize([m.geometry], template) > 0).any() for m in found)
 
 
 def test_products_do_not_know_the_word_mine(shipped):
     template = shipped["grids"]["land_cover"].template
     for mine in _mines(shipped["layers"]["mines"], template):
         if mine.feature == "pit" and mine.state == "producing":
-            codes = shipped["grids"]["land_cover"].values[vector.rasterize([mine.geometry], template) > 0]
+            codes = shipped["grids"]["land_cover"].values[rasterize([mine.geometry], template) > 0]
             assert set(np.unique(codes)) == {BARREN, IMPERVIOUS}, mine.name
 
 
@@ -276,11 +278,11 @@ def test_soil_maps_follow_their_published_formulas(shipped):
 
 def _chain(folder, bands, grid_size_m, with_water):
     def source(name):
-        return raster.RasterSource(str(folder / f"{name}.tif"))
+        return RasterSource(str(folder / f"{name}.tif"))
 
-    cover = raster.read_classes(source("land_cover"))
+    cover = read_classes(source("land_cover"))
     template = cover.template
-    found = _mines(vector.read(str(folder / "city.gpkg"), "mines"), template)
+    found = _mines(read_layer(str(folder / "city.gpkg"), "mines"), template)
     burnt = burn_mines(cover, found)
     services = [habitat_quality(burnt).quality, carbon_storage(burnt)]
     if with_water:
@@ -289,8 +291,8 @@ def _chain(folder, bands, grid_size_m, with_water):
                 burnt,
                 read_annual(source("precipitation_monthly"), template),
                 read_annual(source("evapotranspiration_annual"), template),
-                raster.align(source("soil_depth"), template),
-                raster.align(source("plant_available_water"), template),
+                align(source("soil_depth"), template),
+                align(source("plant_available_water"), template),
             ).water_yield
         )
     importance = service_importance(services, grid_size_m=grid_size_m)
@@ -317,7 +319,7 @@ def test_small_city_has_sources_a_road_crossing_and_a_pit_between(tmp_path, seed
     assert len(large) >= 6
     assert any(m.method == "open pit" and m.state == "producing" and m.feature == "pit" for m in found)
     roads = ogr.Geometry(ogr.wkbMultiLineString)
-    for geometry in vector.read(str(tmp_path / "city.gpkg"), "roads").geometries:
+    for geometry in read_layer(str(tmp_path / "city.gpkg"), "roads").geometries:
         for part in (geometry.GetGeometryRef(i) for i in range(geometry.GetGeometryCount())):
             roads.AddGeometry(part)
     crossed = 0
@@ -334,12 +336,12 @@ def test_all_nine_factors_score_the_city(tmp_path, small):
     make_city.write_city(tmp_path, 200, 220, 5)
 
     def source(name):
-        return raster.RasterSource(str(tmp_path / f"{name}.tif"))
+        return RasterSource(str(tmp_path / f"{name}.tif"))
 
     def layer(name):
-        return vector.read(str(tmp_path / "city.gpkg"), name)
+        return read_layer(str(tmp_path / "city.gpkg"), name)
 
-    template = raster.open_template(source("land_cover"))
+    template = open_template(source("land_cover"))
     kept = {}
     surfaces = resistance_surface(
         FactorLayers(

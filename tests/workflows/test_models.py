@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from econet.core import vector
-from econet.core.raster import RasterSource, read
+from econet.core.geometry.cells import rasterize
+from econet.core.geometry.layers import read_layer, write_layer
+from econet.core.grid.reading import RasterSource, read_raster
 from osgeo import gdal, ogr
 from qgis.core import (
     Qgis,
@@ -91,7 +92,7 @@ def network(city, new_runner, tmp_path_factory):
 
 
 def layer(network, key):
-    return vector.read(network[0][key])
+    return read_layer(network[0][key])
 
 
 def test_every_bundled_model_validates_and_can_be_opened_as_a_copy(provider):
@@ -156,7 +157,7 @@ def test_source_areas_are_those_of_their_polygons_and_lie_above_the_band(network
 
 def test_corridor_costs_are_those_of_their_lines_on_the_resistance_map(network):
     """Cost of every line, summed cell by cell from the map: Eq 8."""
-    grid = read(RasterSource(network[0]["resistance:resistance"]))
+    grid = read_raster(RasterSource(network[0]["resistance:resistance"]))
     corridors = layer(network, "gravity:corridors")
     for geometry, cost, length in zip(corridors.geometries, corridors.values("cost"), corridors.values("length_m")):
         points = np.array(geometry.GetPoints())[:, :2]
@@ -181,8 +182,8 @@ def test_corridor_costs_are_those_of_their_lines_on_the_resistance_map(network):
 
 def test_gravity_follows_equation_9(network):
     sources, corridors = layer(network, "sources:sources"), layer(network, "gravity:corridors")
-    grid = read(RasterSource(network[0]["resistance:resistance"]))
-    labels = vector.rasterize(sources.geometries, grid.template, sources.values("source_id"))
+    grid = read_raster(RasterSource(network[0]["resistance:resistance"]))
+    labels = rasterize(sources.geometries, grid.template, sources.values("source_id"))
     area = dict(zip(sources.values("source_id"), sources.values("area_km2")))
     mean = {i: grid.values[(labels == i) & grid.valid].mean(dtype=float) for i in area}
     rows = list(
@@ -208,7 +209,7 @@ def test_breakpoints_lie_on_a_road_and_on_each_of_their_corridors(network, city)
     roads = [
         geometry
         for name in ("motorways", "highways")
-        for geometry in vector.read(str(city / "city.gpkg"), name).geometries
+        for geometry in read_layer(str(city / "city.gpkg"), name).geometries
     ]
     for point, ids, count, word in zip(
         found.geometries, found.values("corridors"), found.values("n_corridors"), found.values("class")
@@ -225,7 +226,7 @@ def test_fracture_surfaces_lie_in_open_pits_that_corridors_cross(network, city):
     found = layer(network, "fractures:fracture_surfaces")
     corridors = layer(network, "gravity:corridors")
     lines = dict(zip(corridors.values("corridor_id"), corridors.geometries))
-    mines = vector.read(str(city / "city.gpkg"), "mines")
+    mines = read_layer(str(city / "city.gpkg"), "mines")
     pits = {a["name"]: g for a, g in zip(mines.attributes, mines.geometries) if a["method"] == "open pit"}
     for surface, name, ids in zip(found.geometries, found.values("mine"), found.values("corridors")):
         assert surface.Buffer(-0.01).Difference(pits[name].Buffer(0.01)).IsEmpty()
@@ -243,9 +244,9 @@ def test_weights_and_kmo_come_out_as_results(network):
 def require_whole(path):
     """Every value of a map, every feature of a layer and the end of a report can be read."""
     if path.suffix == ".tif":
-        assert read(RasterSource(str(path))).valid.any()
+        assert read_raster(RasterSource(str(path))).valid.any()
     elif path.suffix == ".gpkg":
-        assert len(vector.read(str(path))) > 0
+        assert len(read_layer(str(path))) > 0
     else:
         assert path.read_text(encoding="utf-8").rstrip().endswith("</html>")
 
@@ -280,9 +281,9 @@ SERVICES = {"habitat_habitat_quality", "carbon_carbon_storage"}
 
 def test_a_layer_without_crs_leaves_nothing_of_the_steps_that_need_it(run, city, tmp_path, from_land_cover):
     (tmp_path / "inputs").mkdir()
-    highways = vector.read(str(city / "city.gpkg"), "highways")
+    highways = read_layer(str(city / "city.gpkg"), "highways")
     highways.crs = ""
-    nowhere = vector.write(highways, str(tmp_path / "inputs" / "nowhere.gpkg"), "nowhere", {}, ogr.wkbLineString)
+    nowhere = write_layer(highways, str(tmp_path / "inputs" / "nowhere.gpkg"), "nowhere", {}, ogr.wkbLineString)
     with pytest.raises(QgsProcessingException) as caught:
         run("networkfromlandcover", **{**from_land_cover, "ROADS": nowhere})
     assert "'nowhere' has no coordinate reference system" in told(run, caught)
@@ -352,8 +353,8 @@ def test_models_run_headless_with_qgis_process(city, provider, tmp_path):
     )
     assert result.returncode == 0, result.stdout + result.stderr
     assert "two services" in (result.stdout + result.stderr).lower()
-    assert len(vector.read(outputs["gravity:corridors"])) >= 1
-    assert len(vector.read(outputs["breakpoints:breakpoints"])) >= 1
+    assert len(read_layer(outputs["gravity:corridors"])) >= 1
+    assert len(read_layer(outputs["breakpoints:breakpoints"])) >= 1
     assert gdal.Open(outputs["resistance:resistance"]) is not None
     assert not list(tmp_path.glob("*partial*"))
 

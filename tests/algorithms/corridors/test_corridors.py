@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 from econet.core.corridors import least_cost_paths
-from econet.core.raster import RasterSource, read
+from econet.core.grid.reading import RasterSource, read_raster
 from qgis.core import QgsProcessingFeedback
 
 WEST, NORTH, CELL = 500000.0, 4600000.0, 30.0
@@ -83,7 +83,7 @@ def test_run(run, make):
     assert (end.x(), end.y()) == (WEST + 10.5 * CELL, NORTH - 1.5 * CELL)
     # straight down across two rows of 5: seven steps of mean 1, one of 5, two of 3
     assert rows[2]["cost"] == 30 * (6 * 1 + 5 + 2 * 3)
-    surface = read(RasterSource(result["OUTPUT_SURFACE"])).values
+    surface = read_raster(RasterSource(result["OUTPUT_SURFACE"])).values
     assert surface.shape == (12, 12) and surface.min() == 0 and surface[1, 1:11].max() == 0
     fields = [f for f in rows[0] if f not in ("fid", "geometry")]
     assert fields == [

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from econet.core.raster import RasterSource, read
+from econet.core.grid.reading import RasterSource, read_raster
 from qgis.core import QgsApplication, QgsProcessingFeedback, QgsVectorLayer
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -151,7 +151,9 @@ def test_example_gives_weights_near_table_1_that_resistancesurface_takes(run, ma
     )
     score = np.where(cover == 2, 1, 5)
     share = found["land_cover"] / (found["land_cover"] + found["ndvi"])
-    np.testing.assert_allclose(read(RasterSource(surface["OUTPUT"])).values, share * score + (1 - share) * 2, rtol=1e-6)
+    np.testing.assert_allclose(
+        read_raster(RasterSource(surface["OUTPUT"])).values, share * score + (1 - share) * 2, rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize(

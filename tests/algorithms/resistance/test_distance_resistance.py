@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 import pytest
-from econet.core.raster import RasterSource, read
+from econet.core.grid.reading import RasterSource, read_raster
 from qgis.core import QgsApplication, QgsProcessingFeedback, QgsRasterLayer, QgsVectorLayer
 
 # along the west edge of a map that starts at 500000, 4600000
@@ -12,7 +12,7 @@ ROAD = "LINESTRING(500000 4500000,500000 4700000)"
 
 
 def values(path):
-    return read(RasterSource(path)).values
+    return read_raster(RasterSource(path)).values
 
 
 @pytest.fixture

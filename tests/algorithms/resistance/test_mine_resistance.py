@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 import pytest
-from econet.core.raster import RasterSource, read
+from econet.core.grid.reading import RasterSource, read_raster
 from qgis.core import QgsApplication, QgsProcessingFeedback
 
 # 500 m square, 1 km west of column 10 of a map of 100 m cells
@@ -13,7 +13,7 @@ FAR_PIT = "POLYGON((503700 4599500,504000 4599500,504000 4600000,503700 4600000,
 
 
 def values(path):
-    return read(RasterSource(path)).values
+    return read_raster(RasterSource(path)).values
 
 
 @pytest.fixture
@@ -64,9 +64,9 @@ def test_rings_of_table_2(run, make, maps, overlap):
 def test_mines_in_another_crs_and_in_chinese(run, make, maps):
     template, mines = maps
     expected = values(run("mineresistance", MINES=mines, TEMPLATE=template, OUTPUT=make.out("a.tif"))["OUTPUT"])
-    from econet.core import vector
+    from econet.core.geometry.layers import read_layer
 
-    there = vector.read(mines).to_crs("EPSG:4326")
+    there = read_layer(mines).to_crs("EPSG:4326")
     words = {"coal": "煤矿", "metal": "金属", "open pit": "露天开采", "underground": "井工", "abandoned": "废弃"}
     features = [
         (

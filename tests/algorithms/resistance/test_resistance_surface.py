@@ -4,14 +4,14 @@ import os
 
 import numpy as np
 import pytest
-from econet.core.raster import RasterSource, read
+from econet.core.grid.reading import RasterSource, read_raster
 from qgis.core import QgsApplication, QgsProcessingFeedback
 
 PIT = "POLYGON((500000 4599700,500300 4599700,500300 4600000,500000 4600000,500000 4599700))"
 
 
 def values(path):
-    return read(RasterSource(path)).values
+    return read_raster(RasterSource(path)).values
 
 
 @pytest.fixture
@@ -280,7 +280,7 @@ def test_dominant_factor_report_and_summary(run, make, maps):
         9: 0.1 * (np.select([away <= 2500, away <= 3500], [5, 3], 1) - 1),
     }
     numbers = np.array(list(adds))[np.argmax(np.round(list(adds.values()), 6), axis=0)]
-    found = read(RasterSource(result["OUTPUT_DOMINANT"]))
+    found = read_raster(RasterSource(result["OUTPUT_DOMINANT"]))
     np.testing.assert_array_equal(found.values, numbers)
     assert found.values.dtype == np.uint8 and found.nodata == 255
     from osgeo import gdal

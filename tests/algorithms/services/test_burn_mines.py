@@ -3,7 +3,7 @@
 import os
 
 import numpy as np
-from econet.core.raster import RasterSource, read
+from econet.core.grid.reading import RasterSource, read_raster
 from osgeo import ogr
 from qgis.core import QgsProcessingFeedback
 
@@ -32,7 +32,7 @@ def mines(make, *rows, crs="EPSG:32651", name="mines"):
 
 
 def values(path):
-    return read(RasterSource(path)).values
+    return read_raster(RasterSource(path)).values
 
 
 def test_definition(run):

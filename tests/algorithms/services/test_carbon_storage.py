@@ -3,14 +3,14 @@
 import os
 
 import numpy as np
-from econet.core.raster import RasterSource, read
+from econet.core.grid.reading import RasterSource, read_raster
 from qgis.core import QgsProcessingFeedback
 
 TABLE = 'land_cover,above,below,soil,dead\n1,10,2,30,1\n2,0.5,0,"7,5",0\n'
 
 
 def values(path):
-    return read(RasterSource(path)).values
+    return read_raster(RasterSource(path)).values
 
 
 def test_sum_of_pools_by_class(run, make):
@@ -69,7 +69,7 @@ def test_cancel_leaves_nothing(run, make):
 def test_shipped_table_for_another_product(run, make):
     clcd, nlcd = ([[2, 4, 1, 8, 11]], [[42, 71, 82, 23, 911]])
     found = [
-        read(
+        read_raster(
             RasterSource(
                 run(
                     "carbonstorage",

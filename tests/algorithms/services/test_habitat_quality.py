@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from econet.core.raster import RasterSource, read
+from econet.core.grid.reading import RasterSource, read_raster
 from qgis.core import QgsApplication, QgsProcessingFeedback
 
 INVEST = Path(__file__).resolve().parents[2] / "data" / "invest_synth"
@@ -20,7 +20,7 @@ def square(west, south, size, height=None):
 
 
 def values(path):
-    return read(RasterSource(path)).values
+    return read_raster(RasterSource(path)).values
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_equals_invest_from_its_own_tables(run, make, inputs):
         OUTPUT_DEGRADATION=make.out("d.tif"),
     )
     for key, name in (("OUTPUT_QUALITY", "hq_quality_c"), ("OUTPUT_DEGRADATION", "hq_deg_sum_c")):
-        expected = read(RasterSource(str(INVEST / "expected" / f"{name}.tif"))).values
+        expected = read_raster(RasterSource(str(INVEST / "expected" / f"{name}.tif"))).values
         np.testing.assert_allclose(values(result[key]), expected, rtol=1e-5, atol=0)
     assert result["HALF_SATURATION_USED"] == 0.2
     assert (
@@ -80,7 +80,7 @@ def test_threat_layers_serve_the_rows_in_order(run, make, inputs):
         SENSITIVITY_TABLE=str(inputs / "sensitivity.csv"),
         OUTPUT_DEGRADATION=make.out("d.tif"),
     )
-    expected = read(RasterSource(str(INVEST / "expected" / "hq_deg_sum_c.tif"))).values
+    expected = read_raster(RasterSource(str(INVEST / "expected" / "hq_deg_sum_c.tif"))).values
     np.testing.assert_allclose(values(result["OUTPUT_DEGRADATION"]), expected, rtol=1e-5, atol=0)
     assert result["HALF_SATURATION_USED"] == pytest.approx(expected.max() / 2)
 

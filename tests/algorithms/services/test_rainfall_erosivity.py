@@ -3,8 +3,7 @@
 import os
 
 import numpy as np
-import pytest
-from econet.core.raster import RasterSource, read
+from econet.core.grid.reading import RasterSource, read_raster
 from osgeo import gdal
 from qgis.core import QgsApplication, QgsProcessingFeedback
 
@@ -13,7 +12,7 @@ ZHANG_FU = 0.3589 * (sum(p * p for p in MONSOON) / 747) ** 1.9462
 
 
 def values(path):
-    return read(RasterSource(path)).values
+    return read_raster(RasterSource(path)).values
 
 
 def months(make, cell=1000.0, **place):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from econet.core.raster import RasterSource, read
+from econet.core.grid.reading import RasterSource, read_raster
 from qgis.core import QgsApplication, QgsProcessingFeedback
 
 INVEST = Path(__file__).resolve().parents[2] / "data" / "invest_synth"
@@ -15,7 +15,7 @@ TABLE = "land_cover,usle_c,usle_p\n1,0.01,1\n2,0.3,0.6\n"
 
 
 def values(path):
-    grid = read(RasterSource(path))
+    grid = read_raster(RasterSource(path))
     return grid.floats(np.float64)
 
 

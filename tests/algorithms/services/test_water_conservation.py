@@ -5,14 +5,14 @@ import os
 
 import numpy as np
 import pytest
-from econet.core.raster import RasterSource, read
+from econet.core.grid.reading import RasterSource, read_raster
 from qgis.core import QgsApplication, QgsProcessingFeedback
 
 TABLE = "land_cover,velocity\n2,498\n"
 
 
 def values(path):
-    return read(RasterSource(path)).values
+    return read_raster(RasterSource(path)).values
 
 
 @pytest.fixture

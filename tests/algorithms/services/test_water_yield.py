@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from econet.core.raster import RasterSource, read
+from econet.core.grid.reading import RasterSource, read_raster
 from qgis.core import QgsApplication, QgsProcessingFeedback
 
 INVEST = Path(__file__).resolve().parents[2] / "data" / "invest_synth"
@@ -26,7 +26,7 @@ def square(west, south, size, height=None):
 
 
 def values(path):
-    return read(RasterSource(path)).values
+    return read_raster(RasterSource(path)).values
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_equals_invest_with_its_own_table(run, make, tmp_path):
         OUTPUT_WATERSHEDS=make.out("w.gpkg"),
     )
     for key, name in (("OUTPUT_YIELD", "awy_wyield"), ("OUTPUT_EVAPOTRANSPIRATION", "awy_aet")):
-        expected = read(RasterSource(str(INVEST / "expected" / f"{name}.tif"))).values
+        expected = read_raster(RasterSource(str(INVEST / "expected" / f"{name}.tif"))).values
         np.testing.assert_allclose(values(result[key]), expected, rtol=1e-5, atol=0)
     (row,) = run.rows(result["OUTPUT_WATERSHEDS"])
     assert row["ws_id"] == 1

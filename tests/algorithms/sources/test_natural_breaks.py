@@ -3,7 +3,7 @@
 import os
 
 import numpy as np
-from econet.core.raster import RasterSource, read
+from econet.core.grid.reading import RasterSource, read_raster
 from qgis.core import QgsProcessingFeedback
 
 
@@ -12,7 +12,7 @@ def test_classes_and_breaks(run, make):
     result = run(
         "naturalbreaks", INPUT=make.raster("rain", values, nodata=-9), CLASS_COUNT=3, OUTPUT=make.out("classes.tif")
     )
-    grid = read(RasterSource(result["OUTPUT"]))
+    grid = read_raster(RasterSource(result["OUTPUT"]))
     assert grid.values.tolist() == [[1, 1, 2], [2, 3, 0]] and grid.nodata == 0 and grid.values.dtype == np.uint8
     assert result["BREAKS"] == "2.0, 11.0, 50.0"
     mean = values[values > 0].mean()

@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 import pytest
-from econet.core.raster import RasterSource, read
+from econet.core.grid.reading import RasterSource, read_raster
 from qgis.core import QgsProcessingFeedback
 
 
@@ -33,11 +33,11 @@ def test_run(run, make, services):
     assert 0 < result["KMO"] < 1 and 0.8 < result["GVF"] < 1
     weights = [float(part.split("=")[1]) for part in result["WEIGHTS_USED"].split(", ")]
     assert sum(weights) == pytest.approx(1, abs=1e-5) and len(result["BREAKS_USED"].split(", ")) == 5
-    stack = np.array([read(RasterSource(path)).values for path in services], dtype=np.float64)
+    stack = np.array([read_raster(RasterSource(path)).values for path in services], dtype=np.float64)
     low, high = stack.min(axis=(1, 2), keepdims=True), stack.max(axis=(1, 2), keepdims=True)
     expected = np.tensordot(weights, (stack - low) / (high - low), 1)
-    np.testing.assert_allclose(read(RasterSource(result["OUTPUT_IMPORTANCE"])).values, expected, atol=1e-5)
-    classes = read(RasterSource(result["OUTPUT_CLASSES"]))
+    np.testing.assert_allclose(read_raster(RasterSource(result["OUTPUT_IMPORTANCE"])).values, expected, atol=1e-5)
+    classes = read_raster(RasterSource(result["OUTPUT_CLASSES"]))
     assert (classes.nodata, classes.values.dtype) == (0, np.uint8) and set(np.unique(classes.values)) == {1, 2, 3, 4, 5}
     assert expected[classes.values == 5].min() > expected[classes.values == 1].max()
     rows = run.rows(result["OUTPUT_GRID"])
@@ -60,21 +60,21 @@ def test_run(run, make, services):
         BREAKS=result["BREAKS_USED"],
         **{**outputs(make), "OUTPUT_CLASSES": make.out("again.tif")},
     )
-    np.testing.assert_array_equal(read(RasterSource(again["OUTPUT_CLASSES"])).values, classes.values)
+    np.testing.assert_array_equal(read_raster(RasterSource(again["OUTPUT_CLASSES"])).values, classes.values)
 
 
 def test_bounds_by_hand_above_the_map_come_back_once_and_make_the_same_classes(run, make, services):
     given = {"SERVICES": services, "GRID_SIZE": 300}
     one = run("serviceimportance", BREAKS="0.2, 0.4, 0.6, 1.5", **given, **outputs(make))
     assert one["BREAKS_USED"] == "0.2, 0.4, 0.6, 1.5" and "the highest class has none" in run.log
-    classes = read(RasterSource(one["OUTPUT_CLASSES"])).values
+    classes = read_raster(RasterSource(one["OUTPUT_CLASSES"])).values
     two = run(
         "serviceimportance",
         BREAKS=one["BREAKS_USED"],
         **given,
         **{**outputs(make), "OUTPUT_CLASSES": make.out("again.tif")},
     )
-    np.testing.assert_array_equal(read(RasterSource(two["OUTPUT_CLASSES"])).values, classes)
+    np.testing.assert_array_equal(read_raster(RasterSource(two["OUTPUT_CLASSES"])).values, classes)
     assert two["BREAKS_USED"] == one["BREAKS_USED"]
 
 
@@ -97,7 +97,7 @@ def test_two_services_weigh_the_same(run, make, services):
 
 def test_manual_weights_and_land_cover(run, make, services):
     land = np.full((60, 80), 2, np.uint8)
-    values = read(RasterSource(services[1])).values
+    values = read_raster(RasterSource(services[1])).values
     land[values > np.median(values)] = 11
     result = run(
         "serviceimportance",

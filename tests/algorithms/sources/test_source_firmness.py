@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 import pytest
-from econet.core.raster import RasterSource, read
+from econet.core.grid.reading import RasterSource, read_raster
 from qgis.core import QgsProcessingFeedback
 
 ALTERNATIVES = {
@@ -62,7 +62,7 @@ def test_run_and_the_chain_of_single_algorithms(run, make, services):
     stability = np.array([row["stability"] for row in rows])
     assert result["STABILITY"] == pytest.approx((areas * stability).sum() / areas.sum())
     assert ((stability >= 0) & (stability <= 1)).all() and not isinstance(rows[0]["stability_dispersal"], float)
-    frequency = read(RasterSource(result["OUTPUT_FREQUENCY"])).values
+    frequency = read_raster(RasterSource(result["OUTPUT_FREQUENCY"])).values
     assert frequency.min() >= 0 and frequency.max() <= 1 and frequency.shape == (60, 70)
     variants = run.rows(result["OUTPUT_VARIANTS"])
     assert (variants[0]["kind"], variants[0]["jaccard"], variants[0]["n_sources"]) == ("base", 1, len(rows))

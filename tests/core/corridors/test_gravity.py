@@ -7,14 +7,29 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from osgeo import ogr
-
-from econet.core.corridors import gravity as g
+from econet.core.corridors import gravity as module
+from econet.core.corridors.gravity import (
+    AREA,
+    FIXED,
+    LOGARITHM,
+    MEAN,
+    MEDIAN,
+    NATURAL_BREAKS,
+    QUANTILE,
+    THRESHOLD_RULES,
+    check_corridors,
+    gravity,
+    gravity_model,
+    source_resistance,
+    threshold_of,
+)
+from econet.core.corridors.gravity_report import gravity_report
 from econet.core.crs import spatial_reference
 from econet.core.errors import Cancelled, InputError
+from econet.core.geometry.layers import Layer
+from econet.core.grid.grid import Grid, Template
 from econet.core.progress import Progress
-from econet.core.raster import Grid, Template
-from econet.core.vector import Features
+from osgeo import ogr
 
 PAPER = Path(__file__).parents[2] / "data" / "paper"
 UTM = spatial_reference("EPSG:32651").ExportToWkt()
@@ -22,7 +37,7 @@ UTM = spatial_reference("EPSG:32651").ExportToWkt()
 
 def upper_case(layer):
     """The layer as a program that shouts would have written it."""
-    return Features(
+    return Layer(
         layer.name,
         layer.crs,
         layer.geometries,
@@ -66,7 +81,7 @@ def grid(values, cell=100.0, height=None, nodata=-1.0):
 
 def sources_layer(polygons, **fields):
     ids = list(polygons)
-    return Features(
+    return Layer(
         "sources",
         UTM,
         list(polygons.values()),
@@ -78,7 +93,7 @@ def sources_layer(polygons, **fields):
 def corridors_layer(rows, extra=()):
     """Rows of (a, b, cost, *extra)."""
     names = ["corridor_id", "source_a", "source_b", "cost", *extra]
-    return Features(
+    return Layer(
         "corridors",
         UTM,
         [ogr.CreateGeometryFromWkt("LINESTRING(0 0,1 1)") for _ in rows],
@@ -112,7 +127,7 @@ def paper_case(redundant=()):
 
 def test_table_4_comes_out_of_eq_9_cell_by_cell():
     corridors, sources, resistance, matrix = paper_case()
-    found = g.gravity_model(corridors, sources, resistance)
+    found = gravity_model(corridors, sources, resistance)
     assert len(matrix) == 210 and found.ids == list(range(1, 22))
     for (a, b), value in matrix.items():
         assert found.matrix[a - 1, b - 1] == pytest.approx(value, abs=0.005)
@@ -124,29 +139,29 @@ def test_table_4_comes_out_of_eq_9_cell_by_cell():
     assert pairs[0][:2] == (7, 19) and pairs[0][2] == pytest.approx(787.13, abs=1e-3)
     assert pairs[-1][:2] == (9, 15) and pairs[-1][2] == pytest.approx(2.03, abs=1e-5)
     assert not found.warnings
-    assert g.gravity_model(corridors, sources, resistance, threshold_rule=g.MEDIAN).threshold == pytest.approx(
+    assert gravity_model(corridors, sources, resistance, threshold_rule=MEDIAN).threshold == pytest.approx(
         17.47, abs=0.005
     )
 
 
 def test_both_readings_of_the_46_important_corridors():
-    fifty = g.gravity_model(*paper_case()[:3], threshold_rule=g.FIXED, threshold=50)
+    fifty = gravity_model(*paper_case()[:3], threshold_rule=FIXED, threshold=50)
     assert (fifty.n_important, fifty.n_general) == (46, 164)
     corridors, sources, resistance, _ = paper_case(redundant=((7, 19), (5, 7), (9, 15)))
-    dropped = g.gravity_model(corridors, sources, resistance)
+    dropped = gravity_model(corridors, sources, resistance)
     assert dropped.threshold == pytest.approx(48.2358, abs=5e-5), "the threshold is taken over all pairs"
     assert (dropped.n_important, dropped.n_general, dropped.n_redundant) == (46, 161, 3)
     assert len(dropped.corridors) == 207
     assert dropped.matrix[6, 18] == pytest.approx(787.13, abs=0.005), "redundant pairs stay in the matrix"
-    kept = g.gravity_model(corridors, sources, resistance, drop_redundant=False)
+    kept = gravity_model(corridors, sources, resistance, drop_redundant=False)
     assert kept.n_important == 48 and len(kept.corridors) == 210
 
 
 def test_number_worked_by_hand():
-    assert g.gravity(10, 20, 30, 2, 2.5, 50) == pytest.approx(50.945384, abs=5e-7)
-    assert g.gravity(10, 20, 30, 2, 2.5, 50, g.AREA) == pytest.approx(25 * 600 / 5, rel=1e-12)
-    assert g.gravity(10, 30, 20, 2.5, 2, 50) == pytest.approx(g.gravity(10, 20, 30, 2, 2.5, 50), rel=1e-15)
-    assert g.gravity(20, 20, 30, 2, 2.5, 50) == pytest.approx(50.945384 / 4, abs=5e-7)
+    assert gravity(10, 20, 30, 2, 2.5, 50) == pytest.approx(50.945384, abs=5e-7)
+    assert gravity(10, 20, 30, 2, 2.5, 50, AREA) == pytest.approx(25 * 600 / 5, rel=1e-12)
+    assert gravity(10, 30, 20, 2.5, 2, 50) == pytest.approx(gravity(10, 20, 30, 2, 2.5, 50), rel=1e-15)
+    assert gravity(20, 20, 30, 2, 2.5, 50) == pytest.approx(50.945384 / 4, abs=5e-7)
 
 
 def two_sources(areas_km2=(4.0, 9.0), resistances=(2.0, 2.5)):
@@ -158,7 +173,7 @@ def two_sources(areas_km2=(4.0, 9.0), resistances=(2.0, 2.5)):
 
 def test_an_unknown_form_is_refused():
     with pytest.raises(InputError, match="Form 'square'"):
-        g.gravity([1.0], [2.0], [2.0], [1.0], [1.0], 1.0, "square")
+        gravity([1.0], [2.0], [2.0], [1.0], [1.0], 1.0, "square")
 
 
 def test_form_and_area_unit():
@@ -166,22 +181,22 @@ def test_form_and_area_unit():
     corridors = corridors_layer([(1, 2, 77.0)])
     log = math.log
     cases = {
-        ("km2", g.LOGARITHM): log(4) * log(9),
-        ("ha", g.LOGARITHM): log(400) * log(900),
-        ("m2", g.LOGARITHM): log(4e6) * log(9e6),
-        ("km2", g.AREA): 36,
-        ("ha", g.AREA): 36e4,
+        ("km2", LOGARITHM): log(4) * log(9),
+        ("ha", LOGARITHM): log(400) * log(900),
+        ("m2", LOGARITHM): log(4e6) * log(9e6),
+        ("km2", AREA): 36,
+        ("ha", AREA): 36e4,
     }
     for (unit, form), expected in cases.items():
-        found = g.gravity_model(corridors, sources, resistance, form=form, area_unit=unit)
+        found = gravity_model(corridors, sources, resistance, form=form, area_unit=unit)
         assert found.matrix[0, 1] == pytest.approx(expected / 5, rel=1e-6), (unit, form)
         assert (found.n_important, found.n_general) == (0, 1), "equal to the threshold is general"
 
 
 def test_gravity_does_not_depend_on_order_or_unit_of_cost():
     corridors, sources, resistance, _ = paper_case()
-    found = g.gravity_model(corridors, sources, resistance)
-    turned = Features(
+    found = gravity_model(corridors, sources, resistance)
+    turned = Layer(
         "c",
         UTM,
         corridors.geometries,
@@ -191,15 +206,15 @@ def test_gravity_does_not_depend_on_order_or_unit_of_cost():
         ],
         corridors.field_names,
     )
-    back = Features("s", UTM, sources.geometries[::-1], sources.attributes[::-1], sources.field_names)
-    again = g.gravity_model(turned, back, resistance)
+    back = Layer("s", UTM, sources.geometries[::-1], sources.attributes[::-1], sources.field_names)
+    again = gravity_model(turned, back, resistance)
     assert np.allclose(again.matrix, found.matrix, rtol=1e-12)
 
 
 def test_fields_are_kept_and_old_results_replaced():
     sources, resistance = two_sources()
     corridors = corridors_layer([("1", 2.0, 77.0, "kept", 1.0, "x")], ["note", "gravity", "class"])
-    found = g.gravity_model(corridors, sources, resistance, drop_redundant=False).corridors
+    found = gravity_model(corridors, sources, resistance, drop_redundant=False).corridors
     assert found.field_names == ["corridor_id", "source_a", "source_b", "cost", "note", "gravity", "class"]
     assert found.attributes[0]["note"] == "kept" and found.attributes[0]["class"] == "general"
     assert found.attributes[0]["gravity"] == pytest.approx(math.log(4) * math.log(9) / 5, rel=1e-6)
@@ -218,21 +233,21 @@ def test_mean_resistance_of_cells():
             "MULTIPOLYGON(((0 100,100 100,100 150,0 150,0 100)),((300 100,400 100,400 150,300 150,300 100)))",
         )
     ]
-    found = g.source_resistance(shapes, [1, 2, 3, 4], res)
+    found = source_resistance(shapes, [1, 2, 3, 4], res)
     assert found == pytest.approx([61 / 10, 1, 11, 2.5])
     one_row = grid([[2, 4, 6]])
-    assert g.source_resistance([square(0, 0, 240)], [1], one_row) == pytest.approx([3.0])
+    assert source_resistance([square(0, 0, 240)], [1], one_row) == pytest.approx([3.0])
     with pytest.raises(InputError, match="Source 7 has no cell with a resistance in 'res'"):
-        g.source_resistance([square(5000, 0, 100)], [7], res)
+        source_resistance([square(5000, 0, 100)], [7], res)
     with pytest.raises(InputError, match="Source 7 has no cell"):
-        g.source_resistance([ogr.CreateGeometryFromWkt("POLYGON((200 50,300 50,300 100,200 100,200 50))")], [7], res)
+        source_resistance([ogr.CreateGeometryFromWkt("POLYGON((200 50,300 50,300 100,200 100,200 50))")], [7], res)
     with pytest.raises(InputError, match="'res' holds -2"):
-        g.source_resistance([square(0, 0, 250)], [1], grid([[2, -2, 6]]))
+        source_resistance([square(0, 0, 250)], [1], grid([[2, -2, 6]]))
 
 
 def test_overlapping_sources_keep_their_own_cells():
     res = grid(np.arange(1, 17).reshape(4, 4))
-    found = g.source_resistance([square(0, 0, 400), square(0, 0, 200)], [1, 2], res)
+    found = source_resistance([square(0, 0, 400), square(0, 0, 200)], [1, 2], res)
     assert found == pytest.approx([8.5, (9 + 10 + 13 + 14) / 4])
 
 
@@ -240,40 +255,40 @@ def test_sources_of_another_crs_are_reprojected():
     sources, resistance = two_sources()
     said = []
     west = sources.to_crs(spatial_reference("EPSG:32650").ExportToWkt())
-    found = g.gravity_model(corridors_layer([(1, 2, 77.0)]), west, resistance, progress=Progress(log=said.append))
+    found = gravity_model(corridors_layer([(1, 2, 77.0)]), west, resistance, progress=Progress(log=said.append))
     assert found.area_km2 == pytest.approx([4, 9], rel=1e-6)
     assert any("'sources' was reprojected" in text for text in said)
 
 
 def test_threshold_rules():
     values = np.array([1, 2, 3, 4, 100.0, 101.0])
-    assert g.threshold_of(values, g.MEAN) == pytest.approx(211 / 6)
-    assert g.threshold_of(values, g.MEDIAN) == 3.5
-    assert g.threshold_of(values, g.NATURAL_BREAKS) == 4
-    assert g.threshold_of(values, g.QUANTILE, 0.8) == 100
-    assert g.threshold_of(values, g.FIXED, 7) == 7
+    assert threshold_of(values, MEAN) == pytest.approx(211 / 6)
+    assert threshold_of(values, MEDIAN) == 3.5
+    assert threshold_of(values, NATURAL_BREAKS) == 4
+    assert threshold_of(values, QUANTILE, 0.8) == 100
+    assert threshold_of(values, FIXED, 7) == 7
     for rule, value, message in (
-        (g.FIXED, None, "needs a threshold"),
-        (g.QUANTILE, None, "needs a threshold"),
-        (g.QUANTILE, 75, "75 is not a quantile"),
+        (FIXED, None, "needs a threshold"),
+        (QUANTILE, None, "needs a threshold"),
+        (QUANTILE, 75, "75 is not a quantile"),
         ("largest", None, "'largest' is unknown"),
     ):
         with pytest.raises(InputError, match=message):
-            g.threshold_of(values, rule, value)
+            threshold_of(values, rule, value)
 
 
 def test_a_rule_that_no_function_finds_is_refused(monkeypatch):
     """Never another rule in its place, even where a list of names has it."""
-    monkeypatch.setattr(g, "THRESHOLD_RULES", (*g.THRESHOLD_RULES, "mode"))
+    monkeypatch.setattr(module, "THRESHOLD_RULES", (*THRESHOLD_RULES, "mode"))
     with pytest.raises(InputError, match="'mode' is unknown"):
-        g.threshold_of(np.array([1, 2, 100.0]), "mode")
+        threshold_of(np.array([1, 2, 100.0]), "mode")
 
 
 def test_touching_sources_count_as_one_cell():
     sources, resistance = two_sources()
     polygons = {1: sources.geometries[0], 2: sources.geometries[1], 3: square(5000, 0, 2000)}
     corridors = corridors_layer([(1, 2, 1000.0), (1, 3, 4000.0), (2, 3, 0)])
-    found = g.gravity_model(corridors, sources_layer(polygons), resistance)
+    found = gravity_model(corridors, sources_layer(polygons), resistance)
     assert found.matrix[1, 2] == pytest.approx((4000 / 200) ** 2 * math.log(9) * math.log(4) / 6.25, rel=1e-6)
     assert found.matrix[0, 1] == pytest.approx(16 * math.log(4) * math.log(9) / 5, rel=1e-6), "others keep their cost"
     assert "cost 0" in found.warnings[0] and "natural breaks" in found.warnings[0]
@@ -283,28 +298,28 @@ def test_touching_sources_count_as_one_cell():
 def test_one_cell_is_its_shorter_side(width, height):
     polygons = {1: square(0, 0, 2000), 2: square(2000, 0, 2000), 3: square(4000, 0, 2000)}
     corridors = corridors_layer([(1, 2, 0), (1, 3, 4000.0), (2, 3, 1000.0)])
-    found = g.gravity_model(corridors, sources_layer(polygons), grid(np.full((60, 120), 2.0), width, height))
+    found = gravity_model(corridors, sources_layer(polygons), grid(np.full((60, 120), 2.0), width, height))
     assert found.matrix[0, 1] == pytest.approx((4000 / (50 * 2)) ** 2 * math.log(4) ** 2 / 4, rel=1e-9)
     assert found.warnings[0].startswith("1 corridor(s)") and "count as one cell, 100:" in found.warnings[0]
 
 
 def test_what_a_planner_should_look_at_is_warned():
     corridors, sources, resistance, _ = paper_case()
-    few = Features("c", UTM, corridors.geometries[:-1], corridors.attributes[:-1], corridors.field_names)
-    assert any("209 of 210 pairs of 21 sources" in w for w in g.gravity_model(few, sources, resistance).warnings)
+    few = Layer("c", UTM, corridors.geometries[:-1], corridors.attributes[:-1], corridors.field_names)
+    assert any("209 of 210 pairs of 21 sources" in w for w in gravity_model(few, sources, resistance).warnings)
     plain = corridors_layer([(1, 2, 5.0)])
-    assert any("no field 'redundant'" in w for w in g.gravity_model(plain, *two_sources()).warnings)
+    assert any("no field 'redundant'" in w for w in gravity_model(plain, *two_sources()).warnings)
     sources, resistance = two_sources()
     sources.field_names.append("area_km2")
     for attributes, area in zip(sources.attributes, (4.01, 9.2)):
         attributes["area_km2"] = area
-    found = g.gravity_model(plain, sources, resistance, drop_redundant=False)
+    found = gravity_model(plain, sources, resistance, drop_redundant=False)
     assert "source 2 differ by more than 1 %" in found.warnings[0] and len(found.warnings) == 1
     ruled = corridors_layer(
         [(a, b, 1.0 if (a, b) == (1, 2) else 100.0 + a) for a in range(1, 8) for b in range(a + 1, 8)]
     )
     seven = sources_layer({i: square(100 * i, 0, 3000) for i in range(1, 8)})
-    found = g.gravity_model(ruled, seven, resistance, drop_redundant=False)
+    found = gravity_model(ruled, seven, resistance, drop_redundant=False)
     assert found.n_important == 1 and "Only 1 of 21 corridors exceed the mean" in found.warnings[0]
 
 
@@ -321,58 +336,58 @@ def test_what_a_planner_should_look_at_is_warned():
 )
 def test_corridors_that_cannot_be_used(rows, message):
     with pytest.raises(InputError, match=message):
-        g.gravity_model(corridors_layer(rows), *two_sources())
+        gravity_model(corridors_layer(rows), *two_sources())
 
 
 def test_layers_that_cannot_be_used():
     sources, resistance = two_sources()
     good = corridors_layer([(1, 2, 5.0)])
     with pytest.raises(InputError, match="'corridors' is empty"):
-        g.gravity_model(corridors_layer([]), sources, resistance)
+        gravity_model(corridors_layer([]), sources, resistance)
     with pytest.raises(InputError, match="'sources' is empty"):
-        g.gravity_model(good, sources_layer({}), resistance)
+        gravity_model(good, sources_layer({}), resistance)
     with pytest.raises(InputError, match="no field 'number'"):
-        g.gravity_model(good, sources, resistance, id_field="number")
-    assert g.gravity_model(good, Features("s", UTM, sources.geometries, [{}, {}], []), resistance).ids == [1, 2]
+        gravity_model(good, sources, resistance, id_field="number")
+    assert gravity_model(good, Layer("s", UTM, sources.geometries, [{}, {}], []), resistance).ids == [1, 2]
     with pytest.raises(InputError, match="no field 'cost'"):
-        g.gravity_model(
-            Features("corridors", UTM, good.geometries, [{"source_a": 1, "source_b": 2}], ["source_a", "source_b"]),
+        gravity_model(
+            Layer("corridors", UTM, good.geometries, [{"source_a": 1, "source_b": 2}], ["source_a", "source_b"]),
             sources,
             resistance,
         )
     with pytest.raises(InputError, match="both have the id 1"):
-        g.gravity_model(
-            good, Features("sources", UTM, sources.geometries, [{"source_id": 1}] * 2, ["source_id"]), resistance
+        gravity_model(
+            good, Layer("sources", UTM, sources.geometries, [{"source_id": 1}] * 2, ["source_id"]), resistance
         )
     with pytest.raises(InputError, match="'NULL' is not a whole number"):
-        g.gravity_model(
-            good, Features("sources", UTM, sources.geometries, [{"source_id": None}] * 2, ["source_id"]), resistance
+        gravity_model(
+            good, Layer("sources", UTM, sources.geometries, [{"source_id": None}] * 2, ["source_id"]), resistance
         )
     with pytest.raises(InputError, match="sources must be polygons"):
-        g.gravity_model(good, Features("sources", UTM, good.geometries, [{"source_id": 1}], ["source_id"]), resistance)
+        gravity_model(good, Layer("sources", UTM, good.geometries, [{"source_id": 1}], ["source_id"]), resistance)
     with pytest.raises(InputError, match="'perhaps' is neither yes nor no"):
-        g.gravity_model(corridors_layer([(1, 2, 5.0, "perhaps")], ["redundant"]), sources, resistance)
+        gravity_model(corridors_layer([(1, 2, 5.0, "perhaps")], ["redundant"]), sources, resistance)
 
 
 def test_small_sources_are_named():
     sources, resistance = two_sources((1.0, 0.5))
     corridors = corridors_layer([(1, 2, 5.0)])
     with pytest.raises(InputError, match="sources 1,2 of at most 1 km2 would have ln S <= 0"):
-        g.gravity_model(corridors, sources, resistance)
-    assert g.gravity_model(corridors, sources, resistance, area_unit="ha").matrix[0, 1] == pytest.approx(
+        gravity_model(corridors, sources, resistance)
+    assert gravity_model(corridors, sources, resistance, area_unit="ha").matrix[0, 1] == pytest.approx(
         math.log(100) * math.log(50) / 5, rel=1e-6
     )
-    assert g.gravity_model(corridors, sources, resistance, form=g.AREA).matrix[0, 1] == pytest.approx(0.1, rel=1e-6)
+    assert gravity_model(corridors, sources, resistance, form=AREA).matrix[0, 1] == pytest.approx(0.1, rel=1e-6)
 
 
 def test_cancel():
     with pytest.raises(Cancelled):
-        g.gravity_model(*paper_case()[:3], progress=Progress(cancelled=lambda: True))
+        gravity_model(*paper_case()[:3], progress=Progress(cancelled=lambda: True))
 
 
 def test_report_holds_the_numbers():
-    found = g.gravity_model(*paper_case()[:3])
-    html = g.gravity_report(found, [("Corridors", "corridors")]).html()
+    found = gravity_model(*paper_case()[:3])
+    html = gravity_report(found, [("Corridors", "corridors")]).html()
     for text in (
         "48.24",
         "787.1",
@@ -392,11 +407,11 @@ def test_report_says_what_other_rules_would_make_important():
     matrix = table4()
     strong = sorted(matrix, key=matrix.get)
     dropped = {strong[-1], strong[-2], strong[0]}
-    found = g.gravity_model(*paper_case(redundant=dropped)[:3])
+    found = gravity_model(*paper_case(redundant=dropped)[:3])
     assert found.counts_above(found.threshold) == (48, 2, 46, 161)
     values = np.array(list(matrix.values()))
     left = np.array([value for pair, value in matrix.items() if pair not in dropped])
-    html = g.gravity_report(found, []).html()
+    html = gravity_report(found, []).html()
     for name, limit in (("mean (used)", values.mean()), ("median", np.median(values))):
         cells = re.search(re.escape(f"<td>{name}</td>") + r"(.*?)</tr>", html).group(1)
         counts = [(values > limit).sum(), 2, (left > limit).sum(), (left <= limit).sum()]
@@ -410,22 +425,22 @@ def test_report_says_what_other_rules_would_make_important():
 def test_report_of_equal_gravities_has_no_natural_breaks():
     corridors, sources, resistance, _ = paper_case()
     pair = [index for index, row in enumerate(corridors.attributes) if (row["source_a"], row["source_b"]) == (1, 2)]
-    one = Features(
+    one = Layer(
         corridors.name,
         corridors.crs,
         [corridors.geometries[i] for i in pair],
         [corridors.attributes[i] for i in pair],
         corridors.field_names,
     )
-    assert "natural breaks" in g.gravity_report(g.gravity_model(one, sources, resistance), []).html()
+    assert "natural breaks" in gravity_report(gravity_model(one, sources, resistance), []).html()
 
 
 def test_fields_are_recognised_in_any_case():
     polygons = {i: square(5000 * n, 0, 2000) for n, i in enumerate((4, 7, 9))}
     corridors = corridors_layer([(4, 7, 100, False), (4, 9, 300, True), (7, 9, 200, False)], ["redundant"])
     sources, resistance = sources_layer(polygons, area_km2=dict.fromkeys(polygons, 4.0)), grid(np.ones((40, 200)))
-    plain = g.gravity_model(corridors, sources, resistance)
-    found = g.gravity_model(upper_case(corridors), upper_case(sources), resistance)
+    plain = gravity_model(corridors, sources, resistance)
+    found = gravity_model(upper_case(corridors), upper_case(sources), resistance)
     np.testing.assert_array_equal(found.matrix, plain.matrix)
     assert (found.ids, found.n_redundant, found.warnings) == (plain.ids, 1, plain.warnings)
     assert [row["CORRIDOR_ID"] for row in found.corridors.attributes] == [1, 3]
@@ -434,8 +449,8 @@ def test_fields_are_recognised_in_any_case():
 def test_layers_of_another_city_or_in_degrees_are_refused():
     polygons = {1: square(0, 0, 2000), 2: square(5000, 0, 2000)}
     corridors, sources, resistance = corridors_layer([(1, 2, 100)]), sources_layer(polygons), grid(np.ones((40, 200)))
-    g.gravity_model(corridors, sources, resistance)
-    away = Features(
+    gravity_model(corridors, sources, resistance)
+    away = Layer(
         "corridors",
         UTM,
         [ogr.CreateGeometryFromWkt("LINESTRING(20001 0,20900 900)")],
@@ -445,16 +460,16 @@ def test_layers_of_another_city_or_in_degrees_are_refused():
     with pytest.raises(
         InputError, match="'corridors' lies wholly away from 'res': .*20001, 0 to 20900, 900.*0, 0 to 20000, 4000"
     ):
-        g.gravity_model(away, sources, resistance)
+        gravity_model(away, sources, resistance)
     away = sources_layer({1: square(0, 4001, 2000), 2: square(5000, 4001, 2000)})
     with pytest.raises(InputError, match="'sources' lies wholly away from 'res': .*0, 4001 to 7000, 6001"):
-        g.gravity_model(corridors, away, resistance)
+        gravity_model(corridors, away, resistance)
     degrees = spatial_reference("EPSG:4326").ExportToWkt()
     with pytest.raises(InputError, match="'corridors' is in degrees"):
-        g.gravity_model(
-            Features("corridors", degrees, corridors.geometries, corridors.attributes, corridors.field_names),
+        gravity_model(
+            Layer("corridors", degrees, corridors.geometries, corridors.attributes, corridors.field_names),
             sources,
             resistance,
         )
     with pytest.raises(InputError, match="'corridors' has no field 'cost'"):
-        g.check_corridors(Features("corridors", UTM, corridors.geometries, [{}], ["source_a", "source_b"]))
+        check_corridors(Layer("corridors", UTM, corridors.geometries, [{}], ["source_a", "source_b"]))

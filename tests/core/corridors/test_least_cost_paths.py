@@ -7,21 +7,14 @@ import time
 import numpy as np
 import pytest
 from econet.core import accel
-from econet.core.corridors.least_cost_paths import (
-    ALL_PAIRS,
-    EDGES,
-    NEIGHBOURS,
-    POINTS,
-    check_sources,
-    corridors,
-    source_ids,
-)
+from econet.core.corridors.least_cost_paths import ALL_PAIRS, EDGES, NEIGHBOURS, POINTS, check_sources, corridors
 from econet.core.cost_distance import CostGrid, accumulated_cost
 from econet.core.crs import spatial_reference
 from econet.core.errors import Cancelled, InputError
+from econet.core.geometry.layers import Layer
+from econet.core.grid.grid import Grid, Template
+from econet.core.ids import source_ids
 from econet.core.progress import Progress
-from econet.core.raster import Grid, Template
-from econet.core.vector import Features
 from osgeo import ogr
 from scipy.sparse import lil_matrix
 from scipy.sparse.csgraph import minimum_spanning_tree, shortest_path
@@ -46,7 +39,7 @@ def block(template, row, col, height=1, width=1, inset=0.0):
 def layer(wkts, **fields):
     geometries = [ogr.CreateGeometryFromWkt(wkt) for wkt in wkts]
     attributes = [dict(zip(fields, row)) for row in zip(*fields.values())] if fields else [{} for _ in wkts]
-    return Features("sources", UTM, geometries, attributes, list(fields))
+    return Layer("sources", UTM, geometries, attributes, list(fields))
 
 
 def random_case(seed, shape=(24, 30), holes=0.1):

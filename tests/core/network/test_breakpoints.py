@@ -4,13 +4,12 @@ import time
 
 import numpy as np
 import pytest
-from osgeo import ogr
-
 from econet.core.crs import spatial_reference
 from econet.core.errors import Cancelled, InputError
+from econet.core.geometry.layers import Layer
 from econet.core.network.breakpoints import FIELDS, breakpoints
 from econet.core.progress import Progress
-from econet.core.vector import Features
+from osgeo import ogr
 
 UTM = spatial_reference("EPSG:32651").ExportToWkt()
 X0, Y0 = 560000.0, 4630000.0
@@ -56,12 +55,12 @@ def corridors(*shapes, ids=None, classes=None, gravity=None):
         }
         for n in range(len(shapes))
     ]
-    return Features("corridors", UTM, [geometry(s) for s in shapes], rows, names)
+    return Layer("corridors", UTM, [geometry(s) for s in shapes], rows, names)
 
 
 def roads(*rows):
     """Rows of (shape, name, class)."""
-    return Features(
+    return Layer(
         "roads",
         UTM,
         [geometry(row[0]) for row in rows],
@@ -371,14 +370,14 @@ def test_bad_input():
     with pytest.raises(InputError, match="in degrees"):
         breakpoints(lines.to_crs(spatial_reference("EPSG:4326").ExportToWkt()), street)
     with pytest.raises(InputError, match="'roads' has no coordinate reference system"):
-        breakpoints(lines, Features("roads", "", street.geometries, street.attributes, street.field_names))
+        breakpoints(lines, Layer("roads", "", street.geometries, street.attributes, street.field_names))
 
 
 def test_fields_are_recognised_in_any_case():
     lines = corridors(
         [(0, 0), (0, 100)], [(10, 0), (10, 100)], ids=[41, 42], classes=["important", "general"], gravity=[3.0, 4.0]
     )
-    shouted = Features(
+    shouted = Layer(
         lines.name,
         UTM,
         lines.geometries,
@@ -438,7 +437,7 @@ def test_against_everything_with_everything(seed, kind):
         if kind == "polygons":
             shape = shape.Buffer(float(rng.uniform(5, 40)), 3)
         rows.append(shape)
-    streets = Features("roads", UTM, rows, [{"name": f"r{n // 2}", "kind": "b"} for n in range(8)], ["name", "kind"])
+    streets = Layer("roads", UTM, rows, [{"name": f"r{n // 2}", "kind": "b"} for n in range(8)], ["name", "kind"])
     for tolerance in (0, 25, 90, 400) if kind == "lines" else (25, 90, 400):
         found = breakpoints(lines, streets, "kind", (), "name", tolerance)
         mine = sorted((a["road"], tuple(int(i) for i in a["corridors"].split(","))) for a in found.attributes)

@@ -4,15 +4,14 @@ import math
 
 import numpy as np
 import pytest
-from osgeo import ogr
-
 from econet.core.crs import spatial_reference
 from econet.core.errors import Cancelled, InputError
-from econet.core.network.fracture_surfaces import FIELDS, PAIR_FIELDS, fracture_surfaces
+from econet.core.geometry.layers import Layer
+from econet.core.grid.grid import Grid, Template
 from econet.core.mines import read_mines
+from econet.core.network.fracture_surfaces import FIELDS, PAIR_FIELDS, fracture_surfaces
 from econet.core.progress import SILENT, Progress
-from econet.core.raster import Grid, Template
-from econet.core.vector import Features
+from osgeo import ogr
 
 UTM = spatial_reference("EPSG:32651").ExportToWkt()
 FIELDS_OF = dict(name_field="name", mineral_field="mineral", method_field="method", state_field="state")
@@ -36,7 +35,7 @@ def corridors(*lines):
         for x, y in points:
             shape.AddPoint_2D(float(x), float(y))
         shapes.append(shape)
-    return Features(
+    return Layer(
         "corridors",
         UTM,
         shapes,
@@ -55,7 +54,7 @@ def box(x0, y0, x1, y1):
 def mines(*rows):
     """Rows of (WKT, name, method, state, ...)."""
     shapes = [ogr.CreateGeometryFromWkt(row[0]) for row in rows]
-    return Features(
+    return Layer(
         "mines",
         UTM,
         shapes,
@@ -327,7 +326,7 @@ def test_layers_of_another_city_are_refused_with_both_extents():
 def test_fields_are_recognised_in_any_case():
     line, pit = corridors([(315, 1005), (2115, 1005)]), mines((PIT, "West"))
     line.attributes[0].update(corridor_id=41, source_a=7, source_b=9)
-    shouted = Features(
+    shouted = Layer(
         line.name,
         UTM,
         line.geometries,

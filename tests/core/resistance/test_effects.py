@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from econet.core.raster import float_grid
+from econet.core.grid.grid import float_grid
 from econet.core.resistance import barriers as b
 from econet.core.resistance import surface as s
 from econet.core.resistance import transforms as t

@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
-from econet.core.blocks import Array
 from econet.core.errors import Cancelled, InputError
+from econet.core.grid.blocks import Array
+from econet.core.grid.grid import Grid, Template
+from econet.core.grid.reading import RasterSource
+from econet.core.grid.slope import slope_degrees
+from econet.core.outputs import write_raster
 from econet.core.progress import Progress
-from econet.core.raster import Grid, RasterSource, Template, write
 from econet.core.resistance.factors import classify, classify_distance, classify_distance_to_cells, read_rule
 from econet.core.resistance.one_factor import (
     distance_resistance,
@@ -14,7 +17,6 @@ from econet.core.resistance.one_factor import (
     factor_resistance,
     read_mask_codes,
 )
-from econet.core.slope import slope_degrees
 from econet.core.tables import parse_csv
 
 BREAKS = (100, 250, 470, 800)
@@ -120,7 +122,7 @@ def test_a_mask_in_degrees(lab, tmp_path):
     mask = np.zeros(own.shape, np.uint8)
     mask[20:24, 30:40] = 1
     path = str(tmp_path / "degrees.tif")
-    write(Grid(mask, own, None, "degrees"), path)
+    write_raster(Grid(mask, own, None, "degrees"), path)
     from econet.core.crs import transformation
 
     change = transformation("EPSG:4326", cells.crs)

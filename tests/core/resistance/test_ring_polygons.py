@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 import pytest
-from econet.core import vector
 from econet.core.errors import Cancelled
+from econet.core.geometry.cells import rasterize
 from econet.core.progress import Progress
-from econet.core.resistance.mines import mine_resistance, read_rings
+from econet.core.resistance.mine_rings import mine_resistance, read_rings
 from econet.core.resistance.ring_polygons import INSIDE_BY, ring_polygons
 from osgeo import ogr
 
@@ -121,7 +121,7 @@ def test_drawn_in_their_order_the_rings_show_the_maximum(lab):
     ]
     drawn = np.ones(cells.shape)
     for ring in ring_polygons(mines, read_rings()):
-        drawn[vector.rasterize([ring.geometry], cells) > 0] = ring.resistance
+        drawn[rasterize([ring.geometry], cells) > 0] = ring.resistance
     raster = mine_resistance(mines, read_rings(), cells).values
     assert (drawn != raster).mean() < 0.002 and {1, 3, 5} == set(np.unique(raster))
 

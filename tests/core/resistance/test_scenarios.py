@@ -9,7 +9,7 @@ from econet.core.resistance import barriers as b
 from econet.core.resistance import correction as c
 from econet.core.resistance import surface as s
 from econet.core.resistance import transforms as t
-from econet.core.resistance.mines import CAPPED_SUM, MAXIMUM, NEAREST
+from econet.core.resistance.mine_rings import CAPPED_SUM, MAXIMUM, NEAREST
 
 # numbers that no float holds exactly, and rings short enough to leave most of the map alone
 RINGS = """mineral,method,state,from_m,to_m,resistance

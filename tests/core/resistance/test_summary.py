@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from econet.core import vector
 from econet.core.errors import InputError
+from econet.core.geometry.layers import Layer
+from econet.core.grid.grid import Grid, float_grid
 from econet.core.land_cover_products import CLCD
-from econet.core.raster import Grid, float_grid
 from econet.core.resistance import barriers as b
 from econet.core.resistance import summary
 from econet.core.resistance import surface as s
@@ -107,9 +107,7 @@ def test_districts_that_hold_nothing_or_lie_elsewhere(made):
     zones = summary.district_zones(surfaces, districts(lab, cells, ("Bow", bow)), progress=log.progress)
     assert "1 self-crossing or otherwise invalid polygon(s) were mended" in log.text and zones[0].zone == "district 1"
     assert zones[0].area_km2 == pytest.approx(0.5, rel=0.15)
-    other = vector.Features("degrees", layer.crs, layer.geometries[:1], layer.attributes[:1], WKT_FIELDS).to_crs(
-        "EPSG:4326"
-    )
+    other = Layer("degrees", layer.crs, layer.geometries[:1], layer.attributes[:1], WKT_FIELDS).to_crs("EPSG:4326")
     assert summary.district_zones(surfaces, other, "name")[0].area_km2 == pytest.approx(25 * cells.cell_area_m2 / 1e6)
 
 

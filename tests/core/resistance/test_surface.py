@@ -6,11 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from econet.core.errors import Cancelled, InputError
+from econet.core.grid.reading import RasterSource
 from econet.core.progress import Progress
-from econet.core.raster import RasterSource
 from econet.core.resistance import barriers as b
 from econet.core.resistance import surface as s
 from econet.core.resistance import transforms as t
+from econet.core.resistance.factor_maps import FactorLayers
 from econet.core.resistance.factors import FACTORS
 from econet.core.resistance.restored import read_restored
 from osgeo import gdal
@@ -64,7 +65,7 @@ def test_where_all_factors_agree_the_surface_has_their_value(lab, value, code):
     pit = lab.mine(lab.box(cells, 0, 0, 6, 6), state="restored" if value == 1 else "producing")
     restored = lab.table("feature,land_cover\n,2\n")
     made = s.resistance_surface(
-        s.FactorLayers(land_cover=cover, night_light=light, ndvi=ndvi, mines=[pit]),
+        FactorLayers(land_cover=cover, night_light=light, ndvi=ndvi, mines=[pit]),
         cells,
         s.Choices(restored_table=restored),
     )
@@ -74,7 +75,7 @@ def test_where_all_factors_agree_the_surface_has_their_value(lab, value, code):
 
 def test_weights_table_overrides_and_is_checked(city):
     lab, cells, layers, expected, _ = city
-    layers = s.FactorLayers(land_cover=layers.land_cover, ndvi=layers.ndvi, mines=layers.mines)
+    layers = FactorLayers(land_cover=layers.land_cover, ndvi=layers.ndvi, mines=layers.mines)
     weights = lab.table("factor,weight\nland_cover,3\nndvi,0\nmine,1\nslope,7\n", "own.csv")
     made = s.resistance_surface(layers, cells, s.Choices(weights=weights))
     np.testing.assert_array_equal(made.base.values, expected["land_cover"])
@@ -93,7 +94,7 @@ def test_weights_table_overrides_and_is_checked(city):
 
 def test_factor_table_without_rows_or_weight_for_a_map(city):
     lab, cells, layers, _, _ = city
-    layers = s.FactorLayers(ndvi=layers.ndvi, night_light=layers.night_light)
+    layers = FactorLayers(ndvi=layers.ndvi, night_light=layers.night_light)
     text = "factor,weight,from,to,codes,resistance\nndvi,1,,0.5,,2\nndvi,,0.5,,,1\n"
     with pytest.raises(InputError, match="'own.csv' has no weight for factor 'night_light'"):
         s.resistance_surface(layers, cells, s.Choices(factor_table=lab.table(text, "own.csv")))
@@ -115,7 +116,7 @@ def test_factor_table_without_rows_or_weight_for_a_map(city):
 
 def test_no_factor_map(lab):
     cells = lab.template(3, 3)
-    for layers in (s.FactorLayers(), s.FactorLayers(mines=[lab.mine(lab.box(cells, 1, 1))])):
+    for layers in (FactorLayers(), FactorLayers(mines=[lab.mine(lab.box(cells, 1, 1))])):
         with pytest.raises(InputError, match="No factor map is given"):
             s.resistance_surface(layers, cells)
 
@@ -144,7 +145,7 @@ def test_maps_that_never_meet(city):
     left[:, :25], right[:, 25:] = np.nan, np.nan
     with pytest.raises(InputError, match="No cell of 'template' has a value in every factor"):
         s.resistance_surface(
-            s.FactorLayers(ndvi=lab.raster("l", left, cells), night_light=lab.raster("r", right, cells)), cells
+            FactorLayers(ndvi=lab.raster("l", left, cells), night_light=lab.raster("r", right, cells)), cells
         )
 
 
@@ -286,7 +287,7 @@ def test_pieces_of_a_road_on_both_sides_of_a_corner_are_one_fence(lab, slope):
 def test_water_from_land_cover_codes_by_brute_force(lab):
     cells = lab.template(30, 35, 70, 110)
     cover = np.random.default_rng(2).choice([1, 2, 5, 9], cells.shape, p=[0.5, 0.494, 0.003, 0.003]).astype(np.uint8)
-    layers = s.FactorLayers(land_cover=lab.raster("cover", cover, cells, nodata=0), water_codes=(5, 9))
+    layers = FactorLayers(land_cover=lab.raster("cover", cover, cells, nodata=0), water_codes=(5, 9))
     kept = {}
     s.resistance_surface(layers, cells, keep=kept.__setitem__)
     rows, cols = np.mgrid[:30, :35]
@@ -305,7 +306,7 @@ def test_datum_and_depths_are_said(lab):
     cells = lab.template(1, 6, 5000)
     dem = lab.raster("dem", np.array([[-226, -240, 90, 60, 100, 700]], np.float32), cells)
     log, kept = lab.Log(), {}
-    s.resistance_surface(s.FactorLayers(dem=dem), cells, s.Choices(datum_m=100), kept.__setitem__, log.progress)
+    s.resistance_surface(FactorLayers(dem=dem), cells, s.Choices(datum_m=100), kept.__setitem__, log.progress)
     assert kept["elevation"].values.tolist() == [[5, 5, 1, 1, 1, 5]]
     assert "2 cells lie 326 m or more below the datum, where Table 1 has no class: they take resistance 5" in log.text
     assert "2 cells lie less than 125 m below the datum and score 1" in log.text
@@ -315,9 +316,9 @@ def test_other_refusals(city):
     lab, cells, layers, _, data = city
     scaled = lab.raster("ndvi_scaled", (data["ndvi"] * 10000).astype(np.int16), cells, nodata=-32768)
     with pytest.raises(InputError, match="'ndvi_scaled' holds values up to .* NDVI lies between -1 and 1"):
-        s.resistance_surface(s.FactorLayers(ndvi=scaled), cells)
+        s.resistance_surface(FactorLayers(ndvi=scaled), cells)
     with pytest.raises(InputError, match="'motorways' is empty"):
-        s.resistance_surface(s.FactorLayers(ndvi=layers.ndvi, motorways=lab.features("motorways")), cells)
+        s.resistance_surface(FactorLayers(ndvi=layers.ndvi, motorways=lab.features("motorways")), cells)
     with pytest.raises(InputError, match="'rings.csv' has no rings for a mine that is coal, open pit, abandoned"):
         s.resistance_surface(
             layers,
@@ -329,7 +330,7 @@ def test_other_refusals(city):
             ),
         )
     with pytest.raises(InputError, match="cannot be opened"):
-        s.resistance_surface(s.FactorLayers(ndvi=RasterSource("/nowhere.tif")), cells)
+        s.resistance_surface(FactorLayers(ndvi=RasterSource("/nowhere.tif")), cells)
     with pytest.raises(Cancelled):
         s.resistance_surface(layers, cells, progress=Progress(cancelled=lambda: True))
 
@@ -341,7 +342,7 @@ def test_what_is_said_of_depths_follows_the_shipped_table(lab, monkeypatch):
     dem = lab.raster("dem", np.array([[-301, -300, -299, -60, -59, -1, 0, 90]], np.float32), lab.template(1, 8, 5000))
     log = lab.Log()
     s.resistance_surface(
-        s.FactorLayers(dem=dem),
+        FactorLayers(dem=dem),
         lab.template(1, 8, 5000),
         s.Choices(weights=lab.table("factor,weight\nelevation,1\nslope,0\n", "own.csv")),
         progress=log.progress,
@@ -356,9 +357,9 @@ def test_ndvi_is_refused_from_just_above_its_limit(lab, value, refused):
     ndvi = lab.raster("index", np.array([[0.3, value], [0.5, 0.7]], np.float32), cells)
     if refused:
         with pytest.raises(InputError, match="'index' holds values up to 1.51 and NDVI lies between -1 and 1"):
-            s.resistance_surface(s.FactorLayers(ndvi=ndvi), cells)
+            s.resistance_surface(FactorLayers(ndvi=ndvi), cells)
     else:
-        made = s.resistance_surface(s.FactorLayers(ndvi=ndvi), cells)
+        made = s.resistance_surface(FactorLayers(ndvi=ndvi), cells)
         np.testing.assert_array_equal(made.base.values, [[4, 1 if value > 0 else 5], [3, 1]])
 
 
@@ -411,7 +412,7 @@ def test_an_exponent_that_makes_resistance_nothing_is_refused(lab):
     """0.001 to the power of 15 would be 0 in float32, and 0 is a barrier."""
     cells = lab.template(2, 2)
     table = lab.table("factor,weight,codes,resistance\nland_cover,1,1,0.001\nland_cover,1,2,5\n", "own.csv")
-    layers = s.FactorLayers(land_cover=lab.raster("cover", np.ones((2, 2), np.uint8), cells))
+    layers = FactorLayers(land_cover=lab.raster("cover", np.ones((2, 2), np.uint8), cells))
     with pytest.raises(InputError, match="0.001 to that power is a number that maps cannot hold: choose one up to 10"):
         s.resistance_surface(layers, cells, s.Choices(table, transform=t.POWER, exponent=15))
 
@@ -434,7 +435,7 @@ def test_elevations_that_no_ground_has(lab, value, refused):
     cells = lab.template(3, 3)
     heights = np.full((3, 3), 50, np.float32)
     heights[1, 1:] = value
-    layers = s.FactorLayers(dem=lab.raster("srtm", heights, cells))
+    layers = FactorLayers(dem=lab.raster("srtm", heights, cells))
     if refused:
         with pytest.raises(
             InputError, match=rf"'srtm' \(DEM\) holds {value} and 2 cells of it cannot be heights in metres"
@@ -453,7 +454,7 @@ def test_a_datum_that_is_no_number(city, datum):
 
 def test_weights_that_no_sum_holds(city):
     lab, cells, layers, _, _ = city
-    layers = s.FactorLayers(ndvi=layers.ndvi, land_cover=layers.land_cover)
+    layers = FactorLayers(ndvi=layers.ndvi, land_cover=layers.land_cover)
     with pytest.raises(InputError, match=r"Table 'mine.csv': the weights add to more than 1e\+30"):
         s.resistance_surface(
             layers, cells, s.Choices(weights=lab.table("factor,weight\nndvi,1e308\nland_cover,1e308\n"))
@@ -463,7 +464,7 @@ def test_weights_that_no_sum_holds(city):
 def test_codes_of_water_without_a_land_cover_are_warned_of(city):
     lab, cells, layers, _, _ = city
     log = lab.Log()
-    s.resistance_surface(s.FactorLayers(ndvi=layers.ndvi, water_codes=(5,)), cells, progress=log.progress)
+    s.resistance_surface(FactorLayers(ndvi=layers.ndvi, water_codes=(5,)), cells, progress=log.progress)
     assert "(WATER_CODES) and no land cover (LAND_COVER): the distance to water is left out" in log.text
 
 
@@ -472,7 +473,7 @@ def test_barriers_that_close_the_whole_map_are_warned_of(city):
     for rows, warned in ((40, True), (39, False)):
         log, pit = lab.Log(), lab.mine(lab.box(cells, 0, 0, rows, 50))
         s.resistance_surface(
-            s.FactorLayers(ndvi=layers.ndvi, mines=[pit]), cells, s.Choices(barriers=(0,)), progress=log.progress
+            FactorLayers(ndvi=layers.ndvi, mines=[pit]), cells, s.Choices(barriers=(0,)), progress=log.progress
         )
         assert ("leave no cell of the integrated surface open" in log.text) == warned
 
@@ -503,7 +504,7 @@ def test_a_restored_table_that_says_nothing(lab, text):
 )
 def test_maps_that_are_scored_already_keep_to_the_range_of_the_others(lab, scores, value, refused):
     cells = lab.template(2, 2)
-    layers = s.FactorLayers(
+    layers = FactorLayers(
         ndvi=lab.raster("ndvi", np.full((2, 2), 0.3, np.float32), cells),
         extra={"cliff": lab.raster("cliff", np.array([[2, value], [2, 2]], np.float32), cells)},
     )
@@ -570,9 +571,9 @@ def test_an_elevation_map_in_feet(lab, unit, refused):
         with pytest.raises(
             InputError, match=rf"Elevation layer 'ned' \(DEM\) is in '{unit}' and heights are needed in metres"
         ):
-            s.resistance_surface(s.FactorLayers(dem=source), cells)
+            s.resistance_surface(FactorLayers(dem=source), cells)
     else:
-        s.resistance_surface(s.FactorLayers(dem=source), cells)
+        s.resistance_surface(FactorLayers(dem=source), cells)
 
 
 def test_a_restored_mine_fills_no_hole_of_a_map(lab):
@@ -581,7 +582,7 @@ def test_a_restored_mine_fills_no_hole_of_a_map(lab):
     ndvi[1, 1] = np.nan
     pit = lab.mine(lab.box(cells, 0, 0, 3, 3), state="restored")
     made = s.resistance_surface(
-        s.FactorLayers(ndvi=lab.raster("ndvi", ndvi, cells), mines=[pit]),
+        FactorLayers(ndvi=lab.raster("ndvi", ndvi, cells), mines=[pit]),
         cells,
         s.Choices(restored_table=lab.table("feature,ndvi\n,0.7\n")),
     )
@@ -591,7 +592,7 @@ def test_a_restored_mine_fills_no_hole_of_a_map(lab):
 @pytest.mark.parametrize("state, closed", [("producing", 9), ("abandoned", 0), ("restored", 0)])
 def test_only_producing_mines_are_hard_barriers(city, state, closed):
     lab, cells, layers, _, _ = city
-    layers = s.FactorLayers(ndvi=layers.ndvi, mines=[lab.mine(lab.box(cells, 3, 3, 3, 3), state=state)])
+    layers = FactorLayers(ndvi=layers.ndvi, mines=[lab.mine(lab.box(cells, 3, 3, 3, 3), state=state)])
     for barrier in (b.BARRIER_OPEN_PITS, b.BARRIER_PRODUCING):
         made = s.resistance_surface(layers, cells, s.Choices(barriers=(barrier,)))
         assert np.isnan(made.integrated.values).sum() == closed
@@ -602,6 +603,6 @@ def test_a_mine_closes_the_cells_whose_centre_it_holds(city):
     lab, cells, layers, _, _ = city
     pit = lab.box(cells, 3, 3, 2, 2).Buffer(15)
     made = s.resistance_surface(
-        s.FactorLayers(ndvi=layers.ndvi, mines=[lab.mine(pit)]), cells, s.Choices(barriers=(b.BARRIER_OPEN_PITS,))
+        FactorLayers(ndvi=layers.ndvi, mines=[lab.mine(pit)]), cells, s.Choices(barriers=(b.BARRIER_OPEN_PITS,))
     )
     assert np.argwhere(np.isnan(made.integrated.values)).tolist() == [[3, 3], [3, 4], [4, 3], [4, 4]]

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from econet.core import blocks, tables
+from econet.core import tables
 from econet.core.errors import InputError
-from econet.core.raster import Grid, RasterSource, Template, read, read_classes
+from econet.core.grid.blocks import Array, Whole
+from econet.core.grid.grid import Grid, Template
+from econet.core.grid.reading import RasterSource, read_raster
+from econet.core.grid.warping import read_classes
 from econet.core.services.carbon_storage import carbon_change, carbon_storage, carbon_storage_blocks
 
 INVEST = Path(__file__).resolve().parents[2] / "data" / "invest_synth"
@@ -23,7 +25,7 @@ def test_equals_invest_on_every_cell():
     result = carbon_storage(
         read_classes(RasterSource(str(INVEST / "inputs/lulc.tif"))), tables.read_csv(INVEST / "inputs/carbon.csv")
     )
-    expected = read(RasterSource(str(INVEST / "expected/carbon_c_storage_bas.tif"))).floats(np.float64)
+    expected = read_raster(RasterSource(str(INVEST / "expected/carbon_c_storage_bas.tif"))).floats(np.float64)
     np.testing.assert_allclose(result.values, expected, rtol=1e-5, atol=0)
     assert result.values.dtype == np.float32
 
@@ -73,8 +75,8 @@ def test_parts_make_up_the_map_bit_for_bit(size):
         Grid(random.choice([1, 2, 5, 8, -9], size).astype(np.int32), place, -9, name) for name in ("before", "after")
     )
     before.values.flat[0] = 1
-    stored, gained = blocks.Array(place), blocks.Array(place)
-    carbon_storage_blocks(blocks.Whole(before), stored, None, blocks.Whole(after), gained)
+    stored, gained = Array(place), Array(place)
+    carbon_storage_blocks(Whole(before), stored, None, Whole(after), gained)
     np.testing.assert_array_equal(stored.values, carbon_storage(before).values)
     np.testing.assert_array_equal(gained.values, carbon_change(before, after).values)
 
@@ -83,8 +85,8 @@ def test_codes_missing_from_the_table_are_counted_over_the_whole_map_before_anyt
     place = Template(600, 2100, (500000.0, 30.0, 0.0, 4600000.0, 0.0, -30.0), "EPSG:32651", "cover")
     codes = np.ones(place.shape, np.int32)
     codes[::599, ::2099], codes[300, :] = 77, 78
-    stored = blocks.Array(place)
+    stored = Array(place)
     stored.values[:] = -1
     with pytest.raises(InputError, match=r"'cover' holds code 77 \(4 pixels\), 78 \(2100 pixels\), for which"):
-        carbon_storage_blocks(blocks.Whole(Grid(codes, place, -9, "cover")), stored)
+        carbon_storage_blocks(Whole(Grid(codes, place, -9, "cover")), stored)
     assert (stored.values == -1).all()

@@ -5,14 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from osgeo import ogr
-
-from econet.core import raster, tables
+from econet.core import tables
 from econet.core.errors import Cancelled, InputError
+from econet.core.geometry.layers import Layer
+from econet.core.grid.grid import Grid, Template
+from econet.core.grid.reading import RasterSource, read_raster
+from econet.core.grid.warping import read_classes
+from econet.core.outputs import write_raster
 from econet.core.progress import Progress
-from econet.core.raster import Grid, RasterSource, Template, read, read_classes
 from econet.core.services import habitat_quality as hq
-from econet.core.vector import Features
+from osgeo import ogr
 
 INVEST = Path(__file__).resolve().parents[2] / "data" / "invest_synth"
 UTM = "EPSG:32651"
@@ -38,7 +40,7 @@ def threats(*rows):
 
 def layer(tmp_path, values, t, name="town"):
     path = str(tmp_path / f"{name}.tif")
-    raster.write(Grid(np.asarray(values, dtype=np.float32), t, -1.0, name), path)
+    write_raster(Grid(np.asarray(values, dtype=np.float32), t, -1.0, name), path)
     return RasterSource(path)
 
 
@@ -83,7 +85,7 @@ def test_equals_invest_on_every_cell():
         half_saturation=0.2,
     )
     for grid, name in ((result.quality, "hq_quality_c"), (result.degradation, "hq_deg_sum_c")):
-        expected = read(RasterSource(str(INVEST / "expected" / f"{name}.tif"))).floats(np.float64)
+        expected = read_raster(RasterSource(str(INVEST / "expected" / f"{name}.tif"))).floats(np.float64)
         np.testing.assert_allclose(grid.values, expected, rtol=1e-5, atol=0)
         assert grid.values.dtype == np.float32
     assert result.half_saturation == 0.2
@@ -248,7 +250,7 @@ def test_polygons_beyond_the_map_count_too():
     result = hq.habitat_quality(
         land,
         table("threat,weight,max_distance_m,decay\ntown,1,300,linear\n"),
-        [Features("mines", UTM, [box], [{}])],
+        [Layer("mines", UTM, [box], [{}])],
         table("land_cover,habitat,town\n1,1,1\n"),
     )
     np.testing.assert_allclose(
@@ -297,14 +299,14 @@ def test_more_town_never_betters_a_cell_and_nothing_leaves_0_to_1():
 
 
 def test_blocks_do_not_change_the_result(monkeypatch):
-    from econet.core.services import land_cover
+    from econet.core.grid import row_blocks
 
     values = np.random.default_rng(8).integers(1, 4, (31, 12))
     rules = threats("town,1,200,exponential,3", "road,0.4,100,linear,2")
     for rule in (hq.NEAREST, hq.SUM):
         with monkeypatch.context() as patch:
             whole = hq.habitat_quality(cover(values), rules, sensitivity=table(SENSITIVITY), distance_rule=rule)
-            patch.setattr(land_cover, "_BLOCK_CELLS", 25)
+            patch.setattr(row_blocks, "_BLOCK_CELLS", 25)
             parts = hq.habitat_quality(cover(values), rules, sensitivity=table(SENSITIVITY), distance_rule=rule)
         np.testing.assert_allclose(parts.quality.values, whole.quality.values, rtol=1e-4, atol=1e-6)
 
@@ -451,7 +453,7 @@ def test_layers_that_cannot_serve(tmp_path):
     with pytest.raises(InputError, match="'town' does not overlap 'cover'"):
         hq.habitat_quality(land, text, [layer(tmp_path, [[1, 1]], far)], table(SENSITIVITY))
     with pytest.raises(InputError, match="Layer 'mines' is empty"):
-        hq.habitat_quality(land, text, [Features("mines", UTM)], table(SENSITIVITY))
+        hq.habitat_quality(land, text, [Layer("mines", UTM)], table(SENSITIVITY))
 
 
 def test_a_half_saturation_of_0_is_refused():
@@ -568,7 +570,7 @@ def test_k_with_a_baseline_and_threat_layers_is_that_of_this_map(tmp_path):
 
 def areas(*rows, field="access"):
     shapes = [ogr.CreateGeometryFromWkt(wkt) for wkt, _ in rows]
-    return Features("reserves", UTM, shapes, [{field: value} for _, value in rows], [field])
+    return Layer("reserves", UTM, shapes, [{field: value} for _, value in rows], [field])
 
 
 def box(west, south, east, north):
@@ -602,10 +604,10 @@ def test_accessibility_of_reserves_is_the_lowest_where_they_overlap():
 def test_threat_layers_elsewhere_are_refused_before_the_work(tmp_path):
     land = cover([[1, 1, 1]])
     rule = table("threat,weight,max_distance_m,decay\ntown,1,90,linear\n")
-    far = Features("towns", UTM, [ogr.CreateGeometryFromWkt(box(500, 0, 530, 30))], [{}], [])
+    far = Layer("towns", UTM, [ogr.CreateGeometryFromWkt(box(500, 0, 530, 30))], [{}], [])
     with pytest.raises(InputError, match="'towns' has no feature within 90 m of 'cover'"):
         hq.habitat_quality(land, rule, [far], table(SENSITIVITY))
-    near = Features("towns", UTM, [ogr.CreateGeometryFromWkt(box(120, -30, 150, 0))], [{}], [])
+    near = Layer("towns", UTM, [ogr.CreateGeometryFromWkt(box(120, -30, 150, 0))], [{}], [])
     assert hq.habitat_quality(land, rule, [near], table(SENSITIVITY)).degradation.values[0, 2] > 0
     elsewhere = Template(3, 3, (900000.0, 30.0, 0.0, 4600000.0, 0.0, -30.0), UTM, "x")
     with pytest.raises(InputError, match="'elsewhere' does not overlap 'cover'"):

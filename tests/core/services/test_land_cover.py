@@ -5,15 +5,16 @@ import re
 
 import numpy as np
 import pytest
-from osgeo import ogr
-
 from econet.core import tables
 from econet.core.errors import Cancelled, InputError
+from econet.core.grid import row_blocks
+from econet.core.grid.grid import Grid, Template
 from econet.core.land_cover_products import PRODUCTS
 from econet.core.mines import Mine
 from econet.core.progress import Progress
-from econet.core.raster import Grid, Template
-from econet.core.services import land_cover as lc
+from econet.core.services.burn_mines import burn_mines, read_mine_codes
+from econet.core.services.land_cover import CODE, class_rows, codes_of
+from osgeo import ogr
 
 UTM = "EPSG:32651"
 
@@ -52,41 +53,41 @@ class Heard:
 
 def test_rows_of_the_table_are_found_whatever_their_order():
     cover = grid([[3, 1, -9], [7, 7, 1]])
-    assert np.array_equal(lc.class_rows(cover, np.array([7, 1, 3]), "t"), [[2, 1, -1], [0, 0, 1]])
+    assert np.array_equal(class_rows(cover, np.array([7, 1, 3]), "t"), [[2, 1, -1], [0, 0, 1]])
 
 
 def test_missing_codes_are_named_with_their_pixels():
     cover = grid([[1, 5, 5], [5, 300, -9]])
     with pytest.raises(InputError) as error:
-        lc.class_rows(cover, np.array([1]), "carbon.csv")
+        class_rows(cover, np.array([1]), "carbon.csv")
     message = str(error.value)
     assert "'cover'" in message and "5 (3 pixels), 300 (1 pixels)" in message and "'carbon.csv'" in message
     assert "-9" not in message
 
 
 def test_missing_codes_are_counted_over_blocks(monkeypatch):
-    monkeypatch.setattr(lc, "_BLOCK_CELLS", 4)
+    monkeypatch.setattr(row_blocks, "_BLOCK_CELLS", 4)
     with pytest.raises(InputError, match=r"5 \(12 pixels\)"):
-        lc.class_rows(grid(np.full((4, 3), 5)), np.array([1]), "t")
+        class_rows(grid(np.full((4, 3), 5)), np.array([1]), "t")
 
 
 def test_blocks_give_the_same_rows(monkeypatch):
     cover = grid(np.random.default_rng(0).integers(1, 5, (17, 9)))
-    whole = lc.class_rows(cover, np.arange(1, 5), "t")
-    monkeypatch.setattr(lc, "_BLOCK_CELLS", 5)
-    assert np.array_equal(lc.class_rows(cover, np.arange(1, 5), "t"), whole)
+    whole = class_rows(cover, np.arange(1, 5), "t")
+    monkeypatch.setattr(row_blocks, "_BLOCK_CELLS", 5)
+    assert np.array_equal(class_rows(cover, np.arange(1, 5), "t"), whole)
     assert np.array_equal(whole, cover.values - 1)
 
 
 def test_a_code_with_two_rows_is_refused():
-    parsed = tables.parse(table("lucode,x\n1,0\n2,0\n1,5\n"), [lc.CODE])
+    parsed = tables.parse(table("lucode,x\n1,0\n2,0\n1,5\n"), [CODE])
     with pytest.raises(InputError, match="row 4, column 'land_cover': '1' has a row already"):
-        lc.codes_of(parsed)
+        codes_of(parsed)
 
 
 def test_cancel():
     with pytest.raises(Cancelled):
-        lc.class_rows(grid([[1]]), np.array([1]), "t", Progress(cancelled=lambda: True))
+        class_rows(grid([[1]]), np.array([1]), "t", Progress(cancelled=lambda: True))
 
 
 # mines -------------------------------------------------------------------------------------------
@@ -107,7 +108,7 @@ def test_features_and_restored_mines_take_their_codes():
         )
     ]
     before = cover.values.copy()
-    burnt = lc.burn_mines(cover, mines)
+    burnt = burn_mines(cover, mines)
     assert burnt.values[1].tolist() == [11, 2, 12, 2, 13, 2, 14, 2, 15, 2]
     assert np.array_equal(burnt.values[1], burnt.values[2])
     assert (burnt.values[[0, 3]] == 2).all()
@@ -123,28 +124,28 @@ def test_overlap_does_not_hang_on_the_order_of_the_layer():
     ]
     expected = [[11, 11, 11, 2, 2], [11, 11, 11, 12, 2], [11, 11, 11, 12, 15], [2, 12, 12, 12, 15], [2, 2, 15, 15, 15]]
     for order in itertools.permutations(mines):
-        assert lc.burn_mines(cover, list(order)).values.tolist() == expected
+        assert burn_mines(cover, list(order)).values.tolist() == expected
 
 
 def test_the_table_sets_codes_and_rank_and_the_log_counts_shared_cells():
     cover = grid(np.full((1, 4), 2))
     mines = [mine(cover, "pit", 0, 0, 1, 3), mine(cover, "dump", 0, 1, 1, 3)]
     heard = Heard()
-    burnt = lc.burn_mines(cover, mines, table("feature,land_cover\ndump,52\npit,51\n"), heard.progress)
+    burnt = burn_mines(cover, mines, table("feature,land_cover\ndump,52\npit,51\n"), heard.progress)
     assert burnt.values.tolist() == [[51, 52, 52, 52]]
     assert any("2 cell(s) lie under several mines" in line for line in heard.logs)
 
 
 def test_cells_without_land_cover_stay_so():
     cover = grid([[-9, 2, 2]])
-    burnt = lc.burn_mines(cover, [mine(cover, "pit", 0, 0, 1, 2)])
+    burnt = burn_mines(cover, [mine(cover, "pit", 0, 0, 1, 2)])
     assert burnt.values.tolist() == [[-9, 11, 2]]
     assert burnt.valid.tolist() == [[False, True, True]]
 
 
 def test_non_square_cells_and_a_mine_over_the_edge():
     cover = grid(np.full((3, 3), 2), dx=10.0, dy=40.0)
-    burnt = lc.burn_mines(cover, [mine(cover, "pit", -5, -5, 6, 7)])
+    burnt = burn_mines(cover, [mine(cover, "pit", -5, -5, 6, 7)])
     assert burnt.values.tolist() == [[11, 11, 2], [2, 2, 2], [2, 2, 2]]
 
 
@@ -156,16 +157,16 @@ def test_a_mine_that_takes_no_cell_is_named():
         mine(cover, "pit", 50, 50, 2, 2, name="far"),
     ]
     heard = Heard()
-    lc.burn_mines(cover, mines, progress=heard.progress)
+    burn_mines(cover, mines, progress=heard.progress)
     assert len(heard.warnings) == 1 and "sliver" in heard.warnings[0] and "far" in heard.warnings[0]
     with pytest.raises(InputError, match="None of the 2 mine"):
-        lc.burn_mines(cover, mines[1:])
+        burn_mines(cover, mines[1:])
 
 
 def test_a_code_that_is_taken_is_warned_of():
     heard = Heard()
     cover = grid([[11, 2, 2]])
-    lc.burn_mines(cover, [mine(cover, "pit", 0, 2, 1, 1)], progress=heard.progress)
+    burn_mines(cover, [mine(cover, "pit", 0, 2, 1, 1)], progress=heard.progress)
     assert "already has code 11 on 1 cell(s)" in heard.warnings[0]
 
 
@@ -173,20 +174,20 @@ def test_shipped_codes_never_merge_mines_with_a_class_of_another_product():
     nlcd = grid([[11, 41, 41, 82]])
     mines = [mine(nlcd, "pit", 0, 2, 1, 1), mine(nlcd, "dump", 0, 3, 1, 1)]
     with pytest.raises(InputError) as caught:
-        lc.burn_mines(nlcd, mines)
+        burn_mines(nlcd, mines)
     assert "code 11 on 1 cell(s)" in str(caught.value) and "CLCD does not have (41, 82)" in str(caught.value)
     heard = Heard()
-    burnt = lc.burn_mines(nlcd, mines, progress=heard.progress, product="NLCD")
+    burnt = burn_mines(nlcd, mines, progress=heard.progress, product="NLCD")
     assert burnt.values.tolist() == [[11, 41, 911, 912]] and heard.warnings == []
-    lc.burn_mines(grid([[41, 41, 41, 82]]), mines, progress=heard.progress)
+    burn_mines(grid([[41, 41, 41, 82]]), mines, progress=heard.progress)
     assert "holds codes that CLCD does not have (41, 82)" in heard.warnings.pop()
-    own = lc.burn_mines(nlcd, mines, table("feature,land_cover\npit,11\ndump,60\n"), heard.progress)
+    own = burn_mines(nlcd, mines, table("feature,land_cover\npit,11\ndump,60\n"), heard.progress)
     assert own.values.tolist() == [[11, 41, 11, 60]] and len(heard.warnings) == 1
 
 
 @pytest.mark.parametrize("product", PRODUCTS)
 def test_shipped_mine_codes_of_each_product(product):
-    rows = lc.read_mine_codes(product=product).rows
+    rows = read_mine_codes(product=product).rows
     offset = 0 if product == "CLCD" else 900
     assert [(row["feature"], row["land_cover"] - offset) for row in rows] == [
         ("pit", 11),
@@ -200,13 +201,13 @@ def test_shipped_mine_codes_of_each_product(product):
 def test_a_feature_without_a_code_is_refused():
     cover = grid([[2, 2]])
     with pytest.raises(InputError, match="'codes.csv' has no row for feature 'dump', which mine 'west' is"):
-        lc.burn_mines(
+        burn_mines(
             cover, [mine(cover, "dump", 0, 0, 1, 1, name="west")], table("feature,land_cover\npit,11\n", "codes.csv")
         )
     with pytest.raises(InputError, match="row 3, column 'feature': 'pit' has a row already"):
-        lc.burn_mines(cover, [mine(cover, "pit", 0, 0, 1, 1)], table("feature,land_cover\npit,11\npit,12\n"))
+        burn_mines(cover, [mine(cover, "pit", 0, 0, 1, 1)], table("feature,land_cover\npit,11\npit,12\n"))
     with pytest.raises(InputError, match="column 'feature': 'quarry' is not one of"):
-        lc.read_mine_codes(table("feature,land_cover\nquarry,11\n"))
+        read_mine_codes(table("feature,land_cover\nquarry,11\n"))
 
 
 # shipped tables ----------------------------------------------------------------------------------
@@ -217,7 +218,7 @@ ALL = {1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15}
 def test_shipped_tables_cover_all_codes_with_source_and_range():
     from econet.core.services import carbon_storage, habitat_quality, water_conservation, water_yield
 
-    assert {r["land_cover"] for r in lc.read_mine_codes().rows} == {11, 12, 13, 14, 15}
+    assert {r["land_cover"] for r in read_mine_codes().rows} == {11, 12, 13, 14, 15}
     checks = [
         (carbon_storage.default_table(), None),
         (water_yield.default_table(), "kc"),
@@ -245,14 +246,14 @@ def test_rows_are_found_for_codes_of_any_size_and_type(codes, dtype):
         values[0, 3:], values[1, 3] = [70000, -4], 65535
     place = grid(values).template
     known = np.isin(values, codes)
-    found = lc.class_rows(Grid(np.where(known, values, 255).astype(dtype), place, 255, "cover"), np.array(codes), "t")
+    found = class_rows(Grid(np.where(known, values, 255).astype(dtype), place, 255, "cover"), np.array(codes), "t")
     assert found.tolist() == [
         [codes.index(value) if value in codes else -1 for value in row] for row in values.tolist()
     ]
     lacked, counts = np.unique(values[~known & (values != 255)], return_counts=True)
     named = ", ".join(f"{code:g} ({count} pixels)" for code, count in zip(lacked, counts))
     with pytest.raises(InputError, match=re.escape(f"holds code {named}")):
-        lc.class_rows(Grid(values, place, 255, "cover"), np.array(codes), "t")
+        class_rows(Grid(values, place, 255, "cover"), np.array(codes), "t")
 
 
 def test_mines_burnt_in_parts_cross_the_borders_of_parts():
@@ -267,7 +268,7 @@ def test_mines_burnt_in_parts_cross_the_borders_of_parts():
     expected = values.copy()
     for code, block in ((12, np.s_[200:290, 2000:4200]), (11, np.s_[250:270, 2040:2060]), (11, np.s_[299:, 4199:])):
         expected[block] = np.where(values[block] == -9, -9, code)
-    burnt = lc.burn_mines(cover, mines, progress=heard.progress)
+    burnt = burn_mines(cover, mines, progress=heard.progress)
     np.testing.assert_array_equal(burnt.values, expected)
     shared = np.count_nonzero(values[250:270, 2040:2060] != -9)
     assert any(f"{shared} cell(s) lie under several mines" in line for line in heard.logs)

@@ -8,11 +8,15 @@ import pytest
 from econet.core import tables
 from econet.core.crs import spatial_reference
 from econet.core.errors import Cancelled, InputError
+from econet.core.geometry.layers import Layer
+from econet.core.grid.grid import Grid, Template
+from econet.core.grid.reading import RasterSource, read_raster
+from econet.core.grid.warping import read_classes
+from econet.core.outputs import write_raster
 from econet.core.progress import Progress
-from econet.core.raster import Grid, RasterSource, Template, read, read_classes, write
-from econet.core.services import flow_routing as fr
+from econet.core.routing.depressions import fill_depressions
+from econet.core.routing.flow import D8, MFD, ROUTINGS, route
 from econet.core.services import sediment_retention as sr
-from econet.core.vector import Features
 from osgeo import ogr
 from scipy import ndimage
 
@@ -22,7 +26,7 @@ TABLE = "land_cover,usle_c,usle_p\n1,0.01,1\n2,0.3,0.6\n3,1,1\n"
 
 
 def invest(name):
-    return read(RasterSource(str(INVEST / f"{name}.tif")))
+    return read_raster(RasterSource(str(INVEST / f"{name}.tif")))
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +71,7 @@ def said(words):
 # against InVEST ----------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module", params=fr.ROUTINGS)
+@pytest.fixture(scope="module", params=ROUTINGS)
 def as_invest(request, invest_inputs):
     return request.param, sr.sediment_retention(*invest_inputs, threshold=60, preset=2, routing=request.param)
 
@@ -175,7 +179,7 @@ def test_delivery_ratio_of_an_index(index, ratio):
 def test_a_slope_of_five_cells_by_hand():
     """A 10 % ramp, five cells of 10 m down to a stream in the last one, all by the printed formulas."""
     result = sr.sediment_retention(
-        *case([[6, 5, 4, 3, 2, 1]], codes=[[1, 2, 3, 1, 2, 1]], dx=10, dy=10), threshold=5, routing=fr.D8, cap=math.inf
+        *case([[6, 5, 4, 3, 2, 1]], codes=[[1, 2, 3, 1, 2, 1]], dx=10, dy=10), threshold=5, routing=D8, cap=math.inf
     )
     c, p = np.array([0.01, 0.3, 1, 0.01, 0.3, 0.01]), np.array([1, 0.6, 1, 1, 0.6, 1])
     sine = math.sin(math.atan(0.1))
@@ -213,7 +217,7 @@ def test_a_slope_of_five_cells_by_hand():
     pixels = sr.sediment_retention(
         *case([[6, 5, 4, 3, 2, 1]], codes=[[1, 2, 3, 1, 2, 1]], dx=10, dy=10),
         threshold=5,
-        routing=fr.D8,
+        routing=D8,
         ic_length=sr.PIXELS,
     )
     np.testing.assert_allclose(pixels.connectivity.values[0, :4], index + 1, atol=1e-5)  # cells of 10 m
@@ -222,7 +226,7 @@ def test_a_slope_of_five_cells_by_hand():
 # laws --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("routing", fr.ROUTINGS)
+@pytest.mark.parametrize("routing", ROUTINGS)
 @pytest.mark.parametrize(
     "preset, holes, shape",
     [(0, 0, (34, 41)), (0, 0.03, (34, 41)), (1, 0.2, (20, 22)), (0, 0, (1, 30)), (0, 0, (30, 1))],
@@ -245,7 +249,7 @@ def test_what_is_eroded_leaves_or_is_deposited(routing, preset, holes, shape):
 @pytest.mark.parametrize("turned", [np.rot90, np.transpose, np.fliplr])
 def test_a_map_turned_around_gives_its_result_turned_around(turned):
     z, codes = ground()
-    for routing in fr.ROUTINGS:
+    for routing in ROUTINGS:
         result = sr.sediment_retention(*case(z, codes), threshold=40, routing=routing)
         again = sr.sediment_retention(*case(turned(z), turned(codes)), threshold=40, routing=routing)
         for name in ("soil_loss", "sdr", "export", "avoided_export", "retention"):
@@ -295,7 +299,7 @@ def with_pit():
     return z, inside, mine.Buffer(radius)
 
 
-@pytest.mark.parametrize("routing", fr.ROUTINGS)
+@pytest.mark.parametrize("routing", ROUTINGS)
 def test_a_pit_under_a_mine_keeps_all_its_sediment(routing):
     z, inside, mine = with_pit()
     words = []
@@ -323,11 +327,11 @@ def test_a_pit_under_a_mine_keeps_all_its_sediment(routing):
 def test_where_some_water_runs_to_a_pit_so_much_less_is_delivered():
     z, _, mine = with_pit()
     inputs = case(z + np.random.default_rng(5).random(z.shape), 3)
-    result = sr.sediment_retention(*inputs, threshold=20, routing=fr.MFD, mine_geometries=[mine])
+    result = sr.sediment_retention(*inputs, threshold=20, routing=MFD, mine_geometries=[mine])
     elevation = inputs[0].values.astype(float)
     drains = np.zeros(z.shape, bool)
     drains[10, 12] = True
-    flow = fr.route(fr.fill_depressions(elevation, drains), inputs[0].template, fr.MFD, elevation, drains)
+    flow = route(fill_depressions(elevation, drains), inputs[0].template, MFD, elevation, drains)
     stream = result.streams.values == 1
     _, reach = flow.path_to(stream, 1.0)
     divided = (reach > 0.05) & (reach < 0.95) & ~stream
@@ -392,12 +396,12 @@ def test_drainage_from_rasters_lines_and_polygons(tmp_path):
     template = inputs[0].template
     mask = np.zeros((8, 10), np.uint8)
     mask[0, 0], mask[1, 1] = 1, 2
-    write(Grid(mask, template, 255, "river"), str(tmp_path / "river.tif"))
+    write_raster(Grid(mask, template, 255, "river"), str(tmp_path / "river.tif"))
     line = ogr.CreateGeometryFromWkt("LINESTRING(500075 4599790,500225 4599865)")  # up and to the right
     pond = ogr.CreateGeometryFromWkt(
         "POLYGON((500240 4600000,500300 4600000,500300 4599960,500240 4599960,500240 4600000))"
     )
-    rivers = Features("rivers", WKT, [line, pond], [{}, {}], [])
+    rivers = Layer("rivers", WKT, [line, pond], [{}, {}], [])
     found = sr.drainage_cells([RasterSource(str(tmp_path / "river.tif")), rivers], template).values
     assert found[0, 0] == 1 and found[1, 1] == 0
     assert found[0, 8:].tolist() == [1, 1] and found[1, 8:].sum() == 0  # a centre at 45 m is not inside
@@ -493,7 +497,7 @@ def test_what_each_preset_sets():
 def test_presets_and_single_choices():
     assert sr.conventions(1).unit == sr.PER_PIXEL and sr.conventions(0).unit == sr.PER_HECTARE
     assert sr.conventions(2).masking == sr.AS_INVEST and sr.conventions(2, masking=sr.KEPT).masking == sr.KEPT
-    assert sr.conventions(0, cap=None, routing=fr.D8) == sr.conventions(0, routing=fr.D8)
+    assert sr.conventions(0, cap=None, routing=D8) == sr.conventions(0, routing=D8)
     for wrong, message in (
         (dict(preset=3), "PRESET 3"),
         (dict(routing="D16"), "'D16' is no choice for routing"),

@@ -4,11 +4,10 @@ import math
 
 import numpy as np
 import pytest
-
 from econet.core import tables
 from econet.core.errors import Cancelled, InputError
+from econet.core.grid.grid import Grid, Template
 from econet.core.progress import Progress
-from econet.core.raster import Grid, Template
 from econet.core.services import water_conservation as wc
 
 UTM = "EPSG:32651"

@@ -5,15 +5,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from osgeo import gdal, ogr
-
-from econet.core import blocks, raster, tables, vector
+from econet.core import tables
 from econet.core.crs import spatial_reference
 from econet.core.errors import Cancelled, InputError
+from econet.core.geometry.layers import Layer, read_layer
+from econet.core.grid.blocks import Classes
+from econet.core.grid.grid import Grid, Template, Window
+from econet.core.grid.reading import RasterSource, read_raster
+from econet.core.grid.warping import AlignedRaster, align, read_classes
+from econet.core.outputs import OutputFiles, write_raster
 from econet.core.progress import Progress
-from econet.core.raster import Grid, RasterSource, Template, read, read_classes
 from econet.core.services import water_yield as wy
-from econet.core.vector import Features
+from osgeo import gdal, ogr
 
 INVEST = Path(__file__).resolve().parents[2] / "data" / "invest_synth"
 UTM = "EPSG:32651"
@@ -60,10 +63,10 @@ def test_equals_invest_on_every_cell_and_by_watershed():
         tables.read_csv(INVEST / "inputs/biophysical.csv"),
         12.0,
         preset=2,
-        watersheds=vector.read(str(INVEST / "inputs/watershed.gpkg")),
+        watersheds=read_layer(str(INVEST / "inputs/watershed.gpkg")),
     )
     for grid, name in ((result.water_yield, "awy_wyield"), (result.evapotranspiration, "awy_aet")):
-        expected = read(RasterSource(str(INVEST / f"expected/{name}.tif"))).floats(np.float64)
+        expected = read_raster(RasterSource(str(INVEST / f"expected/{name}.tif"))).floats(np.float64)
         np.testing.assert_allclose(grid.values, expected, rtol=1e-5, atol=0)
     with open(INVEST / "expected/awy_watershed_results.csv", newline="") as stream:
         expected = next(csv.DictReader(stream))
@@ -203,11 +206,11 @@ def test_nodata_of_each_map_and_soil_where_nothing_grows():
 
 
 def test_blocks_do_not_change_the_result(monkeypatch):
-    from econet.core.services import land_cover
+    from econet.core.grid import row_blocks
 
     arguments = (*invest_grids(), tables.read_csv(INVEST / "inputs/biophysical.csv"))
     whole = wy.water_yield(*arguments).water_yield.values
-    monkeypatch.setattr(land_cover, "_BLOCK_CELLS", 700)
+    monkeypatch.setattr(row_blocks, "_BLOCK_CELLS", 700)
     assert np.array_equal(wy.water_yield(*arguments).water_yield.values, whole)
 
 
@@ -228,7 +231,7 @@ def test_watersheds_that_overlap_or_leave_the_map():
     heard = []
     arguments = grids(codes, rain, 100, 1000, 0.15, dx=10.0, dy=40.0)
     arguments[1].values[0, 5] = -9999
-    features = Features("sheds", UTM, shapes, [{"id": n} for n in range(5)], ["id"])
+    features = Layer("sheds", UTM, shapes, [{"id": n} for n in range(5)], ["id"])
     sheds = wy.water_yield(*arguments, table(), watersheds=features, progress=Progress(warn=heard.append)).watersheds
     runoff = rain - 30
     assert sheds[0].yield_mm == pytest.approx(runoff[:2, :2].mean())
@@ -244,7 +247,7 @@ def test_watersheds_that_overlap_or_leave_the_map():
 
 def test_an_empty_watershed_layer_is_refused():
     with pytest.raises(InputError, match="Layer 'sheds' is empty"):
-        wy.water_yield(*grids([[1]], 700, 900, 1000, 0.15), table(), watersheds=Features("sheds", UTM))
+        wy.water_yield(*grids([[1]], 700, 900, 1000, 0.15), table(), watersheds=Layer("sheds", UTM))
 
 
 # months ------------------------------------------------------------------------------------------
@@ -331,7 +334,7 @@ def test_cancel():
 
 
 def test_watersheds_without_any_cell_are_refused():
-    far = Features("sheds", UTM, [ogr.CreateGeometryFromWkt("POLYGON((0 0,90 0,90 90,0 90,0 0))")], [{}], [])
+    far = Layer("sheds", UTM, [ogr.CreateGeometryFromWkt("POLYGON((0 0,90 0,90 90,0 90,0 0))")], [{}], [])
     with pytest.raises(InputError, match="No watershed of layer 'sheds' holds the centre of a cell"):
         wy.water_yield(*grids([[1]], 700, 900, 1000, 0.15), table(), watersheds=far)
 
@@ -360,7 +363,7 @@ def test_parts_and_whole_files_give_the_same_bits(tmp_path):
     )
     shed = box(500000 + 30 * 1900.2, 4600000 - 30 * 560.2, 500000 + 30 * 2200.7, 4600000 - 30 * 10.3)
     far = box(500000, 4600000 - 30 * 599.9, 500000 + 30 * 0.9, 4600000 - 30 * 598.9)
-    sheds = Features("sheds", spatial_reference(UTM).ExportToWkt(), [shed, far], [{}, {}], [])
+    sheds = Layer("sheds", spatial_reference(UTM).ExportToWkt(), [shed, far], [{}, {}], [])
     result = wy.water_yield(land, *maps, table(), watersheds=sheds)
     for rows, cols in (
         (slice(200, 300), slice(2000, 2100)),
@@ -368,7 +371,7 @@ def test_parts_and_whole_files_give_the_same_bits(tmp_path):
         (slice(256, 257), slice(0, 1)),
         (slice(0, 30), slice(0, 512)),
     ):
-        part = raster.Window(rows.start, cols.start, rows.stop - rows.start, cols.stop - cols.start)
+        part = Window(rows.start, cols.start, rows.stop - rows.start, cols.stop - cols.start)
         crop = wy.water_yield(
             *(
                 Grid(each.values[rows, cols], each.template.part(part), each.nodata, each.name)
@@ -396,24 +399,26 @@ def test_parts_and_whole_files_give_the_same_bits(tmp_path):
         ]
     ):
         path = str(tmp_path / f"{number}.tif")
-        raster.write(Grid(grid.values, t, grid.nodata), path)
+        write_raster(Grid(grid.values, t, grid.nodata), path)
         sources.append(RasterSource(path))
-    with raster.OutputFiles() as files:
+    with OutputFiles() as files:
         outputs = [files.raster_windows(place, str(tmp_path / f"{name}.tif")) for name in ("y", "e")]
         sums = wy.water_yield_blocks(
-            blocks.Classes(sources[0], place),
+            Classes(sources[0], place),
             *(wy.Annual(source, place) for source in sources[1:3]),
-            *(raster.AlignedRaster(source, place) for source in sources[3:]),
+            *(AlignedRaster(source, place) for source in sources[3:]),
             *outputs,
             table(),
             watersheds=sheds,
         )
     expected = wy.water_yield(
-        read_classes(sources[0]), *(raster.align(source, place) for source in sources[1:]), table(), watersheds=sheds
+        read_classes(sources[0]), *(align(source, place) for source in sources[1:]), table(), watersheds=sheds
     )
-    np.testing.assert_array_equal(read(RasterSource(str(tmp_path / "y.tif"))).values, expected.water_yield.values)
     np.testing.assert_array_equal(
-        read(RasterSource(str(tmp_path / "e.tif"))).values, expected.evapotranspiration.values
+        read_raster(RasterSource(str(tmp_path / "y.tif"))).values, expected.water_yield.values
+    )
+    np.testing.assert_array_equal(
+        read_raster(RasterSource(str(tmp_path / "e.tif"))).values, expected.evapotranspiration.values
     )
     assert np.isfinite(expected.water_yield.values).mean() > 0.3
     assert [shed.yield_mm for shed in sums] == [shed.yield_mm for shed in expected.watersheds]

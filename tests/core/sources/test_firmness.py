@@ -6,12 +6,14 @@ import time
 
 import numpy as np
 import pytest
+from econet.core.connectivity.landscape import landscape_connectivity
 from econet.core.crs import spatial_reference
 from econet.core.errors import Cancelled, InputError
+from econet.core.geometry.cells import rasterize
+from econet.core.geometry.layers import Layer
+from econet.core.grid.grid import Grid, Template
 from econet.core.progress import Progress
-from econet.core.raster import Grid, Template
 from econet.core.sources.components import COMMUNALITIES, COMPONENT_SCORES, ENTROPY, EQUAL, MANUAL
-from econet.core.sources.connectivity import landscape_connectivity
 from econet.core.sources.firmness import (
     AREA,
     CLASSES,
@@ -32,7 +34,6 @@ from econet.core.sources.importance import GRID_CELLS, service_importance
 from econet.core.sources.patches import find_patches
 from econet.core.sources.selection import select_sources
 from econet.core.sources.source_lists import Settings, patch_classes_of
-from econet.core.vector import Features, rasterize
 from osgeo import ogr
 
 UTM = spatial_reference("EPSG:32651").ExportToWkt()
@@ -164,7 +165,7 @@ def chain(services, names, settings, weights=""):
     patches = find_patches(
         found.classes, settings.patch_classes, found.importance, (area / 4, area / 2, area), settings.diagonals
     )
-    layer = Features(
+    layer = Layer(
         "patches",
         UTM,
         [p.geometry for p in patches],
@@ -176,7 +177,7 @@ def chain(services, names, settings, weights=""):
             layer, dispersal_distance=settings.dispersal_distance, dispersal_probability=settings.dispersal_probability
         )
         rows = list(linked.rows())
-        layer = Features("patches", UTM, [g for g, _ in rows], [a for _, a in rows], ["patch_id", "size_class", "dpc"])
+        layer = Layer("patches", UTM, [g for g, _ in rows], [a for _, a in rows], ["patch_id", "size_class", "dpc"])
     sources = select_sources(layer, top=settings.top)
     return rasterize([s.geometry for s in sources], services[0].template) > 0, sources, found
 
@@ -298,7 +299,7 @@ def test_ranks_are_those_of_dpc_at_each_distance():
     settings = Settings(grid_size_m=1000, min_area_km2=0.5, dispersal_distance=800)
     distances = (100, 800, 20000)
     result = source_firmness(services, SMOOTH, settings, Alternatives((), (4,), (), (), distances))
-    layer = Features(
+    layer = Layer(
         "sources",
         UTM,
         [row.geometry for row in result.sources],
@@ -332,7 +333,7 @@ def layer(boxes, crs=UTM, **attributes):
             )
         )
     rows = [{key: values[i] for key, values in attributes.items()} for i in range(len(boxes))]
-    found = Features("plan", UTM, geometries, rows, list(attributes))
+    found = Layer("plan", UTM, geometries, rows, list(attributes))
     return found.to_crs(crs)
 
 
@@ -377,7 +378,7 @@ def test_a_planners_list_in_degrees_overlapping_reaching_out_or_elsewhere():
     with pytest.raises(InputError, match="lies wholly away from 'map'"):
         source_firmness(services, NAMES, BY_HAND, GIVEN, layer([(500, 520, 0, 20)]))
     with pytest.raises(InputError, match="is empty"):
-        source_firmness(services, NAMES, BY_HAND, GIVEN, Features("plan", UTM))
+        source_firmness(services, NAMES, BY_HAND, GIVEN, Layer("plan", UTM))
     with pytest.raises(InputError, match="both have the id 4"):
         source_firmness(services, NAMES, BY_HAND, GIVEN, layer(boxes[:2], source_id=[4, 4]))
 

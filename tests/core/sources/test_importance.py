@@ -4,10 +4,9 @@ import math
 
 import numpy as np
 import pytest
-
 from econet.core.errors import Cancelled, InputError
+from econet.core.grid.grid import Grid, Template
 from econet.core.progress import Progress
-from econet.core.raster import Grid, Template
 from econet.core.sources.components import (
     COMMUNALITIES,
     COVARIANCE,
@@ -17,21 +16,19 @@ from econet.core.sources.components import (
     entropy_weights,
     principal_components,
 )
+from econet.core.sources.grid_cells import check_grid_size, grid_means, normalise
 from econet.core.sources.importance import (
     CLASSIFY,
     GRID_CELLS,
     check_grid_count,
-    check_grid_size,
     check_valid_share,
-    grid_means,
-    importance_report,
-    normalise,
     parse_clip,
     parse_weights,
     service_importance,
     service_names,
     unique_names,
 )
+from econet.core.sources.importance_report import importance_report
 
 UTM = "EPSG:32651"
 

@@ -6,22 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy import ndimage
-
 from econet.core.errors import Cancelled, InputError
+from econet.core.geometry.cells import rasterize
+from econet.core.geometry.layers import Layer
+from econet.core.grid.grid import Grid, Template
+from econet.core.patch_sizes import bands_from_text, of_size, size_class
 from econet.core.progress import Progress
-from econet.core.raster import Grid, Template
-from econet.core.sources.patches import (
-    bands_from_text,
-    classes_from_text,
-    delineate,
-    find_patches,
-    of_size,
-    patches_report,
-    size_class,
-    size_summary,
-)
-from econet.core.vector import Features, rasterize
+from econet.core.sources.patches import classes_from_text, delineate, find_patches, size_summary
+from econet.core.sources.patches_report import patches_report
+from scipy import ndimage
 
 UTM = "EPSG:32651"
 DATA = Path(__file__).parents[2] / "data" / "conefor"
@@ -305,7 +298,7 @@ def test_a_width_beyond_the_map_is_refused_at_once():
 
 
 def layer_of_sizes(words):
-    return Features("p", UTM, [None] * len(words), [{"size_class": word} for word in words], ["size_class"])
+    return Layer("p", UTM, [None] * len(words), [{"size_class": word} for word in words], ["size_class"])
 
 
 def test_size_classes_are_understood_whatever_their_case():

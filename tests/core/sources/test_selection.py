@@ -5,13 +5,14 @@ import math
 
 import numpy as np
 import pytest
-from osgeo import ogr
-
 from econet.core.errors import Cancelled, InputError
+from econet.core.geometry.layers import Layer
+from econet.core.patch_sizes import size_class
 from econet.core.progress import Progress
-from econet.core.sources.patches import size_class
-from econet.core.sources.selection import choose_sources, clusters, select_sources, selection_report
-from econet.core.vector import Features
+from econet.core.sources.merging import clusters
+from econet.core.sources.selection import choose_sources, select_sources
+from econet.core.sources.selection_report import selection_report
+from osgeo import ogr
 
 UTM = "EPSG:32651"
 
@@ -23,7 +24,7 @@ def square(x, y, side_km):
 
 def layer(shapes, attributes=None, name="patches", crs=UTM):
     attributes = attributes or [{} for _ in shapes]
-    return Features(name, crs, shapes, attributes, sorted({k for a in attributes for k in a}))
+    return Layer(name, crs, shapes, attributes, sorted({k for a in attributes for k in a}))
 
 
 @pytest.fixture
@@ -461,7 +462,7 @@ def test_exclusion_that_meets_nothing_or_takes_all_is_told(patches):
         ({"min_ec_share": 100.0001}, "is 100.0001"),
     ],
 )
-def test_numbers_out_of_range_are_refused(patches, options, message):
+def test_sizes_and_shares_out_of_range_are_refused(patches, options, message):
     with pytest.raises(InputError, match=message):
         choose_sources(patches, **options)
 

@@ -1,0 +1,1 @@
+"""Weights from judgements of pairs: the analytic hierarchy process (AHP)."""

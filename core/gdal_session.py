@@ -1,0 +1,86 @@
+"""GDAL as the library needs it: errors raised, nothing printed, a cancel heard."""
+
+import contextlib
+import threading
+
+from osgeo import gdal, ogr, osr
+
+_MODULES = (gdal, ogr, osr)
+
+_lock = threading.Lock()
+
+_inside = 0
+
+_were_on = ()
+
+
+@contextlib.contextmanager
+def gdal_exceptions():
+    """GDAL, OGR and OSR raise inside this block; their global switches are put back after it.
+
+    QGIS shares one GDAL with every plugin, so the switches are not ours to leave on; and runs
+    algorithms in threads, so the first to come switches them on and the last to leave off.
+    """
+    global _inside, _were_on
+    with _lock:
+        if not _inside:
+            _were_on = [module.GetUseExceptions() for module in _MODULES]
+            for module in _MODULES:
+                module.UseExceptions()
+        _inside += 1
+    gdal.PushErrorHandler("CPLQuietErrorHandler")
+    try:
+        yield
+    finally:
+        gdal.PopErrorHandler()
+        with _lock:
+            _inside -= 1
+            if not _inside:
+                # GDAL 3.6 stacks the switches: last on, first off; 3.7 and later switch all at once
+                for module, was_on in reversed(list(zip(_MODULES, _were_on))):
+                    if not was_on:
+                        module.DontUseExceptions()
+                for module, was_on in zip(_MODULES, _were_on):
+                    if was_on and not module.GetUseExceptions():
+                        module.UseExceptions()
+
+
+def gdal_says(error):
+    """The first line of an error of GDAL, which from 3.10 goes on with what may have caused it."""
+    return str(error).split("\n", 1)[0]
+
+
+@contextlib.contextmanager
+def gdal_silent():
+    """GDAL raises and prints nothing inside this block: for the last reference to a dataset.
+
+    From GDAL 3.7 closing raises where nobody can catch it; `gdal.GetLastErrorType()` tells instead.
+    """
+    with gdal.ExceptionMgr(useExceptions=False) if hasattr(gdal, "ExceptionMgr") else contextlib.nullcontext():
+        gdal.PushErrorHandler("CPLQuietErrorHandler")
+        try:
+            yield
+        finally:
+            gdal.PopErrorHandler()
+
+
+def run_with_callback(progress, work):
+    """What ``work(callback)`` returns; a cancel raises, although GDAL swallows a callback's exceptions."""
+    stopped = []
+
+    def callback(*_):
+        try:
+            progress.check()
+        except Exception as error:
+            stopped.append(error)
+            return 0
+        return 1
+
+    try:
+        result = work(callback)
+    except RuntimeError:
+        if not stopped:
+            raise
+    if stopped:
+        raise stopped[0]
+    return result

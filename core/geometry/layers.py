@@ -1,0 +1,278 @@
+"""Vector layers in and out: geometries and attributes together, cells to polygons and back."""
+
+import os
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from osgeo import gdal, ogr
+
+from ..crs import crs_name, is_same_crs, require_known, spatial_reference, transformation
+from ..errors import InputError
+from ..gdal_session import gdal_exceptions, gdal_says, gdal_silent
+from ..grid.reading import extent_text
+from ..outputs import require_writable
+from ..progress import SILENT
+from .polygons import mended_polygons, plain_geometry
+
+
+@dataclass
+class Layer:
+    """A layer in memory.
+
+    Parameters
+    ----------
+    name : str
+        The layer's name, for messages.
+    crs : str
+        WKT.
+    geometries : list of ogr.Geometry
+        One per feature; empty ones are left out when a layer is read.
+    attributes : list of dict
+        One per feature, field name to value (None for NULL).
+    field_names : list of str
+        All fields, in the layer's order.
+    """
+
+    name: str
+    crs: str
+    geometries: list = field(default_factory=list)
+    attributes: list = field(default_factory=list)
+    field_names: list = field(default_factory=list)
+
+    def __len__(self):
+        return len(self.geometries)
+
+    def require_some(self, what="feature"):
+        """Refuse an empty layer."""
+        if not self.geometries:
+            raise InputError(
+                f"Layer '{self.name}' is empty: choose a layer with at least one {what} "
+                f"(mind the selection and the filter)."
+            )
+
+    def require_field(self, field_name, purpose):
+        """Refuse a layer without a field."""
+        if field_name not in self.field_names:
+            have = ", ".join(self.field_names) or "none"
+            raise InputError(
+                f"Layer '{self.name}' has no field '{field_name}' ({purpose}): choose one "
+                f"of its fields ({have}) or add it."
+            )
+
+    def own_name(self, field_name):
+        """What the layer calls a field, whatever its case; empty where it has none."""
+        if field_name in self.field_names:
+            return field_name
+        return next((own for own in self.field_names if own.lower() == field_name.lower()), "")
+
+    def with_fields(self, *field_names):
+        """The layer with fields also under these names that it has in another case, as ``CORRIDOR_ID``."""
+        own = {name: self.own_name(name) for name in field_names if name not in self.field_names}
+        own = {name: other for name, other in own.items() if other}
+        if not own:
+            return self
+        attributes = [{**row, **{name: row.get(other) for name, other in own.items()}} for row in self.attributes]
+        return replace(self, attributes=attributes, field_names=[*self.field_names, *own])
+
+    def values(self, field_name):
+        return [attributes.get(field_name) for attributes in self.attributes]
+
+    def numbers(self, field_name, purpose, minimum=None):
+        """A float64 array of a field; a NULL or a text is refused with the feature's number."""
+        self.require_field(field_name, purpose)
+        numbers = np.empty(len(self), dtype=np.float64)
+        for index, value in enumerate(self.values(field_name)):
+            try:
+                numbers[index] = float(value)
+            except (TypeError, ValueError):
+                numbers[index] = np.nan
+            if not np.isfinite(numbers[index]) or (minimum is not None and numbers[index] < minimum):
+                limit = "" if minimum is None else f" of at least {minimum:g}"
+                raise InputError(
+                    f"Layer '{self.name}', field '{field_name}', feature {index + 1}: "
+                    f"'{'NULL' if value is None else value}' is not a number{limit} "
+                    f"({purpose}); correct the value."
+                )
+        return numbers
+
+    def to_crs(self, crs, progress=SILENT):
+        """The layer in another CRS; itself when both mean the same."""
+        require_known(self.crs, self.name)
+        if is_same_crs(self.crs, crs):
+            return self
+        progress.log(f"Layer '{self.name}' was reprojected from {crs_name(self.crs)} to {crs_name(crs)}.")
+        change = transformation(self.crs, crs, self.name)
+        geometries = []
+        with gdal_exceptions():
+            for index, geometry in enumerate(self.geometries):
+                geometry = geometry.Clone()
+                try:
+                    geometry.Transform(change)
+                except RuntimeError as error:
+                    raise InputError(
+                        f"Feature {index + 1} of layer '{self.name}' cannot be reprojected "
+                        f"({error}): correct the layer's CRS, {crs_name(self.crs)}."
+                    ) from None
+                geometries.append(geometry)
+        return Layer(self.name, crs, geometries, self.attributes, self.field_names)
+
+    def to_crs_near(self, crs, bounds, reach_m, other, progress=SILENT):
+        """The layer in another CRS; refused where its extent lies further than a reach from a box there.
+
+        Parameters
+        ----------
+        crs : str
+            WKT, in metres.
+        bounds : (west, south, east, north)
+            In that CRS.
+        reach_m : float
+        other : str
+            Name of the layer that the box belongs to, for the message.
+        """
+        moved = self.to_crs(crs, progress)
+        require_near(moved.geometries, self.name, self.crs, bounds, reach_m, other)
+        return moved
+
+    def valid_polygons(self, progress=SILENT):
+        """The layer with self-crossing polygons mended; the log says how many.
+
+        Parts that overlap become one; an outline without area becomes an empty polygon.
+        """
+        mended, without_area, geometries = 0, [], []
+        with gdal_exceptions():
+            for index, geometry in enumerate(self.geometries):
+                if not geometry.IsValid():
+                    geometry = mended_polygons(geometry)
+                    mended += 1
+                    if geometry.IsEmpty():
+                        without_area.append(index + 1)
+                geometries.append(geometry)
+        if mended:
+            progress.warn(
+                f"Layer '{self.name}': {mended} self-crossing or otherwise invalid polygon(s) were mended for this run."
+            )
+        if without_area:
+            progress.warn(
+                f"Layer '{self.name}': feature(s) {', '.join(map(str, without_area))} enclose "
+                f"no area and count for nothing."
+            )
+        return Layer(self.name, self.crs, geometries, self.attributes, self.field_names)
+
+
+def require_near(geometries, name, crs, bounds, reach_m, other):
+    """Refuse a layer whose extent lies further than a reach from a box; 0: does not meet it.
+
+    Parameters
+    ----------
+    geometries : list of ogr.Geometry
+        In the CRS of the box.
+    name, crs : str
+        Of the layer as it was given, for the message.
+    bounds, reach_m, other
+        As for `Layer.to_crs_near`.
+    """
+    if not is_near(geometries, bounds, reach_m):
+        own, further = bounds_of(geometries), f", further than {reach_m:.0f} m" if reach_m else ""
+        raise InputError(
+            f"Layer '{name}' lies wholly away from '{other}'{further}: its "
+            f"extent there is {extent_text(own)}, that of '{other}' is {extent_text(bounds)}; choose "
+            f"the layer of this area, or correct its CRS ({crs_name(crs)})."
+        )
+
+
+def is_near(geometries, bounds, reach_m):
+    """Whether the extent of some geometries lies no further than a reach from a box."""
+    own = bounds_of(geometries)
+    return (
+        own[0] <= bounds[2] + reach_m
+        and own[2] >= bounds[0] - reach_m
+        and own[1] <= bounds[3] + reach_m
+        and own[3] >= bounds[1] - reach_m
+    )
+
+
+def bounds_of(geometries):
+    """``(west, south, east, north)`` of some geometries, of which one at least is not empty."""
+    boxes = np.array([geometry.GetEnvelope() for geometry in geometries if not geometry.IsEmpty()])
+    west, _, south, _ = boxes.min(axis=0).tolist()
+    _, east, _, north = boxes.max(axis=0).tolist()
+    return west, south, east, north
+
+
+def read_layer(path, layer=None, name=""):
+    """A vector layer from a file that OGR opens."""
+    with gdal_exceptions():
+        try:
+            dataset = gdal.OpenEx(path, gdal.OF_VECTOR)
+            table = dataset.GetLayerByName(layer) if layer else dataset.GetLayer(0)
+        except RuntimeError as error:
+            raise InputError(
+                f"Layer '{name or path}' cannot be opened ({gdal_says(error)}): check that it exists "
+                f"and is a format that OGR reads."
+            ) from None
+        if table is None:
+            raise InputError(f"'{path}' has no layer '{layer}': choose one that it has.")
+        reference = table.GetSpatialRef()
+        definition = table.GetLayerDefn()
+        names = [definition.GetFieldDefn(i).GetName() for i in range(definition.GetFieldCount())]
+        features = Layer(name or table.GetName(), reference.ExportToWkt() if reference else "", field_names=names)
+        for feature in table:
+            geometry = feature.GetGeometryRef()
+            if geometry is None or geometry.IsEmpty():
+                continue
+            features.geometries.append(plain_geometry(geometry.Clone()))
+            features.attributes.append({n: feature.GetField(n) for n in names})
+    return features
+
+
+_OGR_TYPES = {int: ogr.OFTInteger64, float: ogr.OFTReal, str: ogr.OFTString, bool: ogr.OFTInteger}
+
+
+def write_layer(features, path, layer, fields, geometry_type):
+    """Write a GeoPackage layer whole or not at all (a library's way; QGIS steps use sinks).
+
+    Parameters
+    ----------
+    fields : dict
+        Field name to Python type (int, float, str, bool).
+    geometry_type : int
+        ``ogr.wkbPolygon`` and so on.
+    """
+    require_writable(path)
+    folder, name = os.path.split(os.path.abspath(path))
+    partial = os.path.join(folder, f".partial-{name}")
+    if os.path.exists(partial):
+        os.remove(partial)
+    dataset = table = None
+    try:
+        with gdal_exceptions():
+            dataset = ogr.GetDriverByName("GPKG").CreateDataSource(partial)
+            table = dataset.CreateLayer(layer, spatial_reference(features.crs) if features.crs else None, geometry_type)
+            for field_name, kind in fields.items():
+                definition = ogr.FieldDefn(field_name, _OGR_TYPES[kind])
+                if kind is bool:
+                    definition.SetSubType(ogr.OFSTBoolean)
+                table.CreateField(definition)
+            table.StartTransaction()
+            for geometry, attributes in zip(features.geometries, features.attributes):
+                feature = ogr.Feature(table.GetLayerDefn())
+                for field_name, kind in fields.items():
+                    value = attributes.get(field_name)
+                    if value is not None:
+                        feature.SetField(field_name, int(value) if kind is bool else kind(value))
+                feature.SetGeometry(geometry)
+                table.CreateFeature(feature)
+            table.CommitTransaction()
+            table = dataset = None
+        os.replace(partial, path)
+    except (OSError, RuntimeError) as error:
+        raise InputError(
+            f"Output '{path}' could not be written ({gdal_says(error)}): close the program that "
+            f"holds it open, and check the free space and the rights of its folder."
+        ) from None
+    finally:
+        with gdal_silent():
+            table = dataset = None  # an open file cannot be removed under Windows
+        if os.path.exists(partial):
+            os.remove(partial)
+    return path

@@ -1,0 +1,148 @@
+"""The lines and outlines of geometries, or single points, asked for their distance from places.
+
+Samples along the edges in a tree of k dimensions bound a distance from both sides; the edges that
+the nearest samples lie on give it exactly.
+"""
+
+import numpy as np
+
+_SLACK_M = 1e-3
+_MOST_SAMPLES_PER_METRE = 4.0
+_SAMPLES_ASKED = 4
+
+
+class Edges:
+    """The lines and outlines of geometries, ready for distance queries.
+
+    Parameters
+    ----------
+    geometries : list of ogr.Geometry
+        Points, lines or polygons, in the template's CRS.
+    template : grid.Template
+        The map whose cells will be asked about.
+    reach_m : float
+        Edges further than this from the map are left out.
+    spacing_m : float
+        Samples along the edges; smaller costs memory, larger costs exact checks. The distances
+        do not depend on it.
+    """
+
+    def __init__(self, geometries, template, reach_m=np.inf, spacing_m=None):
+        if spacing_m is None:
+            spacing_m = min(template.cell_width, template.cell_height)
+        self._take(*_segments(geometries), template, reach_m, max(spacing_m, 1 / _MOST_SAMPLES_PER_METRE))
+
+    @classmethod
+    def of_points(cls, points, template, reach_m=np.inf):
+        """The same for single points, a float64 array of x and y, shape (n, 2)."""
+        self = cls.__new__(cls)
+        self._take(points, points, template, reach_m, 0.0)
+        return self
+
+    def _take(self, starts, ends, template, reach_m, spacing_m):
+        self._west, self._north = template.transform[0], template.transform[3]
+        origin = np.array([self._west, self._north])
+        starts, ends = starts - origin, ends - origin
+        south, east = -template.rows * template.cell_height, template.cols * template.cell_width
+        low, high = np.minimum(starts, ends), np.maximum(starts, ends)
+        near = (
+            (high[:, 0] >= -reach_m)
+            & (low[:, 0] <= east + reach_m)
+            & (high[:, 1] >= south - reach_m)
+            & (low[:, 1] <= reach_m)
+        )
+        self._starts, self._ends = starts[near], ends[near]
+        self._half_gap_squared = (spacing_m / 2) ** 2
+        self._tree, self._segment = self._sample(spacing_m)
+
+    def _sample(self, spacing_m):
+        from scipy.spatial import cKDTree
+
+        if not len(self._starts):
+            return None, None
+        if not spacing_m:
+            return cKDTree(self._starts), np.arange(len(self._starts))
+        lengths = np.hypot(*(self._ends - self._starts).T)
+        counts = np.ceil(lengths / spacing_m).astype(np.int64) + 1
+        segment = np.repeat(np.arange(len(counts)), counts)
+        first = np.repeat(np.cumsum(counts) - counts, counts)
+        share = (np.arange(len(segment)) - first) / np.maximum(1, counts[segment] - 1)
+        points = self._starts[segment] + share[:, None] * (self._ends - self._starts)[segment]
+        # built three times as fast as a balanced tree, which cannot be stopped, and as quick to ask
+        return cKDTree(points, balanced_tree=False), segment
+
+    def local(self, x, y):
+        """Map coordinates as points, counted from the map's corner to keep digits."""
+        return np.column_stack([x - self._west, y - self._north])
+
+    def bounds_m(self, points, reach_m=np.inf):
+        """A lower and an upper bound of each point's distance; both infinite beyond ``reach_m``."""
+        if self._tree is None:
+            nowhere = np.full(len(points), np.inf)
+            return nowhere, nowhere
+        # the nearest sample may lie a little beyond the reach of an edge that lies within
+        farthest = np.sqrt(reach_m**2 + self._half_gap_squared) + _SLACK_M
+        upper = self._tree.query(points, distance_upper_bound=farthest, workers=-1)[0]
+        return np.sqrt(np.maximum(0, upper**2 - self._half_gap_squared)), upper
+
+    @property
+    def is_empty(self):
+        return self._tree is None
+
+    def nearest_sample(self, points):
+        """A place on an edge that is about nearest to each point, and a lower bound of the point's distance."""
+        upper, which = self._tree.query(points, workers=-1)
+        return self._tree.data[which], np.sqrt(np.maximum(0, upper**2 - self._half_gap_squared))
+
+    def exact_m(self, points):
+        """The distance of each point in metres, float64; infinite where there is no edge."""
+        if self._tree is None or not len(points):
+            return np.full(len(points), np.inf)
+        count = min(_SAMPLES_ASKED, self._tree.n)
+        apart, near = (found.reshape(len(points), count) for found in self._tree.query(points, count, workers=-1))
+        if not self._half_gap_squared:
+            return apart[:, 0]
+        # the nearest edge has a sample no further than this, whichever edge it is
+        radius = np.sqrt(apart[:, 0] ** 2 + self._half_gap_squared) * (1 + 1e-9) + 1e-9
+        squared = np.full(len(points), np.inf)
+        for which in near.T:
+            segment = self._segment[which]
+            np.minimum(squared, _squared_distance(points, self._starts[segment], self._ends[segment]), out=squared)
+        more = np.flatnonzero(apart[:, -1] <= radius) if count < self._tree.n else ()
+        if len(more):
+            near = self._tree.query_ball_point(points[more], radius[more])
+            counts = np.fromiter((len(n) for n in near), dtype=np.int64, count=len(near))
+            segment = self._segment[np.concatenate(near).astype(np.int64)]
+            all_near = _squared_distance(
+                np.repeat(points[more], counts, axis=0), self._starts[segment], self._ends[segment]
+            )
+            squared[more] = np.minimum.reduceat(all_near, np.cumsum(counts) - counts)
+        return np.sqrt(squared)
+
+
+def _segments(geometries):
+    """Start and end points of all straight pieces, float64, shape (n, 2) each."""
+    starts, ends = [np.empty((0, 2))], [np.empty((0, 2))]
+    for geometry in geometries:
+        for points in _chains(geometry.GetLinearGeometry()):
+            if len(points) == 1:
+                points = np.vstack([points, points])
+            starts.append(points[:-1])
+            ends.append(points[1:])
+    return np.concatenate(starts), np.concatenate(ends)
+
+
+def _chains(geometry):
+    if geometry.GetGeometryCount():
+        for index in range(geometry.GetGeometryCount()):
+            yield from _chains(geometry.GetGeometryRef(index))
+    elif geometry.GetPointCount():
+        yield np.array(geometry.GetPoints(), dtype=np.float64)[:, :2]
+
+
+def _squared_distance(points, starts, ends):
+    along = ends - starts
+    length_squared = (along**2).sum(axis=1)
+    share = ((points - starts) * along).sum(axis=1) / np.where(length_squared > 0, length_squared, 1)
+    foot = starts + np.clip(share, 0, 1)[:, None] * along
+    return ((points - foot) ** 2).sum(axis=1)

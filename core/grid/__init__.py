@@ -1,0 +1,1 @@
+"""Cells: read, warped to a template, classified, computed in blocks, written."""

@@ -1,0 +1,204 @@
+"""Cells as values: a Template says where they lie, a Grid adds what they hold."""
+
+import math
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from ..crs import is_same_crs
+from .storage import nodata_as
+
+CLASSES = "classes"
+
+QUANTITY = "quantity"
+
+TILE = 256
+
+
+@dataclass(frozen=True)
+class Template:
+    """The georeferencing that all layers of a step share: size, transform and CRS.
+
+    Parameters
+    ----------
+    rows, cols : int
+    transform : tuple of 6 floats
+        GDAL geotransform, north up: ``(west, dx, 0, north, 0, -dy)`` in metres.
+    crs : str
+        WKT.
+    name : str
+        The layer it came from, for messages.
+    """
+
+    rows: int
+    cols: int
+    transform: tuple
+    crs: str
+    name: str = field(default="", compare=False)
+
+    @property
+    def shape(self):
+        return self.rows, self.cols
+
+    @property
+    def cell_width(self):
+        """Metres."""
+        return self.transform[1]
+
+    @property
+    def cell_height(self):
+        """Metres, positive."""
+        return -self.transform[5]
+
+    @property
+    def cell_area_m2(self):
+        return self.cell_width * self.cell_height
+
+    @property
+    def bounds(self):
+        """``(west, south, east, north)``."""
+        west, dx, _, north, _, dy = self.transform
+        return west, north + dy * self.rows, west + dx * self.cols, north
+
+    def xy(self, row, col):
+        """Map coordinates of cell centres; scalars or arrays."""
+        west, dx, _, north, _, dy = self.transform
+        return west + (col + 0.5) * dx, north + (row + 0.5) * dy
+
+    def row_col(self, x, y):
+        """The cell that holds a point, as integers; may lie outside ``shape``."""
+        west, dx, _, north, _, dy = self.transform
+        return (
+            np.floor((np.asarray(y) - north) / dy).astype(np.int64),
+            np.floor((np.asarray(x) - west) / dx).astype(np.int64),
+        )
+
+    def contains(self, row, col):
+        return (0 <= row) & (row < self.rows) & (0 <= col) & (col < self.cols)
+
+    def padded(self, margin_m):
+        """The same lattice of cells grown by at least ``margin_m`` on every side."""
+        right, down = (int(math.ceil(margin_m / size)) for size in (self.cell_width, self.cell_height))
+        west, dx, _, north, _, dy = self.transform
+        return replace(
+            self,
+            rows=self.rows + 2 * down,
+            cols=self.cols + 2 * right,
+            transform=(west - right * dx, dx, 0.0, north - down * dy, 0.0, dy),
+        )
+
+    def part(self, window):
+        """The template of a `Window` of this one."""
+        west, dx, _, north, _, dy = self.transform
+        return replace(
+            self,
+            rows=window.rows,
+            cols=window.cols,
+            transform=(west + window.col * dx, dx, 0.0, north + window.row * dy, 0.0, dy),
+        )
+
+    def offset_in(self, padded):
+        """Row and column of this template's first cell inside a ``padded`` one."""
+        return (
+            round((self.transform[3] - padded.transform[3]) / padded.transform[5]),
+            round((self.transform[0] - padded.transform[0]) / padded.transform[1]),
+        )
+
+    def same_grid(self, other):
+        """True when cells of both coincide and CRS mean the same."""
+        tolerance = 1e-3 * min(self.cell_width, self.cell_height)
+        return (
+            self.shape == other.shape
+            and all(abs(a - b) <= tolerance for a, b in zip(self.bounds, other.bounds))
+            and is_same_crs(self.crs, other.crs)
+        )
+
+
+@dataclass(frozen=True)
+class Window:
+    """A part of a template: its first row and column, and how many."""
+
+    row: int
+    col: int
+    rows: int
+    cols: int
+
+    @property
+    def slices(self):
+        return slice(self.row, self.row + self.rows), slice(self.col, self.col + self.cols)
+
+    def meet(self, slices):
+        """The Window of the cells that rows and columns, two slices, have in this one; None where none."""
+        (top, bottom), (left, right) = (
+            (max(own.start, other.start), min(own.stop, other.stop)) for own, other in zip(self.slices, slices)
+        )
+        return Window(top, left, bottom - top, right - left) if top < bottom and left < right else None
+
+    def within(self, other):
+        """Two slices that cut this window out of the array of another."""
+        row, col = self.row - other.row, self.col - other.col
+        return slice(row, row + self.rows), slice(col, col + self.cols)
+
+
+_WINDOW_COLS = 64 * TILE
+
+
+def windows(template):
+    """Windows that make up a template, row by row: whole tiles of a file, at most 256 x 16,384 cells.
+
+    As wide as the map, because GDAL interpolates places along a row: parts of it would lie some
+    thousandths of a cell elsewhere.
+    """
+    for row in range(0, template.rows, TILE):
+        for col in range(0, template.cols, _WINDOW_COLS):
+            yield Window(row, col, min(TILE, template.rows - row), min(_WINDOW_COLS, template.cols - col))
+
+
+@dataclass
+class Grid:
+    """An array with its georeferencing.
+
+    Parameters
+    ----------
+    values : ndarray, shape (rows, cols)
+    template : Template
+    nodata : float or None
+        The value that means "no value"; NaN always means it too.
+    name : str
+        For messages.
+    categories : tuple of str
+        What the values 0, 1, ... of a map of classes mean; written beside its file.
+    """
+
+    values: np.ndarray
+    template: Template
+    nodata: float = None
+    name: str = ""
+    categories: tuple = ()
+
+    @property
+    def valid(self):
+        """Boolean array, True where there is a value."""
+        if np.issubdtype(self.values.dtype, np.floating):
+            valid = np.isfinite(self.values)
+        else:
+            valid = np.ones(self.values.shape, dtype=bool)
+        nodata = nodata_as(self.values.dtype, self.nodata)
+        if nodata is not None and nodata == nodata:
+            valid &= self.values != nodata
+        return valid
+
+    def floats(self, dtype=np.float32):
+        """A copy as floats with NaN where there is no value."""
+        values = self.values.astype(dtype)
+        values[~self.valid] = np.nan
+        return values
+
+    def like(self, values, nodata=None, name=""):
+        """Another array on the same cells."""
+        return Grid(values, self.template, nodata, name)
+
+
+def float_grid(values, template, name=""):
+    """A float32 map with NaN for no value."""
+    return Grid(np.asarray(values, dtype=np.float32), template, math.nan, name)

@@ -1,0 +1,54 @@
+"""Arrays as GDAL stores them: data types, nodata values and datasets in memory."""
+
+import math
+
+import numpy as np
+from osgeo import gdal
+
+from ..crs import spatial_reference
+
+
+def nodata_as(dtype, nodata):
+    """A nodata value in a data type; None where the type cannot hold it, as -9999 in a byte."""
+    if nodata is None:
+        return None
+    if np.issubdtype(dtype, np.integer):
+        limits = np.iinfo(dtype)
+        whole = math.isfinite(nodata) and nodata == math.floor(nodata)
+        return dtype.type(int(nodata)) if whole and limits.min <= nodata <= limits.max else None
+    with np.errstate(over="ignore"):
+        return np.asarray(nodata).astype(dtype)[()]
+
+
+GDAL_TYPES = {
+    "uint8": gdal.GDT_Byte,
+    "int16": gdal.GDT_Int16,
+    "uint16": gdal.GDT_UInt16,
+    "int32": gdal.GDT_Int32,
+    "uint32": gdal.GDT_UInt32,
+    "float32": gdal.GDT_Float32,
+    "float64": gdal.GDT_Float64,
+}
+
+
+def stored_dtype(values):
+    """The data type that GDAL 3.4 has for an array: int8, int64 and bool are no part of it."""
+    if values.dtype == bool:
+        return np.dtype(np.uint8)
+    if values.dtype.name in GDAL_TYPES:
+        return values.dtype
+    fits = not values.size or -2147483648 <= values.min() <= values.max() <= 2147483647
+    return np.dtype(np.int32 if fits else np.float64)
+
+
+def memory_dataset(values, template, nodata):
+    values = values.astype(stored_dtype(values), copy=False)
+    code = GDAL_TYPES[values.dtype.name]
+    dataset = gdal.GetDriverByName("MEM").Create("", int(template.cols), int(template.rows), 1, code)
+    dataset.SetGeoTransform(template.transform)
+    dataset.SetProjection(spatial_reference(template.crs).ExportToWkt())
+    band = dataset.GetRasterBand(1)
+    if nodata_as(values.dtype, nodata) is not None:
+        band.SetNoDataValue(float(nodata))
+    band.WriteArray(values)
+    return dataset

@@ -1,0 +1,78 @@
+"""A GeoTIFF written window by window."""
+
+import contextlib
+
+import numpy as np
+from osgeo import gdal
+
+from ..crs import spatial_reference
+from ..errors import InputError
+from ..gdal_session import gdal_exceptions, gdal_says, gdal_silent, run_with_callback
+from ..progress import SILENT
+from .grid import TILE
+from .storage import GDAL_TYPES, nodata_as
+
+_TILED = ["TILED=YES", f"BLOCKXSIZE={TILE}", f"BLOCKYSIZE={TILE}", "BIGTIFF=IF_SAFER", "NUM_THREADS=2"]
+
+_OVERVIEWS_ABOVE = 4_000_000
+
+
+class RasterWriter:
+    """A GeoTIFF of `OutputFiles` that takes the `windows` of its template one after the other."""
+
+    def __init__(self, partial, path, template, dtype, nodata):
+        self._path, self._dtype, self._template, self._dataset = path, dtype, template, None
+        self._floating = np.issubdtype(dtype, np.floating)
+        options = _TILED + [
+            "COMPRESS=DEFLATE",
+            f"PREDICTOR={3 if self._floating else 2}",
+            f"ZLEVEL={1 if self._floating else 6}",
+        ]
+        with self._said():
+            self._dataset = gdal.GetDriverByName("GTiff").Create(
+                partial, int(template.cols), int(template.rows), 1, GDAL_TYPES[dtype.name], options
+            )
+            self._dataset.SetGeoTransform(template.transform)
+            self._dataset.SetProjection(spatial_reference(template.crs).ExportToWkt())
+            if nodata_as(dtype, nodata) is not None:
+                self._dataset.GetRasterBand(1).SetNoDataValue(float(nodata))
+
+    def write(self, window, values):
+        """Put a window's array in its place."""
+        with self._said():
+            band = self._dataset.GetRasterBand(1)
+            band.WriteArray(values.astype(self._dtype, copy=False), window.col, window.row)
+            # left in GDAL's cache, all would be written at the end, deaf to a cancel
+            band.FlushCache()
+
+    def finish(self, progress=SILENT):
+        """Make overviews above four million cells and close the file; `OutputFiles.commit` puts it in its place."""
+        with self._said():
+            gdal.ErrorReset()
+            if self._template.rows * self._template.cols > _OVERVIEWS_ABOVE:
+                run_with_callback(
+                    progress,
+                    lambda callback: self._dataset.BuildOverviews(
+                        "AVERAGE" if self._floating else "NEAREST", [2, 4, 8, 16], callback
+                    ),
+                )
+            self._dataset.FlushCache()
+            self.close()  # writes what is left, and tells a failure only this way
+            if gdal.GetLastErrorType() >= gdal.CE_Failure:
+                raise RuntimeError(gdal.GetLastErrorMsg())
+
+    def close(self):
+        """Let go of an unfinished file: an open one cannot be removed under Windows."""
+        with gdal_silent():
+            self._dataset = None
+
+    @contextlib.contextmanager
+    def _said(self):
+        try:
+            with gdal_exceptions():
+                yield
+        except RuntimeError as error:
+            raise InputError(
+                f"Output '{self._path}' could not be written ({gdal_says(error)}): check the free "
+                f"space and the rights of its folder."
+            ) from None

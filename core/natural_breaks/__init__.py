@@ -1,0 +1,1 @@
+"""Natural breaks: the exact optimum of Fisher and Jenks."""

@@ -1,0 +1,212 @@
+"""Files of one run that appear together or not at all."""
+
+import contextlib
+import html
+import math
+import os
+import shutil
+
+import numpy as np
+
+from .errors import InputError
+from .grid.grid import windows
+from .grid.storage import stored_dtype
+from .grid.writing import RasterWriter
+from .progress import SILENT
+
+
+def write_raster(grid, path, progress=SILENT):
+    """Write a compressed, tiled GeoTIFF whole or not at all.
+
+    The file appears under a temporary name beside ``path`` and is renamed when it is complete.
+    """
+    outputs = OutputFiles()
+    with outputs:
+        outputs.raster(grid, path, progress)
+    return path
+
+
+class OutputFiles:
+    """Files of one algorithm that appear together or not at all.
+
+    Use as a context manager: every file is written under a temporary name beside its target;
+    leaving the block normally renames them all, leaving it by an exception removes them. A file
+    that stood there before gives way only when all are complete.
+    """
+
+    def __init__(self):
+        self._pending = []
+        self._folders = []
+        self._in_place = []
+        self._writers = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        if kind is not None:
+            self.discard()
+            return False
+        self.commit()
+        return False
+
+    def folder(self, path):
+        """Make a folder for outputs; one that was not there goes again if the run fails."""
+        missing, parent = [], os.path.abspath(path)
+        while not os.path.exists(parent):
+            missing.append(parent)
+            parent = os.path.dirname(parent)
+        try:
+            os.makedirs(path, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"Folder '{path}' for outputs cannot be made ({error.strerror}): choose another place."
+            ) from None
+        self._folders += missing
+        return path
+
+    def in_place(self, path, copy=False):
+        """Note a file that another writer makes at its final place; a failure puts the old one back.
+
+        ``copy``: the writer adds to the file that is there (a table in a GeoPackage).
+        """
+        kept = []
+        self._in_place.append((path, kept))
+        try:
+            for suffix in _DATABASE_PARTS:
+                old = path + suffix
+                if os.path.isfile(old):
+                    aside = _aside(old)
+                    shutil.copy2(old, aside) if copy else os.replace(old, aside)
+                    kept.append((old, aside))
+        except OSError as error:
+            raise InputError(
+                f"Output '{path}' could not be replaced ({error.strerror}): close the "
+                f"program that holds it open, or choose another name."
+            ) from None
+
+    def temporary(self, path):
+        """A name beside ``path`` to write to; it takes the place of ``path`` at the end."""
+        require_writable(path)
+        folder, name = os.path.split(os.path.abspath(path))
+        target = os.path.join(folder, name)
+        if any(target == other for _, other in self._pending):
+            raise InputError(f"Two outputs go to the same file '{path}': give each its own name.")
+        stem, extension = os.path.splitext(name)
+        partial = os.path.join(folder, f".{stem}.partial{extension}")
+        self._pending.append((partial, target))
+        return partial
+
+    def raster(self, grid, path, progress=SILENT):
+        """Add a GeoTIFF: compressed, tiled, with overviews above four million cells."""
+        progress.check()
+        declare_nan = grid.nodata is None and np.issubdtype(grid.values.dtype, np.floating)
+        writer = self.raster_windows(
+            grid.template, path, stored_dtype(grid.values), math.nan if declare_nan else grid.nodata
+        )
+        for window in windows(grid.template):
+            progress.check()
+            writer.write(window, grid.values[window.slices])
+        writer.finish(progress)
+        if grid.categories:
+            self.text(_category_names(grid.categories), path + ".aux.xml")
+        return path
+
+    def raster_windows(self, template, path, dtype=np.float32, nodata=math.nan):
+        """Add a GeoTIFF like that of `raster`, to be written window by window: a `RasterWriter`."""
+        writer = RasterWriter(self.temporary(path), path, template, np.dtype(dtype), nodata)
+        self._writers.append(writer)
+        return writer
+
+    def text(self, content, path):
+        """Add a text file in UTF-8."""
+        partial = self.temporary(path)
+        try:
+            with open(partial, "w", encoding="utf-8", newline="\n") as stream:
+                stream.write(content)
+        except OSError as error:
+            raise InputError(
+                f"Output '{path}' could not be written ({error.strerror}): check the free "
+                f"space and the rights of its folder."
+            ) from None
+        return path
+
+    def commit(self):
+        aside, done = [], []
+        try:
+            for partial, path in self._pending:
+                # what GDAL laid beside the old file would be taken for the new one's
+                for old in (path, *(path + suffix for suffix in _SIDE_CARS)):
+                    if os.path.isfile(old) or os.path.islink(old):  # a folder is never moved
+                        aside.append((old, _aside(old)))
+                        os.replace(*aside[-1])
+                os.replace(partial, path)
+                done.append(path)
+        except OSError as error:
+            with contextlib.suppress(OSError):  # the first error is the one to tell
+                for new in done:
+                    os.remove(new)
+                for old, kept in aside:
+                    if os.path.lexists(kept):
+                        os.replace(kept, old)
+            self.discard()
+            raise InputError(
+                f"Output '{path}' could not be replaced ({error.strerror}): close the "
+                f"program that holds it open, or choose another name."
+            ) from None
+        for _, kept in aside + [pair for _, pairs in self._in_place for pair in pairs]:
+            with contextlib.suppress(OSError):
+                os.remove(kept)
+        self._pending, self._folders, self._in_place, self._writers = [], [], [], []
+
+    def discard(self):
+        for writer in self._writers:
+            writer.close()
+        for partial, _ in self._pending:
+            if os.path.exists(partial):
+                os.remove(partial)
+        for path, kept in reversed(self._in_place):
+            for suffix in _DATABASE_PARTS:
+                if os.path.isfile(path + suffix):
+                    os.remove(path + suffix)
+            for old, aside in kept:
+                os.replace(aside, old)
+        for folder in self._folders:
+            with contextlib.suppress(OSError):  # somebody else put something there
+                os.rmdir(folder)
+        self._pending, self._folders, self._in_place, self._writers = [], [], [], []
+
+
+_SIDE_CARS = (".aux.xml", ".ovr", ".msk")
+
+_DATABASE_PARTS = ("", "-wal", "-shm", "-journal")
+
+
+def _category_names(categories):
+    """The names of a band's categories as GDAL keeps them beside a GeoTIFF, which has no place for them."""
+    names = "".join(f"<Category>{html.escape(name)}</Category>" for name in categories)
+    return f'<PAMDataset><PAMRasterBand band="1"><CategoryNames>{names}</CategoryNames></PAMRasterBand></PAMDataset>\n'
+
+
+def _aside(path):
+    """A free name beside a file, for it to wait under."""
+    name, number = path + ".replaced", 1
+    while os.path.lexists(name):
+        number += 1
+        name = f"{path}.replaced{number}"
+    return name
+
+
+def require_writable(path):
+    """Refuse an output file whose folder is missing or closed, or whose name is a folder's."""
+    if not os.path.basename(path):
+        raise InputError(f"Output '{path}' is not a file name: choose one.")
+    folder, name = os.path.split(os.path.abspath(path))
+    if not os.path.isdir(folder):
+        raise InputError(
+            f"Folder '{folder}' for the output '{name}' does not exist: create it or choose another place."
+        )
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"Folder '{folder}' for the output '{name}' cannot be written to: choose another place.")
+    if os.path.isdir(path):
+        raise InputError(f"Output '{path}' is a folder: give the file a name of its own.")

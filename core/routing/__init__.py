@@ -1,0 +1,1 @@
+"""Where water flows over an elevation model: depressions, directions, accumulation, streams."""

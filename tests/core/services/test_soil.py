@@ -1,0 +1,365 @@
+"""Rain and soil formulas against published and worked numbers, and rasters read month by month."""
+
+import math
+
+import numpy as np
+import pytest
+from econet.core.crs import spatial_reference
+from econet.core.errors import Cancelled, InputError
+from econet.core.grid.blocks import Array
+from econet.core.grid.grid import Grid, Template
+from econet.core.grid.reading import RasterSource
+from econet.core.grid.warping import AlignedRaster, align
+from econet.core.outputs import write_raster
+from econet.core.progress import Progress
+from econet.core.services.rainfall_erosivity import (
+    EROSIVITY_METHODS,
+    WISCHMEIER,
+    WISCHMEIER_SI,
+    WISCHMEIER_SMALL,
+    ZHANG_FU,
+    ZHANG_FU_ANNUAL,
+    rainfall_erosivity,
+    rainfall_erosivity_blocks,
+    read_rain,
+)
+from econet.core.services.soil import (
+    CHINA_SI,
+    CHINA_US,
+    ORGANIC_CARBON,
+    ORGANIC_MATTER,
+    AvailableWater,
+    Erodibility,
+    plant_available_water,
+    soil_blocks,
+    soil_erodibility,
+)
+from econet.core.services.soil import soil as soil
+from osgeo import gdal
+
+UTM = "EPSG:32651"
+# a year of monsoon rain, 747 mm, two thirds of it in three months
+MONSOON = [6, 7, 16, 35, 58, 98, 185, 180, 80, 48, 24, 10]
+
+
+def grid(values, name="map", nodata=-9999.0, cell=1000.0):
+    values = np.asarray(values, dtype=np.float64)
+    template = Template(*values.shape, (500000.0, cell, 0.0, 4600000.0, 0.0, -cell), UTM, name)
+    return Grid(values, template, nodata, name)
+
+
+def rain(rows):
+    """Twelve grids of one row: ``rows[cell][month]``."""
+    return [grid([[row[month] for row in rows]], f"m{month + 1}") for month in range(12)]
+
+
+class Heard:
+    def __init__(self):
+        self.logs, self.warnings = [], []
+        self.progress = Progress(log=self.logs.append, warn=self.warnings.append)
+
+
+# rainfall erosivity ------------------------------------------------------------------------------
+
+
+def by_hand(months, method):
+    year = sum(months)
+    if method == ZHANG_FU:
+        return 0.3589 * (sum(p * p for p in months) / year) ** 1.9462
+    if method == ZHANG_FU_ANNUAL:
+        return 0.0534 * year**1.6548
+    constant = 0.08188 if method == WISCHMEIER_SMALL else 0.8188
+    result = sum(1.735 * 10 ** (1.5 * math.log10(p * p / year) - constant) for p in months if p > 0)
+    return result * 9.81 if method == WISCHMEIER_SI else result
+
+
+@pytest.mark.parametrize("method", EROSIVITY_METHODS)
+def test_each_formula_as_it_is_printed(method):
+    months = [MONSOON, [62.25] * 12, [0, 0, 3.5, 20, 70, 90, 120, 60, 20, 4, 0, 0]]
+    erosivity, annual = rainfall_erosivity(rain(months), method)
+    np.testing.assert_allclose(erosivity.values[0], [by_hand(year, method) for year in months], rtol=1e-6)
+    np.testing.assert_allclose(annual.values[0], [747, 747, 387.5])
+    assert erosivity.values.dtype == np.float32
+    backwards, _ = rainfall_erosivity(rain(months)[::-1], method)
+    np.testing.assert_allclose(backwards.values, erosivity.values, rtol=1e-6)
+
+
+def test_a_monsoon_year_of_747_mm_is_of_the_size_that_is_known():
+    values = {method: rainfall_erosivity(rain([MONSOON]), method)[0].values[0, 0] for method in EROSIVITY_METHODS}
+    assert 2500 < values[ZHANG_FU] < 4500 and 3000 < values[ZHANG_FU_ANNUAL] < 4000
+    assert values[WISCHMEIER] == pytest.approx(176, rel=0.1)
+    assert values[WISCHMEIER_SI] == pytest.approx(9.81 * values[WISCHMEIER])
+    assert values[WISCHMEIER_SMALL] / values[WISCHMEIER] == pytest.approx(10**0.73692)
+
+
+def test_dry_cells_and_missing_months():
+    months = rain([[0] * 12, MONSOON, MONSOON])
+    months[4].values[0, 2] = -9999
+    for method in EROSIVITY_METHODS:
+        erosivity, annual = rainfall_erosivity(months, method)
+        assert erosivity.values[0, 0] == 0 == annual.values[0, 0]
+        assert np.isnan(erosivity.values[0, 2]) and np.isnan(annual.values[0, 2])
+        assert erosivity.values[0, 1] > 0
+    for month in months:
+        month.values[:] = -9999
+    with pytest.raises(InputError, match="No cell has rain in every month"):
+        rainfall_erosivity(months)
+
+
+def test_source_and_unit_are_logged_and_a_low_r_in_a_humid_climate_is_warned_of():
+    heard = Heard()
+    rainfall_erosivity(rain([MONSOON, MONSOON]), WISCHMEIER, heard.progress)
+    assert "0.8188" in heard.logs[0] and "unit of doubt" in heard.logs[0] and "ChinaXiv 201811.00038" in heard.logs[0]
+    assert "R is below 500 on 2 cell(s)" in heard.warnings[0]
+    heard = Heard()
+    rainfall_erosivity(rain([MONSOON]), progress=heard.progress)
+    assert "unit MJ mm / (ha h a)" in heard.logs[0] and "Zhang & Fu (2003)" in heard.logs[0] and not heard.warnings
+    heard = Heard()
+    rainfall_erosivity(rain([[20] * 12]), progress=heard.progress)
+    assert not heard.warnings  # 240 mm a year: R is low there
+
+
+def write_bands(path, bands, template, nodata=-1.0):
+    dataset = gdal.GetDriverByName("GTiff").Create(
+        str(path), template.cols, template.rows, len(bands), gdal.GDT_Float32
+    )
+    dataset.SetGeoTransform(template.transform)
+    dataset.SetProjection(spatial_reference(UTM).ExportToWkt())
+    for number, values in enumerate(bands, 1):
+        dataset.GetRasterBand(number).WriteArray(np.asarray(values, dtype=np.float32))
+    return RasterSource(str(path))
+
+
+def test_twelve_rasters_and_one_of_twelve_bands_give_the_same(tmp_path):
+    template = Template(2, 3, (500000.0, 1000.0, 0.0, 4600000.0, 0.0, -1000.0), UTM, "t")
+    months = [np.full((2, 3), p) + np.arange(6).reshape(2, 3) for p in MONSOON]
+    stack = write_bands(tmp_path / "stack.tif", months, template)
+    single = [write_bands(tmp_path / f"m{n}.tif", [values], template) for n, values in enumerate(months)]
+    fine = Template(4, 6, (500000.0, 500.0, 0.0, 4600000.0, 0.0, -500.0), UTM, "fine")
+    for cells in (template, fine):
+        heard = Heard()
+        one, two = (
+            rainfall_erosivity(read_rain(sources, cells, progress=heard.progress))[0] for sources in ([stack], single)
+        )
+        assert one.values.shape == cells.shape
+        np.testing.assert_array_equal(one.values, two.values)
+    assert len([line for line in heard.logs if "was warped" in line]) == 2  # once per set of months
+    annual = write_bands(tmp_path / "annual.tif", [np.full((2, 3), 747.0)], template)
+    erosivity, _ = rainfall_erosivity(read_rain([annual], template, ZHANG_FU_ANNUAL), ZHANG_FU_ANNUAL)
+    np.testing.assert_allclose(erosivity.values, 0.0534 * 747**1.6548, rtol=1e-6)
+    for sources, count in (([annual], "1 raster"), (single[:11], "11 raster"), ([stack, annual], "2 raster")):
+        with pytest.raises(InputError, match=f"{count}.*needs the twelve months"):
+            list(read_rain(sources, template))
+
+
+def test_negative_rain_is_refused_with_raster_and_band(tmp_path):
+    template = Template(2, 3, (500000.0, 1000.0, 0.0, 4600000.0, 0.0, -1000.0), UTM, "t")
+    months = [np.full((2, 3), float(p)) for p in MONSOON]
+    months[4][1, 2] = -3
+    stack = write_bands(tmp_path / "stack.tif", months, template)
+    with pytest.raises(InputError, match=r"'stack', band 5, holds -3 on 1 cell\(s\), and rain cannot be negative"):
+        list(read_rain([stack], template))
+    months[4][1, 2] = 65535
+    stack = write_bands(tmp_path / "other.tif", months, template)
+    with pytest.raises(InputError, match="'other', band 5, holds 65535 on 1"):
+        list(read_rain([stack], template))
+
+
+def test_cancel(tmp_path):
+    template = Template(2, 3, (500000.0, 1000.0, 0.0, 4600000.0, 0.0, -1000.0), UTM, "t")
+    stack = write_bands(tmp_path / "stack.tif", [np.ones((2, 3))] * 12, template)
+    with pytest.raises(Cancelled):
+        list(read_rain([stack], template, progress=Progress(cancelled=lambda: True)))
+
+
+# soil --------------------------------------------------------------------------------------------
+
+
+def soil_of(sand, silt, clay, carbon, *more, **named):
+    return soil(
+        *(
+            grid([np.atleast_1d(values)], name)
+            for values, name in ((sand, "sand"), (silt, "silt"), (clay, "clay"), (carbon, "soc"))
+        ),
+        *more,
+        **named,
+    )
+
+
+def test_erodibility_by_hand():
+    us = 0.29678
+    k = soil_erodibility(soil_of(30, 50, 20, 1.5)).values[0, 0]
+    assert k == pytest.approx(0.039085, abs=5e-7) and k / 0.1317 == pytest.approx(us, abs=1e-5)
+    corrected = soil_erodibility(soil_of(30, 50, 20, 1.5), CHINA_SI).values[0, 0]
+    assert corrected == pytest.approx(-0.01383 + 0.51575 * 0.0390857, abs=1e-6)
+    corrected = soil_erodibility(soil_of(30, 50, 20, 1.5), CHINA_US).values[0, 0]
+    assert corrected == pytest.approx((-0.01383 + 0.51575 * us) * 0.1317, abs=1e-6)
+
+
+def test_available_water_by_hand():
+    assert plant_available_water(soil_of(30, 50, 20, 1.5)).values[0, 0] == pytest.approx(0.14538, abs=1e-5)
+
+
+def test_each_unit_gives_the_same():
+    expected = soil_erodibility(soil_of(30, 50, 20, 1.5)).values
+    for unit, times in (("g/kg", 10), ("dg/kg", 100), ("fraction", 0.01)):
+        same = soil_of(30 * times, 50 * times, 20 * times, 1.5 * times, unit, unit)
+        np.testing.assert_allclose(soil_erodibility(same).values, expected, rtol=1e-6)
+    soilgrids = soil_of(300, 500, 200, 150, "g/kg", "dg/kg")
+    np.testing.assert_allclose(soil_erodibility(soilgrids).values, expected, rtol=1e-6)
+    matter = soil_of(30, 50, 20, 1.5 * 1.724, carbon_kind=ORGANIC_MATTER)
+    np.testing.assert_allclose(soil_erodibility(matter).values, expected, rtol=1e-6)
+
+
+def test_erodibility_behaves():
+    carbons = np.array([0, 0.5, 1, 2, 5, 20])
+    falling = soil_erodibility(soil_of([30] * 6, [50] * 6, [20] * 6, carbons)).values[0]
+    assert (np.diff(falling) <= 0).all() and falling[0] > falling[-1] > 0
+    sands = np.array([5, 30, 60, 90])
+    silty = soil_erodibility(soil_of(sands, 0.7 * (100 - sands), 0.3 * (100 - sands), [1] * 4)).values[0]
+    assert (np.diff(silty) < 0).all()
+    # the bounds of EPIC: 0.5 x 1 x 1 x 1 in US units
+    assert 0 < silty.min() and silty.max() < 0.5 * 0.1317
+
+
+def test_missing_values_stay_missing():
+    soil = soil_of([30, -9999, 30], [50, 50, 50], [20, 20, 20], [1.5, 1.5, -9999])
+    for result in (soil_erodibility(soil), plant_available_water(soil)):
+        assert np.isfinite(result.values[0]).tolist() == [True, False, False]
+
+
+def test_a_correction_below_0_is_raised_and_told():
+    heard = Heard()
+    sandy = soil_of([92, 30], [5, 50], [3, 20], [1, 1.5])
+    values = soil_erodibility(sandy, CHINA_SI, heard.progress).values[0]
+    assert values[0] == 0 < values[1] and "below 0 on 1 cell(s)" in heard.warnings[0]
+
+
+def test_available_water_beyond_its_range_is_told():
+    heard = Heard()
+    values = plant_available_water(soil_of([30, 30], [50, 50], [20, 20], [1.5, 12]), heard.progress).values[0]
+    assert values[1] == 1 and "leaves 0 to 100 % on 1 cell(s)" in heard.warnings[0]
+
+
+def test_units_that_cannot_be_right_are_refused():
+    with pytest.raises(InputError, match=r"'sand' holds 300 % on 1 cell\(s\).*choose the unit"):
+        soil_of(300, 500, 200, 1.5)
+    with pytest.raises(InputError, match="'soc' holds 150 % on 1 cell"):
+        soil_of(30, 50, 20, 150)
+    with pytest.raises(InputError, match=r"add to 1 % in the middle where 100 % is expected"):
+        soil_of(0.3, 0.5, 0.2, 1.5)
+    with pytest.raises(InputError, match="'clay' holds -5 %"):
+        soil_of(30, 50, -5, 1.5)
+    with pytest.raises(InputError, match=r"Silt and clay are both 0 on 1 cell\(s\)"):
+        soil_erodibility(soil_of([30, 30, 100], [50, 50, 0], [20, 20, 0], [1, 1, 1]))
+    with pytest.raises(InputError, match="No cell has a value in all of sand, silt and clay"):
+        soil_of(-9999, 50, 20, 1)
+    heard = Heard()
+    soil_of([30, 30], [50, 50], [20, 12], [1, 1], progress=heard.progress)
+    assert "on 1 cell(s); they are used as they are" in heard.warnings[0]
+
+
+# in parts ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Writes maps to files of many parts; some lie on other cells and in degrees."""
+    shape, cells = (300, 2100), Template(300, 2100, (500000.0, 90.0, 0.0, 4600000.0, 0.0, -90.0), UTM, "cells")
+    places = [cells, Template(300, 2100, (122.99, 0.0012, 0, 41.56, 0, -0.001), "EPSG:4326", "degrees")]
+
+    def write(*ranges, holes=0.02):
+        sources, random = [], np.random.default_rng(8)
+        for number, (low, high) in enumerate(ranges):
+            values = (low + (high - low) * random.random(shape)).astype(np.float32)
+            values[random.random(shape) < holes] = -9999
+            path = str(tmp_path / f"map{number}.tif")
+            write_raster(Grid(values, places[number % 2], -9999), path)
+            sources.append(RasterSource(path))
+        return sources
+
+    return cells, write
+
+
+def told(work):
+    heard = Heard()
+    result = work(heard.progress)
+    return result, sorted(heard.logs), heard.warnings
+
+
+@pytest.mark.parametrize("method", [ZHANG_FU, WISCHMEIER_SI])
+def test_erosivity_in_parts_has_the_bits_and_messages_of_the_whole(files, method):
+    cells, write = files
+    sources, (output, annual) = write(*[(low, low + 40) for low in MONSOON]), (Array(cells), Array(cells))
+    (erosivity, total), logs, warnings = told(
+        lambda progress: rainfall_erosivity(read_rain(sources, cells, method, progress), method, progress)
+    )
+    _, parts_logs, parts_warnings = told(
+        lambda progress: rainfall_erosivity_blocks(sources, cells, output, annual, method, progress)
+    )
+    np.testing.assert_array_equal(output.values, erosivity.values)
+    np.testing.assert_array_equal(annual.values, total.values)
+    assert np.isfinite(output.values).mean() > 0.3
+    assert parts_warnings == warnings
+    assert [line for line in parts_logs if "warped" not in line and "no value on" not in line] == [
+        line for line in logs if "warped" not in line and "no value on" not in line
+    ]
+    assert len([line for line in parts_logs if "was warped" in line]) <= 1
+
+
+@pytest.mark.parametrize(
+    "whole, parts",
+    [
+        (lambda soil, progress: soil_erodibility(soil, CHINA_SI, progress), lambda: Erodibility(CHINA_SI)),
+        (plant_available_water, AvailableWater),
+    ],
+)
+def test_soil_in_parts_has_the_bits_and_messages_of_the_whole(files, whole, parts):
+    cells, write = files
+    sources = write((300, 950), (50, 300), (20, 200), (0, 1200))
+    units = "g/kg", "dg/kg", ORGANIC_MATTER
+
+    def at_once(progress):
+        return whole(soil(*(align(source, cells, progress=progress) for source in sources), *units, progress), progress)
+
+    output = Array(cells)
+    expected, logs, warnings = told(at_once)
+    _, parts_logs, parts_warnings = told(
+        lambda progress: soil_blocks(
+            [AlignedRaster(source, cells) for source in sources], units, parts(), output, progress
+        )
+    )
+    np.testing.assert_array_equal(output.values, expected.values)
+    assert np.isfinite(output.values).mean() > 0.3
+    assert (parts_logs, parts_warnings) == (logs, warnings) and len(warnings) >= 1
+
+
+def test_refusals_count_over_the_whole_map(files):
+    cells, write = files
+    below = write(*[(5, 10)] * 5, (-1, -0.5), *[(5, 10)] * 6, holes=0)
+    with pytest.raises(InputError) as whole:
+        list(read_rain(below, cells))
+    output = Array(cells)
+    output.values[:] = -5
+    with pytest.raises(InputError) as parts:
+        rainfall_erosivity_blocks(below, cells, output, None)
+    assert str(whole.value) == str(parts.value) and "'map5'" in str(parts.value) and "negative" in str(parts.value)
+    for ranges in (
+        ((30, 40), (30, 40), (2000, 3000), (1, 2)),
+        ((3, 4), (3, 4), (2, 3), (1, 2)),
+        ((100, 100), (0, 0), (0, 0), (1, 2)),
+    ):
+        sources, messages = write(*ranges, holes=0), []
+        for work in (
+            lambda: soil_erodibility(soil(*(align(source, cells) for source in sources))),
+            lambda: soil_blocks(
+                [AlignedRaster(source, cells) for source in sources],
+                ("%", "%", ORGANIC_CARBON),
+                Erodibility(),
+                None,
+            ),
+        ):
+            with pytest.raises(InputError) as refusal:
+                work()
+            messages.append(str(refusal.value))
+        assert messages[0] == messages[1]
