@@ -3,6 +3,6 @@
 
 def classFactory(iface):
     """The plugin; QGIS calls this, with ``iface`` None in qgis_process."""
-    from econet.plugin import EcoNetPlugin
+    from .plugin import EcoNetPlugin
 
     return EcoNetPlugin(iface)

@@ -17,7 +17,7 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QCoreApplication
 from qgis.PyQt.QtGui import QIcon
 
-from ..core.crs import require_known
+from ..core.crs import Crs, require_known
 from ..core.errors import Cancelled, InputError
 from ..core.grid.reading import check_overlap, open_template
 from ..core.mines import known_words
@@ -55,22 +55,36 @@ class EcoNetAlgorithm(QgsProcessingAlgorithm):
         Keys of the raster inputs that may serve as template, the first that is given does.
     STYLES : dict
         Output key to the name of a style (see ``styling``).
+    KEYS : dict
+        Core's name of a parameter, as in ``InputError.parameter``, to the dialog's key where it is not the same
+        word in capitals.
     """
 
     ID = NAME = GROUP = CORE = ""
     REQUIRES = ()
     TEMPLATE = ()
     STYLES = {}
+    KEYS = {}
 
     def definitions(self):
         """Parameters and outputs, in the dialog's order."""
         raise TypeError(f"{type(self).__name__} defines no parameters.")
 
-    def validate(self, job):
-        """Refuse what can be known to be wrong before the work starts, by raising InputError."""
+    def read(self, job):
+        """The step's inputs: sources of its layers, whose values are not read yet, and its choices.
 
-    def execute(self, job):
-        """Read from the job, call core, write to the job."""
+        A frozen dataclass of the algorithm's file. Core's dataclass of choices checks itself as it is made.
+        """
+        raise TypeError(f"{type(self).__name__} reads no inputs.")
+
+    def check(self, inputs):
+        """Refuse what can be known to be wrong before the work starts, by raising InputError.
+
+        Asks layers for their outlines and rasters for their cells, never for values.
+        """
+
+    def execute(self, inputs, job):
+        """Read the layers of the inputs, call core, write to the job. (QGIS has taken the name ``run``.)"""
         raise TypeError(f"{type(self).__name__} does no work.")
 
     # what QGIS asks ------------------------------------------------------------------------------
@@ -128,19 +142,24 @@ class EcoNetAlgorithm(QgsProcessingAlgorithm):
         if not fine:
             return fine, message
         try:
-            self._check(Job(self, parameters, context, None))
+            self._checked_inputs(Job(self, parameters, context, None))
         except InputError as error:
-            return False, str(error)
+            return False, self._told(error)
         return True, ""
 
-    def _check(self, job):
+    def _told(self, error):
+        """The error in the planner's words: the dialog's label stands before it, never a key."""
+        definition = self.parameterDefinition(self.KEYS.get(error.parameter, error.parameter.upper()))
+        return f"{definition.description()}: {error.message}" if definition else error.message
+
+    def _checked_inputs(self, job):
         job.check_targets()
         for definition in self.parameterDefinitions():
             if isinstance(definition, QgsProcessingParameterFeatureSource):
                 source = job.feature_source(definition.name())
                 if source is not None:
                     require_one_kind(source)
-                    require_known(wkt(source.sourceCrs()), source.sourceName())
+                    require_known(Crs(wkt(source.sourceCrs())), source.sourceName())
                     self._require_kind(definition, source)
         if self.parameterDefinition("MINE_WORDS") is not None:
             known_words(job.table("MINE_WORDS"))
@@ -150,7 +169,17 @@ class EcoNetAlgorithm(QgsProcessingAlgorithm):
             for source in rasters:
                 if source.path != template.path:
                     check_overlap(source, cells)
-        self.validate(job)
+        if self._is_old_style():
+            if hasattr(self, "validate"):
+                self.validate(job)
+            return None
+        inputs = self.read(job)
+        self.check(inputs)
+        return inputs
+
+    def _is_old_style(self):
+        # until every step has read, check and execute(inputs, job)
+        return type(self).read is EcoNetAlgorithm.read
 
     def _require_kind(self, definition, source):
         kinds, kind = compat.geometry_kinds(definition), compat.geometry_kind(source)
@@ -163,17 +192,20 @@ class EcoNetAlgorithm(QgsProcessingAlgorithm):
     def processAlgorithm(self, parameters, context, feedback):
         job, refusal = Job(self, parameters, context, feedback), ""
         try:
-            self._check(job)
+            inputs = self._checked_inputs(job)
             with job.files:
-                self.execute(job)
+                if self._is_old_style():
+                    self.execute(job)
+                else:
+                    self.execute(inputs, job)
                 job.write_sinks()
         except InputError as error:
-            refusal = str(error)
+            refusal = self._told(error)
         except Cancelled as error:
             refusal = self.tr(str(error))
         if refusal:
             # QGIS never lets go of what it is raised: no cause, whose frames hold all maps and open layers
-            job = None
+            job = inputs = None
             raise QgsProcessingException(refusal)
         job.attach_styles()
         return job.results

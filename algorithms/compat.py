@@ -37,7 +37,7 @@ def _field_types():
 
 
 def qgs_fields(schema):
-    """QgsFields from a sequence of ``fields.Field``."""
+    """QgsFields from a sequence of ``schemas.Field``."""
     types = _field_types()
     result = QgsFields()
     for field in schema:

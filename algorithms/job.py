@@ -29,14 +29,14 @@ from qgis.core import (
 )
 
 from ..core import tables
-from ..core.crs import require_known
+from ..core.crs import Crs, require_known
 from ..core.errors import InputError
 from ..core.geometry.layers import Layer
 from ..core.geometry.polygons import plain_geometry
 from ..core.grid.reading import RasterSource, open_template
 from ..core.mines import check_layer, read_mines
 from ..core.outputs import OutputFiles, require_writable
-from ..core.progress import Progress
+from ..core.progress import SILENT, Progress
 from . import compat, styling
 
 
@@ -48,6 +48,8 @@ class Job:
         self._parameters = parameters
         self._context = context
         self._feedback = feedback
+        self._sources = {}
+        self._feature_sources = {}
         self._sinks = []
         self._destinations = {}
         self.files = OutputFiles()
@@ -93,11 +95,13 @@ class Job:
         return label if generic else name
 
     def raster(self, key):
-        """A RasterSource, or None where an optional raster is not given."""
+        """A RasterSource, the same each time, or None where an optional raster is not given."""
         if not self.given(key):
             return None
-        layer = self._algorithm.parameterAsRasterLayer(self._parameters, key, self._context)
-        return self._raster_source(key, layer)
+        if key not in self._sources:
+            layer = self._algorithm.parameterAsRasterLayer(self._parameters, key, self._context)
+            self._sources[key] = self._raster_source(key, layer)
+        return self._sources[key]
 
     def all_rasters(self):
         """The RasterSources of all raster parameters."""
@@ -106,9 +110,10 @@ class Job:
             if isinstance(definition, QgsProcessingParameterRasterLayer):
                 found.append(self.raster(definition.name()))
             elif isinstance(definition, QgsProcessingParameterMultipleLayers):
-                layers = self._layer_list(definition.name())
                 if compat.is_raster_list(definition):
-                    found += [self._raster_source(definition.name(), layer) for layer in layers]
+                    found += self.rasters(definition.name())
+                else:
+                    self._layer_list(definition.name())
         return [source for source in found if source is not None]
 
     def _raster_source(self, key, layer):
@@ -128,8 +133,10 @@ class Job:
         return RasterSource(path, self._layer_name(key, layer.name()), crs)
 
     def rasters(self, key):
-        """RasterSources of a parameter with several layers."""
-        return [self._raster_source(key, layer) for layer in self._layer_list(key)]
+        """RasterSources of a parameter with several layers, the same each time."""
+        if key not in self._sources:
+            self._sources[key] = [self._raster_source(key, layer) for layer in self._layer_list(key)]
+        return self._sources[key]
 
     def _layer_list(self, key):
         """The layers of a parameter with several; QGIS drops those that it cannot open without a word."""
@@ -174,7 +181,7 @@ class Job:
                 f"Layer '{name}' is a table without places: choose a layer of points, lines or polygons, or a raster."
             )
         require_one_kind(source)
-        require_known(wkt(source.sourceCrs()), name)
+        require_known(Crs(wkt(source.sourceCrs())), name)
         return self._outline(source, name) if outline else self._features(source, name)
 
     def layers(self, key):
@@ -210,6 +217,8 @@ class Job:
     def feature_source(self, key):
         if not self.given(key):
             return None
+        if key in self._feature_sources:
+            return self._feature_sources[key]
         source = self._algorithm.parameterAsSource(self._parameters, key, self._context)
         if source is None:
             label, value = self._algorithm.parameterDefinition(key).description(), self._parameters.get(key)
@@ -217,7 +226,15 @@ class Job:
                 f"'{label}' ({_source_text(value)}) cannot be opened as a vector layer: choose a layer "
                 f"or file that exists."
             )
+        self._feature_sources[key] = source
         return source
+
+    def layer(self, key):
+        """A `LayerSource`, the same each time, or None where an optional layer is not given."""
+        if key not in self._sources:
+            source = self.feature_source(key)
+            self._sources[key] = None if source is None else QgisLayer(self, key, source)
+        return self._sources[key]
 
     def outline(self, key):
         """A layer's name, CRS and fields, with its extent as the only geometry: for checks before work starts."""
@@ -274,8 +291,8 @@ class Job:
             )
 
     def schema(self, key):
-        """The fields of a vector input as ``fields.Field`` tuples, to be carried over."""
-        from .fields import Field
+        """The fields of a vector input as ``schemas.Field`` tuples, to be carried over."""
+        from ..core.schemas import Field
 
         kinds = {"int": int, "integer": int, "double": float, "bool": bool}
         source = self.feature_source(key)
@@ -370,6 +387,20 @@ class Job:
     def choice(self, key):
         """The index of the chosen entry."""
         return self._algorithm.parameterAsEnum(self._parameters, key, self._context)
+
+    def option(self, key, kind):
+        """The chosen member of an `Option`."""
+        return kind.saved_order()[self.choice(key)]
+
+    def preset_option(self, key, kind):
+        """The chosen member of an `Option` whose first entry is ``as PRESET``; None for that entry."""
+        chosen = self.choice(key)
+        return kind.saved_order()[chosen - 1] if chosen else None
+
+    def options(self, key, kind):
+        """The chosen members of an `Option`, in their saved order."""
+        order = kind.saved_order()
+        return [order[index] for index in sorted(self.choices(key))]
 
     def choices(self, key):
         return self._algorithm.parameterAsEnums(self._parameters, key, self._context)
@@ -508,7 +539,7 @@ class Job:
 
         Parameters
         ----------
-        schema : sequence of fields.Field
+        schema : sequence of schemas.Field
         geometry : QgsWkbTypes.Type
             From ``compat.GEOMETRY``.
         crs : str
@@ -561,7 +592,7 @@ class Job:
                 self._context,
                 compat.qgs_fields(schema),
                 geometry,
-                QgsCoordinateReferenceSystem.fromWkt(crs) if crs else QgsCoordinateReferenceSystem(),
+                QgsCoordinateReferenceSystem.fromWkt(Crs.of(crs).wkt) if crs else QgsCoordinateReferenceSystem(),
             )
             if sink is None:
                 raise InputError(
@@ -599,6 +630,35 @@ class Job:
     def attach_styles(self):
         for key, destination in self._destinations.items():
             styling.attach(self._context, destination, self._algorithm.STYLES.get(key))
+
+
+class QgisLayer:
+    """A layer of QGIS as core's `LayerSource`: its features are read once, when they are asked for."""
+
+    def __init__(self, job, key, source):
+        self._job, self._key, self._source = job, key, source
+        self.name = job._layer_name(key, source.sourceName())
+        self.crs = Crs(wkt(source.sourceCrs()))
+        self.field_names = source.fields().names()
+        self._outline = self._features = None
+
+    @property
+    def outline(self):
+        """The layer with its extent as the only feature."""
+        if self._outline is None:
+            self._outline = self._job._outline(self._source, self.name)
+        return self._outline
+
+    @property
+    def count(self):
+        """The number of features, also of those without a shape."""
+        return self._source.featureCount()
+
+    def read(self, progress=SILENT):
+        """All features; the selected ones only, if the planner asked so."""
+        if self._features is None:
+            self._features = self._job.features(self._key)
+        return self._features
 
 
 def require_one_kind(source):

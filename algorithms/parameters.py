@@ -94,6 +94,21 @@ def choice(key, text, options, default=0, optional=False):
     return QgsProcessingParameterEnum(key, text, options, defaultValue=default, optional=optional)
 
 
+def option(key, text, kind, default=0, as_preset=False, optional=False):
+    """A choice among the members of an `Option`, in their saved order.
+
+    ``as_preset``: PRESET governs it; the first entry, and default, is ``as PRESET`` (see ``job.preset_option``).
+    """
+    labels = [member.label for member in kind.saved_order()]
+    return choice(key, text, [AS_PRESET, *labels] if as_preset else labels, default, optional)
+
+
+def options(key, text, kind, default, optional=False):
+    """Several members of an `Option`; ``default``: the members chosen at first."""
+    order = kind.saved_order()
+    return choices(key, text, [member.label for member in order], [order.index(each) for each in default], optional)
+
+
 def choices(key, text, options, default, optional=False):
     """Several entries; none by default is [], since QGIS takes a default of None as the first entry."""
     return QgsProcessingParameterEnum(key, text, options, allowMultiple=True, defaultValue=default, optional=optional)

@@ -27,11 +27,27 @@ from qgis.PyQt.QtCore import QTimer
 STYLES = Path(__file__).resolve().parent / "styles"
 
 # What the bundled models leave, uppermost layer first; those not in SHOWN are loaded switched off.
-ORDER = (
-    "breakpoints fracture_surfaces fracture_pairs corridors all_corridors gravity_matrix sources patches "
-    "importance_grid resistance resistance_mines resistance_base importance_classes importance "
-    "habitat_quality sediment_retention water_yield carbon_storage land_cover"
-).split()
+ORDER = [
+    "breakpoints",
+    "fracture_surfaces",
+    "fracture_pairs",
+    "corridors",
+    "all_corridors",
+    "gravity_matrix",
+    "sources",
+    "patches",
+    "importance_grid",
+    "resistance",
+    "resistance_mines",
+    "resistance_base",
+    "importance_classes",
+    "importance",
+    "habitat_quality",
+    "sediment_retention",
+    "water_yield",
+    "carbon_storage",
+    "land_cover",
+]
 SHOWN = {"breakpoints", "fracture_surfaces", "corridors", "sources", "resistance"}
 
 # Ranges that keep their meaning from map to map, as long as the map stays inside.
@@ -66,7 +82,7 @@ class _Styler(QgsProcessingLayerPostProcessorInterface):
             _ALIVE.remove(self)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def model_titles():
     """Titles of what the bundled models leave, by output name: QGIS names such layers by the bare name."""
     titles = {}

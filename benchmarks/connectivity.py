@@ -8,9 +8,10 @@ few of them and scaled. Seconds are those of the processor, so that other work o
 import time
 
 import numpy as np
+from run import in_turns, table, versions
+
 from econet.core import accel
 from econet.core.connectivity.indices import Links, connectivity
-from run import in_turns, table, versions
 
 DISTANCE, PROBABILITY = 2500.0, 0.5
 

@@ -11,11 +11,12 @@ import tracemalloc
 from pathlib import Path
 
 import numpy as np
+from landscape import given, mining_city, synthetic
+
 from econet.core import accel
 from econet.core.corridors.least_cost_paths import corridors
 from econet.core.cost_distance import CostGrid, floods, trace
 from econet.core.ids import source_ids
-from landscape import given, mining_city, synthetic
 
 SCIPY = """
 import sys, time

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import numpy as np
-from econet.core.crs import spatial_reference
+
+from econet.core.crs import Crs
 from econet.core.geometry.cells import polygonize
 from econet.core.geometry.layers import Layer, read_layer
 from econet.core.grid.grid import Grid, Template
@@ -32,7 +33,7 @@ def synthetic(rows=1000, cols=1200, count=21, seed=1):
     largest = np.argsort(-sizes, kind="stable")[:count]
     number = np.zeros(sizes.size, dtype=np.int32)
     number[largest] = np.arange(1, count + 1)
-    crs = spatial_reference("EPSG:32651").ExportToWkt()
+    crs = Crs.of("EPSG:32651").reference.ExportToWkt()
     template = Template(rows, cols, (500000.0, 30.0, 0.0, 4640000.0, 0.0, -30.0), crs, "synthetic")
     polygons = polygonize(number[parts], template)
     sources = Layer(

@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 
 import numpy as np
+from run import table, versions
+
 from econet.core.grid.blocks import Classes
 from econet.core.grid.blocks import run as run_blocks
 from econet.core.grid.grid import Template, windows
@@ -23,7 +25,6 @@ from econet.core.grid.warping import AlignedRaster
 from econet.core.outputs import OutputFiles
 from econet.core.services.carbon_storage import carbon_storage_blocks
 from econet.core.services.water_yield import Annual, water_yield_blocks
-from run import table, versions
 
 HERE = Path(__file__).resolve().parent
 CITY = HERE.parent / "examples" / "mining_city"

@@ -14,8 +14,9 @@ import sys
 import tempfile
 
 import numpy as np
-from econet.core.natural_breaks.classes import fixed_breaks, natural_breaks
 from run import in_turns, table, versions
+
+from econet.core.natural_breaks.classes import fixed_breaks, natural_breaks
 
 PEER = """
 import json, sys, time, warnings

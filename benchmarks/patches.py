@@ -13,12 +13,13 @@ import time
 from pathlib import Path
 
 import numpy as np
+from osgeo import gdal, ogr
+from run import in_turns, table, versions
+
 from econet.core.errors import Cancelled
 from econet.core.grid.grid import Grid, Template
 from econet.core.progress import Progress
 from econet.core.sources.patches import delineate
-from osgeo import gdal, ogr
-from run import in_turns, table, versions
 
 SIZES = {"1.2": (1000, 1200), "12": (3000, 4000)}
 MAPS = ("blobby", "noisy")

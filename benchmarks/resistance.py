@@ -18,7 +18,10 @@ import time
 from pathlib import Path
 
 import numpy as np
-from econet.core.crs import spatial_reference
+from osgeo import gdal, ogr
+from run import in_turns, table, versions
+
+from econet.core.crs import Crs
 from econet.core.geometry.cells import rasterize
 from econet.core.geometry.distance_classes import distance_classes_to_cells
 from econet.core.geometry.layers import Layer
@@ -40,8 +43,6 @@ from econet.core.resistance.factors import (
 )
 from econet.core.resistance.mine_rings import mine_resistance, read_rings
 from econet.core.resistance.one_factor import distance_resistance, distances_to_features, factor_resistance
-from osgeo import gdal, ogr
-from run import in_turns, table, versions
 
 HERE = Path(__file__).resolve().parent
 SIZES = {"12": (3000, 4000), "100": (25000, 4000)}
@@ -66,7 +67,7 @@ class Layers:
 
     def __init__(self, rows, cols, arrays=True):
         random = np.random.RandomState(1)
-        crs = spatial_reference("EPSG:32651").ExportToWkt()
+        crs = Crs.of("EPSG:32651").reference.ExportToWkt()
         self.cells = Template(rows, cols, (500000.0, CELL, 0.0, 4640000.0, 0.0, -CELL), crs, "synthetic")
         self.random, self.width, self.height = random, cols * CELL, rows * CELL
         scale = math.sqrt(rows * cols / 12e6)

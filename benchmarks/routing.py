@@ -15,12 +15,13 @@ import time
 from pathlib import Path
 
 import numpy as np
+from osgeo import gdal
+from run import in_turns, table, versions
+
 from econet.core import accel
 from econet.core.grid.reading import RasterSource, read_raster
 from econet.core.routing.depressions import fill_depressions
 from econet.core.routing.flow import AS_INVEST, RECOMMENDED, route
-from osgeo import gdal
-from run import in_turns, table, versions
 
 MAKE_CITY = Path(__file__).resolve().parents[1] / "examples" / "mining_city" / "make_city.py"
 PEER = """

@@ -1,46 +1,133 @@
-"""Coordinate reference systems: compared by meaning, refused when lengths would be wrong."""
+"""Coordinate reference systems: a value that compares by meaning, refused where lengths would be wrong."""
+
+from __future__ import annotations
 
 import contextlib
 import math
 import re
+import threading
+from dataclasses import dataclass
+from functools import lru_cache
 
 from osgeo import osr
 
 from .errors import InputError
 from .gdal_session import gdal_exceptions
 
+_KEPT = 256  # CRS, and pairs of them, of which is remembered what they mean
 
-def spatial_reference(wkt):
-    """An ``osr.SpatialReference`` with x before y, from WKT, ``EPSG:n`` or PROJ text."""
+
+@dataclass(frozen=True)
+class Crs:
+    """A coordinate reference system; each text is parsed once.
+
+    Parameters
+    ----------
+    wkt : str
+        WKT, ``EPSG:n`` or PROJ text; empty where a layer has none.
+    """
+
+    wkt: str = ""
+
+    @staticmethod
+    def of(crs: Crs | str) -> Crs:
+        """The CRS that a text means; a Crs is itself."""
+        return crs if isinstance(crs, Crs) else Crs(crs)
+
+    def __bool__(self) -> bool:
+        return bool(self.wkt)
+
+    @property
+    def reference(self) -> osr.SpatialReference:
+        """The ``osr.SpatialReference`` with x before y; shared, not to be changed.
+
+        Raises
+        ------
+        InputError
+            The text is no CRS.
+        """
+        return _parsed(self.wkt)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is one; a GeoPackage may say that its CRS is undefined."""
+        return bool(self.wkt) and not re.match(r'\w+\["Undefined (geographic|Cartesian) SRS"', self.wkt)
+
+    @property
+    def is_metric(self) -> bool:
+        """Whether it is projected, in metres."""
+        return self.reference.IsProjected() == 1 and abs(self.reference.GetLinearUnits() - 1.0) <= 1e-9
+
+    @property
+    def name(self) -> str:
+        """A short name for messages, such as ``WGS 84 / UTM zone 51N (EPSG:32651)``."""
+        if not self.wkt:
+            return "no CRS"
+        reference = self.reference
+        name = reference.GetName() or "an unnamed CRS"
+        authority, code = reference.GetAuthorityName(None), reference.GetAuthorityCode(None)
+        return f"{name} ({authority}:{code})" if authority and code else name
+
+    def same_as(self, other: Crs | str) -> bool:
+        """Whether both mean the same CRS, whatever their wording or axis order."""
+        return _mean_the_same(self.wkt, Crs.of(other).wkt)
+
+    def to(self, other: Crs | str, *, layer: str = "") -> osr.CoordinateTransformation:
+        """The transformation to another CRS, with x before y on both sides.
+
+        Raises
+        ------
+        InputError
+            Nothing leads from one to the other, as from a local CRS; names ``layer``.
+        """
+        other = Crs.of(other)
+        with gdal_exceptions():
+            try:
+                return osr.CoordinateTransformation(self.reference, other.reference)
+            except RuntimeError:
+                raise InputError(
+                    f"Layer '{layer}' cannot be brought from its CRS, {self.name}, to {other.name}: "
+                    f"assign the CRS that its coordinates are in, or georeference it.",
+                    layer=layer,
+                ) from None
+
+
+class _Parsed(threading.local):
+    """What texts were parsed to, for each thread its own: a spatial reference belongs to one."""
+
+    def __init__(self) -> None:
+        self.references: dict[str, osr.SpatialReference] = {}
+
+
+_PARSED = _Parsed()
+
+
+def _parsed(text: str) -> osr.SpatialReference:
+    known = _PARSED.references.get(text)
+    if known is not None:
+        return known
     with gdal_exceptions():
         reference = osr.SpatialReference()
         try:
-            reference.SetFromUserInput(wkt)
+            reference.SetFromUserInput(text)
         except RuntimeError:
             raise InputError(
-                f"'{wkt[:80]}' is not a coordinate reference system: give its WKT, or a code such as EPSG:4549."
+                f"'{text[:80]}' is not a coordinate reference system: give its WKT, or a code such as EPSG:4549."
             ) from None
         reference.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
+    if len(_PARSED.references) >= _KEPT:
+        _PARSED.references.clear()
+    _PARSED.references[text] = reference
     return reference
 
 
-def crs_name(wkt):
-    """A short name for messages, such as ``WGS 84 / UTM zone 51N (EPSG:32651)``."""
-    if not wkt:
-        return "no CRS"
-    reference = spatial_reference(wkt)
-    name = reference.GetName() or "an unnamed CRS"
-    authority, code = reference.GetAuthorityName(None), reference.GetAuthorityCode(None)
-    return f"{name} ({authority}:{code})" if authority and code else name
-
-
-def is_same_crs(wkt_a, wkt_b):
-    """True when both texts mean the same CRS, whatever their wording or axis order."""
-    if wkt_a == wkt_b:
+@lru_cache(maxsize=_KEPT)
+def _mean_the_same(text_a: str, text_b: str) -> bool:
+    if text_a == text_b:
         return True
-    if not wkt_a or not wkt_b:
+    if not text_a or not text_b:
         return False
-    a, b = spatial_reference(wkt_a), spatial_reference(wkt_b)
+    a, b = _parsed(text_a), _parsed(text_b)
     if a.IsSame(b, ["IGNORE_DATA_AXIS_TO_SRS_AXIS_MAPPING=YES"]):
         return True
     codes = [(r.GetAuthorityName(None), r.GetAuthorityCode(None)) for r in (a, b)]
@@ -49,9 +136,9 @@ def is_same_crs(wkt_a, wkt_b):
     return _same_datum(a, b) and _same_coordinates(a, b)
 
 
-def _same_datum(a, b):
+def _same_datum(a: osr.SpatialReference, b: osr.SpatialReference) -> bool:
     """Datums of one name, or one without a name on the ellipsoid of the other."""
-    if not (a.IsProjected() and b.IsProjected() or a.IsGeographic() and b.IsGeographic()):
+    if not ((a.IsProjected() and b.IsProjected()) or (a.IsGeographic() and b.IsGeographic())):
         return False
     names = [re.sub(r"\W|_", "", r.GetAttrValue("DATUM") or "unknown").lower() for r in (a, b)]
     one = names[0] == names[1] or any(name.startswith(("unknown", "notspecified")) for name in names)
@@ -62,7 +149,7 @@ def _same_datum(a, b):
     )
 
 
-def _same_coordinates(a, b):
+def _same_coordinates(a: osr.SpatialReference, b: osr.SpatialReference) -> bool:
     """Whether places have the same x and y, to a thousandth of a unit, in both."""
     if a.IsGeographic():
         points = [(x, y) for x in (-100.0, 10.0, 120.0) for y in (-30.0, 40.0)]
@@ -80,25 +167,7 @@ def _same_coordinates(a, b):
     return False
 
 
-def transformation(wkt_from, wkt_to, name=""):
-    """An ``osr.CoordinateTransformation`` with x before y on both sides.
-
-    Raises
-    ------
-    InputError
-        Nothing leads from one to the other, as from a local CRS; names layer ``name``.
-    """
-    with gdal_exceptions():
-        try:
-            return osr.CoordinateTransformation(spatial_reference(wkt_from), spatial_reference(wkt_to))
-        except RuntimeError:
-            raise InputError(
-                f"Layer '{name}' cannot be brought from its CRS, {crs_name(wkt_from)}, to {crs_name(wkt_to)}: "
-                f"assign the CRS that its coordinates are in, or georeference it."
-            ) from None
-
-
-def fitting_crs(longitude, latitude):
+def fitting_crs(longitude: float, latitude: float) -> str:
     """The projected CRS to offer for a place: its name and code.
 
     For China the CGCS2000 3-degree Gauss-Krueger zone (EPSG:4534 to 4554, central meridians
@@ -107,7 +176,7 @@ def fitting_crs(longitude, latitude):
     meridian = 3 * math.floor(longitude / 3 + 0.5)
     if 75 <= meridian <= 135:
         code = 4534 + (meridian - 75) // 3
-        area = spatial_reference(f"EPSG:{code}").GetAreaOfUse()
+        area = Crs(f"EPSG:{code}").reference.GetAreaOfUse()
         if area and area.south_lat_degree <= latitude <= area.north_lat_degree:
             return f"CGCS2000 / 3-degree Gauss-Kruger CM {meridian}E (EPSG:{code})"
     zone = int(math.floor((longitude + 180) / 6)) % 60 + 1
@@ -115,48 +184,56 @@ def fitting_crs(longitude, latitude):
     return f"WGS 84 / UTM zone {zone}{'N' if north else 'S'} (EPSG:{(32600 if north else 32700) + zone})"
 
 
-def require_known(wkt, name):
+def require_known(crs: Crs | str, layer: str) -> None:
     """Refuse a layer without a CRS, and one whose GeoPackage says that it is undefined."""
-    if not wkt or re.match(r'\w+\["Undefined (geographic|Cartesian) SRS"', wkt):
+    if not Crs.of(crs).is_known:
         raise InputError(
-            f"Layer '{name}' has no coordinate reference system: set the right one under "
-            f"Layer Properties > Source (or with 'Assign projection') and run again."
+            f"Layer '{layer}' has no coordinate reference system: set the right one under "
+            f"Layer Properties > Source (or with 'Assign projection') and run again.",
+            layer=layer,
         )
 
 
-def require_metres(wkt, name, centre=None):
+def require_metres(crs: Crs | str, layer: str, *, centre: tuple[float, float] | None = None) -> None:
     """Refuse a CRS that is not projected in metres; name one that fits.
 
     Parameters
     ----------
-    wkt : str
-        The CRS of layer ``name``.
+    crs : Crs
+        Of layer ``layer``.
+    layer : str
+        Its name, for the message.
     centre : (float, float), optional
         A point of the layer in its own CRS, from which a fitting CRS is named.
+
+    Raises
+    ------
+    InputError
+        No CRS, one in degrees or feet, a geocentric or a local one.
     """
-    require_known(wkt, name)
-    reference = spatial_reference(wkt)
+    crs = Crs.of(crs)
+    require_known(crs, layer)
+    if crs.is_metric:
+        return
+    reference = crs.reference
     offer = "a projected CRS in metres"
     if centre is not None:
         with contextlib.suppress(Exception), gdal_exceptions():
-            longitude, latitude, _ = transformation(wkt, "EPSG:4326").TransformPoint(*centre)
+            longitude, latitude, _ = crs.to("EPSG:4326").TransformPoint(*centre)
             if math.isfinite(longitude) and math.isfinite(latitude):
                 offer = f"a projected CRS in metres, such as {fitting_crs(longitude, latitude)}"
     if reference.IsGeographic():
-        raise InputError(
-            f"Layer '{name}' is in degrees ({crs_name(wkt)}), and costs and areas need metres: "
-            f"reproject it ('Warp (reproject)') to {offer}."
+        found, mend = (
+            f"is in degrees ({crs.name}), and costs and areas need metres",
+            f"reproject it ('Warp (reproject)') to {offer}",
         )
-    if not reference.IsProjected():
-        kind = "geocentric" if reference.IsGeocentric() else "local"
-        mend = (
-            f"reproject it ('Warp (reproject)') to {offer}"
-            if kind == "geocentric"
-            else f"assign the CRS that its coordinates are in, or georeference it, in {offer}"
-        )
-        raise InputError(f"Layer '{name}' is in a {kind} CRS, not a projected one ({crs_name(wkt)}): {mend}.")
-    if abs(reference.GetLinearUnits() - 1.0) > 1e-9:
-        raise InputError(
-            f"Layer '{name}' is in {reference.GetLinearUnitsName()} ({crs_name(wkt)}), and costs "
-            f"and areas need metres: reproject it ('Warp (reproject)') to {offer}."
-        )
+    elif reference.IsProjected():
+        found = f"is in {reference.GetLinearUnitsName()} ({crs.name}), and costs and areas need metres"
+        mend = f"reproject it ('Warp (reproject)') to {offer}"
+    elif reference.IsGeocentric():
+        found = f"is in a geocentric CRS, not a projected one ({crs.name})"
+        mend = f"reproject it ('Warp (reproject)') to {offer}"
+    else:
+        found = f"is in a local CRS, not a projected one ({crs.name})"
+        mend = f"assign the CRS that its coordinates are in, or georeference it, in {offer}"
+    raise InputError(f"Layer '{layer}' {found}: {mend}.", layer=layer)

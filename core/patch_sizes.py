@@ -14,7 +14,7 @@ ROUNDING = 1e-9
 
 
 def size_class(area_km2, bands=AREA_BANDS_KM2):
-    """small < bands[0] <= medium < bands[1] <= large <= bands[2] < super-large, areas to 1e-9 of themselves."""
+    """Small < bands[0] <= medium < bands[1] <= large <= bands[2] < super-large, areas to 1e-9 of themselves."""
     small, medium, large = bands
     if area_km2 < small * (1 - ROUNDING):
         return "small"

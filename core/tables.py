@@ -10,9 +10,11 @@ import math
 import os
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from .errors import InputError
 
+_CORE = Path(__file__).resolve().parent
 _ENCODINGS = ("utf-8-sig", "gb18030", "latin-1")
 # 0,5 and 1,25 are decimals; 1,250 is one where the same table holds such, else nobody can tell
 _DECIMAL_COMMA = re.compile(r"[+-]?(\d*,(\d{1,2}|\d{4,})|0*,\d+|\d{4,},\d+)")
@@ -118,6 +120,11 @@ def read_csv(path, name=""):
         except UnicodeDecodeError:
             continue
     return parse_csv(text, name or os.path.basename(path), os.path.dirname(os.path.abspath(path)))
+
+
+def shipped(room, name):
+    """A table that comes with the library, ``core/<room>/defaults/<name>``; room empty: ``core/defaults``."""
+    return read_csv(_CORE / room / "defaults" / name, name)
 
 
 def parse_csv(text, name, folder=""):

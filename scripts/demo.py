@@ -20,11 +20,6 @@ from load_econet import ROOT, load_econet
 
 load_econet()
 
-from econet.algorithms import styling
-from econet.algorithms.base import GROUPS
-from econet.algorithms.provider import algorithm_classes
-from econet.core.sources.components import KAISER
-from econet.plugin import EcoNetPlugin
 from qgis.analysis import QgsNativeAlgorithms  # noqa: E402
 from qgis.core import (  # noqa: E402
     QgsApplication,
@@ -54,6 +49,12 @@ from qgis.core import (  # noqa: E402
 )
 from qgis.PyQt.QtCore import Qt  # noqa: E402
 from qgis.PyQt.QtGui import QColor, QFont  # noqa: E402
+
+from econet.algorithms import styling
+from econet.algorithms.base import GROUPS
+from econet.algorithms.provider import algorithm_classes
+from econet.core.sources.components import KAISER
+from econet.plugin import EcoNetPlugin
 
 OUTPUT = ROOT / "demo-output"
 DPI = 110

@@ -19,6 +19,7 @@ from load_econet import ROOT, load_econet
 
 load_econet()
 
+from econet.core import presets
 from econet.core.geometry.layers import read_layer
 from econet.core.grid.grid import QUANTITY, float_grid
 from econet.core.grid.reading import RasterSource
@@ -29,7 +30,6 @@ from econet.core.progress import Progress
 from econet.core.routing.flow import AS_INVEST, D8
 from econet.core.services import carbon_storage as carbon
 from econet.core.services import habitat_quality as habitat
-from econet.core.services import presets
 from econet.core.services import sediment_retention as sediment
 from econet.core.services import water_yield as water
 from econet.core.services.burn_mines import burn_mines
@@ -516,7 +516,7 @@ CHAIN_ROWS = [
         "`PRESET` as published, all services",
         {"habitatquality": "PRESET as published", "wateryield": "PRESET as published"},
     ),
-    ("`PRESET` as InVEST 3.20, all services", {name: "PRESET as InVEST 3.20" for name in CHAIN[:3]}),
+    ("`PRESET` as InVEST 3.20, all services", dict.fromkeys(CHAIN[:3], "PRESET as InVEST 3.20")),
     *(
         (f"{title}: `{key}` {choice}", {name: f"{key} {choice}"})
         for name, title, key, choice in (

@@ -8,18 +8,13 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent / "scripts")]
 
-from load_econet import load_econet  # noqa: E402
+from load_econet import load_econet
 
 load_econet()
 
 import numpy as np  # noqa: E402
-from econet import classFactory
-from econet.core.crs import spatial_reference
-from econet.core.geometry.layers import Layer, write_layer
-from econet.core.grid.grid import Grid, Template
-from econet.core.outputs import write_raster
 from osgeo import ogr  # noqa: E402
 from qgis.core import (  # noqa: E402
     QgsApplication,
@@ -30,6 +25,12 @@ from qgis.core import (  # noqa: E402
     QgsSettings,
     QgsVectorLayer,
 )
+
+from econet import classFactory
+from econet.core.crs import Crs
+from econet.core.geometry.layers import Layer, write_layer
+from econet.core.grid.grid import Grid, Template
+from econet.core.outputs import write_raster
 
 UTM = "EPSG:32651"
 
@@ -106,7 +107,7 @@ def template(rows, cols, cell=30.0, crs=UTM, west=500000.0, north=4600000.0, hei
 
 
 def _wkt(crs):
-    return spatial_reference(crs).ExportToWkt()
+    return Crs.of(crs).reference.ExportToWkt()
 
 
 @pytest.fixture

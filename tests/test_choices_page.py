@@ -6,8 +6,10 @@ from pathlib import Path
 import make_choices_page as maker
 import numpy as np
 import pytest
-from econet.core.services import habitat_quality, presets, sediment_retention, water_yield
 from osgeo import gdal
+
+from econet.core import presets
+from econet.core.services import habitat_quality, sediment_retention, water_yield
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 CORE = {

@@ -11,17 +11,18 @@ import math
 import networkx
 import numpy as np
 import pytest
+from osgeo import ogr
+
 from econet.core.connectivity.indices import connectivity
 from econet.core.corridors.gravity import AREA, LOGARITHM, gravity_model
 from econet.core.corridors.least_cost_paths import ALL_PAIRS, EDGES, NEIGHBOURS, POINTS, corridors
-from econet.core.crs import spatial_reference
+from econet.core.crs import Crs
 from econet.core.errors import InputError
 from econet.core.geometry.layers import Layer
 from econet.core.grid.grid import Grid, Template
 from econet.core.natural_breaks.classes import natural_breaks
-from osgeo import ogr
 
-UTM = spatial_reference("EPSG:32651").ExportToWkt()
+UTM = Crs.of("EPSG:32651").reference.ExportToWkt()
 SEEDS = range(16)
 
 

@@ -2,11 +2,12 @@
 
 import demo
 import pytest
+from qgis.core import QgsApplication, QgsProcessingParameterDefinition
+
 from econet.core.geometry.cells import rasterize
 from econet.core.geometry.layers import read_layer
 from econet.core.grid.reading import RasterSource, open_template
 from econet.core.grid.warping import read_classes
-from qgis.core import QgsApplication, QgsProcessingParameterDefinition
 
 OPTIONAL = QgsProcessingParameterDefinition.Flag.FlagOptional
 
@@ -51,7 +52,7 @@ def test_weights_and_kmo_are_told_in_words():
 
 
 def test_page_tells_what_rows_mean_apart_from_times():
-    rows = {label: "1" for label in demo.MEANINGS}
+    rows = dict.fromkeys(demo.MEANINGS, "1")
     told = {study.name: (dict(rows), demo.Run({}, [("3 Resistance", 2.0)], 9.0)) for study in demo.STUDIES}
     told["zion"][0]["fracture surfaces"] = "-"
     maps = {"mining_city": list(demo.STAGES), "zion": ["sources", "breakpoints"]}
@@ -171,6 +172,7 @@ def test_zion_has_two_grids_and_two_crs():
 @pytest.mark.parametrize("name", ["sensitivity.csv", "carbon.csv"])
 def test_zion_tables_cover_every_code_of_the_map(name):
     import numpy as np
+
     from econet.core import tables
     from econet.core.services.land_cover import CODE
 

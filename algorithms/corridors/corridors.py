@@ -1,5 +1,6 @@
 """Toolbox step: least-cost corridors between ecological sources."""
 
+from ...core import schemas
 from ...core.corridors.least_cost_paths import (
     ALL_PAIRS,
     EDGES,
@@ -12,7 +13,6 @@ from ...core.corridors.least_cost_paths import (
 )
 from ...core.grid.reading import read_raster
 from ...core.ids import source_ids
-from .. import fields
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 from ..compat import GEOMETRY
@@ -63,7 +63,7 @@ class Corridors(EcoNetAlgorithm):
         )
         job.write_features(
             "OUTPUT",
-            fields.CORRIDORS,
+            schemas.CORRIDORS,
             GEOMETRY.LineString,
             resistance.template.crs,
             [(corridor.line(resistance.template), corridor) for corridor in network.corridors],

@@ -2,6 +2,7 @@
 
 from qgis.core import QgsWkbTypes
 
+from ...core import schemas
 from ...core.corridors.gravity import (
     AREA,
     AREA_UNITS,
@@ -14,7 +15,6 @@ from ...core.corridors.gravity import (
 )
 from ...core.corridors.gravity_report import gravity_report
 from ...core.grid.reading import read_raster
-from .. import fields
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 from ..compat import GEOMETRY
@@ -72,17 +72,17 @@ class GravityModel(EcoNetAlgorithm):
             job.field("ID_FIELD"),
             job.progress,
         )
-        new = fields.names(fields.GRAVITY)
+        new = schemas.names(schemas.GRAVITY)
         schema = [field for field in job.schema("CORRIDORS") if field.name not in new]
         line = QgsWkbTypes.linearType(QgsWkbTypes.flatType(job.feature_source("CORRIDORS").wkbType()))
         job.write_features(
             "OUTPUT",
-            (*schema, *fields.GRAVITY),
+            (*schema, *schemas.GRAVITY),
             line if line != GEOMETRY.Unknown else GEOMETRY.MultiLineString,
             corridors.crs,
             zip(found.corridors.geometries, found.corridors.attributes),
         )
-        job.write_table("OUTPUT_MATRIX", fields.gravity_matrix(found.ids), found.matrix_rows())
+        job.write_table("OUTPUT_MATRIX", schemas.gravity_matrix(found.ids), found.matrix_rows())
         job.write_report(
             "OUTPUT_REPORT",
             gravity_report(

@@ -1,11 +1,11 @@
 """Toolbox step: ecological breakpoints, where corridors cross roads."""
 
 from ...core.network.breakpoints import TOLERANCE_M, breakpoints, check_corridors, read_measures
+from ...core.schemas import BREAKPOINTS
 from ...core.tables import split_list
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 from ..compat import GEOMETRY
-from ..fields import BREAKPOINTS
 
 
 class Breakpoints(EcoNetAlgorithm):

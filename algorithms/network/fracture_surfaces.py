@@ -3,10 +3,10 @@
 from ...core.grid.reading import read_raster
 from ...core.mines import FEATURES, METHODS, STATES
 from ...core.network.fracture_surfaces import fracture_surfaces
+from ...core.schemas import FRACTURE_PAIRS, FRACTURE_SURFACES
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 from ..compat import GEOMETRY
-from ..fields import FRACTURE_PAIRS, FRACTURE_SURFACES
 
 
 def _labels(words):

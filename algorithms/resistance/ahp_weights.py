@@ -4,9 +4,9 @@ from ...core.ahp.judgements import read_expert_weights, read_hierarchy
 from ...core.ahp.matrix import METHODS, RANDOM_INDICES
 from ...core.ahp.report import ahp_report
 from ...core.ahp.weights import AGGREGATIONS, ahp_weights, check_hierarchy
+from ...core.schemas import AHP_WEIGHTS
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
-from ..fields import AHP_WEIGHTS
 
 
 class AhpWeights(EcoNetAlgorithm):

@@ -2,10 +2,10 @@
 
 from ...core.resistance.mine_rings import OVERLAPS, log_mine_shares, mine_resistance, read_rings
 from ...core.resistance.ring_polygons import ring_polygons
+from ...core.schemas import MINE_RINGS
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 from ..compat import GEOMETRY
-from ..fields import MINE_RINGS
 
 
 class MineResistance(EcoNetAlgorithm):

@@ -8,9 +8,9 @@ from ...core.resistance.mine_rings import OVERLAPS
 from ...core.resistance.summary import check_districts, district_zones, land_cover_zones, resistance_report
 from ...core.resistance.surface import Choices, read_scheme, resistance_surface
 from ...core.resistance.transforms import TRANSFORMS
+from ...core.schemas import RESISTANCE_SUMMARY
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
-from ..fields import RESISTANCE_SUMMARY
 
 ROADS = (p.LINE, p.POLYGON)
 

@@ -2,8 +2,8 @@
 
 from ...core.grid.blocks import Classes
 from ...core.land_cover_products import PRODUCTS
+from ...core.presets import conventions_told
 from ...core.services.carbon_storage import carbon_storage_blocks, default_table, read_carbon_table
-from ...core.services.presets import conventions_told
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 

@@ -1,5 +1,6 @@
 """Toolbox step: habitat quality and degradation by threats."""
 
+from ...core import schemas
 from ...core.errors import InputError
 from ...core.grid.grid import QUANTITY
 from ...core.grid.warping import align, read_classes
@@ -14,7 +15,6 @@ from ...core.services.habitat_quality import (
     read_sensitivity,
     read_threats,
 )
-from .. import fields
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 
@@ -108,6 +108,6 @@ class HabitatQuality(EcoNetAlgorithm):
         if result.rarity is not None:
             job.write_raster("OUTPUT_RARITY", result.rarity)
         if result.costs is not None:
-            job.write_table("OUTPUT_THREATS", fields.THREAT_COSTS, result.costs)
+            job.write_table("OUTPUT_THREATS", schemas.THREAT_COSTS, result.costs)
             job.write_folder("OUTPUT_THREAT_MAPS", result.cost_maps)
         job.result("HALF_SATURATION_USED", result.half_saturation)

@@ -1,5 +1,6 @@
 """Toolbox step: annual water yield and actual evapotranspiration, by cell and by watershed."""
 
+from ...core import schemas
 from ...core.grid.blocks import Classes
 from ...core.grid.warping import AlignedRaster
 from ...core.land_cover_products import PRODUCTS
@@ -13,7 +14,6 @@ from ...core.services.water_yield import (
     read_table,
     water_yield_blocks,
 )
-from .. import fields
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 from ..compat import GEOMETRY
@@ -77,9 +77,9 @@ class WaterYield(EcoNetAlgorithm):
             [None, *VOLUMES][job.choice("VOLUMES")],
         )
         if job.given("WATERSHEDS"):
-            own = fields.names(fields.WATERSHEDS)
+            own = schemas.names(schemas.WATERSHEDS)
             schema = [field for field in job.schema("WATERSHEDS") if field.name not in own]
             rows = [(watershed.geometry, {**watershed.attributes, **vars(watershed)}) for watershed in watersheds]
             job.write_features(
-                "OUTPUT_WATERSHEDS", [*schema, *fields.WATERSHEDS], GEOMETRY.MultiPolygon, template.crs, rows
+                "OUTPUT_WATERSHEDS", [*schema, *schemas.WATERSHEDS], GEOMETRY.MultiPolygon, template.crs, rows
             )

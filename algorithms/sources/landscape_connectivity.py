@@ -6,10 +6,10 @@ from ...core.connectivity.report import connectivity_report
 from ...core.errors import InputError
 from ...core.grid.reading import open_template, read_raster
 from ...core.patch_sizes import SIZE_CLASSES
+from ...core.schemas import AREA_KM2, CANDIDATE_LINKS, CANDIDATE_PATCHES, CONNECTIVITY, LINKS, PATCH_ID, Field, names
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 from ..compat import GEOMETRY
-from ..fields import AREA_KM2, CANDIDATE_LINKS, CANDIDATE_PATCHES, CONNECTIVITY, LINKS, PATCH_ID, Field, names
 
 
 class LandscapeConnectivity(EcoNetAlgorithm):

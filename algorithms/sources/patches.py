@@ -3,12 +3,12 @@
 from ...core.grid.grid import QUANTITY
 from ...core.grid.warping import align, read_classes
 from ...core.patch_sizes import bands_from_text
+from ...core.schemas import PATCHES
 from ...core.sources.patches import check_options, classes_from_text, delineate
 from ...core.sources.patches_report import patches_report
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 from ..compat import GEOMETRY
-from ..fields import PATCHES
 
 
 class Patches(EcoNetAlgorithm):

@@ -1,12 +1,12 @@
 """Toolbox step: ecological sources out of patches."""
 
 from ...core.patch_sizes import SIZE_CLASSES, bands_from_text
+from ...core.schemas import MERGED, SOURCES
 from ...core.sources.selection import check_choices, choose_sources
 from ...core.sources.selection_report import selection_report
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 from ..compat import GEOMETRY
-from ..fields import MERGED, SOURCES
 
 
 class SelectSources(EcoNetAlgorithm):

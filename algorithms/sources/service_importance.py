@@ -5,6 +5,7 @@ from ...core.grid.reading import check_overlap, open_template
 from ...core.grid.warping import align, read_classes
 from ...core.land_cover_products import PRODUCTS
 from ...core.natural_breaks.classes import breaks_from_text
+from ...core.schemas import importance_grid
 from ...core.sources.components import COMPONENT_RULES, MANUAL, MATRICES, WEIGHTINGS
 from ...core.sources.grid_cells import check_grid_size
 from ...core.sources.importance import (
@@ -23,7 +24,6 @@ from ...core.sources.patches import classes_from_text
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 from ..compat import GEOMETRY
-from ..fields import importance_grid
 
 
 class ServiceImportance(EcoNetAlgorithm):

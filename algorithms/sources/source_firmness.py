@@ -4,6 +4,7 @@ from ...core.grid.grid import QUANTITY
 from ...core.grid.reading import check_overlap, open_template
 from ...core.grid.warping import align
 from ...core.ids import source_ids
+from ...core.schemas import FIRMNESS_VARIANTS, SOURCE_FIRMNESS, names
 from ...core.sources.components import COMPONENT_RULES, MANUAL, MATRICES, WEIGHTINGS
 from ...core.sources.firmness import Alternatives, check_given, numbers_from_text, source_firmness
 from ...core.sources.firmness_report import conclusions, firmness_report
@@ -14,7 +15,6 @@ from ...core.sources.source_lists import Settings
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 from ..compat import GEOMETRY
-from ..fields import FIRMNESS_VARIANTS, SOURCE_FIRMNESS, names
 
 
 class SourceFirmness(EcoNetAlgorithm):

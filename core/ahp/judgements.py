@@ -239,8 +239,7 @@ def _entries_of_matrix(raw, names, notes):
     if (
         not columns
         or not lines
-        or not triangle
-        and ((only_columns and only_lines) or len(only_columns) > 1 or len(only_lines) > 1)
+        or (not triangle and ((only_columns and only_lines) or len(only_columns) > 1 or len(only_lines) > 1))
     ):
         raise InputError(
             f"Table '{raw.name}' is no matrix of judgements: the header has {names.list(columns) or 'no names'} and the "

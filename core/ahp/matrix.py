@@ -180,7 +180,7 @@ def _filled(matrix):
 # consistency ------------------------------------------------------------------------------------------
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def read_random_indices():
     """The shipped tables of random indices: by name a dict of size to index."""
     path = Path(__file__).parent / "defaults" / "random_index.csv"
@@ -422,7 +422,7 @@ def _least_changes(matrix, pairs, count, ri, progress):
         ratios = (np.linalg.eigvals(stack).real.max(axis=1) - len(matrix)) / (len(matrix) - 1) / ri
         for good in np.flatnonzero(ratios < ACCEPTED * (1.0 - 1e-9)):
             here = steps[which[good], what[good]]
-            if here < fewest - 1e-9 or here <= fewest + 1e-9 and ratios[good] < lowest:
+            if here < fewest - 1e-9 or (here <= fewest + 1e-9 and ratios[good] < lowest):
                 fewest, lowest, best = here, ratios[good], (chosen[which[good]], values[places[what[good]]])
     if best is None:
         return None

@@ -251,7 +251,7 @@ def _removed(links, weight, k, of_links, longest, progress):
 
 
 def link_importance(weight, links, dispersal_distance, dispersal_probability, progress=SILENT):
-    """dPC of each link: the loss of PC, in %, when this link alone is cut.
+    """DPC of each link: the loss of PC, in %, when this link alone is cut.
 
     Parameters
     ----------

@@ -343,7 +343,7 @@ def check_choices(
         )
     features.require_some("patch")
     west, south, _, _ = bounds_of(features.geometries)
-    require_metres(features.crs, features.name, (west, south))
+    require_metres(features.crs, features.name, centre=(west, south))
     features = features.with_fields("patch_id", "size_class", "area_km2")
     if weight_field:
         features.require_field(weight_field, "the weight of a patch")

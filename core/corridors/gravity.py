@@ -416,7 +416,7 @@ def check_corridors(corridors):
     """
     corridors.require_some("corridor")
     west, south, _, _ = bounds_of(corridors.geometries)
-    require_metres(corridors.crs, corridors.name, (west, south))
+    require_metres(corridors.crs, corridors.name, centre=(west, south))
     corridors = corridors.with_fields("source_a", "source_b", "cost", "redundant")
     for name, purpose in (
         ("source_a", "the id of the source at one end"),

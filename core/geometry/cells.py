@@ -3,7 +3,6 @@
 import numpy as np
 from osgeo import gdal, ogr
 
-from ..crs import spatial_reference
 from ..gdal_session import gdal_exceptions
 from ..grid.grid import Template, Window
 from ..grid.storage import memory_dataset
@@ -43,7 +42,7 @@ def rasterize(geometries, template, values=None, all_touched=False, dtype=np.int
     with gdal_exceptions():
         raster = memory_dataset(np.zeros(template.shape, dtype=dtype), template, None)
         memory = ogr.GetDriverByName("Memory").CreateDataSource("")
-        table = memory.CreateLayer("burn", spatial_reference(template.crs), ogr.wkbUnknown)
+        table = memory.CreateLayer("burn", template.crs.reference, ogr.wkbUnknown)
         table.CreateField(ogr.FieldDefn("value", ogr.OFTReal))
         for geometry, value in zip(geometries, burn):
             feature = ogr.Feature(table.GetLayerDefn())
@@ -87,7 +86,7 @@ def polygonize(labels, template, progress=SILENT):
         raster = memory_dataset(labels, template, None)
         mask = memory_dataset((labels != 0).astype(np.uint8), template, None)
         memory = ogr.GetDriverByName("Memory").CreateDataSource("")
-        table = memory.CreateLayer("cells", spatial_reference(template.crs), ogr.wkbPolygon)
+        table = memory.CreateLayer("cells", template.crs.reference, ogr.wkbPolygon)
         table.CreateField(ogr.FieldDefn("label", ogr.OFTInteger))
         stopped = []
 

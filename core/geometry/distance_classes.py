@@ -226,7 +226,7 @@ def _corner_spacing(breaks, template):
     positive = breaks[breaks > 0]
     first = float(positive[0]) if len(positive) else 0.0
     size = _LARGEST_CORNERS
-    while size > 2 and (size * cell) ** 2 > 12 * first * cell or size > 1 and size >= 2 * max(template.shape):
+    while (size > 2 and (size * cell) ** 2 > 12 * first * cell) or (size > 1 and size >= 2 * max(template.shape)):
         size //= 2
     return size
 

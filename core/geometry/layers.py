@@ -1,17 +1,20 @@
 """Vector layers in and out: geometries and attributes together, cells to polygons and back."""
 
+from __future__ import annotations
+
 import os
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 from osgeo import gdal, ogr
 
-from ..crs import crs_name, is_same_crs, require_known, spatial_reference, transformation
+from ..crs import Crs, require_known
 from ..errors import InputError
 from ..gdal_session import gdal_exceptions, gdal_says, gdal_silent
 from ..grid.reading import extent_text
 from ..outputs import require_writable
-from ..progress import SILENT
+from ..progress import SILENT, Progress
 from .polygons import mended_polygons, plain_geometry
 
 
@@ -23,8 +26,8 @@ class Layer:
     ----------
     name : str
         The layer's name, for messages.
-    crs : str
-        WKT.
+    crs : Crs
+        A text becomes one.
     geometries : list of ogr.Geometry
         One per feature; empty ones are left out when a layer is read.
     attributes : list of dict
@@ -34,10 +37,13 @@ class Layer:
     """
 
     name: str
-    crs: str
+    crs: Crs
     geometries: list = field(default_factory=list)
     attributes: list = field(default_factory=list)
     field_names: list = field(default_factory=list)
+
+    def __post_init__(self):
+        self.crs = Crs.of(self.crs)
 
     def __len__(self):
         return len(self.geometries)
@@ -97,11 +103,12 @@ class Layer:
 
     def to_crs(self, crs, progress=SILENT):
         """The layer in another CRS; itself when both mean the same."""
+        crs = Crs.of(crs)
         require_known(self.crs, self.name)
-        if is_same_crs(self.crs, crs):
+        if self.crs.same_as(crs):
             return self
-        progress.log(f"Layer '{self.name}' was reprojected from {crs_name(self.crs)} to {crs_name(crs)}.")
-        change = transformation(self.crs, crs, self.name)
+        progress.log(f"Layer '{self.name}' was reprojected from {self.crs.name} to {crs.name}.")
+        change = self.crs.to(crs, layer=self.name)
         geometries = []
         with gdal_exceptions():
             for index, geometry in enumerate(self.geometries):
@@ -111,7 +118,7 @@ class Layer:
                 except RuntimeError as error:
                     raise InputError(
                         f"Feature {index + 1} of layer '{self.name}' cannot be reprojected "
-                        f"({error}): correct the layer's CRS, {crs_name(self.crs)}."
+                        f"({error}): correct the layer's CRS, {self.crs.name}."
                     ) from None
                 geometries.append(geometry)
         return Layer(self.name, crs, geometries, self.attributes, self.field_names)
@@ -159,6 +166,21 @@ class Layer:
         return Layer(self.name, self.crs, geometries, self.attributes, self.field_names)
 
 
+class LayerSource(Protocol):
+    """A vector layer as the planner names it; its features are read once, when they are asked for."""
+
+    name: str
+    crs: Crs
+    field_names: list[str]
+
+    @property
+    def outline(self) -> Layer:
+        """The layer with its extent as the only feature, without attributes: for checks before work starts."""
+
+    def read(self, progress: Progress = SILENT) -> Layer:
+        """All features."""
+
+
 def require_near(geometries, name, crs, bounds, reach_m, other):
     """Refuse a layer whose extent lies further than a reach from a box; 0: does not meet it.
 
@@ -176,7 +198,7 @@ def require_near(geometries, name, crs, bounds, reach_m, other):
         raise InputError(
             f"Layer '{name}' lies wholly away from '{other}'{further}: its "
             f"extent there is {extent_text(own)}, that of '{other}' is {extent_text(bounds)}; choose "
-            f"the layer of this area, or correct its CRS ({crs_name(crs)})."
+            f"the layer of this area, or correct its CRS ({crs.name})."
         )
 
 
@@ -247,7 +269,7 @@ def write_layer(features, path, layer, fields, geometry_type):
     try:
         with gdal_exceptions():
             dataset = ogr.GetDriverByName("GPKG").CreateDataSource(partial)
-            table = dataset.CreateLayer(layer, spatial_reference(features.crs) if features.crs else None, geometry_type)
+            table = dataset.CreateLayer(layer, features.crs.reference if features.crs else None, geometry_type)
             for field_name, kind in fields.items():
                 definition = ogr.FieldDefn(field_name, _OGR_TYPES[kind])
                 if kind is bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..crs import is_same_crs
+from ..crs import Crs
 from .storage import nodata_as
 
 CLASSES = "classes"
@@ -24,8 +24,8 @@ class Template:
     rows, cols : int
     transform : tuple of 6 floats
         GDAL geotransform, north up: ``(west, dx, 0, north, 0, -dy)`` in metres.
-    crs : str
-        WKT.
+    crs : Crs
+        A text becomes one.
     name : str
         The layer it came from, for messages.
     """
@@ -33,8 +33,11 @@ class Template:
     rows: int
     cols: int
     transform: tuple
-    crs: str
+    crs: Crs
     name: str = field(default="", compare=False)
+
+    def __post_init__(self):
+        object.__setattr__(self, "crs", Crs.of(self.crs))
 
     @property
     def shape(self):
@@ -74,7 +77,7 @@ class Template:
         )
 
     def contains(self, row, col):
-        return (0 <= row) & (row < self.rows) & (0 <= col) & (col < self.cols)
+        return (row >= 0) & (row < self.rows) & (col >= 0) & (col < self.cols)
 
     def padded(self, margin_m):
         """The same lattice of cells grown by at least ``margin_m`` on every side."""
@@ -97,6 +100,26 @@ class Template:
             transform=(west + window.col * dx, dx, 0.0, north + window.row * dy, 0.0, dy),
         )
 
+    def window_of(self, envelope, margin_m=0.0):
+        """The Window of the cells that a box touches; None where it lies beyond the map.
+
+        Parameters
+        ----------
+        envelope : (west, east, south, north)
+            As OGR gives it, in metres of this CRS. A box that ends on a border between cells touches both sides.
+        margin_m : float
+            The box grows by so much on every side.
+        """
+        left, right, low, high = envelope
+        (top, bottom), (first, last) = self.row_col(
+            np.array([left - margin_m, right + margin_m]), np.array([high + margin_m, low - margin_m])
+        )
+        top, first = max(0, int(top)), max(0, int(first))
+        bottom, last = min(self.rows - 1, int(bottom)), min(self.cols - 1, int(last))
+        if top > bottom or first > last:
+            return None
+        return Window(top, first, bottom - top + 1, last - first + 1)
+
     def offset_in(self, padded):
         """Row and column of this template's first cell inside a ``padded`` one."""
         return (
@@ -110,7 +133,7 @@ class Template:
         return (
             self.shape == other.shape
             and all(abs(a - b) <= tolerance for a, b in zip(self.bounds, other.bounds))
-            and is_same_crs(self.crs, other.crs)
+            and self.crs.same_as(other.crs)
         )
 
 

@@ -2,12 +2,12 @@
 
 import math
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from osgeo import gdal
 
-from ..crs import crs_name, is_same_crs, require_known, require_metres, transformation
+from ..crs import Crs, require_known, require_metres
 from ..errors import InputError
 from ..gdal_session import gdal_exceptions, gdal_says, run_with_callback
 from ..progress import SILENT
@@ -25,31 +25,46 @@ class RasterSource:
         What GDAL opens.
     name : str
         The layer's name, for messages.
-    crs : str
-        WKT that replaces the file's own CRS (the layer's CRS in a project); empty: the file's.
+    crs : Crs
+        Replaces the file's own CRS (the layer's CRS in a project); empty: the file's. A text becomes one.
     band : int
         From 1.
     """
 
     path: str
     name: str = ""
-    crs: str = ""
+    crs: Crs = field(default_factory=Crs)
     band: int = 1
+    _opened: dict = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self):
+        object.__setattr__(self, "crs", Crs.of(self.crs))
         if not self.name:
             object.__setattr__(self, "name", os.path.splitext(os.path.basename(self.path))[0])
 
+    def of_band(self, band):
+        """Another band of the same file, which stays open."""
+        return replace(self, band=band)
+
+    @property
+    def dataset(self):
+        """The file, opened once."""
+        if self.path not in self._opened:
+            with gdal_exceptions():
+                try:
+                    self._opened[self.path] = gdal.Open(self.path)
+                except RuntimeError as error:
+                    raise InputError(
+                        f"Raster '{self.name}' cannot be opened ({gdal_says(error)}): check that {self.path} "
+                        f"exists and is a raster that GDAL reads.",
+                        layer=self.name,
+                    ) from None
+        return self._opened[self.path]
+
 
 def open_dataset(source):
+    dataset = source.dataset
     with gdal_exceptions():
-        try:
-            dataset = gdal.Open(source.path)
-        except RuntimeError as error:
-            raise InputError(
-                f"Raster '{source.name}' cannot be opened ({gdal_says(error)}): check that {source.path} "
-                f"exists and is a raster that GDAL reads."
-            ) from None
         if not 1 <= source.band <= dataset.RasterCount:
             raise InputError(
                 f"Raster '{source.name}' has {dataset.RasterCount} band(s), and band "
@@ -69,7 +84,7 @@ def _template_of(dataset, source):
             f"Raster '{source.name}' is rotated or sheared: warp it to a north-up grid "
             f"('Warp (reproject)') and run again."
         )
-    crs = source.crs or dataset.GetProjection()
+    crs = source.crs or Crs(dataset.GetProjection())
     west, dx, _, north, _, dy = transform
     rows, cols = dataset.RasterYSize, dataset.RasterXSize
     if dx < 0:
@@ -89,7 +104,7 @@ def open_template(source):
     """
     template = _template_of(open_dataset(source), source)
     west, south, east, north = template.bounds
-    require_metres(template.crs, source.name, ((west + east) / 2, (south + north) / 2))
+    require_metres(template.crs, source.name, centre=((west + east) / 2, (south + north) / 2))
     return template
 
 
@@ -121,7 +136,7 @@ def _require_overlap(own, template):
         raise InputError(
             f"Layer '{own.name}' does not overlap '{template.name}': its extent there is "
             f"{extent_text(bounds)}, that of '{template.name}' is {extent_text(template.bounds)}; "
-            f"choose maps of one area, or correct the layer's CRS ({crs_name(own.crs)})."
+            f"choose maps of one area, or correct the layer's CRS ({own.crs.name})."
         )
 
 
@@ -137,10 +152,10 @@ def extent_text(bounds):
 
 def bounds_in(own, crs):
     """``(west, south, east, north)`` of a template in another CRS."""
-    if is_same_crs(own.crs, crs):
+    if own.crs.same_as(crs):
         return own.bounds
     west, south, east, north = own.bounds
-    transform = transformation(own.crs, crs, own.name)
+    transform = own.crs.to(crs, layer=own.name)
     points = []
     with gdal_exceptions():
         for step in np.linspace(0, 1, 21):

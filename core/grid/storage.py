@@ -5,8 +5,6 @@ import math
 import numpy as np
 from osgeo import gdal
 
-from ..crs import spatial_reference
-
 
 def nodata_as(dtype, nodata):
     """A nodata value in a data type; None where the type cannot hold it, as -9999 in a byte."""
@@ -46,7 +44,7 @@ def memory_dataset(values, template, nodata):
     code = GDAL_TYPES[values.dtype.name]
     dataset = gdal.GetDriverByName("MEM").Create("", int(template.cols), int(template.rows), 1, code)
     dataset.SetGeoTransform(template.transform)
-    dataset.SetProjection(spatial_reference(template.crs).ExportToWkt())
+    dataset.SetProjection(template.crs.reference.ExportToWkt())
     band = dataset.GetRasterBand(1)
     if nodata_as(values.dtype, nodata) is not None:
         band.SetNoDataValue(float(nodata))

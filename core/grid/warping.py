@@ -10,7 +10,6 @@ from dataclasses import replace
 import numpy as np
 from osgeo import gdal
 
-from ..crs import crs_name, is_same_crs, transformation
 from ..errors import InputError
 from ..gdal_session import gdal_exceptions, run_with_callback
 from ..progress import SILENT
@@ -136,7 +135,7 @@ class AlignedRaster:
         if self.same_cells:
             return
         own = self._own
-        how = "warped" if is_same_crs(own.crs, place.crs) else f"reprojected from {crs_name(own.crs)} and warped"
+        how = "warped" if own.crs.same_as(place.crs) else f"reprojected from {own.crs.name} and warped"
         progress.log(f"Layer '{source.name}' was {how} to the cells of '{place.name}' ({self._word}).")
         missing = 1 - self._valid / (place.rows * place.cols)
         if missing > 0:
@@ -156,12 +155,12 @@ def _joined(grids, template, axis):
 def _cell_there(own, template):
     """The edges of a raster's cell in the middle of what it shares with the template: right, down; (x, y) in m."""
     dx, dy = own.cell_width / 2, own.cell_height / 2
-    if is_same_crs(own.crs, template.crs):
+    if own.crs.same_as(template.crs):
         return (2 * dx, 0.0), (0.0, -2 * dy)
     here, there = bounds_in(template, own.crs), own.bounds
     x = (max(here[0], there[0]) + min(here[2], there[2])) / 2
     y = (max(here[1], there[1]) + min(here[3], there[3])) / 2
-    change = transformation(own.crs, template.crs)
+    change = own.crs.to(template.crs)
     try:
         with gdal_exceptions():
             west, east, north, south = (
@@ -197,7 +196,7 @@ _PLACE_ERROR_CELLS = 0.001
 
 def _warp(grid, template, method, kind, scales, progress):
     own = grid.template
-    if is_same_crs(own.crs, template.crs):
+    if own.crs.same_as(template.crs):
         own = replace(own, crs=template.crs)
     if kind == CLASSES:
         values, nodata = grid.values, grid.nodata

@@ -5,7 +5,6 @@ import contextlib
 import numpy as np
 from osgeo import gdal
 
-from ..crs import spatial_reference
 from ..errors import InputError
 from ..gdal_session import gdal_exceptions, gdal_says, gdal_silent, run_with_callback
 from ..progress import SILENT
@@ -33,7 +32,7 @@ class RasterWriter:
                 partial, int(template.cols), int(template.rows), 1, GDAL_TYPES[dtype.name], options
             )
             self._dataset.SetGeoTransform(template.transform)
-            self._dataset.SetProjection(spatial_reference(template.crs).ExportToWkt())
+            self._dataset.SetProjection(template.crs.reference.ExportToWkt())
             if nodata_as(dtype, nodata) is not None:
                 self._dataset.GetRasterBand(1).SetNoDataValue(float(nodata))
 

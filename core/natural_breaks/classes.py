@@ -143,7 +143,7 @@ def breaks_from_text(text, class_count, name="Upper bounds of the classes by han
         )
     for place, (lower, upper) in enumerate(zip(breaks, breaks[1:]), 2):
         # earlier versions returned the last bound twice where no value lies above it
-        if not (lower < upper or lower == upper and place == class_count):
+        if not (lower < upper or (lower == upper and place == class_count)):
             raise InputError(f"{name}: {upper:g} follows {lower:g}; give the upper bounds in ascending order.")
     return breaks[: class_count - 1]
 

@@ -12,7 +12,7 @@ import numpy as np
 from osgeo import ogr
 
 from .. import tables
-from ..crs import crs_name, require_metres
+from ..crs import require_metres
 from ..errors import InputError
 from ..geometry import crossings
 from ..geometry.layers import Layer, bounds_of
@@ -57,7 +57,7 @@ def check_corridors(corridors):
     """Corridors with the fields that are used, recognised regardless of case; refuses other CRS than in metres."""
     corridors.require_some("corridor")
     west, south, _, _ = bounds_of(corridors.geometries)
-    require_metres(corridors.crs, corridors.name, (west, south))
+    require_metres(corridors.crs, corridors.name, centre=(west, south))
     return corridors.with_fields("corridor_id", "class", "gravity")
 
 
@@ -163,7 +163,7 @@ def breakpoints(
     if not points:
         progress.warn(
             f"No corridor of '{corridors.name}' meets a road of '{roads.name}': check that both "
-            f"cover the same area ({crs_name(corridors.crs)}) and that the road classes are the "
+            f"cover the same area ({corridors.crs.name}) and that the road classes are the "
             f"wanted ones."
         )
     if not (has_class and has_gravity):

@@ -10,7 +10,6 @@ import numpy as np
 from osgeo import ogr
 
 from .. import tables
-from ..crs import is_same_crs, transformation
 from ..errors import InputError
 from ..gdal_cache import small_cache
 from ..gdal_session import gdal_exceptions
@@ -32,12 +31,12 @@ _COUNTED_AT_MOST = 1000  # a raster with more values holds no codes
 
 def check_choices(rule, datum_m, slope):
     """Refuse a datum or a slope for a factor that has none."""
-    if slope and (rule.codes or rule.factor in FACTORS and rule.factor != "slope"):
+    if slope and (rule.codes or (rule.factor in FACTORS and rule.factor != "slope")):
         raise InputError(
             f"The slope of an elevation is asked for (SLOPE_FROM_DEM), and the factor is '{rule.factor}': "
             f"choose the factor slope, or leave the slope off."
         )
-    if datum_m and (slope or rule.codes or rule.factor in FACTORS and rule.factor != "elevation"):
+    if datum_m and (slope or rule.codes or (rule.factor in FACTORS and rule.factor != "elevation")):
         what = "slope" if slope else rule.factor
         raise InputError(
             f"The elevation that counts as 0 (DATUM) is {datum_m:g} m, and the factor is '{what}': leave it at 0."
@@ -191,7 +190,7 @@ def check_place(layer, template, breaks_m):
         _require_near([_box(bounds_in(own, template.crs))], replace(layer, crs=own.crs), template, breaks_m)
         return
     layer.require_some()
-    if is_same_crs(layer.crs, template.crs):
+    if layer.crs.same_as(template.crs):
         _require_near(layer.geometries, layer, template, breaks_m)
 
 
@@ -277,9 +276,9 @@ def distances_to_mask(source, codes, template, breaks_m, exact=False, progress=S
             f"(MASK_CODES); distance is taken to the others."
         )
     points = np.concatenate(found)
-    if not is_same_crs(own.crs, template.crs) and len(points):
+    if not own.crs.same_as(template.crs) and len(points):
         with gdal_exceptions():
-            moved = transformation(own.crs, template.crs, source.name).TransformPoints(points)
+            moved = own.crs.to(template.crs, layer=source.name).TransformPoints(points)
         points = np.array(moved)[:, :2]
         points = points[np.isfinite(points).all(axis=1)]
     return Distances(Edges.of_points(points, template, reach), _covered(source, own, template, masked), template)

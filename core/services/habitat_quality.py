@@ -22,9 +22,9 @@ from ..grid.reading import RasterSource, bounds_in, check_overlap
 from ..grid.row_blocks import row_blocks
 from ..grid.warping import align
 from ..land_cover_products import CLCD, table_for_product
+from ..presets import conventions_told, settle
 from ..progress import SILENT
 from .land_cover import CODE, class_rows, codes_of, values_by_class
-from .presets import conventions_told, settle
 
 NEAREST, INTENSITY, SUM = DISTANCE_RULES = ("nearest", "nearest x intensity", "sum")
 TO_THE_Z, AS_PRINTED = EXPONENTS = ("k^z", "k^2 as printed")

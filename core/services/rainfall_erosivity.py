@@ -7,7 +7,6 @@ from ..errors import InputError
 from ..gdal_session import gdal_exceptions
 from ..grid.blocks import Quiet, Wrong, run
 from ..grid.grid import QUANTITY, Window, float_grid
-from ..grid.reading import RasterSource
 from ..grid.warping import AlignedRaster, align
 from ..progress import SILENT
 
@@ -91,11 +90,7 @@ def read_rain(sources, template, method=ZHANG_FU, progress=SILENT):
 
 
 def _months(sources, method):
-    months = [
-        RasterSource(source.path, source.name, source.crs, band + 1)
-        for source in sources
-        for band in range(_bands(source))
-    ]
+    months = [source.of_band(band + 1) for source in sources for band in range(_bands(source))]
     if len(months) != 12 and not (len(months) == 1 and method == ZHANG_FU_ANNUAL):
         named = ", ".join(source.name for source in sources[:5])
         once = " (or one band of annual rain)" if method == ZHANG_FU_ANNUAL else ""

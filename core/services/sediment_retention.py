@@ -27,13 +27,13 @@ from ..grid.grid import CLASSES, Grid, float_grid
 from ..grid.row_blocks import row_blocks
 from ..grid.warping import align
 from ..land_cover_products import CLCD, table_for_product
+from ..presets import check_preset, conventions_told
 from ..progress import SILENT
 from ..routing.depressions import fill_depressions, internal_drains
 from ..routing.flow import AS_INVEST as FLOW_AS_INVEST
 from ..routing.flow import CONVENTIONS, MFD, RECOMMENDED, ROUTINGS, route
 from ..routing.streams import streams as stream_cells
 from .land_cover import CODE, class_rows, codes_of, values_by_class
-from .presets import check_preset, conventions_told
 
 DESMET_GOVERS, INVEST_LS = LS_METHODS = ("Desmet-Govers", "InVEST from 3.14 on")
 SLOPE_LENGTH, L_FACTOR = CAPPED = ("slope length in metres", "L factor")

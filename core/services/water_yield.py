@@ -24,9 +24,9 @@ from ..grid.grid import QUANTITY, Grid, float_grid
 from ..grid.reading import RasterSource
 from ..grid.warping import AlignedRaster, align
 from ..land_cover_products import CLCD, table_for_product
+from ..presets import conventions_told, settle
 from ..progress import SILENT
 from .land_cover import CODE, class_rows, codes_of, require_codes
-from .presets import conventions_told, settle
 
 FU, ZHANG_2001 = BUDYKO = ("Fu, as InVEST 3.x", "Zhang 2001, Eq 4")
 DEPTH_UNITS = ("mm", "cm", "m")

@@ -176,9 +176,7 @@ def delineate(
             )
         result.dropped = count - kept, float(cells[order[kept:]].sum() * km2)
         progress.log(
-            "{} of {} patches are smaller than {:g} km2 and were dropped, {:.3f} km2 in all.".format(
-                count - kept, count, min_area_km2, result.dropped[1]
-            )
+            f"{count - kept} of {count} patches are smaller than {min_area_km2:g} km2 and were dropped, {result.dropped[1]:.3f} km2 in all."
         )
         order, count = order[:kept], kept
     renumber = np.zeros(cells.size + 1, dtype=np.int32)

@@ -12,7 +12,7 @@ import numpy as np
 from osgeo import ogr
 
 from ..connectivity.indices import Links, check_dispersal, connectivity, kept_share
-from ..crs import crs_name, require_metres
+from ..crs import require_metres
 from ..errors import InputError
 from ..gdal_session import gdal_exceptions
 from ..geometry.layers import bounds_of, is_near
@@ -76,7 +76,7 @@ def check_choices(
         return
     features.require_some("patch")
     west, south, _, _ = bounds_of(features.geometries)
-    require_metres(features.crs, features.name, (west, south))
+    require_metres(features.crs, features.name, centre=(west, south))
     if min_dpc is not None and not features.own_name("dpc"):
         features.require_field("dpc", "the least dPC needs it; run 'Landscape connectivity' on the patches first")
 
@@ -235,7 +235,11 @@ def choose_sources(
         return bool(candidates) and not any(math.isnan(s.dpc) for s in candidates)
 
     wants_dpc = min_dpc is not None or min_ec_share or top
-    if candidates and wants_dpc and (any_merged and "dpc" in features.field_names or min_ec_share and not has_dpc()):
+    if (
+        candidates
+        and wants_dpc
+        and ((any_merged and "dpc" in features.field_names) or (min_ec_share and not has_dpc()))
+    ):
         _compute_dpc(candidates, computed(), dispersal_distance, dispersal_probability, progress.part(0.5, 0.7))
         own_dpc = False
         progress.log(
@@ -495,7 +499,7 @@ def _say_far(moved, include, features, progress):
         progress.warn(
             f"Layer '{include.name}': {len(far)} polygon(s) that must be sources lie further than "
             f"{reach / 1000:.1f} km from the patches (feature {', '.join(map(str, far[:20]))}): check that "
-            f"they belong to this area and that the layer's CRS, {crs_name(include.crs)}, is right."
+            f"they belong to this area and that the layer's CRS, {include.crs.name}, is right."
         )
 
 

@@ -28,10 +28,10 @@ import numpy as np
 from osgeo import gdal, ogr
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
-from load_econet import load_econet  # noqa: E402
+from load_econet import load_econet
 
 load_econet()
-from econet.core.crs import spatial_reference
+from econet.core.crs import Crs
 from econet.core.gdal_session import gdal_exceptions
 from econet.core.geometry.cells import polygonize
 from econet.core.geometry.layers import Layer
@@ -801,7 +801,7 @@ def _coarse_template(plan, cell_m, shift):
     cols, rows = (int(math.ceil(n * CELL_M / cell_m)) + 3 for n in (plan.cols, plan.rows))
     west, north = WEST - (1 + shift) * cell_m, NORTH + (1 + shift) * cell_m
     return Template(
-        rows, cols, (west, cell_m, 0.0, north, 0.0, -cell_m), spatial_reference(CRS).ExportToWkt(), "climate and soil"
+        rows, cols, (west, cell_m, 0.0, north, 0.0, -cell_m), Crs.of(CRS).reference.ExportToWkt(), "climate and soil"
     )
 
 
@@ -908,7 +908,7 @@ def _night_light(plan, cover):
         rows,
         cols,
         (WEST, step * CELL_M, 0.0, NORTH, 0.0, -step * CELL_M),
-        spatial_reference(CRS).ExportToWkt(),
+        Crs.of(CRS).reference.ExportToWkt(),
         "night light",
     )
     return template, light.astype(np.uint8)
@@ -929,7 +929,7 @@ def _geometry(points, kind):
 
 
 def _features(name, rows, field_names):
-    layer = Layer(name, spatial_reference(CRS).ExportToWkt(), field_names=list(field_names))
+    layer = Layer(name, Crs.of(CRS).reference.ExportToWkt(), field_names=list(field_names))
     for geometry, *values in rows:
         layer.geometries.append(geometry)
         layer.attributes.append(dict(zip(field_names, values)))
@@ -966,7 +966,7 @@ def _make_features(plan, lakes):
                 water.append((body, f"{kind.title()} {index + 1}", kind))
         for row, col, lake in lakes:
             corner = WEST + col * CELL_M, CELL_M, 0.0, NORTH - row * CELL_M, 0.0, -CELL_M
-            window = Template(*lake.shape, corner, spatial_reference(CRS).ExportToWkt())
+            window = Template(*lake.shape, corner, Crs.of(CRS).reference.ExportToWkt())
             for polygon in polygonize(lake.astype(np.int32), window).values():
                 water.append((polygon, "Reservoir", "reservoir"))
         study, districts = _study_area(plan)
@@ -1052,7 +1052,7 @@ def make_city(rows, cols, seed):
         raise ValueError(f"The city is {rows} x {cols} cells: give 200 to 10,000 rows and columns.")
     plan = _make_plan(rows, cols, seed)
     template = Template(
-        rows, cols, (WEST, CELL_M, 0.0, NORTH, 0.0, -CELL_M), spatial_reference(CRS).ExportToWkt(), "land_cover"
+        rows, cols, (WEST, CELL_M, 0.0, NORTH, 0.0, -CELL_M), Crs.of(CRS).reference.ExportToWkt(), "land_cover"
     )
     land = _make_land(plan)
     dem, lakes = _make_dem(plan, land)
@@ -1108,7 +1108,7 @@ def _write_layers(outputs, path, layers):
             for name, features in layers.items():
                 kind = ogr.wkbMultiPolygon if features.geometries[0].GetDimension() == 2 else ogr.wkbMultiLineString
                 force = ogr.ForceToMultiPolygon if kind == ogr.wkbMultiPolygon else ogr.ForceToMultiLineString
-                table = dataset.CreateLayer(name, spatial_reference(CRS), kind)
+                table = dataset.CreateLayer(name, Crs.of(CRS).reference, kind)
                 for field_name in features.field_names:
                     table.CreateField(ogr.FieldDefn(field_name, ogr.OFTString))
                 table.StartTransaction()

@@ -29,7 +29,7 @@ from load_econet import load_econet  # noqa: E402
 
 load_econet()
 
-from econet.core.crs import spatial_reference
+from econet.core.crs import Crs
 from econet.core.gdal_session import gdal_exceptions
 from econet.core.geometry.cells import polygonize
 from econet.core.geometry.layers import Layer, write_layer
@@ -50,7 +50,7 @@ def make_land_cover(original, target):
 
 def make_roads(land_cover, target):
     """Strips of developed open space as polygons; returns how many."""
-    source = RasterSource(str(land_cover), crs=spatial_reference(CRS).ExportToWkt())
+    source = RasterSource(str(land_cover), crs=Crs.of(CRS).reference.ExportToWkt())
     template = open_template(source)
     with gdal_exceptions():
         codes = gdal.Open(source.path).ReadAsArray()

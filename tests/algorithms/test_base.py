@@ -7,14 +7,6 @@ import weakref
 
 import numpy as np
 import pytest
-from econet.algorithms import compat
-from econet.algorithms import parameters as p
-from econet.algorithms.base import EcoNetAlgorithm
-from econet.algorithms.fields import Field
-from econet.core import tables
-from econet.core.errors import Cancelled, InputError
-from econet.core.grid.reading import RasterSource, read_raster
-from econet.core.grid.warping import read_classes
 from osgeo import gdal, ogr
 from qgis.core import (
     NULL,
@@ -39,6 +31,15 @@ from qgis.core import (
     QgsRasterLayer,
     QgsVectorLayer,
 )
+
+from econet.algorithms import compat
+from econet.algorithms import parameters as p
+from econet.algorithms.base import EcoNetAlgorithm
+from econet.core import tables
+from econet.core.errors import Cancelled, InputError
+from econet.core.grid.reading import RasterSource, read_raster
+from econet.core.grid.warping import read_classes
+from econet.core.schemas import Field
 
 CARBON = 'land_cover,above,below,soil,dead\n1,10,2,30,1\n2,1/2,0,"7,5",0\n'
 SQUARE = "POLYGON((500000 4599900,500060 4599900,500060 4599960,500000 4599960,500000 4599900))"
@@ -179,9 +180,9 @@ def test_the_crs_assigned_in_qgis_counts(probe, make):
     message = probe(refused=True, AREAS=layer)
     assert message.startswith("Layer 'areas' has no coordinate reference system")
     layer.setCrs(QgsCoordinateReferenceSystem("EPSG:4549"))
-    from econet.core.crs import is_same_crs
+    from econet.core.crs import Crs
 
-    assert is_same_crs(probe(lambda job: job.features("AREAS"), AREAS=layer).crs, "EPSG:4549")
+    assert Crs.of(probe(lambda job: job.features("AREAS"), AREAS=layer).crs).same_as("EPSG:4549")
 
 
 def test_the_wrong_kind_of_geometry_is_refused(probe, make):
@@ -229,9 +230,9 @@ def test_rasters_as_path_project_layer_and_assigned_crs(probe, make):
         assert source.name == name and read_raster(source).values.tolist() == [[1, 2]]
     layer.setCrs(QgsCoordinateReferenceSystem("EPSG:4549"))
     place = probe(lambda job: job.template(), MAP=layer)
-    from econet.core.crs import is_same_crs
+    from econet.core.crs import Crs
 
-    assert is_same_crs(place.crs, "EPSG:4549") and place.name == "Land cover 2020"
+    assert Crs.of(place.crs).same_as("EPSG:4549") and place.name == "Land cover 2020"
     layer.setCrs(QgsCoordinateReferenceSystem("EPSG:4326"))
     assert "'Land cover 2020' is in degrees" in probe(refused=True, MAP=layer)
 
@@ -262,7 +263,7 @@ def test_missing_rasters_are_refused_also_in_a_list(probe, make):
 def test_layers_of_both_kinds_keep_their_order(probe, make):
     raster, areas = make.raster("here", np.ones((2, 2))), make.layer("areas", [(SQUARE, {"n": 1})])
     found = probe(lambda job: job.layers("LAYERS"), LAYERS=[areas, raster])
-    assert [(type(layer).__name__, layer.name) for layer in found] == [("Features", "areas"), ("RasterSource", "here")]
+    assert [(type(layer).__name__, layer.name) for layer in found] == [("Layer", "areas"), ("RasterSource", "here")]
 
 
 # tables ---------------------------------------------------------------------------------------------

@@ -4,10 +4,11 @@ import re
 
 import numpy as np
 import pytest
-from econet.algorithms import styling
-from econet.algorithms.styling import STYLES
 from osgeo import gdal
 from qgis.core import QgsRasterLayer, QgsVectorLayer
+
+from econet.algorithms import styling
+from econet.algorithms.styling import STYLES
 
 LINE, POINT, SQUARE = (
     "LINESTRING(500000 4600000,500100 4600000)",

@@ -5,8 +5,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from osgeo import ogr
+
 from econet.core import tables
-from econet.core.crs import spatial_reference
+from econet.core.crs import Crs
 from econet.core.geometry.layers import Layer
 from econet.core.grid.grid import Grid, Template
 from econet.core.grid.reading import RasterSource
@@ -15,10 +17,9 @@ from econet.core.mines import Mine
 from econet.core.outputs import write_raster
 from econet.core.progress import Progress
 from econet.core.resistance.factor_maps import FactorLayers
-from osgeo import ogr
 
 CLCD = {1: 4, 2: 1, 3: 2, 4: 3, 5: 2, 6: 5, 7: 5, 8: 5, 9: 2}
-WKT = spatial_reference("EPSG:32651").ExportToWkt()
+WKT = Crs.of("EPSG:32651").reference.ExportToWkt()
 
 
 def template(rows, cols, dx=100.0, dy=None, west=500000.0, north=4600000.0):

@@ -4,18 +4,11 @@ import threading
 import time
 
 import pytest
-from econet.core.crs import (
-    crs_name,
-    fitting_crs,
-    is_same_crs,
-    require_known,
-    require_metres,
-    spatial_reference,
-    transformation,
-)
+from osgeo import gdal, ogr, osr
+
+from econet.core.crs import Crs, fitting_crs, require_known, require_metres
 from econet.core.errors import InputError
 from econet.core.gdal_session import gdal_exceptions
-from osgeo import gdal, ogr, osr
 
 MODULES = (gdal, ogr, osr)
 
@@ -45,15 +38,15 @@ def test_the_same_crs_in_any_wording(code, form):
     other = osr.SpatialReference()
     other.ImportFromEPSG(code)
     text = other.ExportToWkt([f"FORMAT={form}"])
-    assert is_same_crs(f"EPSG:{code}", text)
-    assert is_same_crs(text, f"EPSG:{code}")
+    assert Crs.of(f"EPSG:{code}").same_as(text)
+    assert Crs.of(text).same_as(f"EPSG:{code}")
 
 
 def test_axis_order_and_names_do_not_matter():
-    assert is_same_crs("EPSG:4326", "OGC:CRS84")
-    assert is_same_crs("EPSG:4549", ESRI_CGCS2000)
-    assert is_same_crs(UTM_12_WITHOUT_AUTHORITY, "EPSG:26912")
-    assert is_same_crs("+proj=utm +zone=51 +datum=WGS84", "EPSG:32651")
+    assert Crs.of("EPSG:4326").same_as("OGC:CRS84")
+    assert Crs.of("EPSG:4549").same_as(ESRI_CGCS2000)
+    assert Crs.of(UTM_12_WITHOUT_AUTHORITY).same_as("EPSG:26912")
+    assert Crs.of("+proj=utm +zone=51 +datum=WGS84").same_as("EPSG:32651")
 
 
 @pytest.mark.parametrize(
@@ -77,7 +70,7 @@ def test_axis_order_and_names_do_not_matter():
     ],
 )
 def test_what_means_something_else_is_not_the_same(a, b):
-    assert not is_same_crs(a, b)
+    assert not Crs.of(a).same_as(b)
 
 
 # refusals -------------------------------------------------------------------------------------------
@@ -108,45 +101,43 @@ def test_what_means_something_else_is_not_the_same(a, b):
 def test_fitting_crs_is_the_zone_of_the_place(longitude, latitude, code):
     text = fitting_crs(longitude, latitude)
     assert text.endswith(f"(EPSG:{code})")
-    reference = spatial_reference(f"EPSG:{code}")
+    reference = Crs.of(f"EPSG:{code}").reference
     assert reference.GetName() == text.split(" (EPSG")[0]
     assert reference.IsProjected() and reference.GetLinearUnits() == 1
     apart = abs(reference.GetProjParm("central_meridian") - longitude)
     assert min(apart, 360 - apart) <= (1.5 if 4534 <= code <= 4554 else 3)
-    back = transformation("EPSG:4326", f"EPSG:{code}").TransformPoint(longitude, latitude)
+    back = Crs.of("EPSG:4326").to(f"EPSG:{code}").TransformPoint(longitude, latitude)
     assert abs(back[0] - 500000) < (160000 if 4534 <= code <= 4554 else 340000)
 
 
 def test_degrees_feet_local_and_missing_crs_are_refused_with_layer_and_mend():
     with pytest.raises(InputError, match=r"'dem'.*degrees.*WGS 84 \(EPSG:4326\).*EPSG:4550"):
-        require_metres("EPSG:4326", "dem", (123.9, 41.85))
+        require_metres("EPSG:4326", "dem", centre=(123.9, 41.85))
     with pytest.raises(InputError, match=r"'town'.*US survey foot.*EPSG:2263.*EPSG:32618"):
-        require_metres("EPSG:2263", "town", (985000, 200000))
+        require_metres("EPSG:2263", "town", centre=(985000, 200000))
     with pytest.raises(InputError, match=r"'plan'.*local"):
-        require_metres('LOCAL_CS["plan",UNIT["metre",1]]', "plan", (0, 0))
+        require_metres('LOCAL_CS["plan",UNIT["metre",1]]', "plan", centre=(0, 0))
     with pytest.raises(InputError, match=r"'cloud'.*geocentric"):
         require_metres("EPSG:4978", "cloud")
     with pytest.raises(InputError, match=r"'bare' has no coordinate reference system"):
         require_known("", "bare")
     with pytest.raises(InputError, match=r"'EPSG:999999' is not a coordinate reference system"):
-        spatial_reference("EPSG:999999")
-    require_metres("EPSG:4549", "fine", (500000, 4600000))
+        Crs.of("EPSG:999999").reference
+    require_metres("EPSG:4549", "fine", centre=(500000, 4600000))
     require_metres("EPSG:5555", "with heights")
 
 
 def test_names_for_messages():
-    assert crs_name("EPSG:32651") == "WGS 84 / UTM zone 51N (EPSG:32651)"
-    assert crs_name(UTM_12_WITHOUT_AUTHORITY) == "UTM 12"
-    assert crs_name("") == "no CRS"
+    assert Crs.of("EPSG:32651").name == "WGS 84 / UTM zone 51N (EPSG:32651)"
+    assert Crs.of(UTM_12_WITHOUT_AUTHORITY).name == "UTM 12"
+    assert Crs.of("").name == "no CRS"
 
 
 def test_transformation_takes_x_before_y_on_both_sides():
     # Snyder 1987, p. 269: UTM on Clarke 1866, zone 18, 73.5 W 40.5 N is 627106.5, 4484124.4
-    x, y, _ = transformation("+proj=longlat +ellps=clrk66", "+proj=utm +zone=18 +ellps=clrk66").TransformPoint(
-        -73.5, 40.5
-    )
+    x, y, _ = Crs.of("+proj=longlat +ellps=clrk66").to("+proj=utm +zone=18 +ellps=clrk66").TransformPoint(-73.5, 40.5)
     assert (x, y) == pytest.approx((627106.5, 4484124.4), abs=0.1)
-    assert transformation("EPSG:4490", "EPSG:4549").TransformPoint(120, 40)[:2] == pytest.approx(
+    assert Crs.of("EPSG:4490").to("EPSG:4549").TransformPoint(120, 40)[:2] == pytest.approx(
         (500000, 4429529.03), abs=0.1
     )
 

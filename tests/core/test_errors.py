@@ -1,6 +1,7 @@
 """core.errors: what a planner reads is what was raised."""
 
 import pytest
+
 from econet.core.errors import Cancelled, InputError, first_few
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 
 import pytest
+
 from econet.core import land_cover_products as lcp
 from econet.core import tables
 from econet.core.errors import InputError

@@ -1,16 +1,17 @@
 """core.mines: words of any city's layer, and what a step needs of them."""
 
 import pytest
+from osgeo import ogr
+
 from econet.core import mines
-from econet.core.crs import spatial_reference
+from econet.core.crs import Crs
 from econet.core.errors import InputError
 from econet.core.geometry.layers import Layer
 from econet.core.mines import read_mines
 from econet.core.progress import Progress
 from econet.core.tables import RawTable, parse_csv
-from osgeo import ogr
 
-UTM = spatial_reference("EPSG:32651").ExportToWkt()
+UTM = Crs.of("EPSG:32651").reference.ExportToWkt()
 SQUARE = "POLYGON((500000 4600000,500100 4600000,500100 4600100,500000 4600100,500000 4600000))"
 FIELDS = {"mineral_field": "mineral", "method_field": "method", "state_field": "state"}
 
@@ -180,7 +181,7 @@ def test_layers_that_cannot_be_used():
 def test_self_crossing_outlines_are_mended_and_other_crs_reprojected():
     said = []
     bow_tie = "POLYGON((123 41.5,123.002 41.502,123.002 41.5,123 41.502,123 41.5))"
-    crs = spatial_reference("EPSG:4326").ExportToWkt()
+    crs = Crs.of("EPSG:4326").reference.ExportToWkt()
     mine = one("a", "coal", "open pit", "producing", wkt=bow_tie, crs=crs, progress=Progress(log=said.append))
     # two triangles of half the box each in height: half its area; 0.002 degrees are 166.9 m by 222.1 m at 41.5 N
     assert mine.geometry.IsValid() and mine.geometry.GetArea() == pytest.approx(166.9 * 222.1 / 2, rel=0.005)

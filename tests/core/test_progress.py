@@ -1,6 +1,7 @@
 """core.progress: fractions, parts, messages, cancel."""
 
 import pytest
+
 from econet.core.errors import Cancelled
 from econet.core.progress import SILENT, Progress
 

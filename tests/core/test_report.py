@@ -5,6 +5,7 @@ import html.parser
 
 import numpy as np
 import pytest
+
 from econet.core.report import Report, _give_fonts, number, p_value
 
 

@@ -1,6 +1,7 @@
 """core.tables: CSV of any office program, and errors that name file, row, column and value."""
 
 import pytest
+
 from econet.core import tables
 from econet.core.errors import InputError
 from econet.core.tables import Column, RawTable, number_of, parse, parse_csv, read_csv

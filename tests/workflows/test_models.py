@@ -8,9 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from econet.core.geometry.cells import rasterize
-from econet.core.geometry.layers import read_layer, write_layer
-from econet.core.grid.reading import RasterSource, read_raster
 from osgeo import gdal, ogr
 from qgis.core import (
     Qgis,
@@ -20,6 +17,10 @@ from qgis.core import (
     QgsProcessingModelAlgorithm,
     QgsProcessingModelChildParameterSource,
 )
+
+from econet.core.geometry.cells import rasterize
+from econet.core.geometry.layers import read_layer, write_layer
+from econet.core.grid.reading import RasterSource, read_raster
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = ROOT / "algorithms" / "models"

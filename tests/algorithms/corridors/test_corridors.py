@@ -3,9 +3,10 @@
 import os
 
 import numpy as np
+from qgis.core import QgsProcessingFeedback
+
 from econet.core.corridors import least_cost_paths
 from econet.core.grid.reading import RasterSource, read_raster
-from qgis.core import QgsProcessingFeedback
 
 WEST, NORTH, CELL = 500000.0, 4600000.0, 30.0
 

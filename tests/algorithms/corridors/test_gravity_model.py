@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from qgis.core import QgsProcessingFeedback
+
 from econet.algorithms.corridors import gravity_model
 from econet.core.corridors.gravity import AREA, FORMS, LOGARITHM, THRESHOLD_RULES
-from qgis.core import QgsProcessingFeedback
 
 PAPER = Path(__file__).parents[2] / "data" / "paper"
 WEST, NORTH, CELL = 500000.0, 4650000.0, 500.0

@@ -94,9 +94,9 @@ def test_all_classes_tolerance_and_measures(run, make, layers):
 def test_plain_corridors_and_geographic_polygon_roads(run, make):
     corridors = make.layer("corridors", [(line((0, -300), (0, 300)), {"label": "a"})])
     block = ogr.CreateGeometryFromWkt(line((-500, 0), (500, 0))).Buffer(20, 2)
-    from econet.core.crs import transformation
+    from econet.core.crs import Crs
 
-    block.Transform(transformation("EPSG:32651", "EPSG:4326"))
+    block.Transform(Crs.of("EPSG:32651").to("EPSG:4326"))
     roads = make.layer("roads", [(block.ExportToWkt(), {"a": 1})], crs="EPSG:4326")
     result = run("breakpoints", CORRIDORS=corridors, ROADS=roads, OUTPUT=make.out("b.gpkg"))
     [row] = run.rows(result["OUTPUT"])

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from econet.core.grid.reading import RasterSource, read_raster
 from qgis.core import QgsApplication, QgsProcessingFeedback, QgsVectorLayer
+
+from econet.core.grid.reading import RasterSource, read_raster
 
 ROOT = Path(__file__).resolve().parents[3]
 DRINKS = json.loads((ROOT / "tests" / "data" / "ahp" / "examples.json").read_text(encoding="utf-8"))["examples"][0]

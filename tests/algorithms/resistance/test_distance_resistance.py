@@ -4,8 +4,9 @@ import os
 
 import numpy as np
 import pytest
-from econet.core.grid.reading import RasterSource, read_raster
 from qgis.core import QgsApplication, QgsProcessingFeedback, QgsRasterLayer, QgsVectorLayer
+
+from econet.core.grid.reading import RasterSource, read_raster
 
 # along the west edge of a map that starts at 500000, 4600000
 ROAD = "LINESTRING(500000 4500000,500000 4700000)"

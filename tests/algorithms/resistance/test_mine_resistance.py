@@ -4,8 +4,9 @@ import os
 
 import numpy as np
 import pytest
-from econet.core.grid.reading import RasterSource, read_raster
 from qgis.core import QgsApplication, QgsProcessingFeedback
+
+from econet.core.grid.reading import RasterSource, read_raster
 
 # 500 m square, 1 km west of column 10 of a map of 100 m cells
 PIT = "POLYGON((499500 4599500,500000 4599500,500000 4600000,499500 4600000,499500 4599500))"

@@ -4,8 +4,9 @@ import os
 
 import numpy as np
 import pytest
-from econet.core.grid.reading import RasterSource, read_raster
 from qgis.core import QgsApplication, QgsProcessingFeedback
+
+from econet.core.grid.reading import RasterSource, read_raster
 
 PIT = "POLYGON((500000 4599700,500300 4599700,500300 4600000,500000 4600000,500000 4599700))"
 

@@ -3,9 +3,10 @@
 import os
 
 import numpy as np
-from econet.core.grid.reading import RasterSource, read_raster
 from osgeo import ogr
 from qgis.core import QgsProcessingFeedback
+
+from econet.core.grid.reading import RasterSource, read_raster
 
 WEST, NORTH = 500000, 4600000
 

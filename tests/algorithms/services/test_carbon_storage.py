@@ -3,8 +3,9 @@
 import os
 
 import numpy as np
-from econet.core.grid.reading import RasterSource, read_raster
 from qgis.core import QgsProcessingFeedback
+
+from econet.core.grid.reading import RasterSource, read_raster
 
 TABLE = 'land_cover,above,below,soil,dead\n1,10,2,30,1\n2,0.5,0,"7,5",0\n'
 

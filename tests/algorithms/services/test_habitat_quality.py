@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from econet.core.grid.reading import RasterSource, read_raster
 from qgis.core import QgsApplication, QgsProcessingFeedback
+
+from econet.core.grid.reading import RasterSource, read_raster
 
 INVEST = Path(__file__).resolve().parents[2] / "data" / "invest_synth"
 THREATS = "threat,weight,max_distance_m,decay,land_cover_codes\ntown,1,90,linear,8\n"

@@ -3,9 +3,10 @@
 import os
 
 import numpy as np
-from econet.core.grid.reading import RasterSource, read_raster
 from osgeo import gdal
 from qgis.core import QgsApplication, QgsProcessingFeedback
+
+from econet.core.grid.reading import RasterSource, read_raster
 
 MONSOON = [6, 7, 16, 35, 58, 98, 185, 180, 80, 48, 24, 10]
 ZHANG_FU = 0.3589 * (sum(p * p for p in MONSOON) / 747) ** 1.9462

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from econet.core.grid.reading import RasterSource, read_raster
 from qgis.core import QgsApplication, QgsProcessingFeedback
+
+from econet.core.grid.reading import RasterSource, read_raster
 
 INVEST = Path(__file__).resolve().parents[2] / "data" / "invest_synth"
 TABLE = "land_cover,usle_c,usle_p\n1,0.01,1\n2,0.3,0.6\n"

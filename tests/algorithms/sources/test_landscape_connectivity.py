@@ -154,8 +154,9 @@ def test_links_within_a_distance_and_candidates(run, make, patches):
 
 def test_candidates_of_several_kinds(run, make, patches):
     """Another CRS, multipart lines; outputs of candidates left out."""
-    from econet.core.geometry.layers import Layer
     from osgeo import ogr
+
+    from econet.core.geometry.layers import Layer
 
     shape = Layer("plan", "EPSG:32651", [ogr.CreateGeometryFromWkt(square(6000, 0))], [{}], []).to_crs("EPSG:4326")
     plan = make.layer("plan", [(shape.geometries[0].ExportToWkt(), {"n": 1})], crs="EPSG:4326")

@@ -4,8 +4,9 @@ import os
 
 import numpy as np
 import pytest
-from econet.core.grid.reading import RasterSource, read_raster
 from qgis.core import QgsProcessingFeedback
+
+from econet.core.grid.reading import RasterSource, read_raster
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from econet.core import tables
 from econet.core.ahp import matrix as m
 from econet.core.ahp import weights as ahp
@@ -485,7 +486,7 @@ def test_repair_reaches_consistency_and_changes_no_more_than_it_has_to(n):
 def test_repair_is_told_and_leaves_good_judgements_alone():
     good = table_of("abc", [[1, 3, 5], [0, 1, 2], [0, 0, 1]])
     assert weights(solve(good, mend=True)) == weights(solve(good))
-    names = "size transport neighbourhood age yard facilities condition financing".split()
+    names = ["size", "transport", "neighbourhood", "age", "yard", "facilities", "condition", "financing"]
     result = solve(table_of(names, matrix(HOUSE)), mend=True)
     assert result.consistency_ratio < 0.1
     assert result.warnings == [

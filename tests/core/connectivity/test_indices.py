@@ -9,6 +9,7 @@ from pathlib import Path
 import networkx
 import numpy as np
 import pytest
+
 from econet.core import accel
 from econet.core.connectivity import removal
 from econet.core.connectivity.indices import (

@@ -5,6 +5,8 @@ import math
 import networkx
 import numpy as np
 import pytest
+from osgeo import ogr
+
 from econet.core.connectivity import landscape as module
 from econet.core.connectivity.landscape import landscape_connectivity
 from econet.core.connectivity.links import CENTROID, EDGE, LEAST_COST
@@ -13,7 +15,6 @@ from econet.core.errors import InputError
 from econet.core.geometry.layers import Layer
 from econet.core.grid.grid import Grid, Template
 from econet.core.progress import Progress
-from osgeo import ogr
 
 UTM = "EPSG:32651"
 

@@ -6,6 +6,8 @@ import math
 import networkx
 import numpy as np
 import pytest
+from osgeo import ogr
+
 from econet.core.connectivity.indices import Links
 from econet.core.connectivity.links import (
     CENTROID,
@@ -23,7 +25,6 @@ from econet.core.errors import Cancelled, InputError
 from econet.core.geometry.cells import rasterize
 from econet.core.grid.grid import Grid, Template
 from econet.core.progress import Progress
-from osgeo import ogr
 
 UTM = "EPSG:32651"
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from osgeo import ogr
+
 from econet.core.corridors import gravity as module
 from econet.core.corridors.gravity import (
     AREA,
@@ -24,15 +26,14 @@ from econet.core.corridors.gravity import (
     threshold_of,
 )
 from econet.core.corridors.gravity_report import gravity_report
-from econet.core.crs import spatial_reference
+from econet.core.crs import Crs
 from econet.core.errors import Cancelled, InputError
 from econet.core.geometry.layers import Layer
 from econet.core.grid.grid import Grid, Template
 from econet.core.progress import Progress
-from osgeo import ogr
 
 PAPER = Path(__file__).parents[2] / "data" / "paper"
-UTM = spatial_reference("EPSG:32651").ExportToWkt()
+UTM = Crs.of("EPSG:32651").reference.ExportToWkt()
 
 
 def upper_case(layer):
@@ -254,7 +255,7 @@ def test_overlapping_sources_keep_their_own_cells():
 def test_sources_of_another_crs_are_reprojected():
     sources, resistance = two_sources()
     said = []
-    west = sources.to_crs(spatial_reference("EPSG:32650").ExportToWkt())
+    west = sources.to_crs(Crs.of("EPSG:32650").reference.ExportToWkt())
     found = gravity_model(corridors_layer([(1, 2, 77.0)]), west, resistance, progress=Progress(log=said.append))
     assert found.area_km2 == pytest.approx([4, 9], rel=1e-6)
     assert any("'sources' was reprojected" in text for text in said)
@@ -464,7 +465,7 @@ def test_layers_of_another_city_or_in_degrees_are_refused():
     away = sources_layer({1: square(0, 4001, 2000), 2: square(5000, 4001, 2000)})
     with pytest.raises(InputError, match="'sources' lies wholly away from 'res': .*0, 4001 to 7000, 6001"):
         gravity_model(corridors, away, resistance)
-    degrees = spatial_reference("EPSG:4326").ExportToWkt()
+    degrees = Crs.of("EPSG:4326").reference.ExportToWkt()
     with pytest.raises(InputError, match="'corridors' is in degrees"):
         gravity_model(
             Layer("corridors", degrees, corridors.geometries, corridors.attributes, corridors.field_names),

@@ -6,20 +6,21 @@ import time
 
 import numpy as np
 import pytest
+from osgeo import ogr
+from scipy.sparse import lil_matrix
+from scipy.sparse.csgraph import minimum_spanning_tree, shortest_path
+
 from econet.core import accel
 from econet.core.corridors.least_cost_paths import ALL_PAIRS, EDGES, NEIGHBOURS, POINTS, check_sources, corridors
 from econet.core.cost_distance import CostGrid, accumulated_cost
-from econet.core.crs import spatial_reference
+from econet.core.crs import Crs
 from econet.core.errors import Cancelled, InputError
 from econet.core.geometry.layers import Layer
 from econet.core.grid.grid import Grid, Template
 from econet.core.ids import source_ids
 from econet.core.progress import Progress
-from osgeo import ogr
-from scipy.sparse import lil_matrix
-from scipy.sparse.csgraph import minimum_spanning_tree, shortest_path
 
-UTM = spatial_reference("EPSG:32651").ExportToWkt()
+UTM = Crs.of("EPSG:32651").reference.ExportToWkt()
 DX, DY = 30.0, 20.0
 
 
@@ -365,7 +366,7 @@ def test_sources_that_cannot_be_joined_are_refused():
 
 def test_sources_in_another_crs_are_reprojected():
     grid, sources, _ = random_case(1)
-    there = sources.to_crs(spatial_reference("EPSG:4326").ExportToWkt())
+    there = sources.to_crs(Crs.of("EPSG:4326").reference.ExportToWkt())
     said = []
     one = corridors(grid, sources, [1, 2, 3, 4, 5]).corridors
     other = corridors(grid, there, [1, 2, 3, 4, 5], progress=Progress(log=said.append)).corridors

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from econet.core.errors import Cancelled
 from econet.core.geometry.distance_classes import cells_of, distance_classes, distance_classes_to_cells
 from econet.core.geometry.segment_distance import Edges

@@ -4,15 +4,16 @@ import os
 
 import numpy as np
 import pytest
-from econet.core.crs import spatial_reference, transformation
+from osgeo import gdal, ogr
+
+from econet.core.crs import Crs
 from econet.core.errors import InputError
 from econet.core.geometry.cells import line_through, polygonize, rasterize
 from econet.core.geometry.layers import Layer, bounds_of, is_near, read_layer, write_layer
 from econet.core.grid.grid import Template
 from econet.core.progress import Progress
-from osgeo import gdal, ogr
 
-UTM = spatial_reference("EPSG:32651").ExportToWkt()
+UTM = Crs.of("EPSG:32651").reference.ExportToWkt()
 PLACE = Template(40, 50, (500000.0, 30.0, 0.0, 4600000.0, 0.0, -20.0), UTM, "place")
 
 
@@ -33,7 +34,7 @@ def test_features_without_geometry_are_left_out_with_their_attributes(tmp_path, 
     path = str(tmp_path / name)
     dataset = ogr.GetDriverByName(driver).CreateDataSource(path, ["RFC7946=NO"] if driver == "GeoJSON" else [])
     table = dataset.CreateLayer(
-        "a", spatial_reference("EPSG:32651"), ogr.wkbPolygon, ["ENCODING=UTF-8"] if driver == "ESRI Shapefile" else []
+        "a", Crs.of("EPSG:32651").reference, ogr.wkbPolygon, ["ENCODING=UTF-8"] if driver == "ESRI Shapefile" else []
     )
     table.CreateField(ogr.FieldDefn("name", ogr.OFTString))
     table.CreateField(ogr.FieldDefn("n", ogr.OFTInteger))
@@ -54,13 +55,13 @@ def test_features_without_geometry_are_left_out_with_their_attributes(tmp_path, 
     assert found.name == "mines" and found.field_names == ["name", "n"]
     assert found.attributes == [{"name": "煤矿", "n": 1}, {"name": None, "n": None}]
     assert [g.GetArea() for g in found.geometries] == [0.5, 2]
-    assert spatial_reference(found.crs).GetAuthorityCode(None) == "32651"
+    assert Crs.of(found.crs).reference.GetAuthorityCode(None) == "32651"
 
 
 def test_heights_and_curves_are_brought_to_the_plane(tmp_path):
     path = str(tmp_path / "a.gpkg")
     dataset = ogr.GetDriverByName("GPKG").CreateDataSource(path)
-    table = dataset.CreateLayer("a", spatial_reference("EPSG:32651"), ogr.wkbUnknown)
+    table = dataset.CreateLayer("a", Crs.of("EPSG:32651").reference, ogr.wkbUnknown)
     for wkt in ("POLYGON Z((0 0 5,1 0 5,1 1 5,0 0 5))", "CURVEPOLYGON(CIRCULARSTRING(0 0,1 1,2 0,1 -1,0 0))"):
         feature = ogr.Feature(table.GetLayerDefn())
         feature.SetGeometry(shape(wkt))
@@ -148,10 +149,10 @@ def test_near_and_away():
 
 def test_to_crs():
     said = []
-    degrees = spatial_reference("EPSG:4326").ExportToWkt()
+    degrees = Crs.of("EPSG:4326").reference.ExportToWkt()
     features = layer("POINT(123 41.5)", crs=degrees, n=[1])
     there = features.to_crs(UTM, Progress(log=said.append))
-    expected = transformation(degrees, UTM).TransformPoint(123, 41.5)
+    expected = Crs.of(degrees).to(UTM).TransformPoint(123, 41.5)
     assert there.geometries[0].GetX() == pytest.approx(500000) and there.geometries[0].GetY() == pytest.approx(
         expected[1]
     )

@@ -6,6 +6,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from osgeo import ogr
+
 from econet.core.errors import Cancelled
 from econet.core.geometry import polygon_distance
 from econet.core.geometry.cells import rasterize
@@ -13,7 +15,6 @@ from econet.core.geometry.polygon_distance import edge_distances, edge_links, ov
 from econet.core.grid.grid import Grid, Template
 from econet.core.progress import Progress
 from econet.core.sources.patches import find_patches
-from osgeo import ogr
 
 
 def blob(generator, x, y, size, holes=False):

@@ -5,7 +5,9 @@ import threading
 
 import numpy as np
 import pytest
-from econet.core.crs import spatial_reference
+from osgeo import gdal
+
+from econet.core.crs import Crs
 from econet.core.errors import Cancelled, InputError
 from econet.core.grid import warping
 from econet.core.grid.blocks import Classes, Whole, Wrong, _parts, require_same_cells, run
@@ -15,9 +17,8 @@ from econet.core.grid.reading import read_band as read_band
 from econet.core.grid.warping import AlignedRaster, align, read_classes
 from econet.core.outputs import OutputFiles
 from econet.core.progress import Progress
-from osgeo import gdal
 
-UTM = spatial_reference("EPSG:32651").ExportToWkt()
+UTM = Crs.of("EPSG:32651").reference.ExportToWkt()
 SIZES = [(1, 1), (1, 700), (700, 1), (257, 513), (300, 4500)]
 
 
@@ -83,14 +84,14 @@ def test_a_file_computed_in_parts_has_the_bits_of_one_written_whole(tif, tmp_pat
     ],
 )
 def test_any_raster_read_in_windows_has_the_values_of_align(tif, kind, crs, transform):
-    own = Template(600, 1500, transform, spatial_reference(crs).ExportToWkt(), "own")
+    own = Template(600, 1500, transform, Crs.of(crs).reference.ExportToWkt(), "own")
     values = random_map((600, 1500), 3)
     if kind == CLASSES:
         values = np.where(values < 0, 255, values * 200).astype(np.uint8)
     place, source = template(257, 513), tif(values, own, "own", 255 if kind == CLASSES else -9999)
     said, heard = [], []
     whole = align(source, place, kind, Progress(log=said.append))
-    assert 0.3 < whole.valid.mean()
+    assert whole.valid.mean() > 0.3
     aligned = AlignedRaster(source, place, kind)
     for window in windows(place):
         part = aligned.read(window)

@@ -4,11 +4,12 @@ import math
 
 import numpy as np
 import pytest
+from osgeo import ogr
+
 from econet.core.errors import Cancelled
 from econet.core.grid import euclidean
 from econet.core.grid.grid import Template
 from econet.core.progress import Progress
-from osgeo import ogr
 
 UTM = "EPSG:32651"
 

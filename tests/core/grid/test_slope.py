@@ -2,14 +2,15 @@
 
 import numpy as np
 import pytest
-from econet.core.crs import spatial_reference
+from osgeo import gdal
+
+from econet.core.crs import Crs
 from econet.core.grid.grid import Grid, Template, windows
 from econet.core.grid.reading import RasterSource
 from econet.core.grid.slope import SlopeDegrees, slope_degrees
 from econet.core.outputs import write_raster
-from osgeo import gdal
 
-WKT = spatial_reference("EPSG:32651").ExportToWkt()
+WKT = Crs.of("EPSG:32651").reference.ExportToWkt()
 
 
 def template(rows, cols, dx, dy):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from econet.core.errors import Cancelled, InputError
 from econet.core.grid.grid import Grid, Template
 from econet.core.natural_breaks import classes as module

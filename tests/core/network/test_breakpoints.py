@@ -4,14 +4,15 @@ import time
 
 import numpy as np
 import pytest
-from econet.core.crs import spatial_reference
+from osgeo import ogr
+
+from econet.core.crs import Crs
 from econet.core.errors import Cancelled, InputError
 from econet.core.geometry.layers import Layer
 from econet.core.network.breakpoints import FIELDS, breakpoints
 from econet.core.progress import Progress
-from osgeo import ogr
 
-UTM = spatial_reference("EPSG:32651").ExportToWkt()
+UTM = Crs.of("EPSG:32651").reference.ExportToWkt()
 X0, Y0 = 560000.0, 4630000.0
 
 
@@ -72,7 +73,7 @@ def roads(*rows):
 def run(lines, streets, **options):
     options = {"class_field": "kind", "name_field": "name", **options}
     found = breakpoints(lines, streets, **options)
-    assert found.field_names == list(FIELDS) and found.crs == UTM
+    assert found.field_names == list(FIELDS) and found.crs.wkt == UTM
     assert [a["breakpoint_id"] for a in found.attributes] == list(range(1, len(found) + 1))
     return [((g.GetX() - X0, g.GetY() - Y0), a) for g, a in zip(found.geometries, found.attributes)]
 
@@ -317,7 +318,7 @@ def test_classes_and_crs():
     both = roads((EAST, "a", "Motorway"), ([(-50, 9), (50, 9)], "b", "footway"))
     assert [row["road"] for _, row in run(lines, both, classes=["motorway", " "])] == ["a"]
     said = []
-    abroad = both.to_crs(spatial_reference("EPSG:4326").ExportToWkt())
+    abroad = both.to_crs(Crs.of("EPSG:4326").reference.ExportToWkt())
     found = run(lines, abroad, classes=["footway"], progress=Progress(log=said.append))
     assert found[0][0] == pytest.approx((0, 9), abs=0.01)
     assert any("'roads' was reprojected" in text for text in said)
@@ -368,7 +369,7 @@ def test_bad_input():
     with pytest.raises(InputError, match="'many' is not a number"):
         breakpoints(corridors([(0, 0), (1, 1)], classes=["general"], gravity=["many"]), street)
     with pytest.raises(InputError, match="in degrees"):
-        breakpoints(lines.to_crs(spatial_reference("EPSG:4326").ExportToWkt()), street)
+        breakpoints(lines.to_crs(Crs.of("EPSG:4326").reference.ExportToWkt()), street)
     with pytest.raises(InputError, match="'roads' has no coordinate reference system"):
         breakpoints(lines, Layer("roads", "", street.geometries, street.attributes, street.field_names))
 

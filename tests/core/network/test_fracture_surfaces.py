@@ -4,16 +4,17 @@ import math
 
 import numpy as np
 import pytest
-from econet.core.crs import spatial_reference
+from osgeo import ogr
+
+from econet.core.crs import Crs
 from econet.core.errors import Cancelled, InputError
 from econet.core.geometry.layers import Layer
 from econet.core.grid.grid import Grid, Template
 from econet.core.mines import read_mines
 from econet.core.network.fracture_surfaces import FIELDS, PAIR_FIELDS, fracture_surfaces
 from econet.core.progress import SILENT, Progress
-from osgeo import ogr
 
-UTM = spatial_reference("EPSG:32651").ExportToWkt()
+UTM = Crs.of("EPSG:32651").reference.ExportToWkt()
 FIELDS_OF = dict(name_field="name", mineral_field="mineral", method_field="method", state_field="state")
 
 
@@ -266,7 +267,7 @@ def test_against_everything_with_everything(seed):
 
 
 def test_layers_in_other_crs_are_reprojected():
-    geographic = spatial_reference("EPSG:4326").ExportToWkt()
+    geographic = Crs.of("EPSG:4326").reference.ExportToWkt()
     lines, pits = corridors([(315, 1005), (1215, 1005), (2115, 1005)]), mines((PIT, "West"))
     for layer in (lines, pits):
         for shape in layer.geometries:
@@ -279,7 +280,7 @@ def test_layers_in_other_crs_are_reprojected():
     said = []
     found = run(lines.to_crs(geographic), pits.to_crs(geographic), grid, progress=Progress(log=said.append))
     assert found.pairs[0]["crossing_m"] == pytest.approx(300, abs=0.1)
-    assert found.surfaces.crs == UTM and sum("was reprojected" in text for text in said) == 2
+    assert found.surfaces.crs.wkt == UTM and sum("was reprojected" in text for text in said) == 2
 
 
 def test_costs_outside_the_map_are_said():

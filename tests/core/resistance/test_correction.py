@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from econet.core.errors import InputError
 from econet.core.progress import Progress
 from econet.core.resistance import surface as s

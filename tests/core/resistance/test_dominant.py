@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+
 from econet.core.errors import InputError
 from econet.core.resistance import surface as s
 from econet.core.resistance import transforms as t
@@ -19,9 +20,7 @@ def brute_force(expected, weights):
     shape = expected[names[0]].shape
     numbers = np.zeros(shape, dtype=int)
     for place in np.ndindex(shape):
-        ranked = sorted(
-            ((-round(weights[f] * (expected[f][place] - 1), 6), -weights[f], names.index(f)) for f in names)
-        )
+        ranked = sorted((-round(weights[f] * (expected[f][place] - 1), 6), -weights[f], names.index(f)) for f in names)
         numbers[place] = FACTORS.index(names[ranked[0][2]]) + 1 if ranked[0][0] < 0 else 0
     return numbers
 

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+
 from econet.core.grid.grid import float_grid
 from econet.core.resistance import barriers as b
 from econet.core.resistance import surface as s

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from econet.core.errors import InputError
 from econet.core.resistance.factors import (
     DISTANCES,
@@ -169,7 +170,7 @@ def test_a_weight_of_0_leaves_the_factor_out():
 
 
 def test_the_distances_are_the_factors_that_are_scored_without_an_end():
-    assert DISTANCES == tuple(factor for factor, edges in EDGES.items() if edges[-1][0] == np.inf)
+    assert tuple(factor for factor, edges in EDGES.items() if edges[-1][0] == np.inf) == DISTANCES
 
 
 @pytest.mark.parametrize("factor", DISTANCES)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from econet.core.errors import Cancelled, InputError
 from econet.core.progress import Progress
 from econet.core.resistance.mine_rings import CAPPED_SUM, MAXIMUM, NEAREST, mine_resistance, read_rings

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from econet.core.errors import Cancelled, InputError
 from econet.core.grid.blocks import Array
 from econet.core.grid.grid import Grid, Template
@@ -123,9 +124,9 @@ def test_a_mask_in_degrees(lab, tmp_path):
     mask[20:24, 30:40] = 1
     path = str(tmp_path / "degrees.tif")
     write_raster(Grid(mask, own, None, "degrees"), path)
-    from econet.core.crs import transformation
+    from econet.core.crs import Crs
 
-    change = transformation("EPSG:4326", cells.crs)
+    change = Crs.of("EPSG:4326").to(cells.crs)
     rows, cols = np.nonzero(mask)
     centres = np.array([change.TransformPoint(*map(float, place))[:2] for place in zip(*own.xy(rows, cols))])
     x, y = cells.xy(*np.mgrid[:40, :40])

@@ -4,12 +4,13 @@ import math
 
 import numpy as np
 import pytest
+from osgeo import ogr
+
 from econet.core.errors import Cancelled
 from econet.core.geometry.cells import rasterize
 from econet.core.progress import Progress
 from econet.core.resistance.mine_rings import mine_resistance, read_rings
 from econet.core.resistance.ring_polygons import INSIDE_BY, ring_polygons
-from osgeo import ogr
 
 HEAD = "mineral,method,state,from_m,to_m,resistance\n"
 SPIRAL = "POLYGON((0 0,900 0,900 700,100 700,100 200,600 200,600 400,300 400,300 300,200 300,200 600,800 600,800 100,0 100,0 0))"
@@ -71,7 +72,7 @@ def test_the_outer_edge_is_nowhere_too_far_and_too_near_by_no_more_than_is_said(
         distance.append(shape.Distance(point))
     assert max(distance) <= reach * (1 + 1e-9) + 1e-6
     assert min(distance) >= reach * (1 - 1.1 * INSIDE_BY) - 1e-6
-    assert INSIDE_BY == pytest.approx(7.53e-5, rel=1e-3)
+    assert pytest.approx(7.53e-5, rel=1e-3) == INSIDE_BY
 
 
 def test_polygons_agree_with_the_raster_of_one_mine(lab):

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from econet.core.mines import STATES
 from econet.core.resistance import barriers as b
 from econet.core.resistance import correction as c

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from econet.core.errors import InputError
 from econet.core.geometry.layers import Layer
 from econet.core.grid.grid import Grid, float_grid

@@ -5,6 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from osgeo import gdal
+from scipy import ndimage
+
 from econet.core.errors import Cancelled, InputError
 from econet.core.grid.reading import RasterSource
 from econet.core.progress import Progress
@@ -14,8 +17,6 @@ from econet.core.resistance import transforms as t
 from econet.core.resistance.factor_maps import FactorLayers
 from econet.core.resistance.factors import FACTORS
 from econet.core.resistance.restored import read_restored
-from osgeo import gdal
-from scipy import ndimage
 
 WEIGHTS = dict(zip(FACTORS, (0.11, 0.06, 0.25, 0.08, 0.11, 0.16, 0.08, 0.05, 0.10)))
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import ndimage
+
 from econet.core import accel
-from econet.core.crs import spatial_reference
+from econet.core.crs import Crs
 from econet.core.errors import Cancelled, InputError
 from econet.core.grid.grid import Template
 from econet.core.grid.reading import RasterSource, read_raster
@@ -18,10 +20,9 @@ from econet.core.routing.flats_invest import _search_compiled, _search_flats, _s
 from econet.core.routing.flow import AS_INVEST, CONVENTIONS, D8, MFD, ROUTINGS, from_directions, route, step_lengths
 from econet.core.routing.lattice import Lattice, neighbours_of
 from econet.core.routing.streams import streams
-from scipy import ndimage
 
 INVEST = Path(__file__).resolve().parents[2] / "data" / "invest_synth"
-WKT = spatial_reference("EPSG:32651").ExportToWkt()
+WKT = Crs.of("EPSG:32651").reference.ExportToWkt()
 STEPS = [(0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1), (1, 0), (1, 1)]
 TURNS = {"quarter": np.rot90, "half": lambda a: np.rot90(a, 2), "transposed": lambda a: a.T, "mirrored": np.fliplr}
 

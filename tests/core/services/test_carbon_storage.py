@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from econet.core import tables
 from econet.core.errors import InputError
 from econet.core.grid.blocks import Array, Whole

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from osgeo import ogr
+
 from econet.core import tables
 from econet.core.errors import Cancelled, InputError
 from econet.core.geometry.layers import Layer
@@ -14,7 +16,6 @@ from econet.core.grid.warping import read_classes
 from econet.core.outputs import write_raster
 from econet.core.progress import Progress
 from econet.core.services import habitat_quality as hq
-from osgeo import ogr
 
 INVEST = Path(__file__).resolve().parents[2] / "data" / "invest_synth"
 UTM = "EPSG:32651"

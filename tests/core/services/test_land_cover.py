@@ -5,6 +5,8 @@ import re
 
 import numpy as np
 import pytest
+from osgeo import ogr
+
 from econet.core import tables
 from econet.core.errors import Cancelled, InputError
 from econet.core.grid import row_blocks
@@ -14,7 +16,6 @@ from econet.core.mines import Mine
 from econet.core.progress import Progress
 from econet.core.services.burn_mines import burn_mines, read_mine_codes
 from econet.core.services.land_cover import CODE, class_rows, codes_of
-from osgeo import ogr
 
 UTM = "EPSG:32651"
 

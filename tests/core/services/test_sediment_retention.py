@@ -5,8 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from osgeo import ogr
+from scipy import ndimage
+
 from econet.core import tables
-from econet.core.crs import spatial_reference
+from econet.core.crs import Crs
 from econet.core.errors import Cancelled, InputError
 from econet.core.geometry.layers import Layer
 from econet.core.grid.grid import Grid, Template
@@ -17,11 +20,9 @@ from econet.core.progress import Progress
 from econet.core.routing.depressions import fill_depressions
 from econet.core.routing.flow import D8, MFD, ROUTINGS, route
 from econet.core.services import sediment_retention as sr
-from osgeo import ogr
-from scipy import ndimage
 
 INVEST = Path(__file__).resolve().parents[2] / "data" / "invest_synth"
-WKT = spatial_reference("EPSG:32651").ExportToWkt()
+WKT = Crs.of("EPSG:32651").reference.ExportToWkt()
 TABLE = "land_cover,usle_c,usle_p\n1,0.01,1\n2,0.3,0.6\n3,1,1\n"
 
 

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+
 from econet.core import tables
 from econet.core.errors import Cancelled, InputError
 from econet.core.grid.grid import Grid, Template

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from osgeo import gdal, ogr
+
 from econet.core import tables
-from econet.core.crs import spatial_reference
+from econet.core.crs import Crs
 from econet.core.errors import Cancelled, InputError
 from econet.core.geometry.layers import Layer, read_layer
 from econet.core.grid.blocks import Classes
@@ -16,7 +18,6 @@ from econet.core.grid.warping import AlignedRaster, align, read_classes
 from econet.core.outputs import OutputFiles, write_raster
 from econet.core.progress import Progress
 from econet.core.services import water_yield as wy
-from osgeo import gdal, ogr
 
 INVEST = Path(__file__).resolve().parents[2] / "data" / "invest_synth"
 UTM = "EPSG:32651"
@@ -260,7 +261,7 @@ def test_twelve_bands_are_added_and_others_refused(tmp_path):
         path = str(tmp_path / f"rain{count}.tif")
         dataset = gdal.GetDriverByName("GTiff").Create(path, 3, 2, count, gdal.GDT_Float32)
         dataset.SetGeoTransform(t.transform)
-        dataset.SetProjection(spatial_reference(UTM).ExportToWkt())
+        dataset.SetProjection(Crs.of(UTM).reference.ExportToWkt())
         for band in range(count):
             values = np.full((2, 3), band + 1.0)
             values[0, 0] = -1 if band == 4 else values[0, 0]
@@ -363,7 +364,7 @@ def test_parts_and_whole_files_give_the_same_bits(tmp_path):
     )
     shed = box(500000 + 30 * 1900.2, 4600000 - 30 * 560.2, 500000 + 30 * 2200.7, 4600000 - 30 * 10.3)
     far = box(500000, 4600000 - 30 * 599.9, 500000 + 30 * 0.9, 4600000 - 30 * 598.9)
-    sheds = Layer("sheds", spatial_reference(UTM).ExportToWkt(), [shed, far], [{}, {}], [])
+    sheds = Layer("sheds", Crs.of(UTM).reference.ExportToWkt(), [shed, far], [{}, {}], [])
     result = wy.water_yield(land, *maps, table(), watersheds=sheds)
     for rows, cols in (
         (slice(200, 300), slice(2000, 2100)),

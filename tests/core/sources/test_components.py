@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from econet.core.sources.components import (
     COMMUNALITIES,
     COMPONENT_SCORES,

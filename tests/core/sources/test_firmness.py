@@ -6,8 +6,10 @@ import time
 
 import numpy as np
 import pytest
+from osgeo import ogr
+
 from econet.core.connectivity.landscape import landscape_connectivity
-from econet.core.crs import spatial_reference
+from econet.core.crs import Crs
 from econet.core.errors import Cancelled, InputError
 from econet.core.geometry.cells import rasterize
 from econet.core.geometry.layers import Layer
@@ -34,9 +36,8 @@ from econet.core.sources.importance import GRID_CELLS, service_importance
 from econet.core.sources.patches import find_patches
 from econet.core.sources.selection import select_sources
 from econet.core.sources.source_lists import Settings, patch_classes_of
-from osgeo import ogr
 
-UTM = spatial_reference("EPSG:32651").ExportToWkt()
+UTM = Crs.of("EPSG:32651").reference.ExportToWkt()
 NONE = Alternatives((), (), (), (), ())
 
 
@@ -361,7 +362,7 @@ def test_a_planners_list_in_degrees_overlapping_reaching_out_or_elsewhere():
     boxes = [(5, 25, 5, 25), (5, 25, 15, 25), (5, 25, -20, 20), (500, 520, 0, 20)]
     plain = source_firmness(services, NAMES, BY_HAND, GIVEN, layer(boxes))
     degrees = source_firmness(
-        services, NAMES, BY_HAND, GIVEN, layer(boxes, spatial_reference("EPSG:4326").ExportToWkt())
+        services, NAMES, BY_HAND, GIVEN, layer(boxes, Crs.of("EPSG:4326").reference.ExportToWkt())
     )
     for one, two in zip(plain.sources, degrees.sources):
         assert one.source_id == two.source_id

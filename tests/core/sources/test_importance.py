@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+
 from econet.core.errors import Cancelled, InputError
 from econet.core.grid.grid import Grid, Template
 from econet.core.progress import Progress
@@ -141,7 +142,7 @@ def test_order_scale_and_turn_do_not_matter():
     assert scaled.weights == pytest.approx(plain.weights, rel=1e-3)
     transposed = service_importance([grid(s.values.T, s.name) for s in services], grid_size_m=500)
     assert transposed.weights == pytest.approx(plain.weights, rel=1e-9)
-    assert transposed.importance.values.T == pytest.approx(plain.importance.values)
+    assert pytest.approx(plain.importance.values) == transposed.importance.values.T
 
 
 def test_classes_of_the_grid():

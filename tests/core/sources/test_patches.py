@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import ndimage
+
 from econet.core.errors import Cancelled, InputError
 from econet.core.geometry.cells import rasterize
 from econet.core.geometry.layers import Layer
@@ -14,7 +16,6 @@ from econet.core.patch_sizes import bands_from_text, of_size, size_class
 from econet.core.progress import Progress
 from econet.core.sources.patches import classes_from_text, delineate, find_patches, size_summary
 from econet.core.sources.patches_report import patches_report
-from scipy import ndimage
 
 UTM = "EPSG:32651"
 DATA = Path(__file__).parents[2] / "data" / "conefor"

@@ -5,6 +5,8 @@ import math
 
 import numpy as np
 import pytest
+from osgeo import ogr
+
 from econet.core.errors import Cancelled, InputError
 from econet.core.geometry.layers import Layer
 from econet.core.patch_sizes import size_class
@@ -12,7 +14,6 @@ from econet.core.progress import Progress
 from econet.core.sources.merging import clusters
 from econet.core.sources.selection import choose_sources, select_sources
 from econet.core.sources.selection_report import selection_report
-from osgeo import ogr
 
 UTM = "EPSG:32651"
 

@@ -1,8 +1,9 @@
 """What PRESET sets, what stands before it, and what the log says of both."""
 
 import pytest
+
+from econet.core import presets
 from econet.core.errors import InputError
-from econet.core.services import presets
 
 TABLE = ({"rule": "a", "k": None}, {"rule": "b", "k": None}, {"rule": "a", "k": 0.05})
 

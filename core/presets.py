@@ -4,7 +4,7 @@ A service's table of presets is a sequence of dicts, one per preset, from a conv
 makes. What a planner chooses alone stands before the preset.
 """
 
-from ..errors import InputError
+from .errors import InputError
 
 PRESETS = ("recommended", "as published", "as InVEST 3.20")
 RECOMMENDED, AS_PUBLISHED, AS_INVEST = range(len(PRESETS))
