@@ -3,13 +3,28 @@
 numba may be absent, and where it is present it may fail at import or at compiling with any kind
 of exception; its cache folder may not be writable. So it is imported when first needed, every
 compiled loop is checked once against the numpy way, and any failure falls back on numpy.
+
+A loop may call helper functions of its own module, if each is marked with :func:`compilable`. Arrays that belong
+together are best handed on as one ``NamedTuple``, which numba understands.
 """
 
-_kernels = {}
-_chosen = {"engine": "auto"}
+from __future__ import annotations
+
+import types
+from typing import Any, Callable, Literal, TypeVar
+
+from .progress import Progress
+
+Engine = Literal["auto", "numpy", "numba"]
+
+Loop = TypeVar("Loop", bound=Callable[..., Any])
+
+_kernels: dict[str, Callable[..., Any] | None] = {}
+_chosen: dict[str, Engine] = {"engine": "auto"}
+_helpers: set[Callable[..., Any]] = set()
 
 
-def prefer(engine):
+def prefer(engine: Engine) -> None:
     """Choose the engine for all later work: ``auto`` (default), ``numpy`` or ``numba``.
 
     ``auto`` takes numba where it works and the work is worth compiling for. With ``numba`` work
@@ -20,29 +35,40 @@ def prefer(engine):
     _chosen["engine"] = engine
 
 
-def kernel(function, agrees, work, worth, progress):
+def compilable(helper: Loop) -> Loop:
+    """Mark a function that loops given to :func:`kernel` may call; it stays a plain Python function.
+
+    numba compiles it together with the loop. It must stand in the module of the loop that calls it, under the name
+    that it is called by: numba's cache is renewed when that file changes, not when others do.
+    """
+    _helpers.add(helper)
+    return helper
+
+
+def kernel(loop: Loop, agrees: Callable[[Loop], bool], *, work: float, worth: float, progress: Progress) -> Loop | None:
     """The compiled form of a loop, or None where numpy should do the work.
 
     Parameters
     ----------
-    function : callable
-        A loop in the subset of Python that numba compiles.
+    loop : callable
+        A function in the subset of Python that numba compiles, and the :func:`compilable` ones that it calls.
     agrees : callable
         Takes the compiled loop; True when it gives what the numpy way gives on a small case.
     work, worth : float
         Size of this job, and the size from which compiling pays.
     progress : Progress
-        Hears why numba is not used, once per loop.
+        Its log receives the reason why numba is not used, once per loop.
     """
     if _chosen["engine"] == "numpy" or (_chosen["engine"] == "auto" and work < worth):
         return None
-    name = f"{function.__module__}.{function.__qualname__}"
+    name = f"{loop.__module__}.{loop.__qualname__}"
     if name not in _kernels:
-        _kernels[name] = _compiled(function, agrees, progress)
-    return _kernels[name]
+        _kernels[name] = _checked(loop, agrees, progress)
+    return _kernels[name]  # type: ignore[return-value]  # compiled of a Loop
 
 
-def _compiled(function, agrees, progress):
+def _checked(loop: Loop, agrees: Callable[[Loop], bool], progress: Progress) -> Loop | None:
+    """The compiled loop if numba works and the results agree, else None and a line in the log."""
     try:
         import numba
     except ImportError:
@@ -53,10 +79,35 @@ def _compiled(function, agrees, progress):
     reason = "its result differed from numpy's on the test grid"
     for cache in (True, False):  # the cache folder may be missing or read-only
         try:
-            compiled = numba.njit(cache=cache, nogil=True)(function)
+            compiled: Loop = _compiled(loop, numba.njit(cache=cache, nogil=True), {})
             if agrees(compiled):
                 return compiled
         except Exception as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     progress.log(f"numba is installed and cannot be used ({reason}); numpy does the work.")
     return None
+
+
+def _compiled(function: Loop, njit: Callable[[Any], Any], done: dict[Callable[..., Any], Any]) -> Any:
+    """A function compiled by ``njit``; the helpers that it calls are compiled before it, each once.
+
+    numba looks up what a function calls among its global names, so the function is given a copy of them in which the
+    compiled helpers take the places of the plain ones.
+    """
+    if function not in done:
+        names = function.__globals__
+        called = {name: names[name] for name in function.__code__.co_names if _is_helper(names.get(name))}
+        linked = types.FunctionType(
+            function.__code__,
+            {**names, **{name: _compiled(helper, njit, done) for name, helper in called.items()}},
+            function.__name__,
+            function.__defaults__,
+            function.__closure__,
+        )
+        linked.__module__, linked.__qualname__ = function.__module__, function.__qualname__
+        done[function] = njit(linked)
+    return done[function]
+
+
+def _is_helper(value: object) -> bool:
+    return isinstance(value, types.FunctionType) and value in _helpers

@@ -158,7 +158,8 @@ def floods(cost_grid, starts, targets=None, max_costs=None, progress=SILENT):
     count = len(starts)
     if not count:
         return
-    kernel = accel.kernel(_bucket_loop, _loop_agrees, count * cost_grid.n_passable, _KERNEL_WORTH, progress)
+    work = count * cost_grid.n_passable
+    kernel = accel.kernel(_bucket_loop, _loop_agrees, work=work, worth=_KERNEL_WORTH, progress=progress)
     batch = 1 if kernel else max(1, min(_BATCH_SOURCES, count, _BATCH_CELLS // cost_grid.size))
     engine = _Compiled(cost_grid, kernel) if kernel else _Numpy(cost_grid, batch)
     for first in range(0, count, batch):

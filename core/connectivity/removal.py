@@ -178,7 +178,8 @@ def removal(graph, weight, strength, links=False, longest=math.inf, progress=SIL
     ends = np.repeat(np.arange(graph.n), np.diff(graph.start))
     least = float(weight @ weight + weight[ends] * weight[graph.neighbour] @ strength(graph.length))
     enough = _NEGLIGIBLE * least / graph.n
-    loop = accel.kernel(_repair_loop, _loop_agrees, graph.neighbour.size * graph.n, _KERNEL_WORTH, progress)
+    work = graph.neighbour.size * graph.n
+    loop = accel.kernel(_repair_loop, _loop_agrees, work=work, worth=_KERNEL_WORTH, progress=progress)
     engine = _compiled if loop else repair
     engine(loop, graph, weight, strength, links, longest, enough, received, loss, progress)
     progress(1.0)

@@ -54,7 +54,7 @@ def route_flats_as_invest(lattice, height, bed, flat, slope_by, direction, share
     by_group = np.argsort(group_of_root, kind="stable")
     roots = np.split(roots[by_group], np.cumsum(np.bincount(group_of_root, minlength=len(groups) - 1))[:-1])
     beat = Beat(progress, node.size)
-    search = accel.kernel(_search_loop, _search_agrees, node.size, _KERNEL_WORTH, progress)
+    search = accel.kernel(_search_loop, _search_agrees, work=node.size, worth=_KERNEL_WORTH, progress=progress)
     search = _search_flats if search is None else functools.partial(_search_compiled, search)
     for first, end, starts in zip(groups[:-1].tolist(), groups[1:].tolist(), roots):
         group = slice(first, end)

@@ -338,7 +338,7 @@ def test_a_compiled_loop_that_errs_or_differs_is_not_used(monkeypatch):
     try:
         for agrees in (wrong, broken):
             accel._kernels.clear()
-            assert accel.kernel(cost_distance._bucket_loop, agrees, 1, 0, progress) is None
+            assert accel.kernel(cost_distance._bucket_loop, agrees, work=1, worth=0, progress=progress) is None
         values = cases()["real"]
         assert np.array_equal(cost_from(values, (0, 0)), heap(values, [(0, 0)], 30, 30))
     finally:
@@ -351,5 +351,9 @@ def test_small_work_does_not_wait_for_numba(monkeypatch):
     monkeypatch.setitem(sys.modules, "numba", None)
     monkeypatch.setattr(accel, "_kernels", {})
     accel.prefer("auto")
-    assert accel.kernel(cost_distance._bucket_loop, lambda kernel: True, 10, 100, Progress()) is None
-    assert accel.kernel(cost_distance._bucket_loop, lambda kernel: True, 100, 100, Progress()) is None
+
+    def always(kernel):
+        return True
+
+    assert accel.kernel(cost_distance._bucket_loop, always, work=10, worth=100, progress=Progress()) is None
+    assert accel.kernel(cost_distance._bucket_loop, always, work=100, worth=100, progress=Progress()) is None
