@@ -1,25 +1,31 @@
 """GDAL as the library needs it: errors raised, nothing printed, a cancel heard."""
 
+from __future__ import annotations
+
 import contextlib
 import threading
+from collections.abc import Iterator
+from typing import Any, Callable, TypeVar
 
 from osgeo import gdal, ogr, osr
+
+from .progress import Progress
+
+_Result = TypeVar("_Result")
 
 _MODULES = (gdal, ogr, osr)
 
 _lock = threading.Lock()
-
 _inside = 0
-
-_were_on = ()
+_were_on: list[int] = []
 
 
 @contextlib.contextmanager
-def gdal_exceptions():
+def gdal_exceptions() -> Iterator[None]:
     """GDAL, OGR and OSR raise inside this block; their global switches are put back after it.
 
-    QGIS shares one GDAL with every plugin, so the switches are not ours to leave on; and runs
-    algorithms in threads, so the first to come switches them on and the last to leave off.
+    QGIS shares one GDAL with every plugin, so the switches must not be left on; it runs
+    algorithms in threads, so the first to enter switches them on and the last to leave switches them off.
     """
     global _inside, _were_on
     with _lock:
@@ -45,14 +51,14 @@ def gdal_exceptions():
                         module.UseExceptions()
 
 
-def gdal_says(error):
-    """The first line of an error of GDAL, which from 3.10 goes on with what may have caused it."""
+def gdal_says(error: BaseException) -> str:
+    """The first line of a GDAL error; from GDAL 3.10 more lines follow with possible causes."""
     return str(error).split("\n", 1)[0]
 
 
 @contextlib.contextmanager
-def gdal_silent():
-    """GDAL raises and prints nothing inside this block: for the last reference to a dataset.
+def gdal_silent() -> Iterator[None]:
+    """GDAL raises and prints nothing inside this block: for letting go of the last reference to a dataset.
 
     From GDAL 3.7 closing raises where nobody can catch it; `gdal.GetLastErrorType()` tells instead.
     """
@@ -64,11 +70,19 @@ def gdal_silent():
             gdal.PopErrorHandler()
 
 
-def run_with_callback(progress, work):
-    """What ``work(callback)`` returns; a cancel raises, although GDAL swallows a callback's exceptions."""
-    stopped = []
+def run_with_callback(progress: Progress, work: Callable[[Callable[..., int]], _Result]) -> _Result:
+    """What ``work(callback)`` returns; a cancel raises, although GDAL swallows a callback's exceptions.
 
-    def callback(*_):
+    Parameters
+    ----------
+    progress : Progress
+        Asked at each call of the callback whether to stop.
+    work : callable
+        Takes a callback and hands it to GDAL.
+    """
+    stopped: list[Exception] = []
+
+    def callback(*_: Any) -> int:
         try:
             progress.check()
         except Exception as error:

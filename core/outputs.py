@@ -114,7 +114,7 @@ class OutputFiles:
 
     def raster_windows(self, template, path, dtype=np.float32, nodata=math.nan):
         """Add a GeoTIFF like that of `raster`, to be written window by window: a `RasterWriter`."""
-        writer = RasterWriter(self.temporary(path), path, template, np.dtype(dtype), nodata)
+        writer = RasterWriter(self.temporary(path), template, target=path, dtype=np.dtype(dtype), nodata=nodata)
         self._writers.append(writer)
         return writer
 

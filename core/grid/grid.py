@@ -1,18 +1,26 @@
 """Cells as values: a Template says where they lie, a Grid adds what they hold."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
+from ..arrays import AnyArray, Bools, DTypeLike
 from ..crs import Crs
 from .storage import nodata_as
 
 CLASSES = "classes"
-
 QUANTITY = "quantity"
-
 TILE = 256
+_WINDOW_COLS = 64 * TILE
+
+Transform = tuple[float, float, float, float, float, float]
+Bounds = tuple[float, float, float, float]  # west, south, east, north
+Envelope = tuple[float, float, float, float]  # west, east, south, north, as OGR orders them
 
 
 @dataclass(frozen=True)
@@ -32,43 +40,45 @@ class Template:
 
     rows: int
     cols: int
-    transform: tuple
+    transform: Transform
     crs: Crs
     name: str = field(default="", compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "crs", Crs.of(self.crs))
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
         return self.rows, self.cols
 
     @property
-    def cell_width(self):
+    def cell_width(self) -> float:
         """Metres."""
         return self.transform[1]
 
     @property
-    def cell_height(self):
+    def cell_height(self) -> float:
         """Metres, positive."""
         return -self.transform[5]
 
     @property
-    def cell_area_m2(self):
+    def cell_area_m2(self) -> float:
+        """Square metres."""
         return self.cell_width * self.cell_height
 
     @property
-    def bounds(self):
+    def bounds(self) -> Bounds:
         """``(west, south, east, north)``."""
         west, dx, _, north, _, dy = self.transform
         return west, north + dy * self.rows, west + dx * self.cols, north
 
-    def xy(self, row, col):
+    def xy(self, row: Any, col: Any) -> tuple[Any, Any]:
         """Map coordinates of cell centres; scalars or arrays."""
         west, dx, _, north, _, dy = self.transform
         return west + (col + 0.5) * dx, north + (row + 0.5) * dy
 
-    def row_col(self, x, y):
+    def row_col(self, x: Any, y: Any) -> tuple[Any, Any]:
         """The cell that holds a point, as integers; may lie outside ``shape``."""
         west, dx, _, north, _, dy = self.transform
         return (
@@ -76,12 +86,13 @@ class Template:
             np.floor((np.asarray(x) - west) / dx).astype(np.int64),
         )
 
-    def contains(self, row, col):
+    def contains(self, row: Any, col: Any) -> Any:
+        """Whether cells lie on the map; scalars or arrays."""
         return (row >= 0) & (row < self.rows) & (col >= 0) & (col < self.cols)
 
-    def padded(self, margin_m):
+    def padded(self, margin_m: float) -> Template:
         """The same lattice of cells grown by at least ``margin_m`` on every side."""
-        right, down = (int(math.ceil(margin_m / size)) for size in (self.cell_width, self.cell_height))
+        right, down = (math.ceil(margin_m / size) for size in (self.cell_width, self.cell_height))
         west, dx, _, north, _, dy = self.transform
         return replace(
             self,
@@ -90,7 +101,7 @@ class Template:
             transform=(west - right * dx, dx, 0.0, north - down * dy, 0.0, dy),
         )
 
-    def part(self, window):
+    def part(self, window: Window) -> Template:
         """The template of a `Window` of this one."""
         west, dx, _, north, _, dy = self.transform
         return replace(
@@ -100,7 +111,7 @@ class Template:
             transform=(west + window.col * dx, dx, 0.0, north + window.row * dy, 0.0, dy),
         )
 
-    def window_of(self, envelope, margin_m=0.0):
+    def window_of(self, envelope: Envelope, margin_m: float = 0.0) -> Window | None:
         """The Window of the cells that a box touches; None where it lies beyond the map.
 
         Parameters
@@ -120,15 +131,15 @@ class Template:
             return None
         return Window(top, first, bottom - top + 1, last - first + 1)
 
-    def offset_in(self, padded):
+    def offset_in(self, padded: Template) -> tuple[int, int]:
         """Row and column of this template's first cell inside a ``padded`` one."""
         return (
             round((self.transform[3] - padded.transform[3]) / padded.transform[5]),
             round((self.transform[0] - padded.transform[0]) / padded.transform[1]),
         )
 
-    def same_grid(self, other):
-        """True when cells of both coincide and CRS mean the same."""
+    def same_grid(self, other: Template) -> bool:
+        """Whether the cells of both coincide and both CRS mean the same."""
         tolerance = 1e-3 * min(self.cell_width, self.cell_height)
         return (
             self.shape == other.shape
@@ -147,26 +158,24 @@ class Window:
     cols: int
 
     @property
-    def slices(self):
+    def slices(self) -> tuple[slice, slice]:
+        """Rows and columns of the whole map's array."""
         return slice(self.row, self.row + self.rows), slice(self.col, self.col + self.cols)
 
-    def meet(self, slices):
-        """The Window of the cells that rows and columns, two slices, have in this one; None where none."""
+    def meet(self, slices: tuple[slice, slice]) -> Window | None:
+        """The Window of the cells that this one shares with rows and columns, two slices; None where none."""
         (top, bottom), (left, right) = (
             (max(own.start, other.start), min(own.stop, other.stop)) for own, other in zip(self.slices, slices)
         )
         return Window(top, left, bottom - top, right - left) if top < bottom and left < right else None
 
-    def within(self, other):
+    def within(self, other: Window) -> tuple[slice, slice]:
         """Two slices that cut this window out of the array of another."""
         row, col = self.row - other.row, self.col - other.col
         return slice(row, row + self.rows), slice(col, col + self.cols)
 
 
-_WINDOW_COLS = 64 * TILE
-
-
-def windows(template):
+def windows(template: Template) -> Iterator[Window]:
     """Windows that make up a template, row by row: whole tiles of a file, at most 256 x 16,384 cells.
 
     As wide as the map, because GDAL interpolates places along a row: parts of it would lie some
@@ -193,17 +202,17 @@ class Grid:
         What the values 0, 1, ... of a map of classes mean; written beside its file.
     """
 
-    values: np.ndarray
+    values: AnyArray
     template: Template
-    nodata: float = None
+    nodata: float | None = None
     name: str = ""
-    categories: tuple = ()
+    categories: tuple[str, ...] = ()
 
     @property
-    def valid(self):
+    def valid(self) -> Bools:
         """Boolean array, True where there is a value."""
         if np.issubdtype(self.values.dtype, np.floating):
-            valid = np.isfinite(self.values)
+            valid: Bools = np.isfinite(self.values)
         else:
             valid = np.ones(self.values.shape, dtype=bool)
         nodata = nodata_as(self.values.dtype, self.nodata)
@@ -211,17 +220,17 @@ class Grid:
             valid &= self.values != nodata
         return valid
 
-    def floats(self, dtype=np.float32):
+    def floats(self, dtype: DTypeLike = np.float32) -> AnyArray:
         """A copy as floats with NaN where there is no value."""
         values = self.values.astype(dtype)
         values[~self.valid] = np.nan
         return values
 
-    def like(self, values, nodata=None, name=""):
+    def like(self, values: AnyArray, nodata: float | None = None, name: str = "") -> Grid:
         """Another array on the same cells."""
         return Grid(values, self.template, nodata, name)
 
 
-def float_grid(values, template, name=""):
+def float_grid(values: AnyArray, template: Template, name: str = "") -> Grid:
     """A float32 map with NaN for no value."""
     return Grid(np.asarray(values, dtype=np.float32), template, math.nan, name)

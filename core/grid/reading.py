@@ -1,8 +1,11 @@
 """Rasters read from files: what a source is, its cells and its values."""
 
+from __future__ import annotations
+
 import math
 import os
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from osgeo import gdal
@@ -10,8 +13,8 @@ from osgeo import gdal
 from ..crs import Crs, require_known, require_metres
 from ..errors import InputError
 from ..gdal_session import gdal_exceptions, gdal_says, run_with_callback
-from ..progress import SILENT
-from .grid import Grid, Template
+from ..progress import SILENT, Progress
+from .grid import Bounds, Grid, Template, Window
 from .storage import nodata_as
 
 
@@ -35,20 +38,26 @@ class RasterSource:
     name: str = ""
     crs: Crs = field(default_factory=Crs)
     band: int = 1
-    _opened: dict = field(default_factory=dict, repr=False, compare=False)
+    _opened: dict[str, gdal.Dataset] = field(default_factory=dict, repr=False, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "crs", Crs.of(self.crs))
         if not self.name:
             object.__setattr__(self, "name", os.path.splitext(os.path.basename(self.path))[0])
 
-    def of_band(self, band):
+    def of_band(self, band: int) -> RasterSource:
         """Another band of the same file, which stays open."""
         return replace(self, band=band)
 
     @property
-    def dataset(self):
-        """The file, opened once."""
+    def dataset(self) -> gdal.Dataset:
+        """The file, opened once.
+
+        Raises
+        ------
+        InputError
+            GDAL cannot open it.
+        """
         if self.path not in self._opened:
             with gdal_exceptions():
                 try:
@@ -62,7 +71,14 @@ class RasterSource:
         return self._opened[self.path]
 
 
-def open_dataset(source):
+def open_dataset(source: RasterSource) -> gdal.Dataset:
+    """The open file of a source whose band exists.
+
+    Raises
+    ------
+    InputError
+        The file cannot be opened or has no such band.
+    """
     dataset = source.dataset
     with gdal_exceptions():
         if not 1 <= source.band <= dataset.RasterCount:
@@ -73,7 +89,7 @@ def open_dataset(source):
     return dataset
 
 
-def _template_of(dataset, source):
+def _template_of(dataset: gdal.Dataset, source: RasterSource) -> Template:
     transform = dataset.GetGeoTransform(can_return_null=True)
     if transform is None:
         raise InputError(
@@ -94,7 +110,7 @@ def _template_of(dataset, source):
     return Template(rows, cols, (west, dx, 0.0, north, 0.0, dy), crs, source.name)
 
 
-def open_template(source):
+def open_template(source: RasterSource) -> Template:
     """The georeferencing of the raster that all others are warped to; no values are read.
 
     Raises
@@ -108,7 +124,7 @@ def open_template(source):
     return template
 
 
-def open_cells(source):
+def open_cells(source: RasterSource) -> Template:
     """The georeferencing of a raster in any known CRS; no values are read.
 
     Raises
@@ -121,17 +137,25 @@ def open_cells(source):
     return own
 
 
-def check_overlap(source, template):
-    """Refuse a raster without a CRS, or that does not meet the template; values are not read."""
+def check_overlap(source: RasterSource, template: Template) -> Template:
+    """The raster's own cells; values are not read.
+
+    Raises
+    ------
+    InputError
+        It has no CRS, or does not overlap the template.
+    """
     own = _template_of(open_dataset(source), source)
     require_known(own.crs, source.name)
     _require_overlap(own, template)
     return own
 
 
-def _require_overlap(own, template):
+def _require_overlap(own: Template, template: Template) -> None:
     # a small map may lie where the edges of a world map cannot be brought to its CRS: look both ways
-    if not (_meet(bounds_in(own, template.crs), template.bounds) or _meet(bounds_in(template, own.crs), own.bounds)):
+    if not (
+        _overlap(bounds_in(own, template.crs), template.bounds) or _overlap(bounds_in(template, own.crs), own.bounds)
+    ):
         bounds = bounds_in(own, template.crs)
         raise InputError(
             f"Layer '{own.name}' does not overlap '{template.name}': its extent there is "
@@ -140,18 +164,19 @@ def _require_overlap(own, template):
         )
 
 
-def _meet(a, b):
+def _overlap(a: Bounds, b: Bounds) -> bool:
     return a[0] < b[2] and a[2] > b[0] and a[1] < b[3] and a[3] > b[1]
 
 
-def extent_text(bounds):
+def extent_text(bounds: Bounds) -> str:
+    """``west, south to east, north`` in whole metres, for messages."""
     if not all(map(math.isfinite, bounds)):
         return "outside the reach of that CRS"
     return "{:.0f}, {:.0f} to {:.0f}, {:.0f}".format(*bounds)
 
 
-def bounds_in(own, crs):
-    """``(west, south, east, north)`` of a template in another CRS."""
+def bounds_in(own: Template, crs: Crs) -> Bounds:
+    """``(west, south, east, north)`` of a template in another CRS; infinite, inverted where no point arrives there."""
     if own.crs.same_as(crs):
         return own.bounds
     west, south, east, north = own.bounds
@@ -173,16 +198,37 @@ def bounds_in(own, crs):
     return min(xs), min(ys), max(xs), max(ys)
 
 
-def read_band(dataset, source, own, progress=SILENT, window=None):
-    """The values of a north-up window (first row, first column, rows, columns); default all."""
-    row, col, rows, cols = window or (0, 0, own.rows, own.cols)
+def read_band(
+    dataset: gdal.Dataset,
+    source: RasterSource,
+    own: Template,
+    progress: Progress = SILENT,
+    *,
+    window: Window | None = None,
+) -> Grid:
+    """The values of a window of a raster's own cells, north up; by default of all.
+
+    Parameters
+    ----------
+    dataset : gdal.Dataset
+        The open file of ``source``.
+    source : RasterSource
+    own : Template
+        Its cells.
+    window : Window, optional
+    """
+    wanted = window or Window(0, 0, own.rows, own.cols)
+    rows, cols = wanted.rows, wanted.cols
     with gdal_exceptions():
         band = dataset.GetRasterBand(source.band)
         transform = dataset.GetGeoTransform()
         south_up, mirrored = transform[5] > 0, transform[1] < 0
-        first = (own.cols - col - cols if mirrored else col, own.rows - row - rows if south_up else row)
+        first = (
+            own.cols - wanted.col - cols if mirrored else wanted.col,
+            own.rows - wanted.row - rows if south_up else wanted.row,
+        )
 
-        def values_of(band):
+        def values_of(band: gdal.Band) -> Any:
             return run_with_callback(progress, lambda callback: band.ReadAsArray(*first, cols, rows, callback=callback))
 
         try:
@@ -209,14 +255,13 @@ def read_band(dataset, source, own, progress=SILENT, window=None):
     if mirrored:
         values = values[:, ::-1]
     if window is not None:
-        x, y = own.transform[0] + col * own.transform[1], own.transform[3] + row * own.transform[5]
-        own = replace(own, rows=rows, cols=cols, transform=(x, own.transform[1], 0.0, y, 0.0, own.transform[5]))
+        own = own.part(window)
     if nodata is not None and nodata_as(values.dtype, nodata) is None:
         nodata = None
     return Grid(np.ascontiguousarray(values), own, nodata, source.name)
 
 
-def read_raster(source, progress=SILENT):
+def read_raster(source: RasterSource, progress: Progress = SILENT) -> Grid:
     """The whole raster on its own cells; the memory is that of its data type.
 
     Raises
@@ -233,7 +278,8 @@ def read_raster(source, progress=SILENT):
     return grid
 
 
-def holds_nothing(source, nodata):
+def holds_nothing(source: RasterSource, nodata: float | None) -> InputError:
+    """The refusal of a raster without any value."""
     declared = "" if nodata is None else f" ({nodata:g})"
     return InputError(
         f"Raster '{source.name}' holds no value at all, only nodata: choose "

@@ -1,22 +1,17 @@
 """Arrays as GDAL stores them: data types, nodata values and datasets in memory."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from osgeo import gdal
 
+from ..arrays import AnyArray, DType
 
-def nodata_as(dtype, nodata):
-    """A nodata value in a data type; None where the type cannot hold it, as -9999 in a byte."""
-    if nodata is None:
-        return None
-    if np.issubdtype(dtype, np.integer):
-        limits = np.iinfo(dtype)
-        whole = math.isfinite(nodata) and nodata == math.floor(nodata)
-        return dtype.type(int(nodata)) if whole and limits.min <= nodata <= limits.max else None
-    with np.errstate(over="ignore"):
-        return np.asarray(nodata).astype(dtype)[()]
-
+if TYPE_CHECKING:
+    from .grid import Template
 
 GDAL_TYPES = {
     "uint8": gdal.GDT_Byte,
@@ -29,8 +24,20 @@ GDAL_TYPES = {
 }
 
 
-def stored_dtype(values):
-    """The data type that GDAL 3.4 has for an array: int8, int64 and bool are no part of it."""
+def nodata_as(dtype: DType, nodata: float | None) -> Any:
+    """A nodata value as a number of a data type; None where the type cannot hold it, as -9999 in a byte."""
+    if nodata is None:
+        return None
+    if np.issubdtype(dtype, np.integer):
+        limits = np.iinfo(dtype)
+        is_whole = math.isfinite(nodata) and nodata == math.floor(nodata)
+        return dtype.type(int(nodata)) if is_whole and limits.min <= nodata <= limits.max else None
+    with np.errstate(over="ignore"):
+        return np.asarray(nodata).astype(dtype)[()]
+
+
+def stored_dtype(values: AnyArray) -> DType:
+    """The data type in which GDAL 3.4 stores an array; it has no int8, int64 or bool."""
     if values.dtype == bool:
         return np.dtype(np.uint8)
     if values.dtype.name in GDAL_TYPES:
@@ -39,14 +46,15 @@ def stored_dtype(values):
     return np.dtype(np.int32 if fits else np.float64)
 
 
-def memory_dataset(values, template, nodata):
+def memory_dataset(values: AnyArray, template: Template, nodata: float | None) -> gdal.Dataset:
+    """A GDAL dataset in memory with an array as its one band."""
     values = values.astype(stored_dtype(values), copy=False)
     code = GDAL_TYPES[values.dtype.name]
     dataset = gdal.GetDriverByName("MEM").Create("", int(template.cols), int(template.rows), 1, code)
     dataset.SetGeoTransform(template.transform)
     dataset.SetProjection(template.crs.reference.ExportToWkt())
     band = dataset.GetRasterBand(1)
-    if nodata_as(values.dtype, nodata) is not None:
+    if nodata is not None and nodata_as(values.dtype, nodata) is not None:
         band.SetNoDataValue(float(nodata))
     band.WriteArray(values)
     return dataset

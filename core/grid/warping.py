@@ -4,7 +4,10 @@ Nearest for classes; for quantities bilinear where a raster is coarser and avera
 says so. Only the template has to be projected, in metres; its cells need not be square.
 """
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,14 +15,18 @@ from osgeo import gdal
 
 from ..errors import InputError
 from ..gdal_session import gdal_exceptions, run_with_callback
-from ..progress import SILENT
+from ..progress import SILENT, Progress
 from .classes import class_codes, with_spare_nodata
-from .grid import CLASSES, QUANTITY, Grid, Window, windows
-from .reading import bounds_in, check_overlap, holds_nothing, open_dataset, read_band, read_raster
+from .grid import CLASSES, QUANTITY, Grid, Template, Window, windows
+from .reading import RasterSource, bounds_in, check_overlap, holds_nothing, open_dataset, read_band, read_raster
 from .storage import memory_dataset
 
+_SOURCE_CELLS = 1 << 24  # of a raster much finer than the template, read at once
+# GDAL interpolates between transformed points; so many source cells may a place be off (its default: 0.125)
+_PLACE_ERROR_CELLS = 0.001
 
-def align(source, template, kind=QUANTITY, progress=SILENT):
+
+def align(source: RasterSource, template: Template, kind: str = QUANTITY, progress: Progress = SILENT) -> Grid:
     """A raster on the template's cells.
 
     Parameters
@@ -44,7 +51,7 @@ def align(source, template, kind=QUANTITY, progress=SILENT):
     progress.check()
     if aligned.same_cells:
         return replace(read_raster(source, progress), template=template)
-    grid = None
+    grid: Grid | None = None
     for window in windows(template):
         part = aligned.read(window, progress)
         if grid is None:
@@ -53,6 +60,7 @@ def align(source, template, kind=QUANTITY, progress=SILENT):
             grid, part = (Grid(each.floats(np.float64), each.template, math.nan, source.name) for each in (grid, part))
         grid.values[window.slices] = part.values
     aligned.finish(progress)
+    assert grid is not None  # a template has cells
     return grid
 
 
@@ -65,13 +73,16 @@ class AlignedRaster:
         As for `align`; raises as it does, an empty raster in `finish`.
     """
 
-    def __init__(self, source, template, kind=QUANTITY):
+    def __init__(self, source: RasterSource, template: Template, kind: str = QUANTITY) -> None:
         self.name, self.template = source.name, template
         self._source, self._kind = source, kind
         self._own = check_overlap(source, template)
         self._dataset = open_dataset(source)
         self.same_cells = self._own.same_grid(template)
-        self._valid, self._nodata, self._scales, self._told = 0, None, [], False
+        self._valid = 0
+        self._nodata: float | None = None
+        self._scales: list[str] = []
+        self._finished = False
         if kind == CLASSES:
             self._method, self._word = "near", "nearest cell"
         elif not self.same_cells and self._finer_than_template():
@@ -79,7 +90,8 @@ class AlignedRaster:
         else:
             self._method, self._word = "bilinear", "bilinear"
 
-    def _finer_than_template(self):
+    def _finer_than_template(self) -> bool:
+        """Whether the raster's cells are finer; sets the scales that GDAL is told."""
         place = self.template
         right, down = _cell_there(self._own, place)
         # GDAL would guess these from the box around each part, which is too large where the raster lies askew
@@ -89,14 +101,12 @@ class AlignedRaster:
         ]
         return abs(right[0] * down[1] - right[1] * down[0]) < 0.81 * place.cell_area_m2
 
-    def read(self, window, progress=SILENT):
+    def read(self, window: Window, progress: Progress = SILENT) -> Grid:
         """The Grid of a `Window`; each of `windows` is to be read once before `finish`."""
         progress.check()
         part = self.template.part(window)
         if self.same_cells:
-            grid = read_band(
-                self._dataset, self._source, self._own, progress, (window.row, window.col, window.rows, window.cols)
-            )
+            grid = read_band(self._dataset, self._source, self._own, progress, window=window)
             grid = replace(grid, template=part)
         else:
             grid = self._warped(part, progress)
@@ -104,9 +114,10 @@ class AlignedRaster:
         self._nodata = grid.nodata
         return grid
 
-    def _warped(self, part, progress):
+    def _warped(self, part: Template, progress: Progress) -> Grid:
+        """A part of the template; in halves where it needs too many of the raster's cells at once."""
         needed = _source_window(self._own, part)
-        if needed is not None and needed[2] * needed[3] > _SOURCE_CELLS and part.rows * part.cols > 1:
+        if needed is not None and needed.rows * needed.cols > _SOURCE_CELLS and part.rows * part.cols > 1:
             rows, cols = (part.rows + 1) // 2, part.cols
             if part.rows == 1:
                 rows, cols = 1, (part.cols + 1) // 2
@@ -116,15 +127,21 @@ class AlignedRaster:
             )
             halves = [self._warped(part.part(half), progress) for half in (first, second)]
             return _joined(halves, part, axis=0 if rows < part.rows else 1)
-        grid = read_band(self._dataset, self._source, self._own, progress, needed)
-        return _warp(grid, part, self._method, self._kind, self._scales, progress)
+        grid = read_band(self._dataset, self._source, self._own, progress, window=needed)
+        return _warp(grid, part, method=self._method, kind=self._kind, scales=self._scales, progress=progress)
 
-    def finish(self, progress=SILENT):
-        """Refuse a raster without any value; say how it was brought to the template's cells, once."""
+    def finish(self, progress: Progress = SILENT) -> None:
+        """Log, once, how the raster was brought to the template's cells.
+
+        Raises
+        ------
+        InputError
+            No window held any value.
+        """
         place, source = self.template, self._source
-        if self._told:
+        if self._finished:
             return
-        self._told = True
+        self._finished = True
         if not self._valid:
             if self.same_cells:
                 raise holds_nothing(source, self._nodata)
@@ -142,18 +159,15 @@ class AlignedRaster:
             progress.log(f"Layer '{source.name}' has no value on {100 * missing:.2f} % of the cells of '{place.name}'.")
 
 
-_SOURCE_CELLS = 1 << 24  # of a raster much finer than the template read at once
-
-
-def _joined(grids, template, axis):
+def _joined(grids: list[Grid], template: Template, axis: int) -> Grid:
     """Grids side by side (axis 1) or one below the other (0)."""
     if len({grid.values.dtype for grid in grids}) > 1:
         grids = [Grid(grid.floats(np.float64), grid.template, math.nan) for grid in grids]
     return Grid(np.concatenate([grid.values for grid in grids], axis=axis), template, grids[0].nodata, grids[0].name)
 
 
-def _cell_there(own, template):
-    """The edges of a raster's cell in the middle of what it shares with the template: right, down; (x, y) in m."""
+def _cell_there(own: Template, template: Template) -> tuple[tuple[float, float], tuple[float, float]]:
+    """A raster's cell in the template's CRS, in the middle of their overlap: its upper and left edges (x, y), m."""
     dx, dy = own.cell_width / 2, own.cell_height / 2
     if own.crs.same_as(template.crs):
         return (2 * dx, 0.0), (0.0, -2 * dy)
@@ -172,8 +186,8 @@ def _cell_there(own, template):
     return (east[0] - west[0], east[1] - west[1]), (south[0] - north[0], south[1] - north[1])
 
 
-def _source_window(own, template):
-    """The part of a raster that a template needs: first row, first column, rows, columns."""
+def _source_window(own: Template, template: Template) -> Window | None:
+    """The part of a raster that a template needs; None, all of it, where its bounds cannot be brought to its CRS."""
     west, south, east, north = bounds_in(template, own.crs)
     if not all(map(math.isfinite, (west, south, east, north))):
         return None
@@ -187,14 +201,11 @@ def _source_window(own, template):
     last_col = max(first_col + 1, min(own.cols, math.ceil((east - own.transform[0]) / own.cell_width + margin[0])))
     first_row = min(own.rows - 1, max(0, math.floor((own.transform[3] - north) / own.cell_height - margin[1])))
     last_row = max(first_row + 1, min(own.rows, math.ceil((own.transform[3] - south) / own.cell_height + margin[1])))
-    return first_row, first_col, last_row - first_row, last_col - first_col
+    return Window(first_row, first_col, last_row - first_row, last_col - first_col)
 
 
-# GDAL interpolates between transformed points; so many source cells may a place be off (its default: 0.125)
-_PLACE_ERROR_CELLS = 0.001
-
-
-def _warp(grid, template, method, kind, scales, progress):
+def _warp(grid: Grid, template: Template, *, method: str, kind: str, scales: Sequence[str], progress: Progress) -> Grid:
+    """A Grid warped by GDAL to a template, both in memory."""
     own = grid.template
     if own.crs.same_as(template.crs):
         own = replace(own, crs=template.crs)
@@ -224,7 +235,7 @@ def _warp(grid, template, method, kind, scales, progress):
         return Grid(target.ReadAsArray(), template, nodata, grid.name)
 
 
-def read_classes(source, template=None, progress=SILENT):
+def read_classes(source: RasterSource, template: Template | None = None, progress: Progress = SILENT) -> Grid:
     """Class codes as int32 with an explicit nodata, on the template's cells where one is given.
 
     Raises

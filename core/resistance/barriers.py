@@ -4,7 +4,8 @@ import numpy as np
 
 from ..geometry.cells import rasterize
 from ..geometry.distance_classes import cells_of
-from .effects import Moved, row_blocks
+from ..grid.row_blocks import row_blocks
+from .effects import BLOCK_ROWS, Moved
 
 # the order is that of the choice HARD_BARRIERS
 BARRIER_OPEN_PITS, BARRIER_PRODUCING, BARRIER_MOTORWAYS, BARRIER_HIGHWAYS = range(4)
@@ -43,7 +44,7 @@ def close(base, integrated, layers, template, choices, progress):
         both = barrier in (BARRIER_MOTORWAYS, BARRIER_HIGHWAYS)
         for name, values in (("base", base), ("integrated", integrated)) if both else (("integrated", integrated),):
             moved = Moved(f"hard barrier '{BARRIERS[barrier]}'", name)
-            for rows in row_blocks(template.rows):
+            for rows in row_blocks(*template.shape, block_rows=BLOCK_ROWS):
                 after = np.where(closed[rows], np.nan, values[rows])
                 moved.add(values[rows], after)
                 values[rows] = after

@@ -11,9 +11,10 @@ import numpy as np
 
 from ..errors import InputError
 from ..grid.grid import QUANTITY
+from ..grid.row_blocks import row_blocks
 from ..grid.warping import align, read_classes
 from ..progress import SILENT
-from .effects import row_blocks
+from .effects import BLOCK_ROWS
 
 # the order is that of the choice CORRECTION
 NO_CORRECTION, NIGHT_LIGHT, MULTIPLIER = range(3)
@@ -111,7 +112,7 @@ def _by_class(light, grid, bounds, name, progress):
     """Light over the mean light of the class, in place, within bounds."""
     classes, valid = grid.values, grid.valid & ~np.isnan(light)
     totals = {}
-    for rows in row_blocks(len(light)):
+    for rows in row_blocks(*light.shape, block_rows=BLOCK_ROWS):
         progress.check()
         here = valid[rows]
         codes, place = np.unique(classes[rows][here], return_inverse=True)
@@ -124,7 +125,7 @@ def _by_class(light, grid, bounds, name, progress):
     means = np.array([totals[code][0] / totals[code][1] for code in codes])
     dark = [str(code) for code, mean in zip(codes, means) if not mean > 0]
     dimmed = raised = 0
-    for rows in row_blocks(len(light)):
+    for rows in row_blocks(*light.shape, block_rows=BLOCK_ROWS):
         progress.check()
         here = valid[rows]
         mean = means[np.searchsorted(codes, classes[rows][here])] if codes.size else np.empty(0)

@@ -7,7 +7,8 @@ score at the lowest is no reason for a cell to be hard, however much the factor 
 import numpy as np
 
 from ..grid.grid import Grid
-from .effects import row_blocks
+from ..grid.row_blocks import row_blocks
+from .effects import BLOCK_ROWS
 from .transforms import scores_of
 
 NONE, NO_VALUE = 0, 255
@@ -52,7 +53,7 @@ class Dominant:
         weight, number = self._scheme.weights[factor], self._numbers[factor]
         lowest = min(scores_of(factor, self._scheme.rules, self._scheme.rings))
         self._weights[number] = weight
-        for rows in row_blocks(scores.shape[0]):
+        for rows in row_blocks(*scores.shape, block_rows=BLOCK_ROWS):
             adds = np.round(weight * (scores[rows].astype(np.float64) - lowest), _DECIMALS).astype(np.float32)
             most, owner = self._most[rows], self._owner[rows]
             with np.errstate(invalid="ignore"):

@@ -5,16 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..grid.row_blocks import row_blocks
 from ..progress import SILENT
 
 _BINS = 4000
-_BLOCK_ROWS = 256
-
-
-def row_blocks(rows):
-    """Slices of 256 rows."""
-    for start in range(0, rows, _BLOCK_ROWS):
-        yield slice(start, min(rows, start + _BLOCK_ROWS))
+BLOCK_ROWS = 256
 
 
 @dataclass
@@ -123,7 +118,7 @@ class Values:
 def values_of(grid, bins=60, progress=SILENT):
     """`Values` of a map; all NaN where it has none."""
     reach, total, count = _Range(), 0.0, 0
-    for rows in row_blocks(grid.values.shape[0]):
+    for rows in row_blocks(*grid.values.shape, block_rows=BLOCK_ROWS):
         progress.check()
         block = grid.values[rows]
         block = block[~np.isnan(block)]
@@ -135,7 +130,7 @@ def values_of(grid, bins=60, progress=SILENT):
         return Values(*[math.nan] * 5, 0.0, np.zeros(bins + 1), np.zeros(bins))
     fine = np.zeros(_BINS - _BINS % bins, dtype=np.int64)
     top = high if high > low else low + max(abs(low), 1.0) * 1e-6
-    for rows in row_blocks(grid.values.shape[0]):
+    for rows in row_blocks(*grid.values.shape, block_rows=BLOCK_ROWS):
         progress.check()
         block = grid.values[rows]
         # numpy 2 takes the bounds in the values' own type, too coarse for the bins of a flat map
@@ -144,7 +139,7 @@ def values_of(grid, bins=60, progress=SILENT):
     shares = np.cumsum(fine) / count
     bounds = [edges[np.searchsorted(shares, share) + 1] for share in (0.05, 0.95)]
     marks = [low, low]  # the largest values up to those bounds: of few scores one that there is
-    for rows in row_blocks(grid.values.shape[0]):
+    for rows in row_blocks(*grid.values.shape, block_rows=BLOCK_ROWS):
         progress.check()
         block = grid.values[rows]
         for place, bound in enumerate(bounds):

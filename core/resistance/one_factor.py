@@ -53,7 +53,7 @@ def factor_resistance(source, template, rule, output, offset=0.0, slope=False, p
         Cells of the result.
     rule : Rule
         With intervals or codes.
-    output : writing.RasterWriter or blocks.Array
+    output : writing.RasterWriter or blocks.ArrayOutput
     offset : float
         As for `classify`.
     slope : bool
@@ -89,7 +89,7 @@ def factor_resistance(source, template, rule, output, offset=0.0, slope=False, p
         _check_range(rule, source.name, low, high, slope, progress)
         scoring.check()
 
-    run([layer], step, [output], check, progress)
+    run([layer], step, [output], check=check, progress=progress)
     log_shares(scoring.cells, template.rows * template.cols, source.name, progress)
     return scoring.cells
 
@@ -338,7 +338,7 @@ def distance_resistance(distances, rule, template, name, output=None, output_dis
     template : grid.Template
     name : str
         The layer, for messages.
-    output, output_distance : writing.RasterWriter or blocks.Array, optional
+    output, output_distance : writing.RasterWriter or blocks.ArrayOutput, optional
         Resistance; metres.
 
     Returns

@@ -13,12 +13,13 @@ import numpy as np
 from .. import tables
 from ..errors import InputError
 from ..grid.grid import Grid, float_grid
+from ..grid.row_blocks import row_blocks
 from ..land_cover_products import CLCD, table_for_product
 from ..progress import SILENT
 from .barriers import close
 from .correction import CORRECTIONS, NO_CORRECTION, check_correction, multipliers
 from .dominant import Dominant
-from .effects import Moved, row_blocks
+from .effects import BLOCK_ROWS, Moved
 from .factor_maps import FactorMaps
 from .factors import FACTORS, MINE, default_factor_table, factor_name, read_factor_table, read_weights, scaled_weights
 from .mine_rings import MAXIMUM, read_rings
@@ -349,7 +350,7 @@ def _finished(total, mines, share, choices, multiplier, progress):
             (f"correction '{CORRECTIONS[choices.correction]}'", lambda values, rows: values * multiplier[rows])
         )
     moved = {(option, name): Moved(option, name) for option, _ in options for name in surfaces}
-    for rows in row_blocks(total.shape[0]):
+    for rows in row_blocks(*total.shape, block_rows=BLOCK_ROWS):
         progress(rows.start / total.shape[0])
         for name in surfaces:
             values = total[rows]

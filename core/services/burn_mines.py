@@ -7,7 +7,7 @@ import numpy as np
 from .. import tables
 from ..errors import InputError
 from ..geometry.cells import cells_under, rasterize
-from ..grid.blocks import Array, Whole, run
+from ..grid.blocks import ArrayOutput, GridInput, run
 from ..land_cover_products import CLCD, known_codes, table_for_product
 from ..mines import FEATURES
 from ..progress import SILENT
@@ -75,8 +75,8 @@ def burn_mines(land_cover, mines, table=None, progress=SILENT, product=CLCD):
     -----
     4 bytes per cell.
     """
-    result = Array(land_cover.template, np.int32)
-    burn_mines_blocks(Whole(land_cover), mines, result, table, progress, product)
+    result = ArrayOutput(land_cover.template, np.int32)
+    burn_mines_blocks(GridInput(land_cover), mines, result, table, progress, product)
     return land_cover.like(result.values, land_cover.nodata, f"{land_cover.name} with mines")
 
 
@@ -86,7 +86,7 @@ def burn_mines_blocks(land_cover, mines, output, table=None, progress=SILENT, pr
     Parameters
     ----------
     land_cover : blocks.Classes
-    output : writing.RasterWriter of int32, blocks.Array or None
+    output : writing.RasterWriter of int32, blocks.ArrayOutput or None
         Cells without a value keep the land cover's nodata value.
     """
     parsed = read_mine_codes(table, product)
@@ -146,7 +146,7 @@ def burn_mines_blocks(land_cover, mines, output, table=None, progress=SILENT, pr
                 f"choose maps of one area, or a finer land cover."
             )
 
-    run([land_cover], burn, [output], check, progress.part(0.3, 1.0))
+    run([land_cover], burn, [output], check=check, progress=progress.part(0.3, 1.0))
     missed = [mine.name for (_, mine), met in zip(order, found) if not met]
     if missed:
         progress.warn(

@@ -100,7 +100,7 @@ def carbon_storage_blocks(land_cover, output, table=None, other=None, change=Non
     Parameters
     ----------
     land_cover : blocks.Classes
-    output, change : writing.RasterWriter, blocks.Array or None
+    output, change : writing.RasterWriter, blocks.ArrayOutput or None
         For t/ha, and t/ha gained; None where the map is not wanted.
     table : tables.RawTable, optional
         As for `carbon_storage`; it serves both maps.

@@ -5,7 +5,7 @@ from osgeo import gdal
 
 from ..errors import InputError
 from ..gdal_session import gdal_exceptions
-from ..grid.blocks import Quiet, Wrong, run
+from ..grid.blocks import InvalidCells, WithoutMessages, run
 from ..grid.grid import QUANTITY, Window, float_grid
 from ..grid.warping import AlignedRaster, align
 from ..progress import SILENT
@@ -106,7 +106,7 @@ class _RainCheck:
 
     def __init__(self, source, name_band):
         self._name = f"Raster '{source.name}'" + (f", band {source.band}," if name_band else "")
-        self.below, self.above = Wrong(), Wrong()
+        self.below, self.above = InvalidCells(), InvalidCells()
 
     def add(self, window, grid):
         valid = grid.valid
@@ -172,13 +172,13 @@ def rainfall_erosivity_blocks(sources, template, output, output_annual, method=Z
     ----------
     sources, template, method
         As for `read_rain`.
-    output, output_annual : writing.RasterWriter, blocks.Array or None
+    output, output_annual : writing.RasterWriter, blocks.ArrayOutput or None
         None where the map is not wanted.
     """
     months = _months(sources, method)
     checks = [_RainCheck(source, len(sources) == 1) for source in months]
     inputs = [AlignedRaster(source, template) for source in months]
-    inputs[1:] = [Quiet(month) for month in inputs[1:]]
+    inputs[1:] = [WithoutMessages(month) for month in inputs[1:]]
     found = _ErosivityTold(method)
 
     def step(part, *grids):
@@ -194,7 +194,7 @@ def rainfall_erosivity_blocks(sources, template, output, output_annual, method=Z
             each.refuse()
         found.refuse()
 
-    run(inputs, step, [output, output_annual], check, progress)
+    run(inputs, step, [output, output_annual], check=check, progress=progress)
     found.tell(progress)
 
 

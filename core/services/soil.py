@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..errors import InputError
-from ..grid.blocks import Wrong, require_same_cells, run
+from ..grid.blocks import InvalidCells, require_same_cells, run
 from ..grid.grid import Window, float_grid
 from ..grid.row_blocks import row_blocks
 from ..progress import SILENT
@@ -79,7 +79,7 @@ class _SoilCheck:
         self._names, self._kind = names, carbon_kind
         self._units = [texture_unit] * 3 + [carbon_unit]
         self._highest = [100.0] * 3 + [_HIGHEST_CARBON]
-        self._wrong = [Wrong() for _ in names]
+        self._wrong = [InvalidCells() for _ in names]
         self._off, self._hundredths = 0, np.zeros(0, dtype=np.int64)  # cells by the sum of the texture
 
     def add(self, window, grids, progress=SILENT):
@@ -141,7 +141,7 @@ def soil_blocks(inputs, units, kind_of_map, output, progress=SILENT):
     units : (texture_unit, carbon_unit, carbon_kind)
         As for `soil`.
     kind_of_map : Erodibility or AvailableWater
-    output : writing.RasterWriter, blocks.Array or None
+    output : writing.RasterWriter, blocks.ArrayOutput or None
     """
     require_same_cells(inputs)
     found = _SoilCheck([each.name for each in inputs], *units)
@@ -154,7 +154,7 @@ def soil_blocks(inputs, units, kind_of_map, output, progress=SILENT):
         found.check(progress)
         kind_of_map.refuse()
 
-    run(inputs, step, [output], check, progress)
+    run(inputs, step, [output], check=check, progress=progress)
     kind_of_map.tell(progress)
 
 

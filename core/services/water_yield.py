@@ -19,7 +19,7 @@ from .. import tables
 from ..errors import InputError
 from ..gdal_session import gdal_exceptions
 from ..geometry.cells import cells_under, rasterize
-from ..grid.blocks import Array, Whole, Wrong, require_same_cells, run
+from ..grid.blocks import ArrayOutput, GridInput, InvalidCells, require_same_cells, run
 from ..grid.grid import QUANTITY, Grid, float_grid
 from ..grid.reading import RasterSource
 from ..grid.warping import AlignedRaster, align
@@ -115,7 +115,7 @@ def read_annual(source, template, progress=SILENT):
     annual = Annual(source, template)
     if annual.bands == 1:
         return align(source, template, QUANTITY, progress)
-    total = Array(template)
+    total = ArrayOutput(template)
     run([annual], lambda _, part: (part.values,), [total], progress=progress)
     return float_grid(total.values, template, source.name)
 
@@ -217,9 +217,9 @@ def water_yield(
     """
     template = land_cover.template
     inputs = [
-        Whole(grid) for grid in (land_cover, precipitation, evapotranspiration, soil_depth, plant_available_water)
+        GridInput(grid) for grid in (land_cover, precipitation, evapotranspiration, soil_depth, plant_available_water)
     ]
-    yields, actual = Array(template), Array(template)
+    yields, actual = ArrayOutput(template), ArrayOutput(template)
     sheds = water_yield_blocks(
         *inputs, yields, actual, table, seasonality, budyko, preset, depth_unit, watersheds, progress, masking, volumes
     )
@@ -254,7 +254,7 @@ def water_yield_blocks(
     ----------
     land_cover, precipitation, evapotranspiration, soil_depth, plant_available_water
         Inputs of `blocks.run`: `blocks.Classes`, `Annual` twice, and `grid.AlignedRaster` twice.
-    output_yield, output_evapotranspiration : writing.RasterWriter, blocks.Array or None
+    output_yield, output_evapotranspiration : writing.RasterWriter, blocks.ArrayOutput or None
         None where the map is not wanted.
 
     Returns
@@ -279,7 +279,7 @@ def water_yield_blocks(
     kc = np.array([row["kc"] for row in parsed.rows])
     root_mm = np.array([row["root_depth_mm"] if row["vegetated"] else 0.0 for row in parsed.rows])
     plants = np.array([row["vegetated"] for row in parsed.rows] + [False])
-    wrong = [Wrong() for _ in inputs[1:]]
+    wrong = [InvalidCells() for _ in inputs[1:]]
     held = known = 0
 
     def step(part, cover, *grids):
@@ -324,7 +324,7 @@ def water_yield_blocks(
                 f"maps of one area, or correct their nodata values."
             )
 
-    run(inputs, step, [output_yield, output_evapotranspiration], check, progress.part(0.1, 1.0))
+    run(inputs, step, [output_yield, output_evapotranspiration], check=check, progress=progress.part(0.1, 1.0))
     phrases = {"budyko": f"Budyko curve {curve}", "masking": f"cells with {chosen['masking']}"}
     if watersheds is not None:
         phrases["volumes"] = f"volumes as {chosen['volumes']}"

@@ -10,7 +10,7 @@ from osgeo import gdal
 from econet.core.crs import Crs
 from econet.core.errors import Cancelled, InputError
 from econet.core.grid import warping
-from econet.core.grid.blocks import Classes, Whole, Wrong, _parts, require_same_cells, run
+from econet.core.grid.blocks import Classes, GridInput, InvalidCells, _parts, require_same_cells, run
 from econet.core.grid.grid import CLASSES, QUANTITY, Grid, Template, Window, float_grid, windows
 from econet.core.grid.reading import RasterSource
 from econet.core.grid.reading import read_band as read_band
@@ -33,7 +33,7 @@ def tif(tmp_path):
         kind = gdal.GDT_Byte if values.dtype == np.uint8 else gdal.GDT_Float32
         dataset = gdal.GetDriverByName("GTiff").Create(path, place.cols, place.rows, 1, kind)
         dataset.SetGeoTransform(place.transform)
-        dataset.SetProjection(place.crs)
+        dataset.SetProjection(place.crs.wkt)
         if nodata is not None:
             dataset.GetRasterBand(1).SetNoDataValue(nodata)
         dataset.GetRasterBand(1).WriteArray(values)
@@ -137,12 +137,12 @@ def test_windows_cover_every_cell_once_in_whole_tiles():
 def test_wrong_cells_are_counted_over_all_parts_and_the_first_is_named():
     values = np.zeros((300, 4500))
     values[299, 0], values[0, 4400], values[0, 2100] = 3, 4, 5
-    wrong = Wrong()
+    wrong = InvalidCells()
 
     def step(part, grid):
         wrong.add(part, grid.values, grid.values > 0)
 
-    run([Whole(Grid(values, template(300, 4500)))], step)
+    run([GridInput(Grid(values, template(300, 4500)))], step)
     assert (wrong.count, wrong.first) == (3, 5)
 
 
@@ -173,7 +173,7 @@ def test_nothing_is_left_by_a_refusal_at_the_end_a_cancel_or_a_raster_without_va
     ):
         with pytest.raises((InputError, Cancelled), match=error), OutputFiles() as files:
             writer = files.raster_windows(place, str(target))
-            run([AlignedRaster(source, place)], lambda _, grid: (grid.floats(),), [writer], check, progress)
+            run([AlignedRaster(source, place)], lambda _, grid: (grid.floats(),), [writer], check=check, progress=progress)
         assert sorted(os.listdir(tmp_path)) == before and target.read_bytes() == b"old"
 
 
@@ -187,7 +187,7 @@ def test_gdals_cache_is_small_inside_and_put_back_whoever_leaves_last():
             inside.append(gdal.GetCacheMax())
             gate.wait(10)
 
-        run([Whole(Grid(np.ones((2, 2)), template(2, 2)))], step)
+        run([GridInput(Grid(np.ones((2, 2)), template(2, 2)))], step)
 
     threads = [threading.Thread(target=work) for _ in range(3)]
     for thread in threads:
@@ -198,6 +198,6 @@ def test_gdals_cache_is_small_inside_and_put_back_whoever_leaves_last():
 
 
 def test_inputs_of_another_size_are_refused():
-    one, other = (Whole(Grid(np.ones(shape), template(*shape), name=str(shape))) for shape in ((2, 2), (2, 3)))
+    one, other = (GridInput(Grid(np.ones(shape), template(*shape), name=str(shape))) for shape in ((2, 2), (2, 3)))
     with pytest.raises(InputError, match=r"'\(2, 3\)' is not on the cells of '\(2, 2\)'"):
         require_same_cells([one, other])

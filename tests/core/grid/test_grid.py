@@ -64,7 +64,7 @@ def tif(tmp_path):
         if transform is not False:
             dataset.SetGeoTransform(transform or place.transform)
         if crs != "":
-            dataset.SetProjection(crs or place.crs)
+            dataset.SetProjection(crs or place.crs.wkt)
         band = dataset.GetRasterBand(1)
         if nodata is not None:
             band.SetNoDataValue(nodata)

@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 
 from econet.core.grid.grid import float_grid
+from econet.core.grid.row_blocks import row_blocks
 from econet.core.resistance import barriers as b
 from econet.core.resistance import surface as s
 from econet.core.resistance import transforms as t
-from econet.core.resistance.effects import Moved, row_blocks, values_of
+from econet.core.resistance.effects import BLOCK_ROWS, Moved, values_of
 
 
 def moved(before, after):
     one = Moved("x", "base")
-    for rows in row_blocks(before.shape[0]):
+    for rows in row_blocks(*before.shape, block_rows=BLOCK_ROWS):
         one.add(before[rows], after[rows])
     return one.effect()
 

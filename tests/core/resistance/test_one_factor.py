@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from econet.core.errors import Cancelled, InputError
-from econet.core.grid.blocks import Array
+from econet.core.grid.blocks import ArrayOutput
 from econet.core.grid.grid import Grid, Template
 from econet.core.grid.reading import RasterSource
 from econet.core.grid.slope import slope_degrees
@@ -32,7 +32,7 @@ def scored(distance):
 
 
 def maps(distances, cells, exact, progress=Progress()):
-    output, metres = Array(cells), Array(cells) if exact else None
+    output, metres = ArrayOutput(cells), ArrayOutput(cells) if exact else None
     distance_resistance(distances, RULE, cells, "layer", output, metres, progress)
     return output.values, metres.values if exact else None
 
@@ -220,7 +220,7 @@ def test_refusals_and_warnings(lab):
 def test_no_breaks_give_one_resistance_and_0_m_belongs_to_the_first_interval(lab):
     cells = lab.template(3, 4, 50)
     rule = read_rule(parse_csv("from,to,resistance\n0,,3\n", "one.csv"), "", True)
-    output = Array(cells)
+    output = ArrayOutput(cells)
     point = lab.features("p", lab.geometry("POINT(500025 4599975)"))
     counts = distance_resistance(distances_to_features(point, cells, rule.intervals.breaks), rule, cells, "p", output)
     assert (output.values == 3).all() and counts == {3.0: 12}
@@ -235,14 +235,14 @@ def test_a_fine_table_of_many_intervals(lab, count):
     line = lab.geometry("LINESTRING(500013 4599500,500371 4599987)")
     expected = np.minimum(np.maximum(np.ceil(lab.distance_by_ogr([line], cells) / 3), 1), count + 1)
     for exact in (False, True):
-        output = Array(cells)
+        output = ArrayOutput(cells)
         distance_resistance(
             distances_to_features(lab.features("f", line), cells, rule.intervals.breaks, exact),
             rule,
             cells,
             "f",
             output,
-            Array(cells) if exact else None,
+            ArrayOutput(cells) if exact else None,
         )
         np.testing.assert_array_equal(output.values, expected)
     np.testing.assert_array_equal(classify_distance([line], rule, cells), expected)
@@ -293,7 +293,7 @@ def test_cancel(lab):
 
 
 def scored_map(source, cells, *args, **options):
-    output = Array(cells)
+    output = ArrayOutput(cells)
     return factor_resistance(source, cells, *args, output=output, **options), output.values
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from econet.core import tables
 from econet.core.errors import InputError
-from econet.core.grid.blocks import Array, Whole
+from econet.core.grid.blocks import ArrayOutput, GridInput
 from econet.core.grid.grid import Grid, Template
 from econet.core.grid.reading import RasterSource, read_raster
 from econet.core.grid.warping import read_classes
@@ -76,8 +76,8 @@ def test_parts_make_up_the_map_bit_for_bit(size):
         Grid(random.choice([1, 2, 5, 8, -9], size).astype(np.int32), place, -9, name) for name in ("before", "after")
     )
     before.values.flat[0] = 1
-    stored, gained = Array(place), Array(place)
-    carbon_storage_blocks(Whole(before), stored, None, Whole(after), gained)
+    stored, gained = ArrayOutput(place), ArrayOutput(place)
+    carbon_storage_blocks(GridInput(before), stored, None, GridInput(after), gained)
     np.testing.assert_array_equal(stored.values, carbon_storage(before).values)
     np.testing.assert_array_equal(gained.values, carbon_change(before, after).values)
 
@@ -86,8 +86,8 @@ def test_codes_missing_from_the_table_are_counted_over_the_whole_map_before_anyt
     place = Template(600, 2100, (500000.0, 30.0, 0.0, 4600000.0, 0.0, -30.0), "EPSG:32651", "cover")
     codes = np.ones(place.shape, np.int32)
     codes[::599, ::2099], codes[300, :] = 77, 78
-    stored = Array(place)
+    stored = ArrayOutput(place)
     stored.values[:] = -1
     with pytest.raises(InputError, match=r"'cover' holds code 77 \(4 pixels\), 78 \(2100 pixels\), for which"):
-        carbon_storage_blocks(Whole(Grid(codes, place, -9, "cover")), stored)
+        carbon_storage_blocks(GridInput(Grid(codes, place, -9, "cover")), stored)
     assert (stored.values == -1).all()

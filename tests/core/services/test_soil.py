@@ -8,7 +8,7 @@ from osgeo import gdal
 
 from econet.core.crs import Crs
 from econet.core.errors import Cancelled, InputError
-from econet.core.grid.blocks import Array
+from econet.core.grid.blocks import ArrayOutput
 from econet.core.grid.grid import Grid, Template
 from econet.core.grid.reading import RasterSource
 from econet.core.grid.warping import AlignedRaster, align
@@ -291,7 +291,7 @@ def told(work):
 @pytest.mark.parametrize("method", [ZHANG_FU, WISCHMEIER_SI])
 def test_erosivity_in_parts_has_the_bits_and_messages_of_the_whole(files, method):
     cells, write = files
-    sources, (output, annual) = write(*[(low, low + 40) for low in MONSOON]), (Array(cells), Array(cells))
+    sources, (output, annual) = write(*[(low, low + 40) for low in MONSOON]), (ArrayOutput(cells), ArrayOutput(cells))
     (erosivity, total), logs, warnings = told(
         lambda progress: rainfall_erosivity(read_rain(sources, cells, method, progress), method, progress)
     )
@@ -323,7 +323,7 @@ def test_soil_in_parts_has_the_bits_and_messages_of_the_whole(files, whole, part
     def at_once(progress):
         return whole(soil(*(align(source, cells, progress=progress) for source in sources), *units, progress), progress)
 
-    output = Array(cells)
+    output = ArrayOutput(cells)
     expected, logs, warnings = told(at_once)
     _, parts_logs, parts_warnings = told(
         lambda progress: soil_blocks(
@@ -340,7 +340,7 @@ def test_refusals_count_over_the_whole_map(files):
     below = write(*[(5, 10)] * 5, (-1, -0.5), *[(5, 10)] * 6, holes=0)
     with pytest.raises(InputError) as whole:
         list(read_rain(below, cells))
-    output = Array(cells)
+    output = ArrayOutput(cells)
     output.values[:] = -5
     with pytest.raises(InputError) as parts:
         rainfall_erosivity_blocks(below, cells, output, None)
