@@ -5,8 +5,12 @@ function, write to the job. The job gives core's own types and keeps core's mann
 opened for writing before all is computed, and nothing is left behind by a failure or a cancel.
 """
 
+from __future__ import annotations
+
 import importlib.util
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
 
 from qgis.core import (
     QgsProcessingAlgorithm,
@@ -17,13 +21,14 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QCoreApplication
 from qgis.PyQt.QtGui import QIcon
 
-from ..core.crs import Crs, require_known
+from ..core.crs import require_known
 from ..core.errors import Cancelled, InputError
 from ..core.grid.reading import check_overlap, open_template
 from ..core.mines import known_words
 from . import compat
 from .help_text import help_html, read_help
-from .job import Job, require_one_kind, wkt
+from .job import Job
+from .layers import QgisLayer
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -38,11 +43,14 @@ GROUPS = {
 }
 
 
-class EcoNetAlgorithm(QgsProcessingAlgorithm):
-    """Base of every algorithm of the provider.
+InputsT = TypeVar("InputsT")
 
-    Class attributes
-    ----------------
+
+class EcoNetAlgorithm(QgsProcessingAlgorithm, Generic[InputsT]):
+    """Base of every algorithm of the provider; ``InputsT`` is the dataclass that the step's `read` gives.
+
+    Attributes
+    ----------
     ID, NAME : str
         The toolbox id and the display name.
     GROUP : str
@@ -60,63 +68,66 @@ class EcoNetAlgorithm(QgsProcessingAlgorithm):
         word in capitals.
     """
 
-    ID = NAME = GROUP = CORE = ""
-    REQUIRES = ()
-    TEMPLATE = ()
-    STYLES = {}
-    KEYS = {}
+    ID: ClassVar[str] = ""
+    NAME: ClassVar[str] = ""
+    GROUP: ClassVar[str] = ""
+    CORE: ClassVar[str] = ""
+    REQUIRES: ClassVar[tuple[str, ...]] = ()
+    TEMPLATE: ClassVar[tuple[str, ...]] = ()
+    STYLES: ClassVar[Mapping[str, str]] = {}
+    KEYS: ClassVar[Mapping[str, str]] = {}
 
-    def definitions(self):
+    def definitions(self) -> list[Any]:
         """Parameters and outputs, in the dialog's order."""
         raise TypeError(f"{type(self).__name__} defines no parameters.")
 
-    def read(self, job):
+    def read(self, job: Job) -> InputsT:
         """The step's inputs: sources of its layers, whose values are not read yet, and its choices.
 
         A frozen dataclass of the algorithm's file. Core's dataclass of choices checks itself as it is made.
         """
         raise TypeError(f"{type(self).__name__} reads no inputs.")
 
-    def check(self, inputs):
+    def check(self, inputs: InputsT) -> None:
         """Refuse what can be known to be wrong before the work starts, by raising InputError.
 
         Asks layers for their outlines and rasters for their cells, never for values.
         """
 
-    def execute(self, inputs, job):
-        """Read the layers of the inputs, call core, write to the job. (QGIS has taken the name ``run``.)"""
+    def execute(self, inputs: InputsT, job: Job) -> None:
+        """Read the layers of the inputs, call core, write to the job; QGIS has taken the name ``run``."""
         raise TypeError(f"{type(self).__name__} does no work.")
 
     # what QGIS asks ------------------------------------------------------------------------------
 
-    def name(self):
+    def name(self) -> str:
         return self.ID
 
-    def displayName(self):
+    def displayName(self) -> str:
         return self.tr(self.NAME)
 
-    def group(self):
+    def group(self) -> str:
         return self.tr(GROUPS[self.GROUP])
 
-    def groupId(self):
+    def groupId(self) -> str:
         return self.GROUP
 
-    def icon(self):
+    def icon(self) -> QIcon:
         return QIcon(str(ROOT / "icons" / f"{self.GROUP}.svg"))
 
-    def createInstance(self):
+    def createInstance(self) -> EcoNetAlgorithm[InputsT]:
         return type(self)()
 
-    def tr(self, text):
+    def tr(self, text: str) -> str:
         return QCoreApplication.translate("EcoNet", text)
 
-    def shortDescription(self):
+    def shortDescription(self) -> str:
         return read_help(self.ID)[0]
 
-    def shortHelpString(self):
+    def shortHelpString(self) -> str:
         return help_html(self)
 
-    def initAlgorithm(self, configuration=None):
+    def initAlgorithm(self, configuration: Any = None) -> None:
         texts = read_help(self.ID)[1]
         for definition in self.definitions():
             definition.setDescription(self.tr(definition.description()))
@@ -126,7 +137,7 @@ class EcoNetAlgorithm(QgsProcessingAlgorithm):
                 definition.setHelp(texts.get(definition.name(), ""))
                 self.addParameter(definition)
 
-    def canExecute(self):
+    def canExecute(self) -> tuple[bool, str]:
         missing = [name for name in self.REQUIRES if importlib.util.find_spec(name) is None]
         if missing:
             names = ", ".join(missing)
@@ -137,30 +148,33 @@ class EcoNetAlgorithm(QgsProcessingAlgorithm):
             )
         return True, ""
 
-    def checkParameterValues(self, parameters, context):
+    def checkParameterValues(self, parameters: Mapping[str, Any], context: Any) -> tuple[bool, str]:
         fine, message = super().checkParameterValues(parameters, context)
         if not fine:
             return fine, message
         try:
             self._checked_inputs(Job(self, parameters, context, None))
         except InputError as error:
-            return False, self._told(error)
+            return False, self._message_of(error)
         return True, ""
 
-    def _told(self, error):
+    def _message_of(self, error: InputError) -> str:
         """The error in the planner's words: the dialog's label stands before it, never a key."""
+        if not error.parameter:
+            return error.message
         definition = self.parameterDefinition(self.KEYS.get(error.parameter, error.parameter.upper()))
-        return f"{definition.description()}: {error.message}" if definition else error.message
+        label = definition.description() if definition else error.parameter.replace("_", " ").capitalize()
+        return f"{label}: {error.message}"
 
-    def _checked_inputs(self, job):
-        job.check_targets()
+    def _checked_inputs(self, job: Job) -> Any:
+        job.check_targets(job.input_paths())
         for definition in self.parameterDefinitions():
             if isinstance(definition, QgsProcessingParameterFeatureSource):
-                source = job.feature_source(definition.name())
-                if source is not None:
-                    require_one_kind(source)
-                    require_known(Crs(wkt(source.sourceCrs())), source.sourceName())
-                    self._require_kind(definition, source)
+                layer = job.optional_layer(definition.name())
+                if layer is not None:
+                    layer.require_one_kind()
+                    require_known(layer.crs, layer.name)
+                    _require_kind(definition, layer)
         if self.parameterDefinition("MINE_WORDS") is not None:
             known_words(job.table("MINE_WORDS"))
         rasters, template = job.all_rasters(), job.template_source()
@@ -177,19 +191,11 @@ class EcoNetAlgorithm(QgsProcessingAlgorithm):
         self.check(inputs)
         return inputs
 
-    def _is_old_style(self):
+    def _is_old_style(self) -> bool:
         # until every step has read, check and execute(inputs, job)
         return type(self).read is EcoNetAlgorithm.read
 
-    def _require_kind(self, definition, source):
-        kinds, kind = compat.geometry_kinds(definition), compat.geometry_kind(source)
-        if kinds and kind not in (*kinds, "Unknown geometry"):
-            raise InputError(
-                f"Layer '{source.sourceName()}' for '{definition.description()}' holds {kind.lower()} features, and "
-                f"{' or '.join(kinds).lower()} features are needed: choose another layer."
-            )
-
-    def processAlgorithm(self, parameters, context, feedback):
+    def processAlgorithm(self, parameters: Mapping[str, Any], context: Any, feedback: Any) -> dict[str, Any]:
         job, refusal = Job(self, parameters, context, feedback), ""
         try:
             inputs = self._checked_inputs(job)
@@ -200,7 +206,7 @@ class EcoNetAlgorithm(QgsProcessingAlgorithm):
                     self.execute(inputs, job)
                 job.write_sinks()
         except InputError as error:
-            refusal = self._told(error)
+            refusal = self._message_of(error)
         except Cancelled as error:
             refusal = self.tr(str(error))
         if refusal:
@@ -209,3 +215,13 @@ class EcoNetAlgorithm(QgsProcessingAlgorithm):
             raise QgsProcessingException(refusal)
         job.attach_styles()
         return job.results
+
+
+def _require_kind(definition: Any, layer: QgisLayer) -> None:
+    kinds, kind = compat.geometry_kinds(definition), layer.geometry_kind
+    if kinds and kind not in (*kinds, "Unknown geometry"):
+        raise InputError(
+            f"Layer '{layer.name}' for '{definition.description()}' holds {kind.lower()} features, and "
+            f"{' or '.join(kinds).lower()} features are needed: choose another layer.",
+            layer=layer.name,
+        )

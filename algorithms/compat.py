@@ -77,6 +77,10 @@ def is_raster_list(definition):
     return number(definition.layerType()) == number(SOURCE.TypeRaster)
 
 
+def is_table_list(definition):
+    return number(definition.layerType()) == number(SOURCE.TypeVector)
+
+
 def date_text(value):
     """A Qt date or time as ISO 8601 text."""
     return value.toString(Qt.DateFormat.ISODate)

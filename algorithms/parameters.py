@@ -22,6 +22,7 @@ from qgis.core import (
 
 from ..core.land_cover_products import PRODUCTS
 from .compat import SOURCE
+from .parameter_values import EMPTY
 
 POLYGON, LINE, POINT, ANY, TABLE = (
     SOURCE.TypeVectorPolygon,
@@ -59,9 +60,14 @@ def vector(key, text, kinds, optional=False):
     return QgsProcessingParameterFeatureSource(key, text, list(kinds), optional=optional)
 
 
-def table(key, text, optional=True):
-    """A rule table: a CSV, a table layer or a child's table output; empty is the shipped default."""
-    return QgsProcessingParameterVectorLayer(key, text, [TABLE], optional=optional)
+def table(key, text, optional=True, when_empty="shipped"):
+    """A rule table: a CSV, a table layer or a child's table output; empty is the shipped default.
+
+    ``when_empty``: what reports say of an empty one, where it is not the shipped table that counts.
+    """
+    parameter = QgsProcessingParameterVectorLayer(key, text, [TABLE], optional=optional)
+    parameter.setMetadata({EMPTY: when_empty})
+    return parameter
 
 
 def tables(key, text, optional=False):

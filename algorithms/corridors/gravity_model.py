@@ -74,7 +74,7 @@ class GravityModel(EcoNetAlgorithm):
         )
         new = schemas.names(schemas.GRAVITY)
         schema = [field for field in job.schema("CORRIDORS") if field.name not in new]
-        line = QgsWkbTypes.linearType(QgsWkbTypes.flatType(job.feature_source("CORRIDORS").wkbType()))
+        line = QgsWkbTypes.linearType(QgsWkbTypes.flatType(job.layer("CORRIDORS").wkb_type))
         job.write_features(
             "OUTPUT",
             (*schema, *schemas.GRAVITY),

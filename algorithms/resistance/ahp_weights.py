@@ -17,9 +17,11 @@ class AhpWeights(EcoNetAlgorithm):
 
     def definitions(self):
         return [
-            p.table("JUDGEMENTS", "Judgements (factor_a, factor_b, judgement; several people: expert)"),
+            p.table(
+                "JUDGEMENTS", "Judgements (factor_a, factor_b, judgement; several people: expert)", when_empty="none"
+            ),
             p.tables("JUDGEMENT_TABLES", "Or matrices of judgements, one table per expert", optional=True),
-            p.table("GROUPS", "Groups of factors (factor, group)"),
+            p.table("GROUPS", "Groups of factors (factor, group)", when_empty="none"),
             p.choice("AGGREGATION", "Several experts: average of", list(AGGREGATIONS)),
             p.choice("RANDOM_INDEX", "Random index for the consistency ratio", list(RANDOM_INDICES)),
             p.flag("REPAIR", "Repair contradictions by the least change (said in the report)"),

@@ -36,13 +36,13 @@ class DistanceResistance(EcoNetAlgorithm):
         template = job.template()
         rule = read_rule(job.table("BREAKS_TABLE"), job.text("FACTOR"), distance=True)
         read_mask_codes(job.text("MASK_CODES"))
-        check_place(job.map_layer("INPUT", outline=True), template, rule.intervals.breaks)
+        check_place(_outline(job.map_layer("INPUT")), template, rule.intervals.breaks)
 
     def execute(self, job):
         template = job.template()
         rule = read_rule(job.table("BREAKS_TABLE"), job.text("FACTOR"), distance=True)
         exact, breaks = job.wants("OUTPUT_DISTANCE"), rule.intervals.breaks
-        layer, progress = job.map_layer("INPUT"), job.progress
+        layer, progress = _read(job.map_layer("INPUT"), job.progress), job.progress
         if job.is_raster("INPUT"):
             distances = distances_to_mask(
                 layer, read_mask_codes(job.text("MASK_CODES")), template, breaks, exact, progress.part(0, 0.2)
@@ -58,3 +58,11 @@ class DistanceResistance(EcoNetAlgorithm):
             job.open_raster("OUTPUT_DISTANCE", template),
             progress.part(0.2, 1),
         )
+
+
+def _outline(layer):
+    return getattr(layer, "outline", layer)
+
+
+def _read(layer, progress):
+    return layer.read(progress) if hasattr(layer, "read") else layer

@@ -49,7 +49,7 @@ class ResistanceSurface(EcoNetAlgorithm):
             p.text("EXTRA_NAMES", "Names of the further factors, in their order (comma between)"),
             p.table("FACTOR_TABLE", "Factor table (factor, weight, from, to, codes, resistance)"),
             p.table("RING_TABLE", "Ring table (mineral, method, state, from_m, to_m, resistance)"),
-            p.table("WEIGHTS", "Weights (factor, weight)"),
+            p.table("WEIGHTS", "Weights (factor, weight)", when_empty="those of the factor table"),
             p.table("RESTORED_TABLE", "Table of restored mines (feature, land_cover, ndvi, slope_degrees)"),
             p.number("DATUM", "Elevation that counts as 0 (m)", default=0.0),
             p.text("WATER_CODES", "Land-cover codes that are water, where no water layer is given"),

@@ -92,7 +92,7 @@ class HabitatQuality(EcoNetAlgorithm):
         result = habitat_quality(
             read_classes(job.raster("LAND_COVER")),
             threats,
-            job.layers("THREAT_LAYERS"),
+            [_read(layer, job.progress) for layer in job.layers("THREAT_LAYERS")],
             sensitivity,
             access,
             job.choice("PRESET"),
@@ -111,3 +111,7 @@ class HabitatQuality(EcoNetAlgorithm):
             job.write_table("OUTPUT_THREATS", schemas.THREAT_COSTS, result.costs)
             job.write_folder("OUTPUT_THREAT_MAPS", result.cost_maps)
         job.result("HALF_SATURATION_USED", result.half_saturation)
+
+
+def _read(layer, progress):
+    return layer.read(progress) if hasattr(layer, "read") else layer

@@ -129,7 +129,9 @@ class SedimentRetention(EcoNetAlgorithm):
                 job.progress,
             )
         if job.given("DRAINAGE"):
-            drainage = drainage_cells(job.layers("DRAINAGE"), template, job.progress)
+            drainage = drainage_cells(
+                [_read(layer, job.progress) for layer in job.layers("DRAINAGE")], template, job.progress
+            )
         mines = job.features("MINES")
         pits = () if mines is None else mines.to_crs(template.crs, job.progress).valid_polygons(job.progress).geometries
         result = sediment_retention(
@@ -159,3 +161,7 @@ class SedimentRetention(EcoNetAlgorithm):
         job.write_folder("OUTPUT_FACTORS", {name: getattr(result, name) for name in _FACTORS})
         for key in ("SOIL_LOSS", "EXPORT", "DEPOSITION", "LEAVES_MAP"):
             job.result(key, result.totals[key.lower()])
+
+
+def _read(layer, progress):
+    return layer.read(progress) if hasattr(layer, "read") else layer

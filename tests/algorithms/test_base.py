@@ -4,6 +4,7 @@ import gc
 import os
 import time
 import weakref
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -35,10 +36,12 @@ from qgis.core import (
 from econet.algorithms import compat
 from econet.algorithms import parameters as p
 from econet.algorithms.base import EcoNetAlgorithm
+from econet.algorithms.sources.patches import Patches
 from econet.core import tables
 from econet.core.errors import Cancelled, InputError
 from econet.core.grid.reading import RasterSource, read_raster
 from econet.core.grid.warping import read_classes
+from econet.core.options import Option
 from econet.core.schemas import Field
 
 CARBON = 'land_cover,above,below,soil,dead\n1,10,2,30,1\n2,1/2,0,"7,5",0\n'
@@ -263,7 +266,7 @@ def test_missing_rasters_are_refused_also_in_a_list(probe, make):
 def test_layers_of_both_kinds_keep_their_order(probe, make):
     raster, areas = make.raster("here", np.ones((2, 2))), make.layer("areas", [(SQUARE, {"n": 1})])
     found = probe(lambda job: job.layers("LAYERS"), LAYERS=[areas, raster])
-    assert [(type(layer).__name__, layer.name) for layer in found] == [("Layer", "areas"), ("RasterSource", "here")]
+    assert [(type(layer).__name__, layer.name) for layer in found] == [("QgisLayer", "areas"), ("RasterSource", "here")]
 
 
 # tables ---------------------------------------------------------------------------------------------
@@ -321,6 +324,235 @@ def test_a_table_that_does_not_exist_is_refused(probe):
     assert "'The rules' (/no/rules.csv) cannot be opened as a table" in probe(
         lambda job: job.table("RULES"), refused=True, RULES="/no/rules.csv"
     )
+
+
+# what reports list ----------------------------------------------------------------------------------
+
+
+class Sides(Option):
+    LEFT = "left"
+    RIGHT = "right", "Right-hand"
+
+
+class Listed(EcoNetAlgorithm):
+    """A parameter of every kind."""
+
+    ID, NAME, GROUP = "listed", "Listed", "services"
+    kept = None
+
+    def definitions(self):
+        return [
+            p.raster("MAP", "The map", optional=True),
+            p.rasters("MAPS", "More maps", optional=True),
+            p.layers("LAYERS", "Anything", optional=True),
+            p.map_layer("EITHER", "Either", optional=True),
+            p.vector("AREAS", "The areas", p.POLYGON, optional=True),
+            p.field("FIELD", "The field", "AREAS", default="name"),
+            p.table("RULES", "The rules"),
+            p.table("OWN", "Own rules", when_empty="none"),
+            p.tables("SEVERAL", "Several rules", optional=True),
+            p.number("NUMBER", "A number", optional=True),
+            p.number("FIVE", "Five", 5.5),
+            p.integer("WHOLE", "A whole number", 7),
+            p.option("SIDE", "Side", Sides),
+            p.option("GOVERNED", "Governed", Sides, as_preset=True),
+            p.options("SIDES", "Sides", Sides, [Sides.RIGHT], optional=True),
+            p.flag("YES", "A flag", True),
+            p.text("WORDS", "Words"),
+            p.raster_output("OUTPUT", "Raster", optional=True),
+            p.report_output("REPORT", "Report"),
+            p.number_output("N", "Number"),
+        ]
+
+    def read(self, job):
+        return job.report_parameters()
+
+    def execute(self, inputs, job):
+        type(self).kept = inputs
+
+
+def listed(**parameters):
+    Listed().create().run(parameters, QgsProcessingContext(), QgsProcessingFeedback(), {}, False)
+    return Listed.kept
+
+
+def test_the_list_of_parameters_for_reports(provider, make):
+    ones = np.ones((2, 2))
+    one, other = make.raster("one", ones), make.raster("other", ones)
+    areas, rules = make.layer("areas", [(SQUARE, {"n": 1})]), make.csv("rules", CARBON)
+    assert listed() == [
+        ("The map", "none"),
+        ("More maps", "none"),
+        ("Anything", "none"),
+        ("Either", "none"),
+        ("The areas", "none"),
+        ("The field", "none"),
+        ("The rules", "shipped"),
+        ("Own rules", "none"),
+        ("Several rules", "none"),
+        ("A number", "none"),
+        ("Five", 5.5),
+        ("A whole number", 7),
+        ("Side", "Left"),
+        ("Governed", "as PRESET"),
+        ("Sides", "Right-hand"),
+        ("A flag", True),
+        ("Words", "none"),
+    ]
+    given = {
+        "MAP": one,
+        "MAPS": [one, other],
+        "LAYERS": [areas, other],
+        "EITHER": areas,
+        "AREAS": areas,
+        "RULES": rules,
+        "OWN": rules,
+        "SEVERAL": [rules, rules],
+        "NUMBER": 0.25,
+        "FIVE": 3,
+        "WHOLE": 8,
+        "SIDE": 1,
+        "GOVERNED": 2,
+        "SIDES": [1, 0],
+        "YES": False,
+        "WORDS": " a, b ",
+    }
+    assert [value for _, value in listed(**given)] == [
+        "one",
+        "one, other",
+        "areas, other",
+        "areas",
+        "areas",
+        "name",
+        "rules.csv",
+        "rules.csv",
+        "rules, rules",
+        0.25,
+        3.0,
+        8,
+        "Right-hand",
+        "Right-hand",
+        "Left, Right-hand",
+        False,
+        "a, b",
+    ]
+
+
+# each input once ------------------------------------------------------------------------------------
+
+
+def test_layers_and_tables_are_the_same_each_time(probe, make):
+    areas, here = make.layer("areas", [(SQUARE, {"n": 1})]), make.raster("here", np.ones((2, 2)))
+    rules = make.csv("rules", CARBON)
+
+    def twice(job):
+        for ask in (
+            lambda: job.layer("AREAS"),
+            lambda: job.layer("AREAS").read(),
+            lambda: job.layer("AREAS").outline,
+            lambda: job.raster("MAP"),
+            lambda: job.rasters("MAPS"),
+            lambda: job.layers("LAYERS"),
+            lambda: job.table("RULES"),
+        ):
+            assert ask() is ask() is not None
+        return True
+
+    assert probe(twice, AREAS=areas, MAP=here, MAPS=[here], LAYERS=[areas, here], RULES=rules)
+
+
+def test_an_outline_is_the_extent_without_attributes(probe):
+    areas = vector_layer((SQUARE, 1, "a"), ("POLYGON((500100 0,500200 0,500200 9,500100 0))", 2, "b"))
+    layer = probe(lambda job: job.layer("AREAS"), AREAS=areas)
+    assert (layer.name, layer.field_names, layer.count) == ("areas", ["n", "name"], 2)
+    assert layer.outline.attributes == [{}]
+    assert layer.outline.geometries[0].GetEnvelope() == (500000, 500200, 0, 4599960)
+
+
+class Mines(EcoNetAlgorithm):
+    ID, NAME, GROUP = "mines", "Mines", "services"
+    kept = None
+
+    def definitions(self):
+        return p.mine_parameters(optional=True)
+
+    def read(self, job):
+        return job.optional_mine_layer()
+
+    def check(self, inputs):
+        if inputs is not None:
+            inputs.check(("method",))
+
+    def execute(self, inputs, job):
+        type(self).kept = inputs and inputs.read("EPSG:32651", job.progress, needed=("method",))
+
+
+def run_mines(**parameters):
+    Mines().create().run(parameters, QgsProcessingContext(), QgsProcessingFeedback(), {}, False)
+    return Mines.kept
+
+
+def test_mines_are_read_once_all_is_checked(provider, make):
+    assert run_mines() is None
+    mines = make.layer("pits", [(SQUARE, {"NAME": "A", "art": "open pit", "state": "producing"})])
+    (mine,) = run_mines(MINES=mines, METHOD_FIELD="art")
+    assert (mine.name, mine.method, mine.state, mine.mineral) == ("A", "open pit", "producing", "")
+    fine, message = Mines().create().checkParameterValues({"MINES": mines}, QgsProcessingContext())
+    assert not fine and "'pits' has no field 'method'" in message
+
+
+# errors that know their parameter -------------------------------------------------------------------
+
+
+class Faulty(EcoNetAlgorithm):
+    """Refuses one parameter or another, in the check or in the work."""
+
+    ID, NAME, GROUP, KEYS = "faulty", "Faulty", "services", MappingProxyType({"size_m": "SIZE"})
+
+    def definitions(self):
+        return [p.number("SIZE", "Size (m)", 1.0), p.number("SHARE", "Share", 0.5), p.number("OTHER", "Other", 0.0)]
+
+    def read(self, job):
+        return job.number("SIZE"), job.number("SHARE"), job.number("OTHER")
+
+    def check(self, inputs):
+        if inputs[0] < 0:
+            raise InputError("-1 is below 0.", parameter="size_m")
+
+    def execute(self, inputs, job):
+        raise InputError("it is wrong.", parameter="share" if inputs[1] else "hidden_rule")
+
+
+def test_a_fault_of_a_parameter_is_told_by_its_label(provider):
+    algorithm, context = Faulty().create(), QgsProcessingContext()
+    assert algorithm.checkParameterValues({"SIZE": -1.0}, context) == (False, "Size (m): -1 is below 0.")
+    for given, message in (
+        ({"SIZE": -1.0}, "Size (m): -1 is below 0."),
+        ({}, "Share: it is wrong."),
+        ({"SHARE": 0.0}, "Hidden rule: it is wrong."),
+    ):
+        with pytest.raises(QgsProcessingException) as caught:
+            algorithm.run(given, context, QgsProcessingFeedback(), {}, False)
+        assert str(caught.value) == message
+
+
+def test_a_fault_of_a_models_child_is_told_by_its_label(run, make, monkeypatch):
+    def refuse(*given):
+        raise InputError("'four' is no class.", parameter="patch_classes")
+
+    monkeypatch.setattr(Patches, "execute", refuse)
+    model = QgsProcessingModelAlgorithm("m", "m")
+    child = QgsProcessingModelChildAlgorithm("econet:patches")
+    child.setChildId("child")
+    source = QgsProcessingModelChildParameterSource
+    child.addParameterSources("CLASSES", [source.fromStaticValue(make.raster("classes", np.ones((3, 3), np.uint8)))])
+    model.addChildAlgorithm(child)
+    model.initAlgorithm()
+    context, feedback = QgsProcessingContext(), QgsProcessingFeedback()
+    context.setProject(QgsProject.instance())
+    with pytest.raises(QgsProcessingException) as caught:
+        model.create().run({}, context, feedback, {}, False)
+    assert "Classes that make patches: 'four' is no class." in str(caught.value) + feedback.textLog()
 
 
 # numbers and fields ---------------------------------------------------------------------------------
@@ -469,19 +701,14 @@ def test_a_run_that_fails_leaves_nothing_and_keeps_what_was_there(probe, make, m
         write_all(job)
         if how == "cancel in execute":
             raise Cancelled()
-        key, schema, geometry, crs, rows = job._sinks[1]
+        second = job._sinks[1]
         if how == "cancel in the second sink":
-            job._sinks[1] = (key, schema, geometry, crs, rows * 1000)
+            second.rows *= 1000
             questions = []
             job.progress._cancelled = lambda: questions.append(1) or len(questions) > 5
         elif how == "error in the second sink":
-            job._sinks[1] = (
-                key,
-                (Field("n", int),),
-                geometry,
-                crs,
-                [(ogr.CreateGeometryFromWkt("POINT(0 0)"), Broken())],
-            )
+            second.schema = (Field("n", int),)
+            second.rows = [(ogr.CreateGeometryFromWkt("POINT(0 0)"), Broken())]
 
     class Broken:
         @property
