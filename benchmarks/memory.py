@@ -23,8 +23,9 @@ from econet.core.grid.grid import Template, windows
 from econet.core.grid.reading import RasterSource, open_template, read_raster
 from econet.core.grid.warping import AlignedRaster
 from econet.core.outputs import OutputFiles
+from econet.core.services.annual_sum import AnnualSum
 from econet.core.services.carbon_storage import carbon_storage_blocks
-from econet.core.services.water_yield import Annual, water_yield_blocks
+from econet.core.services.water_yield import YieldInputs, YieldOutputs, water_yield_blocks
 
 HERE = Path(__file__).resolve().parent
 CITY = HERE.parent / "examples" / "mining_city"
@@ -86,11 +87,12 @@ def one(service, folder):
         if service == "copy":
             run_blocks([AlignedRaster(sources["land_cover"], place)], lambda _, grid: (grid.values,), outputs)
         elif service == "carbonstorage":
-            carbon_storage_blocks(cover, outputs[0], None, Classes(sources["land_cover"], place), outputs[1])
+            other = Classes(sources["land_cover"], place)
+            carbon_storage_blocks(cover, output=outputs[0], other=other, output_change=outputs[1])
         else:
-            rain, demand = (Annual(sources[name], place) for name in ("precipitation", "evapotranspiration"))
+            rain, demand = (AnnualSum(sources[name], place) for name in ("precipitation", "evapotranspiration"))
             soil = [AlignedRaster(sources[name], place) for name in ("soil_depth", "plant_available_water")]
-            water_yield_blocks(cover, rain, demand, *soil, *outputs)
+            water_yield_blocks(YieldInputs(cover, rain, demand, *soil), YieldOutputs(*outputs))
     seconds = time.perf_counter() - began
     for number in range(2):
         path = os.path.join(folder, f"out_{number}.tif")

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
     Float32s = npt.NDArray[np.float32]
     AnyFloats = npt.NDArray[np.floating[Any]]
+    Int16s = npt.NDArray[np.int16]
     Ints = npt.NDArray[np.int64]
     Int32s = npt.NDArray[np.int32]
     AnyInts = npt.NDArray[np.integer[Any]]
     DType = np.dtype[Any]
     DTypeLike = npt.DTypeLike
 else:  # the oldest numpy that QGIS brings has no numpy.typing.NDArray
-    AnyArray = Bools = Bytes = Floats = Float32s = AnyFloats = Ints = Int32s = AnyInts = np.ndarray
+    AnyArray = Bools = Bytes = Floats = Float32s = AnyFloats = Int16s = Ints = Int32s = AnyInts = np.ndarray
     DType = np.dtype
     DTypeLike = Any

@@ -60,7 +60,7 @@ KEYS = {
 }
 PRESETS_OF = {
     "habitatquality": habitat.PRESETS,
-    "wateryield": water.PRESETS,
+    "wateryield": [vars(conventions) for conventions in water.PRESETS],
     "sedimentretention": [vars(conventions) for conventions in sediment.PRESETS],
     "carbonstorage": [{}] * 3,
 }
@@ -184,22 +184,35 @@ WATER_COLUMNS = ("evapotranspiration, mm", "districts, million m3", "cells held 
 
 def water_of(city, with_gaps=False):
     """Water yield; with gaps: the map ends in the middle, and soil maps say nothing of water and built-up land."""
-    maps = [city.land_cover] + [
-        city.map(name)
-        for name in ("precipitation_annual", "evapotranspiration_annual", "soil_depth", "plant_available_water")
-    ]
+    land_cover = city.land_cover
+    maps = {
+        name: city.map(file)
+        for name, file in (
+            ("precipitation", "precipitation_annual"),
+            ("evapotranspiration", "evapotranspiration_annual"),
+            ("soil_depth", "soil_depth"),
+            ("plant_available_water", "plant_available_water"),
+        )
+    }
     if with_gaps:
-        codes, soil = city.land_cover.values, maps[3]
-        maps[0] = float_grid(
+        codes, soil = land_cover.values, maps["soil_depth"]
+        land_cover = float_grid(
             np.where(np.arange(codes.shape[1]) < codes.shape[1] // 2, codes, np.nan).astype(np.float32),
             city.template,
             "western half",
         )
-        maps[3] = float_grid(np.where(np.isin(codes, (5, 8)), np.nan, soil.floats()), city.template, soil.name)
+        known = np.where(np.isin(codes, (5, 8)), np.nan, soil.floats())
+        maps["soil_depth"] = float_grid(known, city.template, soil.name)
+    inputs = water.YieldInputs.of_grids(land_cover, **maps)
 
     def run(**choices):
         heard = []
-        found = water.water_yield(*maps, watersheds=city.districts, progress=Progress(log=heard.append), **choices)
+        found = water.water_yield(
+            inputs,
+            water.YieldChoices(**choices),
+            watersheds=city.districts,
+            progress=Progress(log=heard.append),
+        )
         held = [re.search(r"On (\d+) cell", line) for line in heard]
         held = sum(int(match.group(1)) for match in held if match)
         total = np.nansum(found.water_yield.values, dtype=np.float64) / 1000 * city.template.cell_area_m2 / 1e6
@@ -297,9 +310,9 @@ def services(city):
             [
                 *pair[:1],
                 ("PRESET", "as InVEST 3.20", "", {"preset": presets.AS_INVEST}),
-                ("BUDYKO", water.ZHANG_2001, "", {"budyko": water.ZHANG_2001}),
-                ("MASKING", water.AS_INVEST, "", {"masking": water.AS_INVEST}),
-                ("VOLUMES", water.OVER_POLYGON, "", {"volumes": water.OVER_POLYGON}),
+                ("BUDYKO", water.BudykoCurve.ZHANG_2001, "", {"budyko": water.BudykoCurve.ZHANG_2001}),
+                ("MASKING", water.Masking.AS_INVEST, "", {"masking": water.Masking.AS_INVEST}),
+                ("VOLUMES", water.VolumeArea.POLYGON, "", {"volumes": water.VolumeArea.POLYGON}),
             ],
             water_of(city),
             1,
@@ -312,8 +325,8 @@ def services(city):
             WATER_COLUMNS,
             "Blues",
             [
-                ("MASKING", water.AS_INVEST, "", {"masking": water.AS_INVEST}),
-                ("VOLUMES", water.OVER_POLYGON, "", {"volumes": water.OVER_POLYGON}),
+                ("MASKING", water.Masking.AS_INVEST, "", {"masking": water.Masking.AS_INVEST}),
+                ("VOLUMES", water.VolumeArea.POLYGON, "", {"volumes": water.VolumeArea.POLYGON}),
             ],
             water_of(city, True),
             1,
@@ -527,7 +540,7 @@ CHAIN_ROWS = [
             ("sedimentretention", "sediment", "LS_METHOD", sediment.INVEST_LS),
             ("sedimentretention", "sediment", "IC_LENGTH", sediment.PIXELS),
             ("sedimentretention", "sediment", "MASKING", sediment.AS_INVEST),
-            ("wateryield", "water yield", "BUDYKO", water.ZHANG_2001),
+            ("wateryield", "water yield", "BUDYKO", water.BudykoCurve.ZHANG_2001),
         )
     ),
 ]

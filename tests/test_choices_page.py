@@ -14,7 +14,7 @@ from econet.core.services import habitat_quality, sediment_retention, water_yiel
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 CORE = {
     "habitatquality": habitat_quality.PRESETS,
-    "wateryield": water_yield.PRESETS,
+    "wateryield": [vars(preset) for preset in water_yield.PRESETS],
     "sedimentretention": [vars(preset) for preset in sediment_retention.PRESETS],
 }
 CORE_NAMES = {"TIES_AND_FLATS": "flow", "LS_CAP": "cap"}  # any other key is core's name in capitals

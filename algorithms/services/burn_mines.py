@@ -1,13 +1,30 @@
 """Toolbox step: mines burnt into a land-cover map, since no land-cover product maps them."""
 
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
 from ...core.grid.blocks import Classes
+from ...core.grid.reading import RasterSource
 from ...core.land_cover_products import PRODUCTS
-from ...core.services.burn_mines import burn_mines_blocks, read_mine_codes
+from ...core.services.burn_mines import MineCodes, burn_mines_blocks, read_mine_codes
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
+from ..job import Job
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the step works on."""
+
+    land_cover: RasterSource
+    codes: MineCodes
 
 
 class BurnMines(EcoNetAlgorithm):
+    """Burns mines into a land-cover map."""
+
     ID = "burnmines"
     NAME = "Burn mines into land cover"
     GROUP = "services"
@@ -15,7 +32,8 @@ class BurnMines(EcoNetAlgorithm):
     TEMPLATE = ("LAND_COVER",)
     STYLES = {"OUTPUT": "land_cover"}
 
-    def definitions(self):
+    def definitions(self) -> list[Any]:
+        """Parameters and outputs, in the dialog's order."""
         return [
             p.raster("LAND_COVER", "Land cover"),
             *p.mine_parameters(needed=("state", "feature")),
@@ -24,17 +42,19 @@ class BurnMines(EcoNetAlgorithm):
             p.raster_output("OUTPUT", "Land cover with mines"),
         ]
 
-    def validate(self, job):
-        read_mine_codes(job.table("MINE_CODES"))
+    def read(self, job: Job) -> Inputs:
+        """The step's inputs."""
+        product = PRODUCTS[job.choice("LAND_COVER_PRODUCT")]
+        return Inputs(job.raster("LAND_COVER"), read_mine_codes(job.table("MINE_CODES"), product=product))
 
-    def execute(self, job):
+    def execute(self, inputs: Inputs, job: Job) -> None:
+        """Burn the mines and write the map."""
         template = job.template()
-        land_cover = Classes(job.raster("LAND_COVER"), template)
+        land_cover = Classes(inputs.land_cover, template)
         burn_mines_blocks(
             land_cover,
             job.mines(template.crs, needed=("state",)),
-            job.open_raster("OUTPUT", template, dtype="int32", nodata=land_cover.nodata),
-            job.table("MINE_CODES"),
-            job.progress,
-            PRODUCTS[job.choice("LAND_COVER_PRODUCT")],
+            codes=inputs.codes,
+            output=job.open_raster("OUTPUT", template, dtype="int32", nodata=land_cover.nodata),
+            progress=job.progress,
         )

@@ -1,14 +1,33 @@
 """Toolbox step: carbon stored by each land-cover class, and its change between two maps."""
 
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
 from ...core.grid.blocks import Classes
+from ...core.grid.reading import RasterSource
 from ...core.land_cover_products import PRODUCTS
 from ...core.presets import conventions_told
-from ...core.services.carbon_storage import carbon_storage_blocks, default_table, read_carbon_table
+from ...core.services.carbon_storage import CarbonTable, carbon_storage_blocks, default_table, read_carbon_table
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
+from ..job import Job
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the step works on."""
+
+    land_cover: RasterSource
+    other: RasterSource | None
+    table: CarbonTable
+    preset: int
 
 
 class CarbonStorage(EcoNetAlgorithm):
+    """Carbon stored by each land-cover class."""
+
     ID = "carbonstorage"
     NAME = "Carbon storage"
     GROUP = "services"
@@ -16,7 +35,8 @@ class CarbonStorage(EcoNetAlgorithm):
     TEMPLATE = ("LAND_COVER",)
     STYLES = {"OUTPUT": "carbon_storage", "OUTPUT_CHANGE": "carbon_change"}
 
-    def definitions(self):
+    def definitions(self) -> list[Any]:
+        """Parameters and outputs, in the dialog's order."""
         return [
             p.raster("LAND_COVER", "Land cover"),
             p.raster("OTHER_LAND_COVER", "Land cover of another year or scenario", optional=True),
@@ -27,20 +47,23 @@ class CarbonStorage(EcoNetAlgorithm):
             p.raster_output("OUTPUT_CHANGE", "Carbon change (t/ha)", optional=True),
         ]
 
-    def validate(self, job):
-        read_carbon_table(job.table("CARBON_TABLE"))
-
-    def execute(self, job):
-        template = job.template()
-        job.progress.log(f"Carbon storage, {conventions_told(job.choice('PRESET'), {}, {})}: all presets compute Eq 5.")
+    def read(self, job: Job) -> Inputs:
+        """The step's inputs."""
         table = job.table("CARBON_TABLE") or default_table(PRODUCTS[job.choice("LAND_COVER_PRODUCT")])
-        other = job.raster("OTHER_LAND_COVER")
-        other = None if other is None else Classes(other, template)
+        return Inputs(
+            job.raster("LAND_COVER"), job.raster("OTHER_LAND_COVER"), read_carbon_table(table), job.choice("PRESET")
+        )
+
+    def execute(self, inputs: Inputs, job: Job) -> None:
+        """Compute storage and change, part by part, and write them."""
+        template = job.template()
+        job.progress.log(f"Carbon storage, {conventions_told(inputs.preset, {}, {})}: all presets compute Eq 5.")
+        other = None if inputs.other is None else Classes(inputs.other, template)
         carbon_storage_blocks(
-            Classes(job.raster("LAND_COVER"), template),
-            job.open_raster("OUTPUT", template),
-            table,
-            other,
-            None if other is None else job.open_raster("OUTPUT_CHANGE", template),
-            job.progress,
+            Classes(inputs.land_cover, template),
+            output=job.open_raster("OUTPUT", template),
+            other=other,
+            output_change=None if other is None else job.open_raster("OUTPUT_CHANGE", template),
+            table=inputs.table,
+            progress=job.progress,
         )

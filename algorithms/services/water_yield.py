@@ -1,25 +1,51 @@
 """Toolbox step: annual water yield and actual evapotranspiration, by cell and by watershed."""
 
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
 from ...core import schemas
+from ...core.geometry.layers import LayerSource
 from ...core.grid.blocks import Classes
+from ...core.grid.reading import RasterSource
 from ...core.grid.warping import AlignedRaster
 from ...core.land_cover_products import PRODUCTS
+from ...core.services.annual_sum import AnnualSum
 from ...core.services.water_yield import (
-    BUDYKO,
-    DEPTH_UNITS,
-    MASKINGS,
-    VOLUMES,
-    Annual,
+    BudykoCurve,
+    DepthUnit,
+    Masking,
+    YieldChoices,
+    YieldInputs,
+    YieldOutputs,
     default_table,
     read_table,
     water_yield_blocks,
 )
+from ...core.services.watersheds import VolumeArea
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 from ..compat import GEOMETRY
+from ..job import Job
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the step works on."""
+
+    land_cover: RasterSource
+    precipitation: RasterSource
+    evapotranspiration: RasterSource
+    soil_depth: RasterSource
+    plant_available_water: RasterSource
+    watersheds: LayerSource | None
+    choices: YieldChoices
 
 
 class WaterYield(EcoNetAlgorithm):
+    """Annual water yield."""
+
     ID = "wateryield"
     NAME = "Water yield"
     GROUP = "services"
@@ -27,7 +53,8 @@ class WaterYield(EcoNetAlgorithm):
     TEMPLATE = ("LAND_COVER",)
     STYLES = {"OUTPUT_YIELD": "water_yield", "OUTPUT_EVAPOTRANSPIRATION": "evapotranspiration"}
 
-    def definitions(self):
+    def definitions(self) -> list[Any]:
+        """Parameters and outputs, in the dialog's order."""
         return [
             p.raster("LAND_COVER", "Land cover"),
             p.raster("PRECIPITATION", "Precipitation (mm a year, or twelve monthly bands)"),
@@ -38,10 +65,12 @@ class WaterYield(EcoNetAlgorithm):
             p.table("BIOPHYSICAL_TABLE", "Biophysical table (land_cover, kc, root_depth_mm, vegetated)"),
             p.number("SEASONALITY", "Seasonality Z", 12.0, 1.0, 30.0),
             p.preset(),
-            p.preset_choice("BUDYKO", "Budyko curve", BUDYKO),
-            p.choice("DEPTH_UNIT", "Unit of the soil depth", DEPTH_UNITS),
-            p.advanced(p.preset_choice("MASKING", "Cells without rain, or without soil where nothing grows", MASKINGS)),
-            p.advanced(p.preset_choice("VOLUMES", "Volumes of watersheds", VOLUMES)),
+            p.option("BUDYKO", "Budyko curve", BudykoCurve, as_preset=True),
+            p.option("DEPTH_UNIT", "Unit of the soil depth", DepthUnit),
+            p.advanced(
+                p.option("MASKING", "Cells without rain, or without soil where nothing grows", Masking, as_preset=True)
+            ),
+            p.advanced(p.option("VOLUMES", "Volumes of watersheds", VolumeArea, as_preset=True)),
             p.land_cover_product(),
             p.raster_output("OUTPUT_YIELD", "Water yield (mm a year)"),
             p.raster_output(
@@ -50,33 +79,47 @@ class WaterYield(EcoNetAlgorithm):
             p.vector_output("OUTPUT_WATERSHEDS", "Watersheds with water yield", p.POLYGON, optional=True),
         ]
 
-    def _table(self, job):
-        return job.table("BIOPHYSICAL_TABLE") or default_table(PRODUCTS[job.choice("LAND_COVER_PRODUCT")])
+    def read(self, job: Job) -> Inputs:
+        """The step's inputs."""
+        table = job.table("BIOPHYSICAL_TABLE") or default_table(PRODUCTS[job.choice("LAND_COVER_PRODUCT")])
+        choices = YieldChoices(
+            table=read_table(table),
+            seasonality=job.number("SEASONALITY"),
+            depth_unit=job.option("DEPTH_UNIT", DepthUnit),
+            preset=job.choice("PRESET"),
+            budyko=job.preset_option("BUDYKO", BudykoCurve),
+            masking=job.preset_option("MASKING", Masking),
+            volumes=job.preset_option("VOLUMES", VolumeArea),
+        )
+        return Inputs(
+            land_cover=job.raster("LAND_COVER"),
+            precipitation=job.raster("PRECIPITATION"),
+            evapotranspiration=job.raster("EVAPOTRANSPIRATION"),
+            soil_depth=job.raster("SOIL_DEPTH"),
+            plant_available_water=job.raster("PLANT_AVAILABLE_WATER"),
+            watersheds=job.layer("WATERSHEDS"),
+            choices=choices,
+        )
 
-    def validate(self, job):
-        read_table(self._table(job))
-
-    def execute(self, job):
+    def execute(self, inputs: Inputs, job: Job) -> None:
+        """Compute the maps, part by part, and write them and the watersheds."""
         template = job.template()
         watersheds = water_yield_blocks(
-            Classes(job.raster("LAND_COVER"), template),
-            Annual(job.raster("PRECIPITATION"), template),
-            Annual(job.raster("EVAPOTRANSPIRATION"), template),
-            AlignedRaster(job.raster("SOIL_DEPTH"), template),
-            AlignedRaster(job.raster("PLANT_AVAILABLE_WATER"), template),
-            job.open_raster("OUTPUT_YIELD", template),
-            job.open_raster("OUTPUT_EVAPOTRANSPIRATION", template),
-            self._table(job),
-            job.number("SEASONALITY"),
-            [None, *BUDYKO][job.choice("BUDYKO")],
-            job.choice("PRESET"),
-            DEPTH_UNITS[job.choice("DEPTH_UNIT")],
-            job.features("WATERSHEDS"),
-            job.progress,
-            [None, *MASKINGS][job.choice("MASKING")],
-            [None, *VOLUMES][job.choice("VOLUMES")],
+            YieldInputs(
+                Classes(inputs.land_cover, template),
+                AnnualSum(inputs.precipitation, template),
+                AnnualSum(inputs.evapotranspiration, template),
+                AlignedRaster(inputs.soil_depth, template),
+                AlignedRaster(inputs.plant_available_water, template),
+            ),
+            YieldOutputs(
+                job.open_raster("OUTPUT_YIELD", template), job.open_raster("OUTPUT_EVAPOTRANSPIRATION", template)
+            ),
+            inputs.choices,
+            watersheds=None if inputs.watersheds is None else inputs.watersheds.read(job.progress),
+            progress=job.progress,
         )
-        if job.given("WATERSHEDS"):
+        if inputs.watersheds is not None:
             own = schemas.names(schemas.WATERSHEDS)
             schema = [field for field in job.schema("WATERSHEDS") if field.name not in own]
             rows = [(watershed.geometry, {**watershed.attributes, **vars(watershed)}) for watershed in watersheds]

@@ -1,16 +1,26 @@
-"""Mines burnt into a land-cover map."""
+"""Mines burnt into a land-cover map.
 
-from pathlib import Path
+No land-cover product tells pits, dumps and restored mines apart as the other steps need, so a layer of
+mines is burnt into the map first.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from .. import tables
-from ..errors import InputError
-from ..geometry.cells import cells_under, rasterize
-from ..grid.blocks import ArrayOutput, GridInput, run
+from ..arrays import AnyArray, Int32s
+from ..errors import InputError, first_few
+from ..geometry.cells import rasterize
+from ..grid.blocks import ArrayOutput, BlockInput, BlockOutput, GridInput, run
+from ..grid.grid import Grid, Window
 from ..land_cover_products import CLCD, known_codes, table_for_product
-from ..mines import FEATURES
-from ..progress import SILENT
+from ..mines import FEATURES, Mine
+from ..progress import SILENT, Progress
 from .land_cover import NAMED_AT_MOST
 
 RESTORED = "restored"
@@ -21,10 +31,45 @@ _MINE_COLUMNS = [
 ]
 
 
-def default_mine_codes(product=CLCD):
+@dataclass(frozen=True)
+class MineCodes:
+    """The land-cover code of each feature of mines.
+
+    Parameters
+    ----------
+    table_name : str
+        For messages.
+    code_of : dict
+        Feature to code; where mines overlap, the feature that comes first wins.
+    product : str
+        The land-cover product that shipped codes are free in; empty for a planner's own table.
+    """
+
+    table_name: str
+    code_of: dict[str, int]
+    product: str = ""
+
+    def feature_of(self, mine: Mine) -> str:
+        """The feature whose code a mine takes: ``restored`` if that is its state.
+
+        Raises
+        ------
+        InputError
+            The table has no such feature.
+        """
+        feature = RESTORED if mine.state == RESTORED else mine.feature
+        if feature not in self.code_of:
+            raise InputError(
+                f"Table '{self.table_name}' has no row for feature '{feature}', which mine '{mine.name}' is: "
+                f"add the row with the land-cover code to give it.",
+                layer=self.table_name,
+            )
+        return feature
+
+
+def default_mine_codes(product: str = CLCD) -> tables.RawTable:
     """The shipped codes of burnt-in mines; ours: 11 to 15 beside CLCD's 1 to 9, 911 to 915 in any other product."""
-    path = Path(__file__).parent / "defaults" / "mine_codes.csv"
-    raw = tables.read_csv(path, "mine_codes.csv (shipped)")
+    raw = tables.shipped("services", "mine_codes.csv")
     keyed = table_for_product(raw, product)
     # a product's own class of mines (CORINE's 131) stays apart from what is burnt in
     code = raw.header.index("land_cover")
@@ -32,43 +77,57 @@ def default_mine_codes(product=CLCD):
     return keyed
 
 
-def read_mine_codes(table=None, product=CLCD):
-    """A table of mine codes with every cell checked, as `tables.Table`; see `burn_mines`."""
+def read_mine_codes(table: tables.RawTable | None = None, *, product: str = CLCD) -> MineCodes:
+    """The codes of mines.
+
+    Parameters
+    ----------
+    table : tables.RawTable, optional
+        ``feature, land_cover``; features are pit, dump, subsidence, plant and restored, and the one that
+        stands higher wins where mines overlap. Default the shipped one: pit, dump, plant, subsidence, restored.
+    product : str
+        One of ``land_cover_products.PRODUCTS``, whose maps the shipped codes are free in; without meaning
+        beside a table.
+
+    Raises
+    ------
+    InputError
+        A column or value that is missing or wrong, or a feature with two rows.
+    """
     parsed = tables.parse(table or default_mine_codes(product), _MINE_COLUMNS)
     features = [row["feature"] for row in parsed.rows]
     for index, feature in enumerate(features):
         if feature in features[:index]:
             raise parsed.error(index, "feature", "has a row already; keep one row per feature.")
-    return parsed
+    code_of = {row["feature"]: row["land_cover"] for row in parsed.rows}
+    return MineCodes(parsed.name, code_of, product if table is None else "")
 
 
-def burn_mines(land_cover, mines, table=None, progress=SILENT, product=CLCD):
+def burn_mines(
+    land_cover: Grid, mines: Sequence[Mine], *, codes: MineCodes | None = None, progress: Progress = SILENT
+) -> Grid:
     """The land cover with mines in it.
 
     Parameters
     ----------
     land_cover : grid.Grid
         Whole-number codes.
-    mines : list of mines.Mine
+    mines : sequence of mines.Mine
         In the CRS of the land cover. A mine whose state is restored takes the code of
         ``restored``, any other that of its feature.
-    table : tables.RawTable, optional
-        ``feature, land_cover``; features are pit, dump, subsidence, plant and restored. Where
-        mines overlap, the feature that stands higher in the table wins, whatever the order of
-        the layer. Default the shipped one: pit, dump, plant, subsidence, restored.
-    product : str
-        One of ``land_cover_products.PRODUCTS``, whose shipped mine codes are free in its maps.
+    codes : MineCodes, optional
+        Default the shipped ones, free in maps of CLCD.
 
     Returns
     -------
     grid.Grid
         int32; a cell belongs to a mine that holds its centre, and keeps no value where the land
-        cover has none.
+        cover has none. Where mines overlap, the order of the codes decides, not that of the layer.
 
     Raises
     ------
     InputError
-        When the table lacks a feature of a mine, or no mine lies on the map; when a shipped code is taken in
+        When the codes lack a feature of a mine, or no mine lies on the map; when a shipped code is taken in
         a map that is not of the product, so that mines would be merged with another class.
 
     Notes
@@ -76,115 +135,147 @@ def burn_mines(land_cover, mines, table=None, progress=SILENT, product=CLCD):
     4 bytes per cell.
     """
     result = ArrayOutput(land_cover.template, np.int32)
-    burn_mines_blocks(GridInput(land_cover), mines, result, table, progress, product)
+    burn_mines_blocks(GridInput(land_cover), mines, codes=codes, output=result, progress=progress)
     return land_cover.like(result.values, land_cover.nodata, f"{land_cover.name} with mines")
 
 
-def burn_mines_blocks(land_cover, mines, output, table=None, progress=SILENT, product=CLCD):
+def burn_mines_blocks(
+    land_cover: BlockInput,
+    mines: Sequence[Mine],
+    *,
+    codes: MineCodes | None = None,
+    output: BlockOutput | None,
+    progress: Progress = SILENT,
+) -> None:
     """As `burn_mines`, for a map of any size.
 
     Parameters
     ----------
     land_cover : blocks.Classes
+    mines, codes
+        As for `burn_mines`.
     output : writing.RasterWriter of int32, blocks.ArrayOutput or None
         Cells without a value keep the land cover's nodata value.
+    progress : Progress
     """
-    parsed = read_mine_codes(table, product)
-    rank = {row["feature"]: index for index, row in enumerate(parsed.rows)}
-    kinds = [RESTORED if mine.state == RESTORED else mine.feature for mine in mines]
-    for mine, kind in zip(mines, kinds):
-        if kind not in rank:
-            raise InputError(
-                f"Table '{parsed.name}' has no row for feature '{kind}', which mine '{mine.name}' is: "
-                f"add the row with the land-cover code to give it."
-            )
-    codes = [row["land_cover"] for row in parsed.rows]
-    counts = {}
+    codes = codes or read_mine_codes()
+    burning = _Burning(land_cover, mines, codes)
+    counts: Counter[float] = Counter()
 
-    def count(_, grid):
+    def count(_: Window, grid: Grid) -> None:
         for code, cells in zip(*np.unique(grid.values[grid.valid], return_counts=True)):
-            counts[code] = counts.get(code, 0) + int(cells)
+            counts[code] += int(cells)
 
     run([land_cover], count, progress=progress.part(0.0, 0.3))
-    _look_for_shared_codes(
-        land_cover.name,
-        counts,
-        {codes[rank[kind]]: kind for kind in kinds},
-        None if table is not None else product,
-        progress,
+    feature_of_code = {codes.code_of[feature]: feature for feature in burning.features}
+    _check_codes_in_use(counts, feature_of_code, name=land_cover.name, product=codes.product, progress=progress)
+    progress = progress.part(0.3, 1.0)
+    run(
+        [land_cover],
+        lambda window, grid: (burning.burn(window, grid, progress),),
+        [output],
+        check=burning.require_some,
+        progress=progress,
     )
+    burning.log(progress)
 
-    order = sorted(zip(kinds, mines), key=lambda pair: -rank[pair[0]])
-    places = [cells_under(mine.geometry, land_cover.template)[0] for _, mine in order]
-    found = [False] * len(order)
-    shared = burnt = 0
 
-    def burn(window, grid):
-        nonlocal shared, burnt
+class _Burning:
+    """Burns mines into parts of a map, and counts what the log says of the whole."""
+
+    def __init__(self, land_cover: BlockInput, mines: Sequence[Mine], codes: MineCodes) -> None:
+        self._template, self._name, self._codes = land_cover.template, land_cover.name, codes
+        self.features = [codes.feature_of(mine) for mine in mines]
+        rank = list(codes.code_of)
+        # the last to be burnt wins
+        self._order = sorted(zip(self.features, mines), key=lambda pair: -rank.index(pair[0]))
+        self._windows = [self._template.window_of(mine.geometry.GetEnvelope()) for _, mine in self._order]
+        self._found = [False] * len(self._order)
+        self._under_several = self._burnt = 0
+
+    def burn(self, window: Window, grid: Grid, progress: Progress) -> Int32s:
+        """The codes of a part of the map, with the mines in it."""
         valid = grid.valid
-        result = np.where(valid, grid.values, grid.nodata if grid.nodata is not None else 0).astype(np.int32)
-        claims = np.zeros(result.shape, dtype=np.uint8)
-        for number, ((kind, mine), place) in enumerate(zip(order, places)):
-            here = None if place is None else window.meet(place)
+        result: Int32s = np.where(valid, grid.values, grid.nodata if grid.nodata is not None else 0).astype(np.int32)
+        mines_here: AnyArray = np.zeros(result.shape, dtype=np.uint8)  # 2 means several
+        for number, ((feature, mine), place) in enumerate(zip(self._order, self._windows)):
+            here = None if place is None else window.meet(place.slices)
             if here is None:
                 continue
-            inside = rasterize([mine.geometry], land_cover.template.part(here), dtype=np.uint8) > 0
-            found[number] = found[number] or bool(inside.any())
+            inside = rasterize([mine.geometry], self._template.part(here), dtype=np.uint8) > 0
+            self._found[number] = self._found[number] or bool(inside.any())
             block = here.within(window)
             inside &= valid[block]
-            result[block][inside] = codes[rank[kind]]
-            claims[block][inside] += claims[block][inside] < 2
+            result[block][inside] = self._codes.code_of[feature]
+            mines_here[block][inside] += mines_here[block][inside] < 2
             progress.check()
-        shared += np.count_nonzero(claims > 1)
-        burnt += np.count_nonzero(claims)
-        return (result,)
+        self._under_several += np.count_nonzero(mines_here > 1)
+        self._burnt += np.count_nonzero(mines_here)
+        return result
 
-    def check():
-        if not any(found):
+    def require_some(self) -> None:
+        """Refuse mines of which none holds a cell's centre."""
+        if not any(self._found):
             raise InputError(
-                f"None of the {len(mines)} mine(s) holds the centre of a cell of '{land_cover.name}': "
-                f"choose maps of one area, or a finer land cover."
+                f"None of the {len(self._found)} mine(s) holds the centre of a cell of '{self._name}': "
+                f"choose maps of one area, or a finer land cover.",
+                layer=self._name,
             )
 
-    run([land_cover], burn, [output], check=check, progress=progress.part(0.3, 1.0))
-    missed = [mine.name for (_, mine), met in zip(order, found) if not met]
-    if missed:
-        progress.warn(
-            f"{len(missed)} mine(s) lie beyond '{land_cover.name}' or between the centres of its cells and "
-            f"are not in the map: {', '.join(missed[:5])}{' ...' if len(missed) > 5 else ''}."
-        )
-    if shared:
-        features = ", ".join(row["feature"] for row in parsed.rows)
-        progress.log(
-            f"{shared} cell(s) lie under several mines; the feature that stands higher in "
-            f"'{parsed.name}' was taken ({features})."
-        )
-    progress.log(f"{burnt} cell(s) of '{land_cover.name}' were given the code of a mine.")
+    def log(self, progress: Progress) -> None:
+        """Log what was burnt, and warn of mines that are not in the map."""
+        missed = [mine.name for (_, mine), found in zip(self._order, self._found) if not found]
+        if missed:
+            progress.warn(
+                f"{len(missed)} mine(s) lie beyond '{self._name}' or between the centres of its cells and "
+                f"are not in the map: {first_few(missed, NAMED_AT_MOST)}."
+            )
+        if self._under_several:
+            progress.log(
+                f"{self._under_several} cell(s) lie under several mines; the feature that stands higher in "
+                f"'{self._codes.table_name}' was taken ({', '.join(self._codes.code_of)})."
+            )
+        progress.log(f"{self._burnt} cell(s) of '{self._name}' were given the code of a mine.")
 
 
-def _look_for_shared_codes(name, counts, kind_of, product, progress):
-    """Warn of codes that a mine takes and the map has; refuse where the map is not of the product."""
-    taken = {}
-    for code, kind in kind_of.items():
-        if counts.get(code):
-            taken[code] = f"code {code} on {counts[code]} cell(s)", kind
-    if product is not None:
+def _check_codes_in_use(
+    counts: Counter[float], feature_of_code: dict[int, str], *, name: str, product: str, progress: Progress
+) -> None:
+    """Warn of codes that a mine takes and the map has; refuse where the map is not of the product.
+
+    Parameters
+    ----------
+    counts : Counter
+        Cells of the map by code.
+    feature_of_code : dict
+        Codes that mines take.
+    name : str
+        Of the map.
+    product : str
+        Whose maps the codes are meant for; empty for a planner's own codes.
+    progress : Progress
+    """
+    in_use = {
+        feature: f"code {code} on {counts[code]} cell(s)" for code, feature in feature_of_code.items() if counts[code]
+    }
+    if product:
         foreign = sorted(set(counts) - known_codes(product))
         named = ", ".join(f"{code:g}" for code in foreign[:NAMED_AT_MOST])
-        if foreign and taken:
+        if foreign and in_use:
             raise InputError(
-                f"Land cover '{name}' already has {' and '.join(text for text, _ in taken.values())}, and "
-                f"holds codes that {product} does not have ({named}): its own classes would be merged with mines; "
-                f"choose the land-cover product (LAND_COVER_PRODUCT), or give mines free codes (MINE_CODES)."
+                f"Land cover '{name}' already has {' and '.join(in_use.values())}, and holds codes that {product} "
+                f"does not have ({named}): its own classes would be merged with mines; choose the land-cover product "
+                f"of the map, or give a table of mine codes that are free in it.",
+                layer=name,
             )
         if foreign:
             progress.warn(
-                f"Land cover '{name}' holds codes that {product} does not have ({named}); mines "
-                f"take the codes {', '.join(map(str, kind_of))} all the same: choose the land-cover "
-                f"product (LAND_COVER_PRODUCT) if these mean another class there."
+                f"Land cover '{name}' holds codes that {product} does not have ({named}); mines take the codes "
+                f"{', '.join(map(str, feature_of_code))} all the same: choose the land-cover product of the map if "
+                f"these mean another class there."
             )
-    for text, kind in taken.values():
+    for feature, text in in_use.items():
         progress.warn(
-            f"Land cover '{name}' already has {text}: they cannot be told from '{kind}' mines "
-            f"afterwards; give mines other codes (MINE_CODES) unless this is meant."
+            f"Land cover '{name}' already has {text}: they cannot be told from '{feature}' mines "
+            f"afterwards; give a table of other mine codes unless this is meant."
         )

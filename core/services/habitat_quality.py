@@ -252,7 +252,7 @@ def habitat_quality(
     threats = read_threats(threats or default_threats(product), layers)
     name, codes, habitat, sensitivity = read_sensitivity(threats, sensitivity or default_sensitivity(product))
     _require_near(threats, land_cover.template, progress)
-    rows = class_rows(land_cover, codes, name, progress.part(0, 0.05))
+    rows = class_rows(land_cover, codes, progress=progress.part(0, 0.05))
     beta = _access(access, land_cover.template)
     weights = np.array([threat.weight for threat in threats]) / sum(threat.weight for threat in threats)
     factors = weights[:, None] * sensitivity.T
@@ -345,7 +345,7 @@ def _highest_of_baseline(threats, factors, baseline, codes, name, beta, rule, pr
             "those of today. Give the constant of the baseline's own run to compare the two."
         )
         return None
-    rows = class_rows(baseline, codes, name)
+    rows = class_rows(baseline, codes)
     return float(_degradation(threats, factors, baseline, rows, beta, rule, progress, False)[0].max())
 
 

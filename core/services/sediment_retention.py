@@ -428,7 +428,7 @@ def _require_range(grid, highest, mend):
 def _cover_and_practice(land_cover, table, cover, progress):
     """Maps of C and P."""
     parsed = read_table(table, cover is None)
-    rows = class_rows(land_cover, codes_of(parsed), parsed.name, progress)
+    rows = class_rows(land_cover, codes_of(parsed), progress=progress)
     practice = values_by_class(rows, [row["usle_p"] for row in parsed.rows])
     if cover is None:
         return values_by_class(rows, [row["usle_c"] for row in parsed.rows]), practice

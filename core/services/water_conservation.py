@@ -177,7 +177,7 @@ def water_conservation(
             f"above 0 (300 is usual)."
         )
     parsed = read_table(table)
-    rows = class_rows(land_cover, codes_of(parsed), parsed.name, progress.part(0, 0.05))
+    rows = class_rows(land_cover, codes_of(parsed), progress=progress.part(0, 0.05))
     velocity = values_by_class(rows, [min(1.0, VELOCITY / row["velocity"]) for row in parsed.rows])
     depth_m = soil_depth.floats(np.float64) * _M_PER[depth_unit]
     index = topographic_index(dem, depth_m, form, routing, progress.part(0.05, 0.95))

@@ -16,10 +16,11 @@ from econet.core.grid.reading import RasterSource, open_template
 from econet.core.grid.warping import align, read_classes
 from econet.core.resistance.factor_maps import FactorLayers
 from econet.core.resistance.surface import resistance_surface
+from econet.core.services.annual_sum import read_annual
 from econet.core.services.burn_mines import burn_mines
 from econet.core.services.carbon_storage import carbon_storage
 from econet.core.services.habitat_quality import habitat_quality
-from econet.core.services.water_yield import read_annual, water_yield
+from econet.core.services.water_yield import YieldInputs, water_yield
 from econet.core.sources.importance import service_importance
 from econet.core.sources.patches import find_patches
 
@@ -289,11 +290,13 @@ def _chain(folder, bands, grid_size_m, with_water):
     if with_water:
         services.append(
             water_yield(
-                burnt,
-                read_annual(source("precipitation_monthly"), template),
-                read_annual(source("evapotranspiration_annual"), template),
-                align(source("soil_depth"), template),
-                align(source("plant_available_water"), template),
+                YieldInputs.of_grids(
+                    burnt,
+                    precipitation=read_annual(source("precipitation_monthly"), template),
+                    evapotranspiration=read_annual(source("evapotranspiration_annual"), template),
+                    soil_depth=align(source("soil_depth"), template),
+                    plant_available_water=align(source("plant_available_water"), template),
+                )
             ).water_yield
         )
     importance = service_importance(services, grid_size_m=grid_size_m)

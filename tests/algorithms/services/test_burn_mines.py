@@ -147,8 +147,5 @@ def test_mines_in_a_map_of_another_product_keep_clear_of_its_classes(run, make):
     result = run("burnmines", **given, LAND_COVER_PRODUCT=6, OUTPUT=make.out("burnt.tif"))
     assert values(result["OUTPUT"]).tolist() == [[11, 12, 911, 915]]
     message = run.refusal("burnmines", **given, OUTPUT=make.out("x.tif"))
-    assert (
-        "already has code 11 on 1 cell(s)" in message
-        and "choose the land-cover product (LAND_COVER_PRODUCT)" in message
-    )
+    assert "already has code 11 on 1 cell(s)" in message and "choose the land-cover product" in message
     assert not os.path.exists(make.out("x.tif"))

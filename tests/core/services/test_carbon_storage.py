@@ -11,7 +11,7 @@ from econet.core.grid.blocks import ArrayOutput, GridInput
 from econet.core.grid.grid import Grid, Template
 from econet.core.grid.reading import RasterSource, read_raster
 from econet.core.grid.warping import read_classes
-from econet.core.services.carbon_storage import carbon_change, carbon_storage, carbon_storage_blocks
+from econet.core.services.carbon_storage import carbon_change, carbon_storage, carbon_storage_blocks, read_carbon_table
 
 INVEST = Path(__file__).resolve().parents[2] / "data" / "invest_synth"
 TEMPLATE = Template(2, 3, (500000.0, 10.0, 0.0, 4600000.0, 0.0, -40.0), "EPSG:32651", "cover")
@@ -24,7 +24,8 @@ def cover(values):
 
 def test_equals_invest_on_every_cell():
     result = carbon_storage(
-        read_classes(RasterSource(str(INVEST / "inputs/lulc.tif"))), tables.read_csv(INVEST / "inputs/carbon.csv")
+        read_classes(RasterSource(str(INVEST / "inputs/lulc.tif"))),
+        table=read_carbon_table(tables.read_csv(INVEST / "inputs/carbon.csv")),
     )
     expected = read_raster(RasterSource(str(INVEST / "expected/carbon_c_storage_bas.tif"))).floats(np.float64)
     np.testing.assert_allclose(result.values, expected, rtol=1e-5, atol=0)
@@ -32,17 +33,17 @@ def test_equals_invest_on_every_cell():
 
 
 def test_the_four_pools_add_up_and_nodata_stays():
-    result = carbon_storage(cover([[1, 2, -9], [2, 2, 1]]), tables.parse_csv(TEXT, "t"))
+    result = carbon_storage(cover([[1, 2, -9], [2, 2, 1]]), table=read_carbon_table(tables.parse_csv(TEXT, "t")))
     np.testing.assert_allclose(result.values, [[162, 0.25, np.nan], [0.25, 0.25, 162]], rtol=1e-6)
 
 
 def test_change_is_after_minus_before():
-    table = tables.parse_csv(TEXT, "t")
+    table = read_carbon_table(tables.parse_csv(TEXT, "t"))
     before, after = cover([[1, 2, -9], [2, 2, 1]]), cover([[2, 1, 1], [2, -9, 1]])
-    change = carbon_change(before, after, table).values
+    change = carbon_change(before, after, table=table).values
     np.testing.assert_allclose(change, [[-161.75, 161.75, np.nan], [0, np.nan, 0]], rtol=1e-6)
-    np.testing.assert_array_equal(change, -carbon_change(after, before, table).values)
-    np.testing.assert_array_equal(carbon_change(before, before, table).values[before.valid], 0)
+    np.testing.assert_array_equal(change, -carbon_change(after, before, table=table).values)
+    np.testing.assert_array_equal(carbon_change(before, before, table=table).values[before.valid], 0)
 
 
 def test_change_needs_the_same_cells():
@@ -62,7 +63,7 @@ def test_change_needs_the_same_cells():
 )
 def test_bad_tables(text, message):
     with pytest.raises(InputError, match=message):
-        carbon_storage(cover(np.ones((2, 3))), tables.parse_csv(text, "t"))
+        carbon_storage(cover(np.ones((2, 3))), table=read_carbon_table(tables.parse_csv(text, "t")))
 
 
 # in parts --------------------------------------------------------------------------------------
@@ -77,7 +78,7 @@ def test_parts_make_up_the_map_bit_for_bit(size):
     )
     before.values.flat[0] = 1
     stored, gained = ArrayOutput(place), ArrayOutput(place)
-    carbon_storage_blocks(GridInput(before), stored, None, GridInput(after), gained)
+    carbon_storage_blocks(GridInput(before), output=stored, other=GridInput(after), output_change=gained)
     np.testing.assert_array_equal(stored.values, carbon_storage(before).values)
     np.testing.assert_array_equal(gained.values, carbon_change(before, after).values)
 
@@ -89,5 +90,5 @@ def test_codes_missing_from_the_table_are_counted_over_the_whole_map_before_anyt
     stored = ArrayOutput(place)
     stored.values[:] = -1
     with pytest.raises(InputError, match=r"'cover' holds code 77 \(4 pixels\), 78 \(2100 pixels\), for which"):
-        carbon_storage_blocks(GridInput(Grid(codes, place, -9, "cover")), stored)
+        carbon_storage_blocks(GridInput(Grid(codes, place, -9, "cover")), output=stored)
     assert (stored.values == -1).all()

@@ -15,7 +15,7 @@ from econet.core.land_cover_products import PRODUCTS
 from econet.core.mines import Mine
 from econet.core.progress import Progress
 from econet.core.services.burn_mines import burn_mines, read_mine_codes
-from econet.core.services.land_cover import CODE, class_rows, codes_of
+from econet.core.services.land_cover import CODE, ClassCodes, class_rows, codes_of
 
 UTM = "EPSG:32651"
 
@@ -28,6 +28,10 @@ def grid(values, dx=30.0, dy=30.0, nodata=-9, name="cover"):
 
 def table(text, name="t.csv"):
     return tables.parse_csv(text, name)
+
+
+def own_codes(text, name="t.csv"):
+    return read_mine_codes(table(text, name))
 
 
 def rectangle(cover, row, col, rows, cols):
@@ -54,13 +58,13 @@ class Heard:
 
 def test_rows_of_the_table_are_found_whatever_their_order():
     cover = grid([[3, 1, -9], [7, 7, 1]])
-    assert np.array_equal(class_rows(cover, np.array([7, 1, 3]), "t"), [[2, 1, -1], [0, 0, 1]])
+    assert np.array_equal(class_rows(cover, ClassCodes(np.array([7, 1, 3]), "t")), [[2, 1, -1], [0, 0, 1]])
 
 
 def test_missing_codes_are_named_with_their_pixels():
     cover = grid([[1, 5, 5], [5, 300, -9]])
     with pytest.raises(InputError) as error:
-        class_rows(cover, np.array([1]), "carbon.csv")
+        class_rows(cover, ClassCodes(np.array([1]), "carbon.csv"))
     message = str(error.value)
     assert "'cover'" in message and "5 (3 pixels), 300 (1 pixels)" in message and "'carbon.csv'" in message
     assert "-9" not in message
@@ -69,14 +73,14 @@ def test_missing_codes_are_named_with_their_pixels():
 def test_missing_codes_are_counted_over_blocks(monkeypatch):
     monkeypatch.setattr(row_blocks, "_BLOCK_CELLS", 4)
     with pytest.raises(InputError, match=r"5 \(12 pixels\)"):
-        class_rows(grid(np.full((4, 3), 5)), np.array([1]), "t")
+        class_rows(grid(np.full((4, 3), 5)), ClassCodes(np.array([1]), "t"))
 
 
 def test_blocks_give_the_same_rows(monkeypatch):
     cover = grid(np.random.default_rng(0).integers(1, 5, (17, 9)))
-    whole = class_rows(cover, np.arange(1, 5), "t")
+    whole = class_rows(cover, ClassCodes(np.arange(1, 5), "t"))
     monkeypatch.setattr(row_blocks, "_BLOCK_CELLS", 5)
-    assert np.array_equal(class_rows(cover, np.arange(1, 5), "t"), whole)
+    assert np.array_equal(class_rows(cover, ClassCodes(np.arange(1, 5), "t")), whole)
     assert np.array_equal(whole, cover.values - 1)
 
 
@@ -88,7 +92,7 @@ def test_a_code_with_two_rows_is_refused():
 
 def test_cancel():
     with pytest.raises(Cancelled):
-        class_rows(grid([[1]]), np.array([1]), "t", Progress(cancelled=lambda: True))
+        class_rows(grid([[1]]), ClassCodes(np.array([1]), "t"), progress=Progress(cancelled=lambda: True))
 
 
 # mines -------------------------------------------------------------------------------------------
@@ -132,7 +136,7 @@ def test_the_table_sets_codes_and_rank_and_the_log_counts_shared_cells():
     cover = grid(np.full((1, 4), 2))
     mines = [mine(cover, "pit", 0, 0, 1, 3), mine(cover, "dump", 0, 1, 1, 3)]
     heard = Heard()
-    burnt = burn_mines(cover, mines, table("feature,land_cover\ndump,52\npit,51\n"), heard.progress)
+    burnt = burn_mines(cover, mines, codes=own_codes("feature,land_cover\ndump,52\npit,51\n"), progress=heard.progress)
     assert burnt.values.tolist() == [[51, 52, 52, 52]]
     assert any("2 cell(s) lie under several mines" in line for line in heard.logs)
 
@@ -178,19 +182,19 @@ def test_shipped_codes_never_merge_mines_with_a_class_of_another_product():
         burn_mines(nlcd, mines)
     assert "code 11 on 1 cell(s)" in str(caught.value) and "CLCD does not have (41, 82)" in str(caught.value)
     heard = Heard()
-    burnt = burn_mines(nlcd, mines, progress=heard.progress, product="NLCD")
+    burnt = burn_mines(nlcd, mines, codes=read_mine_codes(product="NLCD"), progress=heard.progress)
     assert burnt.values.tolist() == [[11, 41, 911, 912]] and heard.warnings == []
     burn_mines(grid([[41, 41, 41, 82]]), mines, progress=heard.progress)
     assert "holds codes that CLCD does not have (41, 82)" in heard.warnings.pop()
-    own = burn_mines(nlcd, mines, table("feature,land_cover\npit,11\ndump,60\n"), heard.progress)
+    own = burn_mines(nlcd, mines, codes=own_codes("feature,land_cover\npit,11\ndump,60\n"), progress=heard.progress)
     assert own.values.tolist() == [[11, 41, 11, 60]] and len(heard.warnings) == 1
 
 
 @pytest.mark.parametrize("product", PRODUCTS)
 def test_shipped_mine_codes_of_each_product(product):
-    rows = read_mine_codes(product=product).rows
+    code_of = read_mine_codes(product=product).code_of
     offset = 0 if product == "CLCD" else 900
-    assert [(row["feature"], row["land_cover"] - offset) for row in rows] == [
+    assert [(feature, code - offset) for feature, code in code_of.items()] == [
         ("pit", 11),
         ("dump", 12),
         ("plant", 14),
@@ -203,12 +207,14 @@ def test_a_feature_without_a_code_is_refused():
     cover = grid([[2, 2]])
     with pytest.raises(InputError, match="'codes.csv' has no row for feature 'dump', which mine 'west' is"):
         burn_mines(
-            cover, [mine(cover, "dump", 0, 0, 1, 1, name="west")], table("feature,land_cover\npit,11\n", "codes.csv")
+            cover,
+            [mine(cover, "dump", 0, 0, 1, 1, name="west")],
+            codes=own_codes("feature,land_cover\npit,11\n", "codes.csv"),
         )
     with pytest.raises(InputError, match="row 3, column 'feature': 'pit' has a row already"):
-        burn_mines(cover, [mine(cover, "pit", 0, 0, 1, 1)], table("feature,land_cover\npit,11\npit,12\n"))
+        own_codes("feature,land_cover\npit,11\npit,12\n")
     with pytest.raises(InputError, match="column 'feature': 'quarry' is not one of"):
-        read_mine_codes(table("feature,land_cover\nquarry,11\n"))
+        own_codes("feature,land_cover\nquarry,11\n")
 
 
 # shipped tables ----------------------------------------------------------------------------------
@@ -219,7 +225,7 @@ ALL = {1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15}
 def test_shipped_tables_cover_all_codes_with_source_and_range():
     from econet.core.services import carbon_storage, habitat_quality, water_conservation, water_yield
 
-    assert {r["land_cover"] for r in read_mine_codes().rows} == {11, 12, 13, 14, 15}
+    assert set(read_mine_codes().code_of.values()) == {11, 12, 13, 14, 15}
     checks = [
         (carbon_storage.default_table(), None),
         (water_yield.default_table(), "kc"),
@@ -247,14 +253,16 @@ def test_rows_are_found_for_codes_of_any_size_and_type(codes, dtype):
         values[0, 3:], values[1, 3] = [70000, -4], 65535
     place = grid(values).template
     known = np.isin(values, codes)
-    found = class_rows(Grid(np.where(known, values, 255).astype(dtype), place, 255, "cover"), np.array(codes), "t")
+    found = class_rows(
+        Grid(np.where(known, values, 255).astype(dtype), place, 255, "cover"), ClassCodes(np.array(codes), "t")
+    )
     assert found.tolist() == [
         [codes.index(value) if value in codes else -1 for value in row] for row in values.tolist()
     ]
     lacked, counts = np.unique(values[~known & (values != 255)], return_counts=True)
     named = ", ".join(f"{code:g} ({count} pixels)" for code, count in zip(lacked, counts))
     with pytest.raises(InputError, match=re.escape(f"holds code {named}")):
-        class_rows(Grid(values, place, 255, "cover"), np.array(codes), "t")
+        class_rows(Grid(values, place, 255, "cover"), ClassCodes(np.array(codes), "t"))
 
 
 def test_mines_burnt_in_parts_cross_the_borders_of_parts():

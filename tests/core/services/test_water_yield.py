@@ -16,8 +16,10 @@ from econet.core.grid.grid import Grid, Template, Window
 from econet.core.grid.reading import RasterSource, read_raster
 from econet.core.grid.warping import AlignedRaster, align, read_classes
 from econet.core.outputs import OutputFiles, write_raster
-from econet.core.progress import Progress
+from econet.core.progress import SILENT, Progress
 from econet.core.services import water_yield as wy
+from econet.core.services.annual_sum import AnnualSum, read_annual
+from econet.core.services.water_yield import BudykoCurve, DepthUnit
 
 INVEST = Path(__file__).resolve().parents[2] / "data" / "invest_synth"
 UTM = "EPSG:32651"
@@ -38,12 +40,22 @@ def grids(codes, rain, et0, soil, pawc, dx=30.0, dy=30.0):
     return (Grid(codes, t, -9, "cover"), *maps)
 
 
+def yields(maps, text=None, *, watersheds=None, progress=SILENT, **choices):
+    """Of the maps that `grids` gives; without a text of a table the shipped one."""
+    land, rain, et0, soil, pawc = maps
+    inputs = wy.YieldInputs.of_grids(
+        land, precipitation=rain, evapotranspiration=et0, soil_depth=soil, plant_available_water=pawc
+    )
+    choices = wy.YieldChoices(wy.read_table(text), **choices)
+    return wy.water_yield(inputs, choices, watersheds=watersheds, progress=progress)
+
+
 def invest_grids():
     land = read_classes(RasterSource(str(INVEST / "inputs/lulc.tif")))
     return (
         land,
         *(
-            wy.read_annual(RasterSource(str(INVEST / f"inputs/{name}.tif")), land.template)
+            read_annual(RasterSource(str(INVEST / f"inputs/{name}.tif")), land.template)
             for name in ("precip", "eto", "soil_depth", "pawc")
         ),
     )
@@ -59,10 +71,10 @@ def box(left, bottom, right, top):
 
 
 def test_equals_invest_on_every_cell_and_by_watershed():
-    result = wy.water_yield(
-        *invest_grids(),
+    result = yields(
+        invest_grids(),
         tables.read_csv(INVEST / "inputs/biophysical.csv"),
-        12.0,
+        seasonality=12.0,
         preset=2,
         watersheds=read_layer(str(INVEST / "inputs/watershed.gpkg")),
     )
@@ -86,29 +98,29 @@ def test_equals_invest_on_every_cell_and_by_watershed():
 # worked numbers ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("curve, share, expected", [(wy.FU, 0.698195, 211.264), (wy.ZHANG_2001, 0.721585, 194.890)])
+@pytest.mark.parametrize(
+    "curve, share, expected", [(BudykoCurve.FU, 0.698195, 211.264), (BudykoCurve.ZHANG_2001, 0.721585, 194.890)]
+)
 @pytest.mark.parametrize("depths", [(150 / 0.15, 5000.0), (9999.0, 1000.0)])
 def test_p700_et900_kc09_awc150_z5(curve, share, expected, depths):
     soil, root = depths
     text = f"land_cover,kc,root_depth_mm,vegetated\n1,0.9,{root},1\n"
-    result = wy.water_yield(*grids([[1]], 700, 900, soil, 0.15), table(text), 5.0, curve)
+    result = yields(grids([[1]], 700, 900, soil, 0.15), table(text), seasonality=5.0, budyko=curve)
     assert result.water_yield.values[0, 0] == pytest.approx(expected, abs=5e-4)
     assert result.evapotranspiration.values[0, 0] / 700 == pytest.approx(share, abs=5e-7)
 
 
 def test_presets_choose_the_curve():
-    arguments = (
-        *grids([[1]], 700, 900, 1000, 0.15),
-        table("land_cover,kc,root_depth_mm,vegetated\n1,0.9,1000,1\n"),
-        5.0,
-    )
-    found = [wy.water_yield(*arguments, preset=n).water_yield.values[0, 0] for n in range(3)]
+    maps = grids([[1]], 700, 900, 1000, 0.15)
+    text = table("land_cover,kc,root_depth_mm,vegetated\n1,0.9,1000,1\n")
+    found = [yields(maps, text, seasonality=5.0, preset=n).water_yield.values[0, 0] for n in range(3)]
     np.testing.assert_allclose(found, [211.264, 194.890, 211.264], atol=5e-4)
-    assert wy.water_yield(*arguments, wy.FU, preset=1).water_yield.values[0, 0] == pytest.approx(211.264, abs=5e-4)
+    by_hand = yields(maps, text, seasonality=5.0, budyko=BudykoCurve.FU, preset=1)
+    assert by_hand.water_yield.values[0, 0] == pytest.approx(211.264, abs=5e-4)
 
 
 def test_where_nothing_grows_the_smaller_of_demand_and_rain_evaporates():
-    result = wy.water_yield(*grids([[2, 2]], [[700, 200]], 900, 1000, 0.15), table())
+    result = yields(grids([[2, 2]], [[700, 200]], 900, 1000, 0.15), table())
     np.testing.assert_allclose(result.water_yield.values, [[700 - 270, 0]], rtol=1e-6)
     np.testing.assert_allclose(result.evapotranspiration.values, [[270, 200]], rtol=1e-6)
 
@@ -116,8 +128,8 @@ def test_where_nothing_grows_the_smaller_of_demand_and_rain_evaporates():
 def test_depth_units():
     text = table("land_cover,kc,root_depth_mm,vegetated\n1,0.9,5000,1\n")
     found = [
-        wy.water_yield(*grids([[1]], 700, 900, soil, 0.15), text, 5.0, depth_unit=unit).water_yield.values[0, 0]
-        for unit, soil in (("mm", 1000), ("cm", 100), ("m", 1))
+        yields(grids([[1]], 700, 900, soil, 0.15), text, seasonality=5.0, depth_unit=unit).water_yield.values[0, 0]
+        for unit, soil in zip(DepthUnit, (1000, 100, 1))
     ]
     np.testing.assert_allclose(found, 211.264, atol=5e-4)
 
@@ -141,13 +153,13 @@ def test_extremes_of_fu():
     assert wy.fu(1e-12, 1.25) == pytest.approx(0, abs=1e-11)
 
 
-@pytest.mark.parametrize("curve", wy.BUDYKO)
+@pytest.mark.parametrize("curve", BudykoCurve)
 def test_neither_demand_nor_rain_is_passed_and_water_is_conserved(curve):
     rng = np.random.default_rng(9)
     shape = (40, 50)
     rain, et0 = rng.uniform(1, 2500, shape), rng.uniform(1, 2000, shape)
     arguments = grids(rng.integers(1, 3, shape), rain, et0, rng.uniform(0, 3000, shape), rng.uniform(0, 0.5, shape))
-    result = wy.water_yield(*arguments, table(), 30.0, curve)
+    result = yields(arguments, table(), seasonality=30.0, budyko=curve)
     actual, runoff = result.evapotranspiration.values, result.water_yield.values
     demand = np.where(arguments[0].values == 1, 0.9, 0.3) * et0
     assert (actual <= np.minimum(rain, demand) * (1 + 1e-6)).all()
@@ -155,15 +167,15 @@ def test_neither_demand_nor_rain_is_passed_and_water_is_conserved(curve):
     np.testing.assert_allclose(actual + runoff, rain, rtol=1e-6)
 
 
-@pytest.mark.parametrize("curve", wy.BUDYKO)
+@pytest.mark.parametrize("curve", BudykoCurve)
 def test_more_soil_water_and_more_seasons_never_yield_more(curve):
     soil = np.linspace(0, 3000, 60)[None, :]
     few, many = (
-        wy.water_yield(
-            *grids(np.ones((1, 60)), 800, 900, soil, 0.15),
+        yields(
+            grids(np.ones((1, 60)), 800, 900, soil, 0.15),
             table("land_cover,kc,root_depth_mm,vegetated\n1,0.9,9999,1\n"),
-            z,
-            curve,
+            seasonality=z,
+            budyko=curve,
         ).water_yield.values[0]
         for z in (3.0, 15.0)
     )
@@ -174,8 +186,12 @@ def test_more_soil_water_and_more_seasons_never_yield_more(curve):
 def test_the_cap_is_needed_by_zhang():
     # phi 0.5, w 12: Eq 4 alone gives 0.78, more than all demand
     heard = []
-    result = wy.water_yield(
-        *grids([[1]], 1000, 500 / 0.9, 2000, 0.5), table(), 24.0, wy.ZHANG_2001, progress=Progress(log=heard.append)
+    result = yields(
+        grids([[1]], 1000, 500 / 0.9, 2000, 0.5),
+        table(),
+        seasonality=24.0,
+        budyko=BudykoCurve.ZHANG_2001,
+        progress=Progress(log=heard.append),
     )
     assert "On 1 cell(s) the curve gave more evapotranspiration than the demand" in heard[-1]
     assert wy.zhang_2001(0.5, 12.0) > 0.5
@@ -186,10 +202,10 @@ def test_the_cap_is_needed_by_zhang():
 
 
 def test_no_rain_gives_0_and_in_invest_no_value():
-    arguments = (*grids([[1, 2, 1]], [[0, 0, 700]], 900, 1000, 0.15), table())
+    maps = grids([[1, 2, 1]], [[0, 0, 700]], 900, 1000, 0.15)
     for preset, expected in ((0, 0.0), (1, 0.0), (2, np.nan)):
         with np.errstate(all="raise"):
-            result = wy.water_yield(*arguments, preset=preset)
+            result = yields(maps, table(), preset=preset)
         for grid in (result.water_yield, result.evapotranspiration):
             np.testing.assert_array_equal(grid.values[0, :2], [expected, expected])
             assert grid.values[0, 2] > 0
@@ -200,7 +216,7 @@ def test_nodata_of_each_map_and_soil_where_nothing_grows():
     for index, name in enumerate(names):
         arguments = grids([[1, 2, 1]], 700, 900, 1000, 0.15)
         arguments[index].values[0, :2] = arguments[index].nodata
-        recommended, invest = (wy.water_yield(*arguments, table(), preset=n).water_yield.values[0] for n in (0, 2))
+        recommended, invest = (yields(arguments, table(), preset=n).water_yield.values[0] for n in (0, 2))
         assert np.isnan(recommended[0]) and np.isnan(invest[:2]).all()
         assert np.isnan(recommended[1]) == (name not in ("soil", "pawc"))
         assert recommended[2] > 0 and invest[2] > 0
@@ -209,10 +225,10 @@ def test_nodata_of_each_map_and_soil_where_nothing_grows():
 def test_blocks_do_not_change_the_result(monkeypatch):
     from econet.core.grid import row_blocks
 
-    arguments = (*invest_grids(), tables.read_csv(INVEST / "inputs/biophysical.csv"))
-    whole = wy.water_yield(*arguments).water_yield.values
+    arguments = invest_grids(), tables.read_csv(INVEST / "inputs/biophysical.csv")
+    whole = yields(*arguments).water_yield.values
     monkeypatch.setattr(row_blocks, "_BLOCK_CELLS", 700)
-    assert np.array_equal(wy.water_yield(*arguments).water_yield.values, whole)
+    assert np.array_equal(yields(*arguments).water_yield.values, whole)
 
 
 # watersheds --------------------------------------------------------------------------------------
@@ -233,7 +249,7 @@ def test_watersheds_that_overlap_or_leave_the_map():
     arguments = grids(codes, rain, 100, 1000, 0.15, dx=10.0, dy=40.0)
     arguments[1].values[0, 5] = -9999
     features = Layer("sheds", UTM, shapes, [{"id": n} for n in range(5)], ["id"])
-    sheds = wy.water_yield(*arguments, table(), watersheds=features, progress=Progress(warn=heard.append)).watersheds
+    sheds = yields(arguments, table(), watersheds=features, progress=Progress(warn=heard.append)).watersheds
     runoff = rain - 30
     assert sheds[0].yield_mm == pytest.approx(runoff[:2, :2].mean())
     assert sheds[0].yield_m3 == pytest.approx(runoff[:2, :2].sum() / 1000 * 400)
@@ -248,7 +264,7 @@ def test_watersheds_that_overlap_or_leave_the_map():
 
 def test_an_empty_watershed_layer_is_refused():
     with pytest.raises(InputError, match="Layer 'sheds' is empty"):
-        wy.water_yield(*grids([[1]], 700, 900, 1000, 0.15), table(), watersheds=Layer("sheds", UTM))
+        yields(grids([[1]], 700, 900, 1000, 0.15), table(), watersheds=Layer("sheds", UTM))
 
 
 # months ------------------------------------------------------------------------------------------
@@ -270,13 +286,13 @@ def test_twelve_bands_are_added_and_others_refused(tmp_path):
         dataset = None
         return RasterSource(path)
 
-    year = wy.read_annual(write(12), t)
+    year = read_annual(write(12), t)
     assert year.values.tolist()[1] == [78, 78, 78] and np.isnan(year.values[0, 0])
-    assert wy.read_annual(write(1), t).values[1, 1] == 1
+    assert read_annual(write(1), t).values[1, 1] == 1
     with pytest.raises(InputError, match="Raster 'rain3' has 3 bands"):
-        wy.read_annual(write(3), t)
+        read_annual(write(3), t)
     with pytest.raises(InputError, match="cannot be opened"):
-        wy.read_annual(RasterSource(str(tmp_path / "gone.tif")), t)
+        read_annual(RasterSource(str(tmp_path / "gone.tif")), t)
 
 
 # bad input ---------------------------------------------------------------------------------------
@@ -295,7 +311,7 @@ def test_values_without_meaning(index, value, message):
     arguments = grids([[1, 1]], 700, 900, 1000, 0.15)
     arguments[index].values[0, 1] = value
     with pytest.raises(InputError, match=message):
-        wy.water_yield(*arguments, table())
+        yields(arguments, table())
 
 
 @pytest.mark.parametrize(
@@ -315,35 +331,36 @@ def test_values_without_meaning(index, value, message):
 )
 def test_bad_tables(text, message):
     with pytest.raises(InputError, match=message):
-        wy.water_yield(*grids([[1]], 700, 900, 1000, 0.15), table(text))
+        yields(grids([[1]], 700, 900, 1000, 0.15), table(text))
 
 
 def test_other_refusals():
-    with pytest.raises(InputError, match="Seasonality Z = 31 is outside 1 to 30"):
-        wy.water_yield(*grids([[1]], 700, 900, 1000, 0.15), table(), 31.0)
+    with pytest.raises(InputError, match="31 is outside 1 to 30") as caught:
+        wy.YieldChoices(seasonality=31.0)
+    assert caught.value.parameter == "seasonality"
     with pytest.raises(InputError, match="No cell of 'cover' has a value in all of rain, et0, soil and pawc"):
-        wy.water_yield(*grids([[1, 1]], [[700, -9999]], [[-9999, 900]], 1000, 0.15), table())
+        yields(grids([[1, 1]], [[700, -9999]], [[-9999, 900]], 1000, 0.15), table())
     arguments = list(grids([[1, 1]], 700, 900, 1000, 0.15))
     arguments[3] = grids([[1]], 700, 900, 1000, 0.15)[3]
     with pytest.raises(InputError, match="Raster 'soil' is not on the cells of 'cover'"):
-        wy.water_yield(*arguments, table())
+        yields(arguments, table())
 
 
 def test_cancel():
     with pytest.raises(Cancelled):
-        wy.water_yield(*grids([[1]], 700, 900, 1000, 0.15), table(), progress=Progress(cancelled=lambda: True))
+        yields(grids([[1]], 700, 900, 1000, 0.15), table(), progress=Progress(cancelled=lambda: True))
 
 
 def test_watersheds_without_any_cell_are_refused():
     far = Layer("sheds", UTM, [ogr.CreateGeometryFromWkt("POLYGON((0 0,90 0,90 90,0 90,0 0))")], [{}], [])
     with pytest.raises(InputError, match="No watershed of layer 'sheds' holds the centre of a cell"):
-        wy.water_yield(*grids([[1]], 700, 900, 1000, 0.15), table(), watersheds=far)
+        yields(grids([[1]], 700, 900, 1000, 0.15), table(), watersheds=far)
 
 
 @pytest.mark.parametrize("product, code", [("NLCD", 41), ("ESA WorldCover", 10), ("CNLUCC", 21)])
 def test_shipped_table_for_another_product(product, code):
     def of(number, of_product):
-        return wy.water_yield(*grids([[number]], 700, 900, 1000, 0.15), wy.default_table(of_product)).water_yield.values
+        return yields(grids([[number]], 700, 900, 1000, 0.15), wy.default_table(of_product)).water_yield.values
 
     assert np.array_equal(of(code, product), of(2, "CLCD"))
 
@@ -365,7 +382,7 @@ def test_parts_and_whole_files_give_the_same_bits(tmp_path):
     shed = box(500000 + 30 * 1900.2, 4600000 - 30 * 560.2, 500000 + 30 * 2200.7, 4600000 - 30 * 10.3)
     far = box(500000, 4600000 - 30 * 599.9, 500000 + 30 * 0.9, 4600000 - 30 * 598.9)
     sheds = Layer("sheds", Crs.of(UTM).reference.ExportToWkt(), [shed, far], [{}, {}], [])
-    result = wy.water_yield(land, *maps, table(), watersheds=sheds)
+    result = yields((land, *maps), table(), watersheds=sheds)
     for rows, cols in (
         (slice(200, 300), slice(2000, 2100)),
         (slice(500, 600), slice(2200, 2300)),
@@ -373,11 +390,8 @@ def test_parts_and_whole_files_give_the_same_bits(tmp_path):
         (slice(0, 30), slice(0, 512)),
     ):
         part = Window(rows.start, cols.start, rows.stop - rows.start, cols.stop - cols.start)
-        crop = wy.water_yield(
-            *(
-                Grid(each.values[rows, cols], each.template.part(part), each.nodata, each.name)
-                for each in (land, *maps)
-            ),
+        crop = yields(
+            (Grid(each.values[rows, cols], each.template.part(part), each.nodata, each.name) for each in (land, *maps)),
             table(),
         )
         for whole, cut in (
@@ -405,15 +419,17 @@ def test_parts_and_whole_files_give_the_same_bits(tmp_path):
     with OutputFiles() as files:
         outputs = [files.raster_windows(place, str(tmp_path / f"{name}.tif")) for name in ("y", "e")]
         sums = wy.water_yield_blocks(
-            Classes(sources[0], place),
-            *(wy.Annual(source, place) for source in sources[1:3]),
-            *(AlignedRaster(source, place) for source in sources[3:]),
-            *outputs,
-            table(),
+            wy.YieldInputs(
+                Classes(sources[0], place),
+                *(AnnualSum(source, place) for source in sources[1:3]),
+                *(AlignedRaster(source, place) for source in sources[3:]),
+            ),
+            wy.YieldOutputs(*outputs),
+            wy.YieldChoices(wy.read_table(table())),
             watersheds=sheds,
         )
-    expected = wy.water_yield(
-        read_classes(sources[0]), *(align(source, place) for source in sources[1:]), table(), watersheds=sheds
+    expected = yields(
+        (read_classes(sources[0]), *(align(source, place) for source in sources[1:])), table(), watersheds=sheds
     )
     np.testing.assert_array_equal(
         read_raster(RasterSource(str(tmp_path / "y.tif"))).values, expected.water_yield.values
@@ -430,4 +446,4 @@ def test_wrong_values_are_counted_over_the_whole_map():
     land, *maps = grids(np.ones(size), *(np.full(size, value) for value in (700, 900, 1000, 0.15)))
     maps[3].values[299, 0], maps[3].values[10, 2299], maps[3].values[10, 2298] = 3, 15, 4
     with pytest.raises(InputError, match=r"'pawc' holds 4 on 3 cell\(s\), and a share must be 0 to 1"):
-        wy.water_yield(land, *maps, table())
+        yields((land, *maps), table())
