@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from osgeo import ogr
-from qgis.core import NULL, QgsFeatureRequest, QgsProcessingFeatureSource
+from qgis.core import NULL, QgsFeatureRequest, QgsProcessingFeatureSource, QgsWkbTypes
 
 from ..core.crs import Crs
 from ..core.errors import InputError
@@ -51,6 +51,12 @@ class QgisLayer:
     def wkb_type(self) -> Any:
         """The layer's type of geometry, a ``QgsWkbTypes.Type``."""
         return self.source.wkbType()
+
+    @property
+    def line_type(self) -> Any:
+        """The type of its lines without heights and curves; of several parts where the layer does not say."""
+        kind = QgsWkbTypes.linearType(QgsWkbTypes.flatType(self.wkb_type))
+        return kind if kind != compat.GEOMETRY.Unknown else compat.GEOMETRY.MultiLineString
 
     @property
     def geometry_kind(self) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from landscape import given, mining_city, synthetic
 
 from econet.core import accel
-from econet.core.corridors.least_cost_paths import corridors
+from econet.core.corridors.least_cost_paths import CorridorChoices, corridors
 from econet.core.cost_distance import CostGrid, floods, trace
 from econet.core.ids import source_ids
 
@@ -98,7 +98,7 @@ def main(options):
     def paths(engine):
         def way():
             accel.prefer(engine)
-            return len(corridors(resistance, sources, ids).corridors)
+            return len(corridors(resistance, sources, ids=ids, choices=CorridorChoices()).corridors)
 
         return way
 
@@ -126,7 +126,7 @@ def main(options):
 def source_points(resistance, sources, ids):
     """Row and column of each source's point, read off the corridors themselves."""
     ends = {}
-    for corridor in corridors(resistance, sources, ids).corridors:
+    for corridor in corridors(resistance, sources, ids=ids, choices=CorridorChoices()).corridors:
         ends[corridor.source_a] = corridor.rows[0], corridor.cols[0]
         ends[corridor.source_b] = corridor.rows[-1], corridor.cols[-1]
     return np.array([ends[identifier] for identifier in sorted(ends)])

@@ -14,8 +14,9 @@ import pytest
 from osgeo import ogr
 
 from econet.core.connectivity.indices import connectivity
-from econet.core.corridors.gravity import AREA, LOGARITHM, gravity_model
-from econet.core.corridors.least_cost_paths import ALL_PAIRS, EDGES, NEIGHBOURS, POINTS, corridors
+from econet.core.corridors.gravity import AreaUnit, GravityChoices, GravityForm, gravity_model
+from econet.core.corridors.least_cost_paths import CorridorChoices, PairsOfSources, corridors
+from econet.core.corridors.source_cells import PathEnds
 from econet.core.crs import Crs
 from econet.core.errors import InputError
 from econet.core.geometry.layers import Layer
@@ -24,6 +25,10 @@ from econet.core.natural_breaks.classes import natural_breaks
 
 UTM = Crs.of("EPSG:32651").reference.ExportToWkt()
 SEEDS = range(16)
+
+
+POINTS, EDGES = PathEnds.POINTS, PathEnds.EDGES
+ALL_PAIRS, NEIGHBOURS = PairsOfSources.ALL, PairsOfSources.NEIGHBOURS
 
 
 def template(rows, cols, width, height, west=500000.0, north=4600000.0):
@@ -158,7 +163,10 @@ def test_corridors_are_least_cost_paths(seed, path_ends, pairs):
     areas = dict(zip(ids, map(cells_of, boxes)))
     try:
         network = corridors(
-            Grid(values, cells, None, "map"), layer(cells, boxes), ids, path_ends, pairs, with_surface=seed % 8 > 3
+            Grid(values, cells, None, "map"),
+            layer(cells, boxes),
+            ids=ids,
+            choices=CorridorChoices(path_ends=path_ends, pairs=pairs, with_surface=seed % 8 > 3),
         )
     except InputError as error:
         check_refusal(str(error), values, areas, path_ends)
@@ -189,9 +197,8 @@ def pair_costs(values, boxes, width, height, west=500000.0, north=4600000.0):
         network = corridors(
             Grid(np.ascontiguousarray(values), cells, None, "map"),
             layer(cells, boxes),
-            list(range(len(boxes))),
-            EDGES,
-            ALL_PAIRS,
+            ids=list(range(len(boxes))),
+            choices=CorridorChoices(path_ends=EDGES),
         )
     except InputError:
         return None
@@ -333,7 +340,8 @@ def test_natural_breaks_of_values_that_hardly_differ(seed):
 
 
 @pytest.mark.parametrize(
-    "form, unit, units_per_m2", [(LOGARITHM, "m2", 1), (LOGARITHM, "ha", 1e-4), (AREA, "km2", 1e-6)]
+    "form, unit, units_per_m2",
+    [(GravityForm.LOGARITHM, "m2", 1), (GravityForm.LOGARITHM, "ha", 1e-4), (GravityForm.AREA, "km2", 1e-6)],
 )
 @pytest.mark.parametrize("seed", SEEDS)
 def test_gravity_is_equation_9(seed, form, unit, units_per_m2):
@@ -360,10 +368,15 @@ def test_gravity_is_equation_9(seed, form, unit, units_per_m2):
     ]
     line = ogr.CreateGeometryFromWkt("LINESTRING(500000 4600000,500100 4599900)")
     layer_of_corridors = Layer("corridors", UTM, [line] * len(rows), rows, list(rows[0]))
-    found = gravity_model(layer_of_corridors, sources, Grid(values, cells, None, "map"), form, unit)
+    found = gravity_model(
+        layer_of_corridors,
+        sources,
+        Grid(values, cells, None, "map"),
+        choices=GravityChoices(form=form, area_unit=AreaUnit(unit)),
+    )
 
     def mass(i):
-        return (math.log(size[i]) if form == LOGARITHM else size[i]) / resistance[i]
+        return (math.log(size[i]) if form is GravityForm.LOGARITHM else size[i]) / resistance[i]
 
     longest = max(row["cost"] for row in rows)
     expected = {

@@ -1,0 +1,1 @@
+"""Steps of group 4: corridors."""

@@ -1,27 +1,34 @@
 """Toolbox step: least-cost corridors between ecological sources."""
 
+from __future__ import annotations
+
+from dataclasses import dataclass
+
 from ...core import schemas
-from ...core.corridors.least_cost_paths import (
-    ALL_PAIRS,
-    EDGES,
-    NEIGHBOURS,
-    PAIRS,
-    PATH_ENDS,
-    POINTS,
-    check_sources,
-    corridors,
-)
-from ...core.grid.reading import read_raster
+from ...core.corridors.least_cost_paths import CorridorChoices, PairsOfSources, check_outline, corridors
+from ...core.corridors.source_cells import PathEnds
+from ...core.geometry.layers import LayerSource
+from ...core.grid.reading import RasterSource, open_template, read_raster
 from ...core.ids import source_ids
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 from ..compat import GEOMETRY
+from ..job import Job
 
-_END_LABELS = {POINTS: "Source points", EDGES: "Source edges"}
-_PAIR_LABELS = {ALL_PAIRS: "All", NEIGHBOURS: "Neighbours"}
+
+@dataclass(frozen=True)
+class Inputs:
+    """The resistance surface, the sources, and how they are joined."""
+
+    resistance: RasterSource
+    sources: LayerSource
+    id_field: str
+    choices: CorridorChoices
 
 
 class Corridors(EcoNetAlgorithm):
+    """Least-cost paths between all pairs of sources, or between neighbours."""
+
     ID = "corridors"
     NAME = "Corridors"
     GROUP = "corridors"
@@ -34,8 +41,8 @@ class Corridors(EcoNetAlgorithm):
             p.raster("RESISTANCE", "Resistance"),
             p.vector("SOURCES", "Ecological sources", p.POLYGON),
             p.field("ID_FIELD", "Sources: field of the id", "SOURCES"),
-            p.choice("PATH_ENDS", "Corridors run from", [_END_LABELS[end] for end in PATH_ENDS]),
-            p.choice("PAIRS", "Pairs of sources", [_PAIR_LABELS[pairs] for pairs in PAIRS]),
+            p.option("PATH_ENDS", "Corridors run from", PathEnds),
+            p.option("PAIRS", "Pairs of sources", PairsOfSources),
             p.number("MAX_COST", "Highest accumulated cost (resistance x metre)", minimum=0, optional=True),
             p.vector_output("OUTPUT", "Corridors", p.LINE),
             p.raster_output("OUTPUT_SURFACE", "Corridor surface (cost of a detour)", optional=True),
@@ -43,30 +50,39 @@ class Corridors(EcoNetAlgorithm):
             p.number_output("N_UNREACHABLE", "Number of pairs without a corridor"),
         ]
 
-    def validate(self, job):
-        sources, template = job.features("SOURCES"), job.template()
-        check_sources(sources, source_ids(sources, job.field("ID_FIELD")), template)
+    def read(self, job: Job) -> Inputs:
+        return Inputs(
+            resistance=job.raster("RESISTANCE"),
+            sources=job.layer("SOURCES"),
+            id_field=job.field("ID_FIELD"),
+            choices=CorridorChoices(
+                path_ends=job.option("PATH_ENDS", PathEnds),
+                pairs=job.option("PAIRS", PairsOfSources),
+                max_cost=job.number("MAX_COST"),
+                with_surface=job.wants("OUTPUT_SURFACE"),
+            ),
+        )
 
-    def execute(self, job):
-        sources = job.features("SOURCES")
-        ids = source_ids(sources, job.field("ID_FIELD"), job.progress)
-        resistance = read_raster(job.raster("RESISTANCE"))
+    def check(self, inputs: Inputs) -> None:
+        check_outline(inputs.sources, open_template(inputs.resistance))
+
+    def execute(self, inputs: Inputs, job: Job) -> None:
+        sources = inputs.sources.read(job.progress)
+        resistance = read_raster(inputs.resistance)
         network = corridors(
             resistance,
             sources,
-            ids,
-            job.choice("PATH_ENDS"),
-            job.choice("PAIRS"),
-            job.number("MAX_COST"),
-            job.wants("OUTPUT_SURFACE"),
-            job.progress,
+            ids=source_ids(sources, inputs.id_field, job.progress),
+            choices=inputs.choices,
+            progress=job.progress,
         )
+        template = resistance.template
         job.write_features(
             "OUTPUT",
             schemas.CORRIDORS,
             GEOMETRY.LineString,
-            resistance.template.crs,
-            [(corridor.line(resistance.template), corridor) for corridor in network.corridors],
+            template.crs,
+            [(corridor.line(template), corridor) for corridor in network.corridors],
         )
         if network.surface is not None:
             job.write_raster("OUTPUT_SURFACE", network.surface)

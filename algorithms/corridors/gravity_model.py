@@ -1,29 +1,41 @@
 """Toolbox step: interaction between sources, and important and general corridors."""
 
-from qgis.core import QgsWkbTypes
+from __future__ import annotations
+
+from dataclasses import dataclass
 
 from ...core import schemas
 from ...core.corridors.gravity import (
-    AREA,
-    AREA_UNITS,
-    FORMS,
-    LOGARITHM,
-    THRESHOLD_RULES,
+    AreaUnit,
+    GravityChoices,
+    GravityForm,
+    Threshold,
+    ThresholdRule,
     check_corridors,
-    check_threshold,
     gravity_model,
 )
 from ...core.corridors.gravity_report import gravity_report
-from ...core.grid.reading import read_raster
+from ...core.geometry.layers import LayerSource
+from ...core.grid.reading import RasterSource, read_raster
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
-from ..compat import GEOMETRY
+from ..job import Job
+from ..layers import QgisLayer
 
-UNITS = list(AREA_UNITS)
-_FORM_LABELS = {LOGARITHM: "Closed form of equation 9 (ln S / P)", AREA: "Area form (S / P)"}
+
+@dataclass(frozen=True)
+class Inputs:
+    """Corridors, their sources, the surface they were made on, and the conventions of the model."""
+
+    corridors: QgisLayer
+    sources: LayerSource
+    resistance: RasterSource
+    choices: GravityChoices
 
 
 class GravityModel(EcoNetAlgorithm):
+    """Gravity of every corridor, the threshold, and the class of each corridor."""
+
     ID = "gravitymodel"
     NAME = "Gravity model"
     GROUP = "corridors"
@@ -36,11 +48,9 @@ class GravityModel(EcoNetAlgorithm):
             p.vector("CORRIDORS", "Corridors", p.LINE),
             p.vector("SOURCES", "Ecological sources", p.POLYGON),
             p.raster("RESISTANCE", "Resistance"),
-            p.choice("FORM", "Form of the model", [_FORM_LABELS[form] for form in FORMS]),
-            p.choice("AREA_UNIT", "Unit of area", UNITS),
-            p.choice(
-                "THRESHOLD_RULE", "Threshold of important corridors", [rule.capitalize() for rule in THRESHOLD_RULES]
-            ),
+            p.option("FORM", "Form of the model", GravityForm),
+            p.option("AREA_UNIT", "Unit of area", AreaUnit),
+            p.option("THRESHOLD_RULE", "Threshold of important corridors", ThresholdRule),
             p.number("THRESHOLD", "Threshold: quantile (0 to 1) or fixed gravity", optional=True),
             p.flag("DROP_REDUNDANT", "Drop redundant corridors after the threshold is taken", True),
             p.advanced(p.field("ID_FIELD", "Sources: field of the id", "SOURCES")),
@@ -52,52 +62,38 @@ class GravityModel(EcoNetAlgorithm):
             p.number_output("N_GENERAL", "Number of general corridors"),
         ]
 
-    def validate(self, job):
-        check_threshold(THRESHOLD_RULES[job.choice("THRESHOLD_RULE")], job.number("THRESHOLD"))
-        check_corridors(job.outline("CORRIDORS"))
-
-    def execute(self, job):
-        corridors, sources, resistance = job.features("CORRIDORS"), job.features("SOURCES"), job.raster("RESISTANCE")
-        form, unit = FORMS[job.choice("FORM")], UNITS[job.choice("AREA_UNIT")]
-        rule, drop = THRESHOLD_RULES[job.choice("THRESHOLD_RULE")], job.flag("DROP_REDUNDANT")
-        found = gravity_model(
-            corridors,
-            sources,
-            read_raster(resistance),
-            form,
-            unit,
-            rule,
-            job.number("THRESHOLD"),
-            drop,
-            job.field("ID_FIELD"),
-            job.progress,
+    def read(self, job: Job) -> Inputs:
+        return Inputs(
+            corridors=job.layer("CORRIDORS"),
+            sources=job.layer("SOURCES"),
+            resistance=job.raster("RESISTANCE"),
+            choices=GravityChoices(
+                form=job.option("FORM", GravityForm),
+                area_unit=job.option("AREA_UNIT", AreaUnit),
+                threshold=Threshold(job.option("THRESHOLD_RULE", ThresholdRule), job.number("THRESHOLD")),
+                drop_redundant=job.flag("DROP_REDUNDANT"),
+                id_field=job.field("ID_FIELD"),
+            ),
         )
+
+    def check(self, inputs: Inputs) -> None:
+        check_corridors(inputs.corridors.outline)
+
+    def execute(self, inputs: Inputs, job: Job) -> None:
+        corridors, sources = inputs.corridors.read(job.progress), inputs.sources.read(job.progress)
+        resistance = read_raster(inputs.resistance)
+        found = gravity_model(corridors, sources, resistance, choices=inputs.choices, progress=job.progress)
         new = schemas.names(schemas.GRAVITY)
-        schema = [field for field in job.schema("CORRIDORS") if field.name not in new]
-        line = QgsWkbTypes.linearType(QgsWkbTypes.flatType(job.layer("CORRIDORS").wkb_type))
+        carried = [field for field in inputs.corridors.schema(job.progress) if field.name not in new]
         job.write_features(
             "OUTPUT",
-            (*schema, *schemas.GRAVITY),
-            line if line != GEOMETRY.Unknown else GEOMETRY.MultiLineString,
+            (*carried, *schemas.GRAVITY),
+            inputs.corridors.line_type,
             corridors.crs,
             zip(found.corridors.geometries, found.corridors.attributes),
         )
         job.write_table("OUTPUT_MATRIX", schemas.gravity_matrix(found.ids), found.matrix_rows())
-        job.write_report(
-            "OUTPUT_REPORT",
-            gravity_report(
-                found,
-                [
-                    ("Corridors", corridors.name),
-                    ("Sources", sources.name),
-                    ("Resistance", resistance.name),
-                    ("Form", form),
-                    ("Unit of area", unit),
-                    ("Threshold rule", rule),
-                    ("Redundant corridors dropped", drop),
-                ],
-            ),
-        )
+        job.write_report("OUTPUT_REPORT", gravity_report(found, job.report_parameters()))
         job.result("THRESHOLD_VALUE", found.threshold)
         job.result("N_IMPORTANT", found.n_important)
         job.result("N_GENERAL", found.n_general)

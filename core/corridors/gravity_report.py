@@ -1,12 +1,21 @@
 """The report of the gravity model."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
 from ..report import Report
-from .gravity import MEAN, MEDIAN, NATURAL_BREAKS, threshold_of
+from .gravity import Interaction, Threshold, ThresholdRule
+
+_SHOWN_PAIRS = 20
+_COMPARED_RULES = (ThresholdRule.MEAN, ThresholdRule.MEDIAN, ThresholdRule.NATURAL_BREAKS)
 
 
-def gravity_report(interaction, inputs):
+def gravity_report(interaction: Interaction, inputs: Iterable[tuple[str, object]]) -> Report:
     """The report: inputs, threshold, sources, the strongest pairs and the matrix.
 
     Parameters
@@ -59,7 +68,7 @@ def gravity_report(interaction, inputs):
             "important kept",
             "general kept",
         ),
-        [_by_rule(interaction, rule) for rule in (MEAN, MEDIAN, NATURAL_BREAKS)],
+        [_by_rule(interaction, rule) for rule in _COMPARED_RULES],
     )
     report.figure(
         lambda axes: _draw(axes, np.sort(values)[::-1], interaction.threshold), "Gravity of all pairs, sorted"
@@ -70,7 +79,9 @@ def gravity_report(interaction, inputs):
         list(zip((str(i) for i in interaction.ids), interaction.area_km2, interaction.resistance)),
     )
     report.heading("Strongest pairs")
-    report.table(("source_a", "source_b", "gravity (no unit)"), [(str(a), str(b), g) for a, b, g in pairs[:20]])
+    report.table(
+        ("source_a", "source_b", "gravity (no unit)"), [(str(a), str(b), g) for a, b, g in pairs[:_SHOWN_PAIRS]]
+    )
     report.heading("Matrix")
     report.table(
         ("", *(str(i) for i in interaction.ids)),
@@ -83,16 +94,16 @@ def gravity_report(interaction, inputs):
     return report
 
 
-def _by_rule(interaction, rule):
+def _by_rule(interaction: Interaction, rule: ThresholdRule) -> tuple[str | float | None, ...]:
     """A row of the table of rules; natural breaks need two different values."""
-    used = f"{rule} (used)" if rule == interaction.rule else rule
-    if rule == NATURAL_BREAKS and np.ptp(interaction.values) == 0:
+    used = f"{rule} (used)" if rule is interaction.rule else str(rule)
+    if rule is ThresholdRule.NATURAL_BREAKS and np.ptp(interaction.values) == 0:
         return (used, *[None] * 5)
-    threshold = threshold_of(interaction.values, rule)
+    threshold = Threshold(rule).of(interaction.values)
     return (used, threshold, *interaction.counts_above(threshold))
 
 
-def _draw(axes, values, threshold):
+def _draw(axes: Any, values: npt.NDArray[np.float64], threshold: float) -> None:
     axes.semilogy(np.arange(1, len(values) + 1), values, ".", color="#2f7d4f")
     axes.axhline(threshold, color="#b5462f", linewidth=1)
     axes.set_xlabel("pair, strongest first")

@@ -177,6 +177,10 @@ class LayerSource(Protocol):
     def outline(self) -> Layer:
         """The layer with its extent as the only feature, without attributes: for checks before work starts."""
 
+    @property
+    def count(self) -> int:
+        """The number of features, also of those without a shape; -1 where it is not known before they are read."""
+
     def read(self, progress: Progress = SILENT) -> Layer:
         """All features."""
 

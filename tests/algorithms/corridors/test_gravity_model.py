@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 from qgis.core import QgsProcessingFeedback
 
-from econet.algorithms.corridors import gravity_model
-from econet.core.corridors.gravity import AREA, FORMS, LOGARITHM, THRESHOLD_RULES
 
 PAPER = Path(__file__).parents[2] / "data" / "paper"
 WEST, NORTH, CELL = 500000.0, 4650000.0, 500.0
@@ -103,7 +101,6 @@ def test_definition(provider):
         "Closed form of equation 9 (ln S / P)",
         "Area form (S / P)",
     ]
-    assert FORMS[:2] == (LOGARITHM, AREA) and len(FORMS) == 2
     assert algorithm.parameterDefinition("AREA_UNIT").options() == ["km2", "ha", "m2"]
     assert algorithm.parameterDefinition("THRESHOLD_RULE").options() == [
         "Mean",
@@ -112,12 +109,6 @@ def test_definition(provider):
         "Quantile",
         "Fixed",
     ]
-
-
-def test_a_rule_that_core_adds_is_a_choice(monkeypatch):
-    monkeypatch.setattr(gravity_model, "THRESHOLD_RULES", (*THRESHOLD_RULES, "two thirds"))
-    definitions = {d.name(): d for d in gravity_model.GravityModel().definitions()}
-    assert definitions["THRESHOLD_RULE"].options()[5:] == ["Two thirds"]
 
 
 def test_table_4(run, make, paper):

@@ -11,26 +11,22 @@ from osgeo import ogr
 
 from econet.core.corridors import gravity as module
 from econet.core.corridors.gravity import (
-    AREA,
-    FIXED,
-    LOGARITHM,
-    MEAN,
-    MEDIAN,
-    NATURAL_BREAKS,
-    QUANTILE,
-    THRESHOLD_RULES,
+    AreaUnit,
+    End,
+    GravityChoices,
+    GravityForm,
+    Threshold,
+    ThresholdRule,
     check_corridors,
     gravity,
-    gravity_model,
-    source_resistance,
-    threshold_of,
 )
 from econet.core.corridors.gravity_report import gravity_report
+from econet.core.corridors.source_measures import source_resistance
 from econet.core.crs import Crs
 from econet.core.errors import Cancelled, InputError
 from econet.core.geometry.layers import Layer
 from econet.core.grid.grid import Grid, Template
-from econet.core.progress import Progress
+from econet.core.progress import SILENT, Progress
 
 PAPER = Path(__file__).parents[2] / "data" / "paper"
 UTM = Crs.of("EPSG:32651").reference.ExportToWkt()
@@ -61,6 +57,10 @@ def table4():
         for head, cell in zip(rows[0][1:], row[1:])
         if cell and int(head) > int(row[0])
     }
+
+
+def gravity_model(corridors, sources, resistance, *, progress=SILENT, **choices):
+    return module.gravity_model(corridors, sources, resistance, choices=GravityChoices(**choices), progress=progress)
 
 
 def square(x, y, side_m):
@@ -140,13 +140,13 @@ def test_table_4_comes_out_of_eq_9_cell_by_cell():
     assert pairs[0][:2] == (7, 19) and pairs[0][2] == pytest.approx(787.13, abs=1e-3)
     assert pairs[-1][:2] == (9, 15) and pairs[-1][2] == pytest.approx(2.03, abs=1e-5)
     assert not found.warnings
-    assert gravity_model(corridors, sources, resistance, threshold_rule=MEDIAN).threshold == pytest.approx(
-        17.47, abs=0.005
-    )
+    assert gravity_model(
+        corridors, sources, resistance, threshold=Threshold(ThresholdRule.MEDIAN)
+    ).threshold == pytest.approx(17.47, abs=0.005)
 
 
 def test_both_readings_of_the_46_important_corridors():
-    fifty = gravity_model(*paper_case()[:3], threshold_rule=FIXED, threshold=50)
+    fifty = gravity_model(*paper_case()[:3], threshold=Threshold(ThresholdRule.FIXED, 50))
     assert (fifty.n_important, fifty.n_general) == (46, 164)
     corridors, sources, resistance, _ = paper_case(redundant=((7, 19), (5, 7), (9, 15)))
     dropped = gravity_model(corridors, sources, resistance)
@@ -159,10 +159,11 @@ def test_both_readings_of_the_46_important_corridors():
 
 
 def test_number_worked_by_hand():
-    assert gravity(10, 20, 30, 2, 2.5, 50) == pytest.approx(50.945384, abs=5e-7)
-    assert gravity(10, 20, 30, 2, 2.5, 50, AREA) == pytest.approx(25 * 600 / 5, rel=1e-12)
-    assert gravity(10, 30, 20, 2.5, 2, 50) == pytest.approx(gravity(10, 20, 30, 2, 2.5, 50), rel=1e-15)
-    assert gravity(20, 20, 30, 2, 2.5, 50) == pytest.approx(50.945384 / 4, abs=5e-7)
+    one, two = End(20, 2), End(30, 2.5)
+    assert gravity(10, one, two, longest_cost=50) == pytest.approx(50.945384, abs=5e-7)
+    assert gravity(10, one, two, longest_cost=50, form=GravityForm.AREA) == pytest.approx(25 * 600 / 5, rel=1e-12)
+    assert gravity(10, two, one, longest_cost=50) == pytest.approx(gravity(10, one, two, longest_cost=50), rel=1e-15)
+    assert gravity(20, one, two, longest_cost=50) == pytest.approx(50.945384 / 4, abs=5e-7)
 
 
 def two_sources(areas_km2=(4.0, 9.0), resistances=(2.0, 2.5)):
@@ -173,8 +174,9 @@ def two_sources(areas_km2=(4.0, 9.0), resistances=(2.0, 2.5)):
 
 
 def test_an_unknown_form_is_refused():
-    with pytest.raises(InputError, match="Form 'square'"):
-        gravity([1.0], [2.0], [2.0], [1.0], [1.0], 1.0, "square")
+    with pytest.raises(InputError, match="'square' is no choice") as caught:
+        GravityForm.of("square", parameter="form")
+    assert caught.value.parameter == "form"
 
 
 def test_form_and_area_unit():
@@ -182,14 +184,14 @@ def test_form_and_area_unit():
     corridors = corridors_layer([(1, 2, 77.0)])
     log = math.log
     cases = {
-        ("km2", LOGARITHM): log(4) * log(9),
-        ("ha", LOGARITHM): log(400) * log(900),
-        ("m2", LOGARITHM): log(4e6) * log(9e6),
-        ("km2", AREA): 36,
-        ("ha", AREA): 36e4,
+        ("km2", GravityForm.LOGARITHM): log(4) * log(9),
+        ("ha", GravityForm.LOGARITHM): log(400) * log(900),
+        ("m2", GravityForm.LOGARITHM): log(4e6) * log(9e6),
+        ("km2", GravityForm.AREA): 36,
+        ("ha", GravityForm.AREA): 36e4,
     }
     for (unit, form), expected in cases.items():
-        found = gravity_model(corridors, sources, resistance, form=form, area_unit=unit)
+        found = gravity_model(corridors, sources, resistance, form=form, area_unit=AreaUnit(unit))
         assert found.matrix[0, 1] == pytest.approx(expected / 5, rel=1e-6), (unit, form)
         assert (found.n_important, found.n_general) == (0, 1), "equal to the threshold is general"
 
@@ -234,21 +236,21 @@ def test_mean_resistance_of_cells():
             "MULTIPOLYGON(((0 100,100 100,100 150,0 150,0 100)),((300 100,400 100,400 150,300 150,300 100)))",
         )
     ]
-    found = source_resistance(shapes, [1, 2, 3, 4], res)
+    found = source_resistance(shapes, res, ids=[1, 2, 3, 4])
     assert found == pytest.approx([61 / 10, 1, 11, 2.5])
     one_row = grid([[2, 4, 6]])
-    assert source_resistance([square(0, 0, 240)], [1], one_row) == pytest.approx([3.0])
+    assert source_resistance([square(0, 0, 240)], one_row, ids=[1]) == pytest.approx([3.0])
     with pytest.raises(InputError, match="Source 7 has no cell with a resistance in 'res'"):
-        source_resistance([square(5000, 0, 100)], [7], res)
+        source_resistance([square(5000, 0, 100)], res, ids=[7])
     with pytest.raises(InputError, match="Source 7 has no cell"):
-        source_resistance([ogr.CreateGeometryFromWkt("POLYGON((200 50,300 50,300 100,200 100,200 50))")], [7], res)
+        source_resistance([ogr.CreateGeometryFromWkt("POLYGON((200 50,300 50,300 100,200 100,200 50))")], res, ids=[7])
     with pytest.raises(InputError, match="'res' holds -2"):
-        source_resistance([square(0, 0, 250)], [1], grid([[2, -2, 6]]))
+        source_resistance([square(0, 0, 250)], grid([[2, -2, 6]]), ids=[1])
 
 
 def test_overlapping_sources_keep_their_own_cells():
     res = grid(np.arange(1, 17).reshape(4, 4))
-    found = source_resistance([square(0, 0, 400), square(0, 0, 200)], [1, 2], res)
+    found = source_resistance([square(0, 0, 400), square(0, 0, 200)], res, ids=[1, 2])
     assert found == pytest.approx([8.5, (9 + 10 + 13 + 14) / 4])
 
 
@@ -263,26 +265,25 @@ def test_sources_of_another_crs_are_reprojected():
 
 def test_threshold_rules():
     values = np.array([1, 2, 3, 4, 100.0, 101.0])
-    assert threshold_of(values, MEAN) == pytest.approx(211 / 6)
-    assert threshold_of(values, MEDIAN) == 3.5
-    assert threshold_of(values, NATURAL_BREAKS) == 4
-    assert threshold_of(values, QUANTILE, 0.8) == 100
-    assert threshold_of(values, FIXED, 7) == 7
+    assert Threshold(ThresholdRule.MEAN).of(values) == pytest.approx(211 / 6)
+    assert Threshold(ThresholdRule.MEDIAN).of(values) == 3.5
+    assert Threshold(ThresholdRule.NATURAL_BREAKS).of(values) == 4
+    assert Threshold(ThresholdRule.QUANTILE, 0.8).of(values) == 100
+    assert Threshold(ThresholdRule.FIXED, 7).of(values) == 7
     for rule, value, message in (
-        (FIXED, None, "needs a threshold"),
-        (QUANTILE, None, "needs a threshold"),
-        (QUANTILE, 75, "75 is not a quantile"),
-        ("largest", None, "'largest' is unknown"),
+        (ThresholdRule.FIXED, None, "needs a threshold"),
+        (ThresholdRule.QUANTILE, None, "needs a threshold"),
+        (ThresholdRule.QUANTILE, 75, "75 is not a quantile"),
     ):
-        with pytest.raises(InputError, match=message):
-            threshold_of(values, rule, value)
+        with pytest.raises(InputError, match=message) as caught:
+            Threshold(rule, value)
+        assert caught.value.parameter == "threshold"
 
 
-def test_a_rule_that_no_function_finds_is_refused(monkeypatch):
-    """Never another rule in its place, even where a list of names has it."""
-    monkeypatch.setattr(module, "THRESHOLD_RULES", (*THRESHOLD_RULES, "mode"))
-    with pytest.raises(InputError, match="'mode' is unknown"):
-        threshold_of(np.array([1, 2, 100.0]), "mode")
+def test_every_rule_has_its_own_function():
+    """Never another rule in its place."""
+    assert set(module._THRESHOLDS) == set(ThresholdRule)
+    assert len({id(function) for function in module._THRESHOLDS.values()}) == len(ThresholdRule)
 
 
 def test_touching_sources_count_as_one_cell():
@@ -375,10 +376,11 @@ def test_small_sources_are_named():
     corridors = corridors_layer([(1, 2, 5.0)])
     with pytest.raises(InputError, match="sources 1,2 of at most 1 km2 would have ln S <= 0"):
         gravity_model(corridors, sources, resistance)
-    assert gravity_model(corridors, sources, resistance, area_unit="ha").matrix[0, 1] == pytest.approx(
+    assert gravity_model(corridors, sources, resistance, area_unit=AreaUnit.HA).matrix[0, 1] == pytest.approx(
         math.log(100) * math.log(50) / 5, rel=1e-6
     )
-    assert gravity_model(corridors, sources, resistance, form=AREA).matrix[0, 1] == pytest.approx(0.1, rel=1e-6)
+    by_area = gravity_model(corridors, sources, resistance, form=GravityForm.AREA)
+    assert by_area.matrix[0, 1] == pytest.approx(0.1, rel=1e-6)
 
 
 def test_cancel():

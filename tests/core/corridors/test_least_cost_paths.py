@@ -11,17 +11,27 @@ from scipy.sparse import lil_matrix
 from scipy.sparse.csgraph import minimum_spanning_tree, shortest_path
 
 from econet.core import accel
-from econet.core.corridors.least_cost_paths import ALL_PAIRS, EDGES, NEIGHBOURS, POINTS, check_sources, corridors
+from econet.core.corridors import least_cost_paths
+from econet.core.corridors.least_cost_paths import CorridorChoices, PairsOfSources
+from econet.core.corridors.source_cells import PathEnds, check_sources
 from econet.core.cost_distance import CostGrid, accumulated_cost
 from econet.core.crs import Crs
 from econet.core.errors import Cancelled, InputError
 from econet.core.geometry.layers import Layer
 from econet.core.grid.grid import Grid, Template
 from econet.core.ids import source_ids
-from econet.core.progress import Progress
+from econet.core.progress import SILENT, Progress
 
+POINTS, EDGES = PathEnds.POINTS, PathEnds.EDGES
+ALL_PAIRS, NEIGHBOURS = PairsOfSources.ALL, PairsOfSources.NEIGHBOURS
 UTM = Crs.of("EPSG:32651").reference.ExportToWkt()
 DX, DY = 30.0, 20.0
+
+
+def corridors(resistance, sources, ids, *, progress=SILENT, **choices):
+    return least_cost_paths.corridors(
+        resistance, sources, ids=ids, choices=CorridorChoices(**choices), progress=progress
+    )
 
 
 def grid_of(values, dx=DX, dy=DY):
@@ -102,7 +112,7 @@ def test_all_pairs_against_scipy(seed, path_ends):
         ]
     cost = shortest_path(graph_of(grid), directed=False, indices=sorted(sum(ends, [])))
     position = {cell: k for k, cell in enumerate(sorted(sum(ends, [])))}
-    result = corridors(grid, sources, [1, 2, 3, 4, 5], path_ends)
+    result = corridors(grid, sources, [1, 2, 3, 4, 5], path_ends=path_ends)
     assert len(result.corridors) == 10 and result.unreachable == []
     assert [c.corridor_id for c in result.corridors] == list(range(1, 11))
     assert [(c.source_a, c.source_b) for c in result.corridors] == list(itertools.combinations(range(1, 6), 2))
@@ -129,8 +139,8 @@ def test_neighbours_are_exact_and_hold_the_cheapest_tree():
         grid, sources, _ = random_case(seed, holes=0.2)
         ids = [5, 3, 9, 1, 4]
         for path_ends in (POINTS, EDGES):
-            whole = {(c.source_a, c.source_b): c for c in corridors(grid, sources, ids, path_ends).corridors}
-            near = corridors(grid, sources, ids, path_ends, NEIGHBOURS).corridors
+            whole = {(c.source_a, c.source_b): c for c in corridors(grid, sources, ids, path_ends=path_ends).corridors}
+            near = corridors(grid, sources, ids, path_ends=path_ends, pairs=NEIGHBOURS).corridors
             for corridor in near:
                 same = whole[corridor.source_a, corridor.source_b]
                 assert corridor.cost == same.cost and corridor.via == same.via
@@ -146,9 +156,9 @@ def test_neighbours_by_hand():
     # five sources in a row: only the next one is a neighbour
     grid = grid_of(np.ones((3, 21)))
     sources = layer([block(grid.template, 0, col, 3, 1) for col in (0, 5, 10, 15, 20)])
-    found = corridors(grid, sources, [1, 2, 3, 4, 5], EDGES, NEIGHBOURS).corridors
+    found = corridors(grid, sources, [1, 2, 3, 4, 5], path_ends=EDGES, pairs=NEIGHBOURS).corridors
     assert [(c.source_a, c.source_b) for c in found] == [(1, 2), (2, 3), (3, 4), (4, 5)]
-    every = corridors(grid, sources, [1, 2, 3, 4, 5], EDGES).corridors
+    every = corridors(grid, sources, [1, 2, 3, 4, 5], path_ends=EDGES).corridors
     assert len(every) == 10
     via = {(c.source_a, c.source_b): c.via for c in every}
     assert via[1, 5] == "2,3,4" and via[2, 4] == "3" and via[1, 2] == ""
@@ -172,10 +182,10 @@ def test_numbers_and_order_of_sources_change_nothing():
     grid, sources, _ = random_case(4)
     grid.values[np.isfinite(grid.values)] = 1.0  # many equal paths
     for path_ends in (POINTS, EDGES):
-        one = corridors(grid, sources, [1, 2, 3, 4, 5], path_ends).corridors
+        one = corridors(grid, sources, [1, 2, 3, 4, 5], path_ends=path_ends).corridors
         order = [3, 0, 4, 2, 1]
         mixed = layer([sources.geometries[k].ExportToWkt() for k in order])
-        other = corridors(grid, mixed, [10 - k for k in order], path_ends).corridors
+        other = corridors(grid, mixed, [10 - k for k in order], path_ends=path_ends).corridors
         lines = {frozenset((10 - c.source_a, 10 - c.source_b)): c for c in other}
         for corridor in one:
             same = lines[frozenset((corridor.source_a - 1, corridor.source_b - 1))]
@@ -227,13 +237,15 @@ def test_source_point_lies_in_the_source():
     grid.values[4, 1] = np.nan
     corridor = corridors(grid, sources, [1, 2]).corridors[0]
     assert (corridor.rows[0], corridor.cols[0]) in {(3, 1), (5, 1)}
-    assert corridors(grid, sources, [1, 2], EDGES).corridors[0].cost == pytest.approx(10 * (math.sqrt(2) * 3 + 1))
+    assert corridors(grid, sources, [1, 2], path_ends=EDGES).corridors[0].cost == pytest.approx(
+        10 * (math.sqrt(2) * 3 + 1)
+    )
 
 
 def test_touching_sources_from_edge_to_edge():
     grid = grid_of(np.full((4, 6), 2.0))
     sources = layer([block(grid.template, 0, 0, 4, 3), block(grid.template, 0, 3, 4, 3)])
-    corridor = corridors(grid, sources, [1, 2], EDGES).corridors[0]
+    corridor = corridors(grid, sources, [1, 2], path_ends=EDGES).corridors[0]
     assert corridor.cost == 60 and corridor.length_m == 30 and not corridor.redundant
 
 
@@ -242,7 +254,7 @@ def test_thin_source_between_cell_centres():
     t = grid.template
     x, y = t.transform[0], t.transform[3]
     thin = f"POLYGON(({x} {y - 1},{x + 295} {y - 1},{x + 295} {y - 4},{x} {y - 4},{x} {y - 1}))"
-    corridor = corridors(grid, layer([thin, block(t, 6, 15)]), [1, 2], EDGES).corridors[0]
+    corridor = corridors(grid, layer([thin, block(t, 6, 15)]), [1, 2], path_ends=EDGES).corridors[0]
     assert (corridor.rows[0], corridor.cols[0]) == (0, 9)
 
 
@@ -269,7 +281,7 @@ def test_surface_is_the_cheapest_detour():
 def test_surface_through_a_file(monkeypatch):
     grid, sources, _ = random_case(6)
     inside = corridors(grid, sources, [1, 2, 3, 4, 5], with_surface=True).surface.values
-    monkeypatch.setattr("econet.core.corridors.least_cost_paths._IN_MEMORY_BYTES", 10)
+    monkeypatch.setattr("econet.core.corridors.corridor_surface._IN_MEMORY_BYTES", 10)
     np.testing.assert_array_equal(corridors(grid, sources, [1, 2, 3, 4, 5], with_surface=True).surface.values, inside)
 
 
@@ -335,7 +347,7 @@ def test_sources_that_cannot_be_joined_are_refused():
     def refused(wkts, match, ends=POINTS, values=None):
         where = grid if values is None else grid_of(values)
         with pytest.raises(InputError, match=match):
-            corridors(where, layer(wkts), list(range(1, len(wkts) + 1)), ends)
+            corridors(where, layer(wkts), list(range(1, len(wkts) + 1)), path_ends=ends)
 
     refused([], "'sources' is empty")
     refused([good], "'sources' has one source only")
@@ -353,14 +365,9 @@ def test_sources_that_cannot_be_joined_are_refused():
     refused([good, other], "Source 2 of layer 'sources' lies wholly on barriers of raster 'resistance'", values=values)
     refused([good, other], "negative resistance, the smallest -1", values=-values)
     refused([good, other], "no cell with a resistance above 0", values=0 * values)
-    with pytest.raises(InputError, match="has to be above 0"):
-        corridors(grid, layer([good, other]), [1, 2], max_cost=0)
-    for unknown, match in (
-        ({"path_ends": 2}, "PATH_ENDS 2 is unknown: choose 0 or 1"),
-        ({"pairs": 2}, "PAIRS 2 is unknown"),
-    ):
-        with pytest.raises(InputError, match=match):
-            corridors(grid, layer([good, other]), [1, 2], **unknown)
+    with pytest.raises(InputError, match="has to be above 0") as caught:
+        CorridorChoices(max_cost=0)
+    assert caught.value.parameter == "max_cost"
     assert len(check_sources(layer([good, other]), [1, 2], t)) == 2
 
 

@@ -1,0 +1,160 @@
+"""What the gravity model measures on sources: their ids, areas and mean resistance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from osgeo import ogr
+
+from ..errors import InputError
+from ..gdal_session import gdal_exceptions
+from ..geometry.cells import rasterize
+from ..geometry.layers import Layer
+from ..grid.grid import Grid, Template
+from ..ids import id_list, source_ids
+from ..progress import SILENT, Progress
+from ..tables import number_of
+
+
+@dataclass(frozen=True)
+class OrderedSources:
+    """Sources in the order of their ids.
+
+    Parameters
+    ----------
+    layer : str
+        The layer's name, for messages.
+    ids : list of int
+    geometries : list of ogr.Geometry
+    written_km2 : list
+        Their field ``area_km2``, None where it is missing.
+    """
+
+    layer: str
+    ids: list[int]
+    geometries: list[ogr.Geometry]
+    written_km2: list[float | None]
+
+    @property
+    def area_km2(self) -> npt.NDArray[np.float64]:
+        """Of the polygons."""
+        return np.array([geometry.Area() for geometry in self.geometries]) / 1e6
+
+    def warn_of_other_areas(self, warn: Callable[[str], None]) -> None:
+        """Say where the field ``area_km2`` and the polygon disagree by more than 1 %."""
+        others = [
+            identifier
+            for identifier, written, measured in zip(self.ids, self.written_km2, self.area_km2)
+            if written is not None and abs(written - measured) > 0.01 * measured
+        ]
+        if others:
+            warn(
+                f"Layer '{self.layer}', field 'area_km2': {'source' if len(others) == 1 else 'sources'} "
+                f"{id_list(others)} differ by more than 1 % from the area of the polygon, which is used."
+            )
+
+
+def ordered_sources(sources: Layer, *, id_field: str = "", progress: Progress = SILENT) -> OrderedSources:
+    """The sources of a layer in the order of their ids, with valid polygons.
+
+    Parameters
+    ----------
+    sources : Layer
+        Polygons in a CRS in metres.
+    id_field : str
+        As :func:`~econet.core.ids.source_ids` takes it.
+
+    Raises
+    ------
+    InputError
+        A feature that is no polygon; ids that are no whole numbers or not unique.
+    """
+    for index, geometry in enumerate(sources.geometries):
+        if geometry.GetDimension() != 2:
+            raise InputError(
+                f"Layer '{sources.name}', feature {index + 1} is a {geometry.GetGeometryName().lower()}: "
+                f"sources must be polygons; choose another layer.",
+                layer=sources.name,
+                feature=index + 1,
+            )
+    ids = source_ids(sources, id_field, progress)
+    order = [int(i) for i in np.argsort(ids)]
+    valid = sources.valid_polygons(progress)
+    written = [number_of(sources.attributes[i].get("area_km2")) for i in order]
+    return OrderedSources(sources.name, [ids[i] for i in order], [valid.geometries[i] for i in order], written)
+
+
+def source_resistance(
+    sources: Sequence[ogr.Geometry], resistance: Grid, *, ids: Sequence[int], progress: Progress = SILENT
+) -> npt.NDArray[np.float64]:
+    """P: mean resistance of each source's cells.
+
+    Parameters
+    ----------
+    sources : sequence of ogr.Geometry
+        Polygons in the raster's CRS; they may overlap.
+    resistance : Grid
+        Nodata and 0 are barriers and do not count.
+    ids : sequence of int
+        For messages.
+
+    Returns
+    -------
+    float64 ndarray, shape (n,)
+        Of the cells whose centre lies inside; of the nearest cell where none does.
+
+    Raises
+    ------
+    InputError
+        Negative resistance, or a source without a passable cell.
+    """
+    name = resistance.name or resistance.template.name
+    lowest = np.min(resistance.values, where=resistance.valid, initial=np.inf)
+    if lowest < 0:
+        raise InputError(
+            f"Resistance '{name}' holds {lowest:g}: resistance must be above 0; correct the raster.", layer=name
+        )
+    means = np.empty(len(sources), dtype=np.float64)
+    for index, geometry in enumerate(sources):
+        progress(index / len(sources))
+        cells = _passable_resistance(geometry, resistance)
+        if not cells.size:
+            raise InputError(
+                f"Source {ids[index]} has no cell with a resistance in '{name}': "
+                f"use the map that the corridors were made on, or leave the source out.",
+                layer=name,
+            )
+        means[index] = cells.mean()
+    return means
+
+
+def _passable_resistance(geometry: ogr.Geometry, resistance: Grid) -> npt.NDArray[np.float64]:
+    """The resistance of a source's cells, barriers left out."""
+    template = resistance.template
+    window = template.window_of(geometry.GetEnvelope(), max(template.cell_width, template.cell_height))
+    if window is None:
+        return np.empty(0)
+    part = template.part(window)
+    cells = resistance.like(resistance.values[window.slices], resistance.nodata).floats(np.float64)
+    inside = rasterize([geometry], part, dtype=np.uint8) == 1
+    if not inside.any():
+        inside = _nearest_cell(geometry, part)
+    return cells[inside & (cells > 0)]
+
+
+def _nearest_cell(geometry: ogr.Geometry, part: Template) -> npt.NDArray[np.bool_]:
+    """A mask of the one cell whose centre is nearest to a polygon that holds no centre."""
+    touched = rasterize([geometry], part, all_touched=True, dtype=np.uint8) == 1
+    candidates = np.argwhere(touched if touched.any() else np.ones(part.shape, dtype=bool))
+    point = ogr.Geometry(ogr.wkbPoint)
+    distances = []
+    with gdal_exceptions():
+        for row, col in candidates:
+            point.SetPoint_2D(0, *(float(c) for c in part.xy(row, col)))
+            distances.append(geometry.Distance(point))
+    mask = np.zeros(part.shape, dtype=bool)
+    mask[tuple(candidates[int(np.argmin(distances))])] = True
+    return mask
