@@ -15,7 +15,7 @@ from landscape import given, mining_city, synthetic
 
 from econet.core import accel
 from econet.core.corridors.least_cost_paths import CorridorChoices, corridors
-from econet.core.cost_distance import CostGrid, floods, trace
+from econet.core.cost_distance import CostGrid, Search, cost_surfaces, least_cost_path
 from econet.core.ids import source_ids
 
 SCIPY = """
@@ -86,11 +86,11 @@ def main(options):
         def way():
             accel.prefer(engine)
             costs = np.empty((count, count))
-            for k, labels in enumerate(floods(grid, [[cell] for cell in cells])):
+            for k, labels in enumerate(cost_surfaces(grid, [Search([cell]) for cell in cells])):
                 costs[k] = labels[cells]
                 for other in cells[k + 1 :]:
                     if np.isfinite(labels[other]):
-                        trace(grid, labels, other)
+                        least_cost_path(grid, labels, other)
             return costs
 
         return way
@@ -104,7 +104,7 @@ def main(options):
 
     engines = ["numpy"]
     accel.prefer("numba")
-    next(floods(grid, [[cells[0]]]))  # compiled, or loaded from numba's cache, before the clock starts
+    next(cost_surfaces(grid, [Search([cells[0]])]))  # compiled, or loaded from numba's cache, before the clock starts
     if any(kernel is not None for kernel in accel._kernels.values()):
         engines.append("numba")
     ways = {}
@@ -215,7 +215,7 @@ def memory(grid, cells, table):
     for engine in ("numpy", "numba"):
         accel.prefer(engine)
         tracemalloc.start()
-        next(floods(grid, [[cells[0]]]))
+        next(cost_surfaces(grid, [Search([cells[0]])]))
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         rows.append([f"EcoNet, {engine}", f"{(peak + grid.half.nbytes) / grid.size:.1f}"])

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..cost_distance import CostGrid, floods
+from ..cost_distance import CostGrid, Search, cost_surfaces
 from ..errors import InputError
 from ..geometry.cells import cells_of
 from ..geometry.polygon_distance import edge_links
@@ -111,8 +111,15 @@ def cost_links(geometries, resistance, names, limit=math.inf, first=None, progre
         seeds = range(n - 1) if first is None else range(first, n)
         others = [range(i + 1, n) if first is None else range(first) for i in seeds]
         # with a limit the others are many and mostly beyond it: asking whether all are reached costs more than it saves
-        targets = None if math.isfinite(limit) else [[starts[j] for j in turn] for turn in others]
-        surfaces = floods(cost_grid, [starts[i] for i in seeds], targets, [limit] * len(seeds), progress)
+        searches = [
+            Search(
+                starts[i],
+                targets=() if math.isfinite(limit) else [starts[j] for j in turn],
+                max_cost=limit,
+            )
+            for i, turn in zip(seeds, others)
+        ]
+        surfaces = cost_surfaces(cost_grid, searches, progress=progress)
         for i, turn, labels in zip(seeds, others, surfaces):
             if len(turn):
                 low, high = begin[turn[0]], begin[turn[-1] + 1]

@@ -6,8 +6,8 @@ import tempfile
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import Floats
 from ..progress import Progress
 
 _IN_MEMORY_BYTES = 1 << 30
@@ -25,18 +25,18 @@ class CorridorSurface:
     """
 
     def __init__(self, n_sources: int, size: int) -> None:
-        self._planes: npt.NDArray[np.float64]
+        self._planes: Floats
         if n_sources * size * 8 <= _IN_MEMORY_BYTES:
             self._planes = np.empty((n_sources, size))
         else:
             self._file = tempfile.TemporaryFile()  # noqa: SIM115  it lives as long as this object
             self._planes = np.memmap(self._file, dtype=np.float64, mode="w+", shape=(n_sources, size))
 
-    def keep(self, number: int, costs: npt.NDArray[np.float64]) -> None:
+    def keep(self, number: int, costs: Floats) -> None:
         """Take the accumulated cost from a source, flat."""
         self._planes[number] = costs
 
-    def mosaic(self, joined: Sequence[tuple[int, int, float]], *, progress: Progress) -> npt.NDArray[np.float64]:
+    def mosaic(self, joined: Sequence[tuple[int, int, float]], *, progress: Progress) -> Floats:
         """The minimum over pairs of ``CWD_a + CWD_b - LCD_ab``, NaN where no pair's surfaces meet.
 
         Parameters

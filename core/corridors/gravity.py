@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import Bools, Floats, Ints
 from ..crs import require_metres
 from ..errors import InputError
 from ..geometry.layers import Layer, bounds_of
@@ -66,7 +66,7 @@ class ThresholdRule(Option):
 
 
 # a new rule: a member above, at the end, and its function here
-_THRESHOLDS: dict[ThresholdRule, Callable[[npt.NDArray[np.float64], float, Progress], float]] = {
+_THRESHOLDS: dict[ThresholdRule, Callable[[Floats, float, Progress], float]] = {
     ThresholdRule.MEAN: lambda values, given, progress: float(np.mean(values)),
     ThresholdRule.MEDIAN: lambda values, given, progress: float(np.median(values)),
     ThresholdRule.NATURAL_BREAKS: lambda values, given, progress: natural_breaks(values, 2, "gravity", progress).breaks[
@@ -110,7 +110,7 @@ class Threshold:
                 value=self.number,
             )
 
-    def of(self, values: npt.NDArray[np.float64], *, progress: Progress = SILENT) -> float:
+    def of(self, values: Floats, *, progress: Progress = SILENT) -> float:
         """The gravity above which a corridor is important.
 
         Parameters
@@ -159,8 +159,8 @@ class End:
         P, mean resistance of the source, above 0.
     """
 
-    area: float | npt.NDArray[np.float64]
-    resistance: float | npt.NDArray[np.float64]
+    area: float | Floats
+    resistance: float | Floats
 
 
 @dataclass
@@ -191,14 +191,14 @@ class Interaction:
 
     corridors: Layer
     ids: list[int]
-    area_km2: npt.NDArray[np.float64]
-    resistance: npt.NDArray[np.float64]
-    matrix: npt.NDArray[np.float64]
+    area_km2: Floats
+    resistance: Floats
+    matrix: Floats
     threshold: float
     rule: ThresholdRule
     longest_cost: float
-    values: npt.NDArray[np.float64]
-    kept: npt.NDArray[np.bool_]
+    values: Floats
+    kept: Bools
     warnings: list[str]
 
     @property
@@ -245,13 +245,13 @@ class Interaction:
 
 
 def gravity(
-    cost: float | npt.NDArray[np.float64],
+    cost: float | Floats,
     one: End,
     two: End,
     *,
     longest_cost: float,
     form: GravityForm = GravityForm.LOGARITHM,
-) -> float | npt.NDArray[np.float64]:
+) -> float | Floats:
     """Eq 9: ``L_max^2 ln(S_a) ln(S_b) / (L_ab^2 P_a P_b)``; the area form has S in place of ln S.
 
     Parameters
@@ -272,7 +272,7 @@ def gravity(
         np.log(end.area) if form is GravityForm.LOGARITHM else np.asarray(end.area, dtype=np.float64)
         for end in (one, two)
     )
-    result: float | npt.NDArray[np.float64] = (
+    result: float | Floats = (
         (longest_cost / np.asarray(cost, dtype=np.float64)) ** 2
         * size_one
         * size_two
@@ -281,7 +281,7 @@ def gravity(
     return result
 
 
-def _above(values: npt.NDArray[np.float64], threshold: float) -> npt.NDArray[np.bool_]:
+def _above(values: Floats, threshold: float) -> Bools:
     return values > threshold + 1e-12 * abs(threshold)
 
 
@@ -402,7 +402,7 @@ def _ordered_sources_on(
     return ordered_sources(sources, id_field=choices.id_field, progress=progress)
 
 
-def _require_logarithms(sources: OrderedSources, size: npt.NDArray[np.float64], unit: AreaUnit) -> None:
+def _require_logarithms(sources: OrderedSources, size: Floats, unit: AreaUnit) -> None:
     small = [identifier for identifier, area in zip(sources.ids, size) if area <= 1]
     if small:
         raise InputError(
@@ -413,9 +413,7 @@ def _require_logarithms(sources: OrderedSources, size: npt.NDArray[np.float64], 
         )
 
 
-def _raised_to_one_cell(
-    cost: npt.NDArray[np.float64], resistance: Grid, layer: str, progress: Progress
-) -> npt.NDArray[np.float64]:
+def _raised_to_one_cell(cost: Floats, resistance: Grid, layer: str, progress: Progress) -> Floats:
     """Costs of which those that are 0 are the least that any step can cost."""
     values, template = resistance.values, resistance.template
     least = np.min(values, where=resistance.valid & (values > 0), initial=np.inf)
@@ -436,7 +434,7 @@ def _warn_of_missing_pairs(n_pairs: int, n_sources: int, progress: Progress) -> 
         )
 
 
-def _warn_of_a_mean_ruled_by_few(important: npt.NDArray[np.bool_], limit: float, progress: Progress) -> None:
+def _warn_of_a_mean_ruled_by_few(important: Bools, limit: float, progress: Progress) -> None:
     if len(important) >= _FEW_PAIRS and important.mean() < _RULED_BY_FEW:
         progress.warn(
             f"Only {important.sum()} of {len(important)} corridors exceed the mean, {limit:.6g}: a few near pairs rule "
@@ -444,7 +442,7 @@ def _warn_of_a_mean_ruled_by_few(important: npt.NDArray[np.bool_], limit: float,
         )
 
 
-def _kept(corridors: Layer, important: npt.NDArray[np.bool_], progress: Progress) -> npt.NDArray[np.bool_]:
+def _kept(corridors: Layer, important: Bools, progress: Progress) -> Bools:
     """Which corridors stay once redundant ones are dropped."""
     if "redundant" not in corridors.field_names:
         progress.warn(f"Layer '{corridors.name}' has no field 'redundant': no corridor was dropped.")
@@ -457,7 +455,7 @@ def _kept(corridors: Layer, important: npt.NDArray[np.bool_], progress: Progress
     return kept
 
 
-def _matrix(n_sources: int, pairs: npt.NDArray[np.int64], values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _matrix(n_sources: int, pairs: Ints, values: Floats) -> Floats:
     matrix = np.full((n_sources, n_sources), np.nan)
     np.fill_diagonal(matrix, 0.0)
     one, two = pairs.T
@@ -467,9 +465,9 @@ def _matrix(n_sources: int, pairs: npt.NDArray[np.int64], values: npt.NDArray[np
 
 def _with_gravity(
     corridors: Layer,
-    values: npt.NDArray[np.float64],
-    important: npt.NDArray[np.bool_],
-    kept: npt.NDArray[np.bool_],
+    values: Floats,
+    important: Bools,
+    kept: Bools,
 ) -> Layer:
     """The corridors that are kept, with ``gravity`` and ``class`` as their last fields."""
     rows = np.flatnonzero(kept)
@@ -489,7 +487,7 @@ def _with_gravity(
     )
 
 
-def _pairs(corridors: Layer, sources: OrderedSources) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+def _pairs(corridors: Layer, sources: OrderedSources) -> tuple[Ints, Floats]:
     """Places among the sources of both ends of every corridor, shape (m, 2), and costs, shape (m,)."""
     cost = corridors.numbers("cost", "accumulated cost, resistance x metre", minimum=0)
     place = {source_id: index for index, source_id in enumerate(sources.ids)}
@@ -527,7 +525,7 @@ def _pairs(corridors: Layer, sources: OrderedSources) -> tuple[npt.NDArray[np.in
     return pairs, cost
 
 
-def _flags(layer: Layer, name: str) -> npt.NDArray[np.bool_]:
+def _flags(layer: Layer, name: str) -> Bools:
     """A boolean field, however the format wrote it."""
     flags = np.zeros(len(layer), dtype=bool)
     for index, value in enumerate(layer.values(name)):

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import Floats
 from ..report import Report
 from .gravity import Interaction, Threshold, ThresholdRule
 
@@ -103,7 +103,7 @@ def _by_rule(interaction: Interaction, rule: ThresholdRule) -> tuple[str | float
     return (used, threshold, *interaction.counts_above(threshold))
 
 
-def _draw(axes: Any, values: npt.NDArray[np.float64], threshold: float) -> None:
+def _draw(axes: Any, values: Floats, threshold: float) -> None:
     axes.semilogy(np.arange(1, len(values) + 1), values, ".", color="#2f7d4f")
     axes.axhline(threshold, color="#b5462f", linewidth=1)
     axes.set_xlabel("pair, strongest first")

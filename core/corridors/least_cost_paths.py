@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 from osgeo import ogr
 
-from ..cost_distance import CostGrid, allocation, floods, trace
+from ..arrays import Floats, Ints
+from ..cost_distance import CostGrid, Search, allocation, cost_surfaces, least_cost_path
 from ..errors import InputError
 from ..geometry.cells import line_through
 from ..geometry.layers import Layer, LayerSource
@@ -111,8 +111,8 @@ class Corridor:
     mean_resistance: float
     redundant: bool
     via: str
-    rows: npt.NDArray[np.int64] = field(repr=False)
-    cols: npt.NDArray[np.int64] = field(repr=False)
+    rows: Ints = field(repr=False)
+    cols: Ints = field(repr=False)
 
     def line(self, template: Template) -> ogr.Geometry:
         """OGR line through the cells' centres."""
@@ -223,13 +223,17 @@ class _Search:
     def run(self, progress: Progress) -> None:
         whole = self._surface is not None
         roots = [k for k in range(len(self._sources)) if whole or self._partners[k]]
-        surfaces = floods(
-            self._cost_grid,
-            [self._sources[k].ends for k in roots],
-            None if whole else [[self._sources[k].ends for k in self._partners[root]] for root in roots],
-            [self._choices.limit if whole else self._limits[k] for k in roots],
-            progress,
-        )
+        searches = [
+            Search(self._sources[root].ends, max_cost=self._choices.limit)
+            if whole
+            else Search(
+                self._sources[root].ends,
+                targets=[self._sources[k].ends for k in self._partners[root]],
+                max_cost=self._limits[root],
+            )
+            for root in roots
+        ]
+        surfaces = cost_surfaces(self._cost_grid, searches, progress=progress)
         owners = SourcesOfCells(self._sources)
         for root, costs in zip(roots, surfaces):
             if self._surface is not None:
@@ -238,19 +242,17 @@ class _Search:
                 progress.check()
                 self._join(root, partner, costs, owners)
 
-    def _join(self, root: int, partner: int, costs: npt.NDArray[np.float64], owners: SourcesOfCells) -> None:
+    def _join(self, root: int, partner: int, costs: Floats, owners: SourcesOfCells) -> None:
         one, two = self._sources[root], self._sources[partner]
         end = int(two.ends[np.argmin(costs[two.ends])])
         if costs[end] < math.inf:
-            path = np.array(trace(self._cost_grid, costs, end))
+            path = np.array(least_cost_path(self._cost_grid, costs, end))
             via = owners.along(path) - {one.identifier, two.identifier}
             self._found.append((self._corridor(path, one, two, float(costs[end]), via), root, partner))
         else:
             self._unreachable.append((min(one.identifier, two.identifier), max(one.identifier, two.identifier)))
 
-    def _corridor(
-        self, path: npt.NDArray[np.int64], one: SourceCells, two: SourceCells, cost: float, via: set[int]
-    ) -> Corridor:
+    def _corridor(self, path: Ints, one: SourceCells, two: SourceCells, cost: float, via: set[int]) -> Corridor:
         """The corridor of a path that leads from ``two`` back to ``one``."""
         if one.identifier < two.identifier:
             path = path[::-1]
@@ -283,7 +285,7 @@ class _Search:
             corridor.corridor_id = number
         return CorridorNetwork([corridor for corridor, _, _ in self._found], sorted(self._unreachable))
 
-    def mosaic(self, progress: Progress) -> npt.NDArray[np.float64] | None:
+    def mosaic(self, progress: Progress) -> Floats | None:
         """The corridor surface, flat; None where it is not wanted."""
         if self._surface is None:
             return None
@@ -316,8 +318,10 @@ def _neighbours(
     is found by a search within the bound.
     """
     ends = [source.ends for source in sources]
-    costs = next(floods(cost_grid, [np.concatenate(ends)], None, [limit], progress.part(0, 0.8)))
-    zones = allocation(cost_grid, costs, ends, progress.part(0.8, 1))
+    costs = next(
+        cost_surfaces(cost_grid, [Search(np.concatenate(ends), max_cost=limit)], progress=progress.part(0, 0.8))
+    )
+    zones = allocation(cost_grid, costs, ends, progress=progress.part(0.8, 1))
     bounds: dict[tuple[int, int], float] = {}
     for offset, length in zip(cost_grid.offsets.tolist(), cost_grid.lengths.tolist()):
         if offset < 0:

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from osgeo import ogr
 
+from ..arrays import Ints
 from ..cost_distance import CostGrid
 from ..errors import InputError, first_few
 from ..gdal_session import gdal_exceptions
@@ -43,8 +43,8 @@ class SourceCells:
     """
 
     identifier: int
-    cells: npt.NDArray[np.int64]
-    ends: npt.NDArray[np.int64]
+    cells: Ints
+    ends: Ints
 
 
 def named(identifiers: Iterable[object]) -> str:
@@ -156,7 +156,7 @@ def _locate(cost_grid: CostGrid, identifier: int, geometry: ogr.Geometry, layer:
     return SourceCells(identifier, cells, cells)
 
 
-def _end_of(cost_grid: CostGrid, source: SourceCells, geometry: ogr.Geometry) -> tuple[npt.NDArray[np.int64], bool]:
+def _end_of(cost_grid: CostGrid, source: SourceCells, geometry: ogr.Geometry) -> tuple[Ints, bool]:
     """The cell of a source's area-weighted centre, or its nearest passable cell; whether it is that one."""
     template = cost_grid.template
     with gdal_exceptions():
@@ -199,7 +199,7 @@ class SourcesOfCells:
         order = np.argsort(cells, kind="stable")
         self._cells, self._owners = cells[order], owners[order]
 
-    def along(self, path: npt.NDArray[np.int64]) -> set[int]:
+    def along(self, path: Ints) -> set[int]:
         """The ids of all sources that a path of flat cells enters."""
         first = np.searchsorted(self._cells, path, "left")
         last = np.searchsorted(self._cells, path, "right")

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from osgeo import ogr
 
+from ..arrays import Bools, Floats
 from ..errors import InputError
 from ..gdal_session import gdal_exceptions
 from ..geometry.cells import rasterize
@@ -39,7 +39,7 @@ class OrderedSources:
     written_km2: list[float | None]
 
     @property
-    def area_km2(self) -> npt.NDArray[np.float64]:
+    def area_km2(self) -> Floats:
         """Of the polygons."""
         return np.array([geometry.Area() for geometry in self.geometries]) / 1e6
 
@@ -89,7 +89,7 @@ def ordered_sources(sources: Layer, *, id_field: str = "", progress: Progress = 
 
 def source_resistance(
     sources: Sequence[ogr.Geometry], resistance: Grid, *, ids: Sequence[int], progress: Progress = SILENT
-) -> npt.NDArray[np.float64]:
+) -> Floats:
     """P: mean resistance of each source's cells.
 
     Parameters
@@ -131,7 +131,7 @@ def source_resistance(
     return means
 
 
-def _passable_resistance(geometry: ogr.Geometry, resistance: Grid) -> npt.NDArray[np.float64]:
+def _passable_resistance(geometry: ogr.Geometry, resistance: Grid) -> Floats:
     """The resistance of a source's cells, barriers left out."""
     template = resistance.template
     window = template.window_of(geometry.GetEnvelope(), max(template.cell_width, template.cell_height))
@@ -142,10 +142,11 @@ def _passable_resistance(geometry: ogr.Geometry, resistance: Grid) -> npt.NDArra
     inside = rasterize([geometry], part, dtype=np.uint8) == 1
     if not inside.any():
         inside = _nearest_cell(geometry, part)
-    return cells[inside & (cells > 0)]
+    passable: Floats = cells[inside & (cells > 0)]
+    return passable
 
 
-def _nearest_cell(geometry: ogr.Geometry, part: Template) -> npt.NDArray[np.bool_]:
+def _nearest_cell(geometry: ogr.Geometry, part: Template) -> Bools:
     """A mask of the one cell whose centre is nearest to a polygon that holds no centre."""
     touched = rasterize([geometry], part, all_touched=True, dtype=np.uint8) == 1
     candidates = np.argwhere(touched if touched.any() else np.ones(part.shape, dtype=bool))

@@ -13,14 +13,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from econet.core import accel, cost_distance
-from econet.core.cost_distance import CostGrid, accumulated_cost, allocation, floods, trace
+from econet.core import accel
+from econet.core.cost_distance import CostGrid, Search, accumulated_cost, allocation, cost_surfaces, least_cost_path
+from econet.core.cost_distance.compiled_engine import bucket_loop
 from econet.core.errors import Cancelled, InputError
 from econet.core.grid.grid import Grid, Template
 from econet.core.grid.reading import RasterSource, read_raster
-from econet.core.progress import Progress
+from econet.core.progress import SILENT, Progress
 
 DATA = Path(__file__).resolve().parent.parent / "data" / "least_cost"
+
+
+def floods(grid, starts, targets=None, max_costs=None, progress=SILENT):
+    searches = [
+        Search(cells, targets=targets[k] if targets else (), max_cost=max_costs[k] if max_costs else math.inf)
+        for k, cells in enumerate(starts)
+    ]
+    return cost_surfaces(grid, searches, progress=progress)
 
 
 def grid_of(values, dx=30.0, dy=30.0, nodata=None):
@@ -164,7 +173,7 @@ def test_graphab_links(engine):
     for link in links:
         cell = grid.index(rows[int(link["ID1"]) - 1], cols[int(link["ID1"]) - 1])
         assert labels[cell] / 100 == pytest.approx(float(link["Dist"]), rel=1e-6)
-        path = np.array(grid.rows_cols(trace(grid, labels, cell)))
+        path = np.array(grid.rows_cols(least_cost_path(grid, labels, cell)))
         length_m = 100 * np.hypot(*np.diff(path)).sum()
         same_length += abs(length_m - float(link["DistM"])) < 1e-6 * length_m
     # costs of six whole numbers leave many equally cheap paths; most lengths agree all the same
@@ -235,7 +244,7 @@ def test_paths_add_up_to_their_cost(engine):
         labels = next(floods(grid, [grid.index([0], [0])]))
         cells = np.flatnonzero(np.isfinite(labels))
         for cell in cells[::37]:
-            path = trace(grid, labels, int(cell))
+            path = least_cost_path(grid, labels, int(cell))
             rows, cols = grid.rows_cols(path)
             assert (rows[-1], cols[-1]) == (0, 0) and len(set(path)) == len(path)
             total = 0.0
@@ -267,7 +276,7 @@ def test_resistances_too_far_apart_are_refused():
     grid = CostGrid(grid_of(values))
     labels = next(floods(grid, [grid.index([0], [0])]))
     with pytest.raises(InputError, match="so far apart"):
-        trace(grid, labels, grid.index(0, 3))
+        least_cost_path(grid, labels, grid.index(0, 3))
     with pytest.raises(InputError, match="so far apart"):
         allocation(grid, labels, [grid.index([0], [0])])
 
@@ -338,7 +347,7 @@ def test_a_compiled_loop_that_errs_or_differs_is_not_used(monkeypatch):
     try:
         for agrees in (wrong, broken):
             accel._kernels.clear()
-            assert accel.kernel(cost_distance._bucket_loop, agrees, work=1, worth=0, progress=progress) is None
+            assert accel.kernel(bucket_loop, agrees, work=1, worth=0, progress=progress) is None
         values = cases()["real"]
         assert np.array_equal(cost_from(values, (0, 0)), heap(values, [(0, 0)], 30, 30))
     finally:
@@ -355,5 +364,5 @@ def test_small_work_does_not_wait_for_numba(monkeypatch):
     def always(kernel):
         return True
 
-    assert accel.kernel(cost_distance._bucket_loop, always, work=10, worth=100, progress=Progress()) is None
-    assert accel.kernel(cost_distance._bucket_loop, always, work=100, worth=100, progress=Progress()) is None
+    assert accel.kernel(bucket_loop, always, work=10, worth=100, progress=Progress()) is None
+    assert accel.kernel(bucket_loop, always, work=100, worth=100, progress=Progress()) is None

@@ -173,7 +173,13 @@ def test_nothing_is_left_by_a_refusal_at_the_end_a_cancel_or_a_raster_without_va
     ):
         with pytest.raises((InputError, Cancelled), match=error), OutputFiles() as files:
             writer = files.raster_windows(place, str(target))
-            run([AlignedRaster(source, place)], lambda _, grid: (grid.floats(),), [writer], check=check, progress=progress)
+            run(
+                [AlignedRaster(source, place)],
+                lambda _, grid: (grid.floats(),),
+                [writer],
+                check=check,
+                progress=progress,
+            )
         assert sorted(os.listdir(tmp_path)) == before and target.read_bytes() == b"old"
 
 
