@@ -26,7 +26,7 @@ class Inputs:
     choices: CorridorChoices
 
 
-class Corridors(EcoNetAlgorithm):
+class Corridors(EcoNetAlgorithm[Inputs]):
     """Least-cost paths between all pairs of sources, or between neighbours."""
 
     ID = "corridors"

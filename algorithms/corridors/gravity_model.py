@@ -33,7 +33,7 @@ class Inputs:
     choices: GravityChoices
 
 
-class GravityModel(EcoNetAlgorithm):
+class GravityModel(EcoNetAlgorithm[Inputs]):
     """Gravity of every corridor, the threshold, and the class of each corridor."""
 
     ID = "gravitymodel"

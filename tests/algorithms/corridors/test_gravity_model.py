@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from qgis.core import QgsProcessingFeedback
 
-
 PAPER = Path(__file__).parents[2] / "data" / "paper"
 WEST, NORTH, CELL = 500000.0, 4650000.0, 500.0
 
