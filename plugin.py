@@ -1,5 +1,10 @@
 """The plugin: registers the provider and, where there is a window, a menu for the bundled models."""
 
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
 from qgis.core import QgsApplication
 from qgis.PyQt.QtGui import QIcon
 
@@ -10,19 +15,28 @@ MENU = "EcoNet"
 
 
 class EcoNetPlugin:
-    def __init__(self, iface):
-        self.iface = iface
-        self.provider = None
-        self.actions = []
+    """What QGIS loads.
 
-    def initProcessing(self):
+    Parameters
+    ----------
+    iface : QgisInterface, optional
+        None in qgis_process, which has no window.
+    """
+
+    def __init__(self, iface: Any) -> None:
+        self.iface = iface
+        self.provider: EcoNetProvider | None = None
+        self.actions: list[Any] = []
+
+    def initProcessing(self) -> None:
         """Called by qgis_process and, through initGui, by QGIS."""
         self.provider = EcoNetProvider()
         QgsApplication.processingRegistry().addProvider(self.provider)
         # The models' children are ours: they are only known once the provider is registered.
         self.provider.refreshAlgorithms()
 
-    def initGui(self):
+    def initGui(self) -> None:
+        """Called by QGIS with a window: the provider and the menu."""
         from qgis.PyQt.QtWidgets import QAction
 
         self.initProcessing()
@@ -35,7 +49,7 @@ class EcoNetPlugin:
             self.iface.addPluginToMenu(MENU, action)
             self.actions.append(action)
 
-    def open_model_copy(self, path):
+    def open_model_copy(self, path: Path) -> Any:
         """Open a bundled model as a new, unsaved model; a provider's own model cannot be edited."""
         from processing.modeler.ModelerDialog import ModelerDialog
         from qgis.core import QgsProcessingModelAlgorithm
@@ -47,7 +61,8 @@ class EcoNetPlugin:
         dialog.show()
         return dialog
 
-    def unload(self):
+    def unload(self) -> None:
+        """Called by QGIS when the plugin is switched off."""
         for action in self.actions:
             self.iface.removePluginMenu(MENU, action)
             action.deleteLater()

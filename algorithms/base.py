@@ -101,33 +101,43 @@ class EcoNetAlgorithm(QgsProcessingAlgorithm, Generic[InputsT]):
     # what QGIS asks ------------------------------------------------------------------------------
 
     def name(self) -> str:
+        """The id in the toolbox."""
         return self.ID
 
     def displayName(self) -> str:
+        """The name in the toolbox."""
         return self.tr(self.NAME)
 
     def group(self) -> str:
+        """The name of the group in the toolbox."""
         return self.tr(GROUPS[self.GROUP])
 
     def groupId(self) -> str:
+        """The group's id."""
         return self.GROUP
 
     def icon(self) -> QIcon:
+        """The group's icon."""
         return QIcon(str(ROOT / "icons" / f"{self.GROUP}.svg"))
 
     def createInstance(self) -> EcoNetAlgorithm[InputsT]:
+        """A new one, as QGIS asks for before each run."""
         return type(self)()
 
     def tr(self, text: str) -> str:
-        return QCoreApplication.translate("EcoNet", text)
+        """A text in the language of QGIS."""
+        return str(QCoreApplication.translate("EcoNet", text))
 
     def shortDescription(self) -> str:
+        """The help's first paragraph."""
         return read_help(self.ID)[0]
 
     def shortHelpString(self) -> str:
+        """The help beside the dialog."""
         return help_html(self)
 
     def initAlgorithm(self, configuration: Any = None) -> None:
+        """Declare parameters and outputs, each parameter with its help."""
         texts = read_help(self.ID)[1]
         for definition in self.definitions():
             definition.setDescription(self.tr(definition.description()))
@@ -138,6 +148,7 @@ class EcoNetAlgorithm(QgsProcessingAlgorithm, Generic[InputsT]):
                 self.addParameter(definition)
 
     def canExecute(self) -> tuple[bool, str]:
+        """Whether the libraries are there, and what to install if not."""
         missing = [name for name in self.REQUIRES if importlib.util.find_spec(name) is None]
         if missing:
             names = ", ".join(missing)
@@ -149,6 +160,7 @@ class EcoNetAlgorithm(QgsProcessingAlgorithm, Generic[InputsT]):
         return True, ""
 
     def checkParameterValues(self, parameters: Mapping[str, Any], context: Any) -> tuple[bool, str]:
+        """Whether a run may start, and the refusal if not; QGIS asks when Run is clicked."""
         fine, message = super().checkParameterValues(parameters, context)
         if not fine:
             return fine, message
@@ -159,7 +171,7 @@ class EcoNetAlgorithm(QgsProcessingAlgorithm, Generic[InputsT]):
         return True, ""
 
     def _message_of(self, error: InputError) -> str:
-        """The error in the planner's words: the dialog's label stands before it, never a key."""
+        """The error as the planner reads it: the dialog's label stands before it, never a key."""
         if not error.parameter:
             return error.message
         definition = self.parameterDefinition(self.KEYS.get(error.parameter, error.parameter.upper()))
@@ -167,6 +179,7 @@ class EcoNetAlgorithm(QgsProcessingAlgorithm, Generic[InputsT]):
         return f"{label}: {error.message}"
 
     def _checked_inputs(self, job: Job) -> Any:
+        """What `read` gives, once all that can be known before the work has been checked."""
         job.check_targets(job.input_paths())
         for definition in self.parameterDefinitions():
             if isinstance(definition, QgsProcessingParameterFeatureSource):
@@ -196,25 +209,29 @@ class EcoNetAlgorithm(QgsProcessingAlgorithm, Generic[InputsT]):
         return type(self).read is EcoNetAlgorithm.read
 
     def processAlgorithm(self, parameters: Mapping[str, Any], context: Any, feedback: Any) -> dict[str, Any]:
-        job, refusal = Job(self, parameters, context, feedback), ""
+        """One run, whole or without a trace."""
+        results, refusal = self._results_of(Job(self, parameters, context, feedback))
+        if refusal:
+            # QGIS never lets go of what it is raised: no cause, whose frames hold all maps and open layers
+            raise QgsProcessingException(refusal)
+        return results
+
+    def _results_of(self, job: Job) -> tuple[dict[str, Any], str]:
+        """The results of a run, and the refusal or cancel that ended it."""
         try:
             inputs = self._checked_inputs(job)
             with job.files:
                 if self._is_old_style():
-                    self.execute(job)
+                    self.execute(job)  # type: ignore[call-arg,arg-type]
                 else:
                     self.execute(inputs, job)
                 job.write_sinks()
         except InputError as error:
-            refusal = self._message_of(error)
+            return {}, self._message_of(error)
         except Cancelled as error:
-            refusal = self.tr(str(error))
-        if refusal:
-            # QGIS never lets go of what it is raised: no cause, whose frames hold all maps and open layers
-            job = inputs = None
-            raise QgsProcessingException(refusal)
+            return {}, self.tr(str(error))
         job.attach_styles()
-        return job.results
+        return job.results, ""
 
 
 def _require_kind(definition: Any, layer: QgisLayer) -> None:

@@ -1,5 +1,10 @@
 """Everything that differs between QGIS 3.22 and 4.x, in one place."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
 from qgis.core import (
     Qgis,
     QgsCoordinateReferenceSystem,
@@ -10,6 +15,8 @@ from qgis.core import (
     QgsWkbTypes,
 )
 from qgis.PyQt.QtCore import Qt
+
+from ..core.schemas import Field
 
 SOURCE = QgsProcessing.SourceType
 GEOMETRY = QgsWkbTypes.Type
@@ -25,7 +32,7 @@ except AttributeError:
     SKIP_GEOMETRY_CHECKS = QgsProcessingFeatureSource.Flag.FlagSkipGeometryValidityChecks
 
 
-def _field_types():
+def _field_types() -> dict[type, Any]:
     if Qgis.QGIS_VERSION_INT >= 33800:
         from qgis.PyQt.QtCore import QMetaType
 
@@ -36,7 +43,7 @@ def _field_types():
     return {int: QVariant.LongLong, float: QVariant.Double, str: QVariant.String, bool: QVariant.Bool}
 
 
-def qgs_fields(schema):
+def qgs_fields(schema: Iterable[Field]) -> QgsFields:
     """QgsFields from a sequence of ``schemas.Field``."""
     types = _field_types()
     result = QgsFields()
@@ -45,7 +52,7 @@ def qgs_fields(schema):
     return result
 
 
-def number(enum):
+def number(enum: Any) -> int:
     """The number of an enum's member, which QGIS 3.22 gives as it is and QGIS 4 as an object."""
     return int(getattr(enum, "value", enum))
 
@@ -57,30 +64,32 @@ _KINDS = {
 }
 
 
-def geometry_kinds(definition):
+def geometry_kinds(definition: Any) -> list[str]:
     """The kinds of geometry that a vector parameter takes (Point, Line, Polygon); empty: any."""
-    kinds = [_KINDS.get(number(kind)) for kind in definition.dataTypes()]
+    kinds = [_KINDS.get(number(kind), "") for kind in definition.dataTypes()]
     return kinds if all(kinds) else []
 
 
-def geometry_kind(source):
+def geometry_kind(source: Any) -> str:
     """The kind of a layer's geometry: Point, Line, Polygon, Unknown geometry or No geometry."""
-    return QgsWkbTypes.geometryDisplayString(QgsWkbTypes.geometryType(source.wkbType()))
+    return str(QgsWkbTypes.geometryDisplayString(QgsWkbTypes.geometryType(source.wkbType())))
 
 
-def is_collection(source):
+def is_collection(source: Any) -> bool:
     """Whether a layer's type is a collection of several kinds of geometry."""
-    return QgsWkbTypes.flatType(source.wkbType()) == QgsWkbTypes.Type.GeometryCollection
+    return bool(QgsWkbTypes.flatType(source.wkbType()) == QgsWkbTypes.Type.GeometryCollection)
 
 
-def is_raster_list(definition):
+def is_raster_list(definition: Any) -> bool:
+    """Whether a parameter with several layers takes rasters alone."""
     return number(definition.layerType()) == number(SOURCE.TypeRaster)
 
 
-def is_table_list(definition):
+def is_table_list(definition: Any) -> bool:
+    """Whether a parameter with several layers takes tables."""
     return number(definition.layerType()) == number(SOURCE.TypeVector)
 
 
-def date_text(value):
+def date_text(value: Any) -> str:
     """A Qt date or time as ISO 8601 text."""
-    return value.toString(Qt.DateFormat.ISODate)
+    return str(value.toString(Qt.DateFormat.ISODate))

@@ -1,12 +1,15 @@
 """The help of an algorithm, from ``help/<id>.md``."""
 
+from __future__ import annotations
+
 import re
 from pathlib import Path
+from typing import Any
 
 HELP = Path(__file__).resolve().parent / "help"
 
 
-def read_help(identifier):
+def read_help(identifier: str) -> tuple[str, dict[str, str], list[str]]:
     """The help of an algorithm: its first paragraph, texts by parameter key, and all sections.
 
     ``help/<id>.md`` starts with a plain paragraph; lines ``- KEY: text`` describe parameters and
@@ -16,7 +19,8 @@ def read_help(identifier):
     if not path.exists():
         return "", {}, []
     lines = path.read_text(encoding="utf-8").splitlines()
-    blocks, current = [], []
+    blocks: list[str] = []
+    current: list[str] = []
     for line in [*lines, ""]:
         starts = line.startswith(("- ", "## ")) or not line.strip()
         if current and (starts or current[0].startswith("## ")):
@@ -32,7 +36,7 @@ def read_help(identifier):
     return (blocks[0] if blocks else ""), texts, blocks
 
 
-def help_html(algorithm):
+def help_html(algorithm: Any) -> str:
     """The help as the dialog shows it: labels of parameters in place of their keys."""
     labels = {d.name(): d.description() for d in [*algorithm.parameterDefinitions(), *algorithm.outputDefinitions()]}
     parts, listed = [], False

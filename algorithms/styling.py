@@ -4,8 +4,11 @@
 to the 2 % to 98 % range of the values of the map at hand, or to the range that such maps share.
 """
 
+from __future__ import annotations
+
 import functools
 from pathlib import Path
+from typing import Any
 
 from osgeo import gdal
 from qgis.core import (
@@ -62,15 +65,18 @@ FIXED_RANGES = {
 SPARE_LABELS = {"1st added factor", "2nd added factor", "3rd added factor"}
 
 # QGIS calls a post-processor only while Python keeps it alive.
-_ALIVE = []
+_ALIVE: list[_Styler] = []
 
 
 class _Styler(QgsProcessingLayerPostProcessorInterface):
-    def __init__(self, style):
+    """Styles one result once QGIS has loaded it, and puts a model's results in order."""
+
+    def __init__(self, style: str | None) -> None:
         super().__init__()
         self._style = style
 
-    def postProcessLayer(self, layer, context, feedback):
+    def postProcessLayer(self, layer: Any, context: Any, feedback: Any) -> None:
+        """Called by QGIS in the main thread."""
         if self._style is not None:
             apply(layer, self._style)
         name = layer.name()
@@ -83,9 +89,9 @@ class _Styler(QgsProcessingLayerPostProcessorInterface):
 
 
 @functools.cache
-def model_titles():
+def model_titles() -> dict[str, str]:
     """Titles of what the bundled models leave, by output name: QGIS names such layers by the bare name."""
-    titles = {}
+    titles: dict[str, str] = {}
     provider = QgsApplication.processingRegistry().providerById("econet")
     for model in provider.algorithms() if provider else ():
         for child in getattr(model, "childAlgorithms", dict)().values():
@@ -93,7 +99,7 @@ def model_titles():
     return titles
 
 
-def _arrange(layer_id, name, run):
+def _arrange(layer_id: str, name: str, run: int) -> None:
     """Bring a layer of a model run into ORDER among the layers of that run."""
     node = QgsProject.instance().layerTreeRoot().findLayer(layer_id)
     if node is None or name not in ORDER:
@@ -117,7 +123,7 @@ def _arrange(layer_id, name, run):
     group.removeChildNode(node)  # after: a layer that is nowhere in the tree leaves the project
 
 
-def attach(context: QgsProcessingContext, destination, style):
+def attach(context: QgsProcessingContext, destination: str, style: str | None) -> None:
     """Style a result when QGIS loads it; do nothing where no layer will be loaded."""
     if not context.willLoadLayerOnCompletion(destination):
         return
@@ -126,7 +132,7 @@ def attach(context: QgsProcessingContext, destination, style):
     context.layerToLoadOnCompletionDetails(destination).setPostProcessor(styler)
 
 
-def apply(layer, style):
+def apply(layer: Any, style: str) -> None:
     """Give a layer the style of ``styles/<style>.qml``; a layer without such a file keeps its own."""
     path = STYLES / f"{style}.qml"
     if layer is None or not layer.isValid() or not path.exists():
@@ -140,8 +146,8 @@ def apply(layer, style):
     layer.triggerRepaint()
 
 
-def _name_classes(layer):
-    """Classes of a map that names them itself: no more than those, and its names where the style has none."""
+def _name_classes(layer: Any) -> None:
+    """Show the classes that a map names itself, and no others; its names stand in where the style has none."""
     renderer = layer.renderer()
     if not isinstance(renderer, QgsPalettedRasterRenderer):
         return
@@ -167,8 +173,8 @@ def _name_classes(layer):
     layer.setRenderer(QgsPalettedRasterRenderer(layer.dataProvider(), 1, classes))
 
 
-def _drop_rules(layer):
-    """Leave either the rules of the classes or the one for features without class, if one kind serves the layer."""
+def _drop_rules(layer: Any) -> None:
+    """Drop the rules that no feature meets: those of the classes, or the one of features without class."""
     root = layer.renderer().rootRule()
     rules = [rule for rule in root.children() if rule.filterExpression()]
     field = rules[0].filterExpression().split("'")[1] if rules else ""
@@ -180,7 +186,7 @@ def _drop_rules(layer):
             root.removeChild(rule)
 
 
-def _stretch(layer, fixed):
+def _stretch(layer: Any, fixed: tuple[float, float] | None) -> None:
     """Spread a continuous colour ramp over the values of this map, or over their fixed range."""
     renderer = layer.renderer()
     if not isinstance(renderer, QgsSingleBandPseudoColorRenderer):

@@ -1,10 +1,14 @@
 """One self-contained HTML file per report: inputs, parameters, versions, warnings, tables, figures."""
 
+from __future__ import annotations
+
 import base64
 import datetime
 import html
 import io
 import platform
+from collections.abc import Callable, Iterable
+from typing import Any, Union
 
 import numpy as np
 
@@ -32,30 +36,39 @@ _WIDE_FONTS = (
 )
 
 
+Cell = Union[str, float, int, bool, None, np.generic]  # of a table
+
+
 class Report:
     """Collects sections and turns them into one HTML text.
 
     Figures need matplotlib (``Figure`` on Agg, never pyplot, since algorithms run in threads);
     without it the tables stay.
+
+    Parameters
+    ----------
+    title : str
     """
 
-    def __init__(self, title):
+    def __init__(self, title: str) -> None:
         self.title = title
-        self._body = []
-        self._warnings = []
+        self._body: list[str] = []
+        self._warnings: list[str] = []
 
-    def heading(self, text):
+    def heading(self, text: str) -> None:
+        """A heading of a section."""
         self._body.append(f"<h2>{html.escape(text)}</h2>")
 
-    def text(self, text):
+    def text(self, text: str) -> None:
+        """A paragraph."""
         self._body.append(f"<p>{html.escape(text)}</p>")
 
-    def warning(self, text):
+    def warning(self, text: str) -> None:
         """Something to look at before the numbers: stands at the top, once."""
         if text not in self._warnings:
             self._warnings.append(text)
 
-    def table(self, header, rows):
+    def table(self, header: Iterable[str], rows: Iterable[Iterable[Cell]]) -> None:
         """A table; numbers are aligned right and shown with four significant digits."""
         cells = "".join(f"<th>{html.escape(str(h))}</th>" for h in header)
         lines = [f"<tr>{cells}</tr>"]
@@ -63,7 +76,7 @@ class Report:
             lines.append("<tr>" + "".join(_cell(value) for value in row) + "</tr>")
         self._body.append("<table>" + "".join(lines) + "</table>")
 
-    def parameters(self, pairs):
+    def parameters(self, pairs: Iterable[tuple[str, Cell]]) -> None:
         """Inputs and parameters, as they were given: an iterable of (name, value)."""
         self.heading("Inputs and parameters")
         self.table(
@@ -71,8 +84,20 @@ class Report:
             [(name, f"{value:.12g}" if isinstance(value, (float, np.floating)) else value) for name, value in pairs],
         )
 
-    def figure(self, draw, alternative, width=7.0, height=4.0):
-        """A figure drawn by ``draw(axes)``; left out where matplotlib is missing."""
+    def figure(
+        self, draw: Callable[[Any], object], alternative: str, *, width: float = 7.0, height: float = 4.0
+    ) -> None:
+        """A figure drawn by ``draw(axes)``; left out where matplotlib is missing.
+
+        Parameters
+        ----------
+        draw : callable
+            Takes matplotlib's Axes.
+        alternative : str
+            What the figure shows, for those who cannot see it.
+        width, height : float
+            Inches.
+        """
         try:
             from matplotlib.backends.backend_agg import FigureCanvasAgg
             from matplotlib.figure import Figure
@@ -87,13 +112,14 @@ class Report:
         data = base64.b64encode(stream.getvalue()).decode("ascii")
         self._body.append(f'<img src="data:image/png;base64,{data}" alt="{html.escape(alternative)}">')
 
-    def image(self, path, alternative):
+    def image(self, path: str, alternative: str) -> None:
         """A PNG file, embedded."""
         with open(path, "rb") as stream:
             data = base64.b64encode(stream.read()).decode("ascii")
         self._body.append(f'<img src="data:image/png;base64,{data}" alt="{html.escape(alternative)}">')
 
-    def html(self):
+    def html(self) -> str:
+        """The whole report, with versions and the time at its foot."""
         from osgeo import gdal
 
         versions = (
@@ -109,13 +135,14 @@ class Report:
         )
 
 
-def _give_fonts(figure):
-    """Names in Chinese get a font that has them, where one is installed; the usual font has none."""
+def _give_fonts(figure: Any) -> None:
+    """Set a font with Chinese signs, where one is installed, for the texts that need it; the usual font has none."""
     from matplotlib import font_manager
     from matplotlib.text import Text
 
     for axes in figure.axes:  # names along an axis are texts once they are asked for
-        axes.get_xticklabels(), axes.get_yticklabels()
+        axes.get_xticklabels()
+        axes.get_yticklabels()
     beyond = [text for text in figure.findobj(Text) if any(sign > "\u2e7f" for sign in text.get_text())]
     if beyond:
         installed = {font.name for font in font_manager.fontManager.ttflist}
@@ -124,24 +151,24 @@ def _give_fonts(figure):
             text.set_fontfamily([*fonts, "DejaVu Sans"])
 
 
-def number(value, digits=4):
-    """A number to read: so many significant digits, without an exponent from 0.0001 to 1 000 000 000."""
+def number(value: float | np.floating[Any], digits: int = 4) -> str:
+    """A number as text: so many significant digits, without an exponent from 0.0001 to 1 000 000 000."""
     rounded = float(f"{value:.{digits}g}")
     return f"{rounded:.0f}" if 10**digits <= abs(rounded) < 1e9 else f"{rounded:.{digits}g}"
 
 
-def joined(words):
-    """``a, b and c``."""
+def joined(words: Iterable[str]) -> str:
+    """``a, b and c``; of one word at least."""
     words = list(words)
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
 
 
-def p_value(value):
-    """A probability of error as it is usually told."""
+def p_value(value: float) -> str:
+    """A probability of error as it is usually written."""
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def _cell(value):
+def _cell(value: Cell) -> str:
     if isinstance(value, (bool, np.bool_)):
         return f"<td>{'yes' if value else 'no'}</td>"
     if isinstance(value, (int, np.integer)):

@@ -4,12 +4,27 @@ Lengths are in metres, areas in km2, costs in resistance x metre. Lists of ids a
 Core's dataclasses carry the same names as attributes.
 """
 
-from collections import namedtuple
+from __future__ import annotations
 
-Field = namedtuple("Field", "name kind")
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 
-def _fields(kind, names):
+class Field(NamedTuple):
+    """A field of a table or layer.
+
+    Attributes
+    ----------
+    name : str
+    kind : type
+        int, float, str or bool.
+    """
+
+    name: str
+    kind: type[Any]
+
+
+def _fields(kind: type[Any], names: str) -> tuple[Field, ...]:
     return tuple(Field(name, kind) for name in names.split())
 
 
@@ -18,7 +33,8 @@ SIZE_CLASS, AREA_KM2 = "size_class", "area_km2"
 
 PATCHES = (Field(PATCH_ID, int), Field(AREA_KM2, float), Field(SIZE_CLASS, str), Field("importance_mean", float))
 
-CONNECTIVITY = _fields(float, "dpc dpc_intra dpc_flux dpc_connector diic diic_intra diic_flux diic_connector") + (
+CONNECTIVITY = (
+    *_fields(float, "dpc dpc_intra dpc_flux dpc_connector diic diic_intra diic_flux diic_connector"),
     Field("degree", int),
     Field("betweenness", float),
     Field("component", int),
@@ -27,9 +43,11 @@ CONNECTIVITY = _fields(float, "dpc dpc_intra dpc_flux dpc_connector diic diic_in
 LINKS = _fields(int, "patch_a patch_b") + _fields(float, "distance_m probability dpc_link") + (Field("rank", int),)
 
 CANDIDATE_PATCHES = (
-    (Field("candidate_id", int), Field("weight", float), Field("n_links", int))
-    + _fields(float, "gain_pc gain_intra gain_flux gain_connector gain_ec")
-    + (Field("rank", int),)
+    Field("candidate_id", int),
+    Field("weight", float),
+    Field("n_links", int),
+    *_fields(float, "gain_pc gain_intra gain_flux gain_connector gain_ec"),
+    Field("rank", int),
 )
 
 CANDIDATE_LINKS = (
@@ -43,15 +61,19 @@ SOURCES = (
     Field(PATCH_ID, int),
     Field(AREA_KM2, float),
     Field("importance_mean", float),
-) + _fields(float, "dpc dpc_intra dpc_flux dpc_connector")
+    *_fields(float, "dpc dpc_intra dpc_flux dpc_connector"),
+)
 
 MERGED = (Field("merged", str),)  # of sources, where patches may be merged
 
 SOURCE_FIRMNESS = (
-    (Field(SOURCE_ID, int), Field(AREA_KM2, float))
-    + _fields(float, "stability stability_grid stability_classes stability_area stability_weights stability_dispersal")
-    + _fields(int, "rank_min rank_max")
-    + (Field("verdict", str), Field("base_share", float), Field("lost_with", str))
+    Field(SOURCE_ID, int),
+    Field(AREA_KM2, float),
+    *_fields(float, "stability stability_grid stability_classes stability_area stability_weights stability_dispersal"),
+    *_fields(int, "rank_min rank_max"),
+    Field("verdict", str),
+    Field("base_share", float),
+    Field("lost_with", str),
 )
 
 FIRMNESS_VARIANTS = (
@@ -78,9 +100,9 @@ CORRIDORS = (
 GRAVITY = (Field("gravity", float), Field("class", str))
 
 
-def gravity_matrix(source_ids):
+def gravity_matrix(source_ids: Iterable[int]) -> tuple[Field, ...]:
     """Fields of the matrix of gravity: a column per source."""
-    return (Field(SOURCE_ID, int),) + tuple(Field(str(source_id), float) for source_id in source_ids)
+    return (Field(SOURCE_ID, int), *tuple(Field(str(source_id), float) for source_id in source_ids))
 
 
 BREAKPOINTS = (
@@ -127,23 +149,28 @@ RESISTANCE_SUMMARY = (
     + (Field("main_factor", str), Field("main_share", float))
 )
 
-AHP_WEIGHTS = (Field("factor", str), Field("weight", float), Field("group", str)) + _fields(
-    float, "group_weight local_weight weight_low weight_high"
+AHP_WEIGHTS = (
+    Field("factor", str),
+    Field("weight", float),
+    Field("group", str),
+    *_fields(float, "group_weight local_weight weight_low weight_high"),
 )
 
-THREAT_COSTS = (Field("threat", str),) + _fields(float, "weight_share degradation_share quality_lost_km2 loss_share")
+THREAT_COSTS = (Field("threat", str), *_fields(float, "weight_share degradation_share quality_lost_km2 loss_share"))
 
 WATERSHEDS = _fields(float, "area_km2 covered_km2 precipitation_mm pet_mm aet_mm yield_mm yield_m3")
 
 
-def importance_grid(services):
+def importance_grid(services: Iterable[str]) -> tuple[Field, ...]:
     """Fields of the importance grid: one per service between the fixed ones."""
     return (
-        (Field("cell_id", int),)
-        + tuple(Field(name, float) for name in services)
-        + (Field("importance", float), Field("class", int))
+        Field("cell_id", int),
+        *tuple(Field(name, float) for name in services),
+        Field("importance", float),
+        Field("class", int),
     )
 
 
-def names(schema):
+def names(schema: Iterable[Field]) -> list[str]:
+    """Names of the fields, in order."""
     return [field.name for field in schema]
