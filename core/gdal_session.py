@@ -70,7 +70,9 @@ def gdal_silent() -> Iterator[None]:
             gdal.PopErrorHandler()
 
 
-def run_with_callback(progress: Progress, work: Callable[[Callable[..., int]], _Result]) -> _Result:
+def run_with_callback(
+    progress: Progress, work: Callable[[Callable[..., int]], _Result], *, with_fraction: bool = False
+) -> _Result:
     """What ``work(callback)`` returns; a cancel raises, although GDAL swallows a callback's exceptions.
 
     Parameters
@@ -79,12 +81,17 @@ def run_with_callback(progress: Progress, work: Callable[[Callable[..., int]], _
         Asked at each call of the callback whether to stop.
     work : callable
         Takes a callback and hands it to GDAL.
+    with_fraction : bool
+        Progress is told GDAL's own fraction too.
     """
     stopped: list[Exception] = []
 
-    def callback(*_: Any) -> int:
+    def callback(fraction: float, *_: Any) -> int:
         try:
-            progress.check()
+            if with_fraction:
+                progress(fraction)
+            else:
+                progress.check()
         except Exception as error:
             stopped.append(error)
             return 0

@@ -10,7 +10,7 @@ from ..errors import InputError
 from ..gdal_session import gdal_exceptions
 from ..geometry.layers import bounds_of
 from ..geometry.polygon_distance import overlaps
-from ..geometry.polygons import polygon_parts
+from ..geometry.polygons import multipolygon_of
 from ..progress import SILENT, Progress
 from .indices import gain_of_links, gain_of_patches
 from .links import CENTROID, LEAST_COST, patch_links, shortest_ways
@@ -153,7 +153,7 @@ def read_patches(candidates, weight_field, crs, geometries, names, progress=SILE
     with gdal_exceptions():
         for patch, k, shared in overlaps([*geometries, *candidates.geometries], n, progress):
             first_overlap.setdefault(k - n, (patch, shared))
-            cut[k - n] = _polygons(cut[k - n].Difference(geometries[patch]))
+            cut[k - n] = multipolygon_of(cut[k - n].Difference(geometries[patch]))
     for k, (patch, shared) in sorted(first_overlap.items()):
         left = cut[k].GetArea()
         if not left > _NOTHING * area[k]:
@@ -170,13 +170,6 @@ def read_patches(candidates, weight_field, crs, geometries, names, progress=SILE
             f"from the candidates for this run, and its share of their weight with it."
         )
     return CandidatePatches(candidates, list(candidates.geometries), cut, weight)
-
-
-def _polygons(geometry):
-    result = ogr.Geometry(ogr.wkbMultiPolygon)
-    for part in polygon_parts(geometry):
-        result.AddGeometry(part)
-    return result
 
 
 def gain_from_patches(

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..cost_distance import CostGrid, Search, cost_surfaces
 from ..errors import InputError
-from ..geometry.cells import cells_of
+from ..geometry.cells import ThinPolygons, cells_of
 from ..geometry.polygon_distance import edge_links
 from ..progress import SILENT
 from .indices import Links
@@ -95,8 +95,8 @@ def least_distances(geometries, rule, limit, links, resistance=None):
 def cost_links(geometries, resistance, names, limit=math.inf, first=None, progress=SILENT):
     """``(a, b, resistance x metre)`` of the least accumulated cost between edges; absent where nothing leads.
 
-    From every cell of a patch (its centre inside the polygon; the cell under it where it holds none)
-    to the nearest cell of the other. One flood per patch, that ends at the limit or once all others are
+    From every cell of a patch (its centre inside the polygon; where it holds none, those it touches) to
+    the nearest cell of the other. One flood per patch, that ends at the limit or once all others are
     reached: the time is theirs. Memory: about 21 bytes per cell, 8 more per cell of a patch.
     """
     cost_grid = CostGrid(resistance)
@@ -136,15 +136,9 @@ def cost_links(geometries, resistance, names, limit=math.inf, first=None, progre
 def _start(cost_grid, geometry, name, surface):
     """The cells of a patch from which a flood starts."""
     template = cost_grid.template
-    rows, cols = cells_of(geometry, template)
+    rows, cols = cells_of(geometry, template, thin=ThinPolygons.TOUCHED)
     if not rows.size:
-        point = geometry.PointOnSurface()
-        row, col = template.row_col(point.GetX(), point.GetY())
-        rows, cols = np.atleast_1d(row), np.atleast_1d(col)
-        if not template.contains(rows[0], cols[0]):
-            raise InputError(
-                f"{name} lies outside the resistance surface '{surface}': choose one that covers all patches."
-            )
+        raise InputError(f"{name} lies outside the resistance surface '{surface}': choose one that covers all patches.")
     cells = cost_grid.index(rows, cols)
     cells = cells[cost_grid.passable(cells)]
     if not cells.size:

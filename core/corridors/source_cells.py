@@ -13,7 +13,7 @@ from ..arrays import Ints
 from ..cost_distance import CostGrid
 from ..errors import InputError, first_few
 from ..gdal_session import gdal_exceptions
-from ..geometry.cells import cells_of
+from ..geometry.cells import ThinPolygons, cells_of
 from ..geometry.layers import Layer
 from ..grid.grid import Template
 from ..options import Option
@@ -142,9 +142,7 @@ def locate_sources(
 
 def _locate(cost_grid: CostGrid, identifier: int, geometry: ogr.Geometry, layer: str) -> SourceCells:
     """A source whose paths may start in all of its cells."""
-    rows, cols = cells_of(geometry, cost_grid.template, False)
-    if not rows.size:  # a thin source between cell centres is all the cells that it touches
-        rows, cols = cells_of(geometry, cost_grid.template, True)
+    rows, cols = cells_of(geometry, cost_grid.template, thin=ThinPolygons.TOUCHED)
     cells = cost_grid.index(rows, cols)
     cells = cells[cost_grid.passable(cells)]
     if not cells.size:

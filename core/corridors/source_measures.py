@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from osgeo import ogr
 
-from ..arrays import Bools, Floats
+from ..arrays import Floats
 from ..errors import InputError
-from ..gdal_session import gdal_exceptions
-from ..geometry.cells import rasterize
+from ..geometry.cells import ThinPolygons, mask_of
 from ..geometry.layers import Layer
-from ..grid.grid import Grid, Template
+from ..grid.grid import Grid
 from ..ids import id_list, source_ids
 from ..progress import SILENT, Progress
 from ..tables import number_of
@@ -104,7 +103,7 @@ def source_resistance(
     Returns
     -------
     float64 ndarray, shape (n,)
-        Of the cells whose centre lies inside; of the nearest cell where none does.
+        Of the cells whose centre lies inside; where none does, of all cells that the source touches.
 
     Raises
     ------
@@ -134,28 +133,11 @@ def source_resistance(
 def _passable_resistance(geometry: ogr.Geometry, resistance: Grid) -> Floats:
     """The resistance of a source's cells, barriers left out."""
     template = resistance.template
-    window = template.window_of(geometry.GetEnvelope(), max(template.cell_width, template.cell_height))
+    window = template.window_of(geometry.GetEnvelope())
     if window is None:
         return np.empty(0)
-    part = template.part(window)
+    window = window.grown(1, template)
     cells = resistance.like(resistance.values[window.slices], resistance.nodata).floats(np.float64)
-    inside = rasterize([geometry], part, dtype=np.uint8) == 1
-    if not inside.any():
-        inside = _nearest_cell(geometry, part)
+    inside = mask_of(geometry, template.part(window), thin=ThinPolygons.TOUCHED)
     passable: Floats = cells[inside & (cells > 0)]
     return passable
-
-
-def _nearest_cell(geometry: ogr.Geometry, part: Template) -> Bools:
-    """A mask of the one cell whose centre is nearest to a polygon that holds no centre."""
-    touched = rasterize([geometry], part, all_touched=True, dtype=np.uint8) == 1
-    candidates = np.argwhere(touched if touched.any() else np.ones(part.shape, dtype=bool))
-    point = ogr.Geometry(ogr.wkbPoint)
-    distances = []
-    with gdal_exceptions():
-        for row, col in candidates:
-            point.SetPoint_2D(0, *(float(c) for c in part.xy(row, col)))
-            distances.append(geometry.Distance(point))
-    mask = np.zeros(part.shape, dtype=bool)
-    mask[tuple(candidates[int(np.argmin(distances))])] = True
-    return mask

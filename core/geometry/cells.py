@@ -1,38 +1,51 @@
 """Between geometries and cells: which cells a geometry holds, and polygons and lines from cells."""
 
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import Any, Iterable, Sequence
+
 import numpy as np
 from osgeo import gdal, ogr
 
-from ..gdal_session import gdal_exceptions
-from ..grid.grid import Template, Window
+from ..arrays import AnyArray, Bools, DTypeLike, Ints
+from ..gdal_session import gdal_exceptions, run_with_callback
+from ..grid.grid import Template
 from ..grid.storage import memory_dataset
-from ..progress import SILENT
+from ..progress import SILENT, Progress
 
 
-def cells_under(geometry, template):
-    """The slices and the template of the cells under a geometry's box; None, None where they do not meet."""
-    left, right, bottom, top = geometry.GetEnvelope()
-    (first, last), (west, east) = template.row_col([left, right], [top, bottom])
-    first, last = max(0, int(first)), min(template.rows, int(last) + 1)
-    west, east = max(0, int(west)), min(template.cols, int(east) + 1)
-    if first >= last or west >= east:
-        return None, None
-    x, dx, _, y, _, dy = template.transform
-    part = Template(last - first, east - west, (x + west * dx, dx, 0.0, y + first * dy, 0.0, dy), template.crs)
-    return (slice(first, last), slice(west, east)), part
+class ThinPolygons(Enum):
+    """Which cells a polygon has that holds no cell's centre, such as a strip of wood narrower than a cell."""
+
+    TOUCHED = auto()
+    """All cells that it touches: it keeps its place and its whole length. The rule for sources and mines."""
+
+    NONE = auto()
+    """None: its area is counted by centres alone, so that neighbours neither overlap nor gain area."""
 
 
-def rasterize(geometries, template, values=None, all_touched=False, dtype=np.int32):
+def rasterize(
+    geometries: Sequence[ogr.Geometry],
+    template: Template,
+    *,
+    values: Sequence[float] | None = None,
+    all_touched: bool = False,
+    dtype: DTypeLike = np.int32,
+) -> AnyArray:
     """Burn geometries into an array; 0 where none lies, later ones over earlier ones.
 
     Parameters
     ----------
     geometries : list of ogr.Geometry
         In the template's CRS.
+    template : grid.Template
     values : sequence of numbers, optional
         One per geometry; default 1.
     all_touched : bool
         False: cells whose centre lies inside a polygon (lines: Bresenham); True: every cell touched.
+    dtype : numpy type
+        Of the result.
 
     Returns
     -------
@@ -51,60 +64,71 @@ def rasterize(geometries, template, values=None, all_touched=False, dtype=np.int
             table.CreateFeature(feature)
         options = ["ATTRIBUTE=value"] + (["ALL_TOUCHED=TRUE"] if all_touched else [])
         gdal.RasterizeLayer(raster, [1], table, options=options)
-        return raster.ReadAsArray().astype(dtype, copy=False)
+        burnt: AnyArray = raster.ReadAsArray().astype(dtype, copy=False)
+    return burnt
 
 
-def cells_of(geometry, template, all_touched=False):
-    """Rows and columns of a geometry's cells, as ``rasterize`` takes them; the work is that of its bounding box."""
-    left, right, low, high = geometry.GetEnvelope()
-    (first_row, last_row), (first_col, last_col) = template.row_col([left, right], [high, low])
-    first_row, first_col = max(0, int(first_row)), max(0, int(first_col))
-    last_row, last_col = min(template.rows - 1, int(last_row)), min(template.cols - 1, int(last_col))
-    if first_row > last_row or first_col > last_col:
+def mask_of(geometry: ogr.Geometry, template: Template, *, thin: ThinPolygons = ThinPolygons.TOUCHED) -> Bools:
+    """The cells of a polygon, as a mask: those whose centre lies inside.
+
+    Parameters
+    ----------
+    geometry : ogr.Geometry
+        A polygon or multipolygon in the template's CRS.
+    template : grid.Template
+        The cells that are asked about; the work is that of all of them.
+    thin : ThinPolygons
+        The cells of a polygon that holds no centre of these cells; by default those that it touches.
+
+    Returns
+    -------
+    bool ndarray, shape ``template.shape``
+    """
+    inside: Bools = rasterize([geometry], template, dtype=np.uint8) > 0
+    if thin is ThinPolygons.TOUCHED and not inside.any():
+        inside = rasterize([geometry], template, all_touched=True, dtype=np.uint8) > 0
+    return inside
+
+
+def cells_of(
+    geometry: ogr.Geometry, template: Template, *, thin: ThinPolygons = ThinPolygons.TOUCHED
+) -> tuple[Ints, Ints]:
+    """Rows and columns of a polygon's cells, as `mask_of` takes them; the work is that of its bounding box."""
+    window = template.window_of(geometry.GetEnvelope())
+    if window is None:
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-    window = template.part(Window(first_row, first_col, last_row - first_row + 1, last_col - first_col + 1))
-    rows, cols = np.nonzero(rasterize([geometry], window, all_touched=all_touched, dtype=np.uint8))
-    return rows + first_row, cols + first_col
+    rows, cols = np.nonzero(mask_of(geometry, template.part(window), thin=thin))
+    return rows + window.row, cols + window.col
 
 
-def polygonize(labels, template, progress=SILENT):
+def polygonize(labels: AnyArray, template: Template, progress: Progress = SILENT) -> dict[int, ogr.Geometry]:
     """Polygons that follow the cells' edges, one per label.
 
     Parameters
     ----------
     labels : integer ndarray, shape ``template.shape``
         0 is background. Parts of a label that meet only at corners become one multipolygon.
+    template : grid.Template
+    progress : Progress
 
     Returns
     -------
     dict
         Label to ogr.Geometry (multipolygon), in the template's CRS, valid by OGC rules.
     """
-    labels = np.ascontiguousarray(labels, dtype=np.int32)
-    merged = {}
+    numbers = np.ascontiguousarray(labels, dtype=np.int32)
+    merged: dict[int, ogr.Geometry] = {}
     with gdal_exceptions():
-        raster = memory_dataset(labels, template, None)
-        mask = memory_dataset((labels != 0).astype(np.uint8), template, None)
+        raster = memory_dataset(numbers, template, None)
+        mask = memory_dataset((numbers != 0).astype(np.uint8), template, None)
         memory = ogr.GetDriverByName("Memory").CreateDataSource("")
         table = memory.CreateLayer("cells", template.crs.reference, ogr.wkbPolygon)
         table.CreateField(ogr.FieldDefn("label", ogr.OFTInteger))
-        stopped = []
 
-        def callback(fraction, *_):
-            try:
-                progress(0.5 * fraction)
-            except Exception as error:  # GDAL swallows exceptions of a callback
-                stopped.append(error)
-                return 0
-            return 1
-
-        try:
+        def work(callback: Any) -> None:
             gdal.Polygonize(raster.GetRasterBand(1), mask.GetRasterBand(1), table, 0, callback=callback)
-        except RuntimeError:
-            if not stopped:
-                raise
-        if stopped:
-            raise stopped[0]
+
+        run_with_callback(progress.part(0.0, 0.5), work, with_fraction=True)
         for count, feature in enumerate(table):
             if count % 1000 == 0:
                 progress.check()
@@ -115,7 +139,7 @@ def polygonize(labels, template, progress=SILENT):
     return merged
 
 
-def line_through(template, rows, cols):
+def line_through(template: Template, rows: Iterable[int], cols: Iterable[int]) -> ogr.Geometry:
     """An OGR line through cell centres."""
     line = ogr.Geometry(ogr.wkbLineString)
     xs, ys = template.xy(np.asarray(rows, dtype=np.float64), np.asarray(cols, dtype=np.float64))

@@ -15,6 +15,7 @@ from ..errors import InputError
 from ..gdal_session import gdal_exceptions
 from ..ids import as_id, in_order
 from ..progress import SILENT
+from .segments import segments_of
 
 TOUCH_M = 1e-3
 """Coordinates closer than this are one place."""
@@ -22,32 +23,6 @@ TOUCH_M = 1e-3
 _PAIRS_AT_ONCE = 200_000
 _PIECES = 2_000_000
 """How many pieces the segments are cut into at most when they are put into bins."""
-
-
-@dataclass
-class Segments:
-    """Straight segments with the part they belong to.
-
-    Parameters
-    ----------
-    start, end : ndarray, shape (n, 2)
-        Metres.
-    part : int ndarray, shape (n,)
-        Number of the line or ring, counted over the whole layer; its segments follow each other.
-    owner : int ndarray, shape (n,)
-        Number of the feature.
-    """
-
-    start: np.ndarray
-    end: np.ndarray
-    part: np.ndarray
-    owner: np.ndarray
-
-    def __len__(self):
-        return len(self.start)
-
-    def select(self, mask):
-        return Segments(self.start[mask], self.end[mask], self.part[mask], self.owner[mask])
 
 
 @dataclass
@@ -119,55 +94,30 @@ def _ranges(values, first, last):
     return values[np.repeat(first, counts) + within], owner
 
 
-def _paths(geometry):
-    """Lines and rings of a geometry as point arrays; None for points."""
-    if geometry.HasCurveGeometry():
-        geometry = geometry.GetLinearGeometry()
-    kind = ogr.GT_Flatten(geometry.GetGeometryType())
-    if kind in (ogr.wkbLineString, ogr.wkbLinearRing):
-        points = geometry.GetPoints()
-        return [np.array(points, dtype=np.float64)[:, :2]] if points else []
-    if kind in (ogr.wkbPoint, ogr.wkbMultiPoint):
-        return None
-    paths = []
-    for index in range(geometry.GetGeometryCount()):
-        inner = _paths(geometry.GetGeometryRef(index))
-        if inner is None:
-            return None
-        paths.extend(inner)
-    return paths
-
-
-def segments(features, what, progress=SILENT):
-    """All segments of the lines and rings of a layer; those without length are left out.
+def line_segments(layer, what, progress=SILENT):
+    """The segments of the lines and rings of a layer; those without length are left out.
 
     Raises
     ------
     InputError
-        Points.
+        A feature that holds a point; ``what`` names the features.
     """
-    starts, ends, parts, owners, part = [], [], [], [], 0
-    with gdal_exceptions():
-        for index, geometry in enumerate(features.geometries):
-            if index % 100 == 0:
-                progress.check()
-            paths = _paths(geometry)
-            if paths is None:
-                raise InputError(
-                    f"Layer '{features.name}', feature {index + 1} is a point: {what} must be "
-                    f"lines or polygons; choose another layer."
-                )
-            for path in paths:
-                starts.append(path[:-1])
-                ends.append(path[1:])
-                parts.append(np.full(len(path) - 1, part))
-                owners.append(np.full(len(path) - 1, index))
-                part += 1
-    if not starts:
-        empty = np.empty(0, dtype=np.int64)
-        return Segments(np.empty((0, 2)), np.empty((0, 2)), empty, empty)
-    found = Segments(*(np.concatenate(list_) for list_ in (starts, ends, parts, owners)))
-    return found.select((found.start != found.end).any(axis=1))
+    for index, geometry in enumerate(layer.geometries):
+        if _holds_point(geometry):
+            raise InputError(
+                f"Layer '{layer.name}', feature {index + 1} is a point: {what} must be "
+                f"lines or polygons; choose another layer.",
+                layer=layer.name,
+                feature=index + 1,
+            )
+    return segments_of(layer.geometries, progress).with_length
+
+
+def _holds_point(geometry):
+    """Whether a geometry is a point, or a collection with one."""
+    if ogr.GT_Flatten(geometry.GetGeometryType()) in (ogr.wkbPoint, ogr.wkbMultiPoint):
+        return True
+    return any(_holds_point(geometry.GetGeometryRef(index)) for index in range(geometry.GetGeometryCount()))
 
 
 def corridor_ids(corridors, progress=SILENT):
@@ -203,7 +153,7 @@ def corridor_steps(corridors, progress=SILENT):
     of_feature = corridor_ids(corridors, progress)
     ids = in_order(of_feature)
     number = {corridor_id: index for index, corridor_id in enumerate(ids)}
-    pieces = segments(corridors, "corridors", progress)
+    pieces = line_segments(corridors, "corridors", progress)
     both = np.vstack([pieces.start, pieces.end])
     _, x = np.unique(np.rint(both[:, 0] / TOUCH_M), return_inverse=True)
     _, y = np.unique(np.rint(both[:, 1] / TOUCH_M), return_inverse=True)
@@ -365,7 +315,7 @@ def stretches_inside(steps, polygons, progress=SILENT):
     list of Stretches
         One per polygon.
     """
-    edges = segments(polygons, "polygons", progress)
+    edges = line_segments(polygons, "polygons", progress)
     step, edge, first, last, _, _ = meetings(
         steps.start, steps.end, edges.start, edges.end, progress=progress.part(0, 0.5)
     )

@@ -12,11 +12,11 @@ concave: it lies above what is interpolated between corners, and below the funct
 import math
 
 import numpy as np
-from osgeo import ogr
 
 from ..grid.grid import windows
 from ..progress import SILENT
 from .cells import rasterize
+from .polygons import polygons_of
 from .segment_distance import Edges
 
 _LARGEST_BLOCK = 64
@@ -57,7 +57,7 @@ class Distances:
                 float(positive[0]) / 8 if positive else 0.0, min(template.cell_width, template.cell_height) / 4
             )
             edges = Edges(geometries, template, float(breaks_m[-1]) if len(breaks_m) else 0.0, spacing)
-        polygons = [polygon for geometry in geometries for polygon in _polygons(geometry)]
+        polygons = [polygon for geometry in geometries for polygon in polygons_of(geometry)]
         boxes = np.array([polygon.GetEnvelope() for polygon in polygons]).reshape(-1, 4)
 
         def covered(window):
@@ -169,19 +169,6 @@ def border_of(mask):
     inner[[0, -1]] = inner[:, [0, -1]] = False
     inner[1:-1, 1:-1] &= mask[:-2, 1:-1] & mask[2:, 1:-1] & mask[1:-1, :-2] & mask[1:-1, 2:]
     return mask & ~inner
-
-
-def cells_of(geometry, template):
-    """The cells whose centre a polygon holds; where it holds none, those that it touches.
-
-    Returns
-    -------
-    bool ndarray, shape ``template.shape``
-    """
-    inside = rasterize([geometry], template, dtype=np.uint8) > 0
-    if not inside.any():
-        inside = rasterize([geometry], template, all_touched=True, dtype=np.uint8) > 0
-    return inside
 
 
 def _classes_of_edges(edges, breaks, template, progress):
@@ -299,12 +286,3 @@ def _blocks(template, size):
 
 def _below(breaks, distance):
     return np.searchsorted(breaks, distance.astype(np.float32), side="left").astype(np.int8)
-
-
-def _polygons(geometry):
-    if geometry.GetDimension() == 2:
-        if ogr.GT_Flatten(geometry.GetGeometryType()) == ogr.wkbGeometryCollection:
-            for index in range(geometry.GetGeometryCount()):
-                yield from _polygons(geometry.GetGeometryRef(index))
-        else:
-            yield geometry

@@ -15,7 +15,7 @@ from ..gdal_session import gdal_exceptions, gdal_says, gdal_silent
 from ..grid.reading import extent_text
 from ..outputs import require_writable
 from ..progress import SILENT, Progress
-from .polygons import mended_polygons, plain_geometry
+from .polygons import plain_geometry, repaired_polygons
 
 
 @dataclass
@@ -149,7 +149,7 @@ class Layer:
         with gdal_exceptions():
             for index, geometry in enumerate(self.geometries):
                 if not geometry.IsValid():
-                    geometry = mended_polygons(geometry)
+                    geometry = repaired_polygons(geometry)
                     mended += 1
                     if geometry.IsEmpty():
                         without_area.append(index + 1)

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..gdal_session import gdal_exceptions
 from ..progress import SILENT
+from .segments import point_segment_distance, segments_of
 
 _FANOUT = 3  # children of a node of the boundary trees
 _PAIRS = 512  # pairs of polygons whose trees are descended together
@@ -50,8 +51,9 @@ def edge_links(geometries, limit_m=math.inf, first=None, progress=SILENT):
     found = [(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))]
     if len(geometries) > 1:
         envelopes = _envelopes(geometries)
-        segments, owner = _segments(geometries, envelopes[:, [0, 2]].min(axis=0))
-        tree = _boundary_tree(segments, owner)
+        edges, origin = segments_of(geometries), envelopes[:, [0, 2]].min(axis=0)
+        segments = np.hstack([edges.start - origin, edges.end - origin])
+        tree = _boundary_tree(segments, edges.owner)
         for a, b, part in _near_boxes(envelopes, limit_m, first, progress):
             for start in range(0, a.size, _PAIRS):
                 part(start / a.size)
@@ -147,27 +149,6 @@ def _meeting(geometries, first, second, progress):
             yield a, b
 
 
-def _rings(geometry):
-    if geometry.GetGeometryCount():
-        for index in range(geometry.GetGeometryCount()):
-            yield from _rings(geometry.GetGeometryRef(index))
-    elif geometry.GetPointCount():
-        yield np.array(geometry.GetPoints(), dtype=np.float64)[:, :2]
-
-
-def _segments(geometries, origin):
-    """Boundary segments (x0, y0, x1, y1) of all polygons, and the polygon of each."""
-    parts, owner = [], []
-    for index, geometry in enumerate(geometries):
-        count = 0
-        for points in _rings(geometry):
-            points = points - origin
-            parts.append(np.hstack([points[:-1], points[1:]]))
-            count += len(points) - 1
-        owner.append(np.full(count, index))
-    return np.vstack(parts), np.concatenate(owner)
-
-
 def _boundary_tree(segments, owner):
     """Levels from segments up to one node per polygon: (box, points, first child, end).
 
@@ -226,9 +207,9 @@ def _nearest(tree, segments, a, b, limit):
             row, column = np.divmod(place, np.repeat(wide_b, wide))
             a, b = np.repeat(first[a], wide) + row, np.repeat(first[b], wide) + column
             pair = np.repeat(pair, wide)
-    squared = np.full(count, np.inf)
-    _lower_to(squared, pair, _segment_distance2(segments[a], segments[b]))
-    return np.sqrt(squared)
+    distance = np.full(count, np.inf)
+    _lower_to(distance, pair, _segment_distance(segments[a], segments[b]))
+    return distance
 
 
 def _lower_to(values, pair, found):
@@ -239,17 +220,15 @@ def _lower_to(values, pair, found):
         values[present] = np.minimum(values[present], np.minimum.reduceat(found, starts))
 
 
-def _segment_distance2(s, t):
-    """Squared distance of segments that do not cross, row by row."""
+def _segment_distance(s, t):
+    """Distance of segments that do not cross, row by row."""
     return np.minimum(
-        np.minimum(_point_distance2(s[:, :2], t), _point_distance2(s[:, 2:], t)),
-        np.minimum(_point_distance2(t[:, :2], s), _point_distance2(t[:, 2:], s)),
+        np.minimum(_end_distance(s[:, :2], t), _end_distance(s[:, 2:], t)),
+        np.minimum(_end_distance(t[:, :2], s), _end_distance(t[:, 2:], s)),
     )
 
 
-def _point_distance2(p, s):
-    along = s[:, 2:] - s[:, :2]
-    to = p - s[:, :2]
-    length2 = (along**2).sum(axis=1)
-    share = np.clip((to * along).sum(axis=1) / np.where(length2 > 0, length2, 1.0), 0, 1)
-    return ((to - share[:, None] * along) ** 2).sum(axis=1)
+def _end_distance(points, segments):
+    """Distance of points from segments; coordinates are counted from the segment's start, to keep digits."""
+    start = segments[:, :2]
+    return point_segment_distance(points - start, np.zeros((1, 2)), segments[:, 2:] - start)

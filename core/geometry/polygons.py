@@ -1,57 +1,55 @@
 """Polygons of a geometry, and invalid ones repaired."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+
 from osgeo import ogr
 
 
-def polygons_only(geometry):
+def polygons_of(geometry: ogr.Geometry | None) -> list[ogr.Geometry]:
+    """The polygons of a polygon, multipolygon or collection, in order, as clones.
+
+    Curves are made straight, heights stay. Lines and points have none, nor has None.
+    """
+    if geometry is None:
+        return []
+    if geometry.HasCurveGeometry():
+        geometry = geometry.GetLinearGeometry()
+    kind = ogr.GT_Flatten(geometry.GetGeometryType())
+    if kind == ogr.wkbPolygon:
+        return [geometry.Clone()]
+    parts = (geometry.GetGeometryRef(index) for index in range(geometry.GetGeometryCount()))
+    return [polygon for part in parts for polygon in polygons_of(part)]
+
+
+def multipolygon_of(geometry: ogr.Geometry | None) -> ogr.Geometry:
     """The polygons of a geometry as one multipolygon (an overlay leaves lines and points too)."""
     result = ogr.Geometry(ogr.wkbMultiPolygon)
-    if geometry is None:
-        return result
-    kind = ogr.GT_Flatten(geometry.GetGeometryType())
-    if kind == ogr.wkbMultiPolygon:
-        return geometry.Clone()
-    if kind == ogr.wkbPolygon:
-        result.AddGeometry(geometry)
-    elif geometry.GetGeometryCount() and kind != ogr.wkbLineString:
-        for index in range(geometry.GetGeometryCount()):
-            part = polygons_only(geometry.GetGeometryRef(index))
-            for k in range(part.GetGeometryCount()):
-                result.AddGeometry(part.GetGeometryRef(k))
+    for polygon in polygons_of(geometry):
+        result.AddGeometryDirectly(polygon)
     return result
 
 
-def union_of(geometries):
+def union_of(geometries: Iterable[ogr.Geometry]) -> ogr.Geometry:
+    """What lies in any of some polygons, as one multipolygon; empty where there are none."""
     every = ogr.Geometry(ogr.wkbMultiPolygon)
     for geometry in geometries:
-        for part in range(geometry.GetGeometryCount()):
-            every.AddGeometry(geometry.GetGeometryRef(part))
-    return polygons_only(every.UnionCascaded()) if every.GetGeometryCount() else every
+        for polygon in polygons_of(geometry):
+            every.AddGeometryDirectly(polygon)
+    return multipolygon_of(every.UnionCascaded()) if every.GetGeometryCount() else every
 
 
-def mended_polygons(geometry):
+def repaired_polygons(geometry: ogr.Geometry) -> ogr.Geometry:
     """A valid polygon or multipolygon of what lies inside any part; lines and points fall away."""
-    polygons = [part.MakeValid() for part in polygon_parts(geometry)]
     result = ogr.Geometry(ogr.wkbMultiPolygon)
-    for polygon in polygons:
-        for part in polygon_parts(polygon):
+    for polygon in polygons_of(geometry):
+        for part in polygons_of(polygon.MakeValid()):
             result = result.Union(part)
     return result
 
 
-def polygon_parts(geometry):
-    """The polygons of a polygon, multipolygon or collection."""
-    if geometry.GetGeometryType() in (ogr.wkbPolygon, ogr.wkbPolygon25D):
-        return [geometry.Clone()]
-    return [
-        part
-        for index in range(geometry.GetGeometryCount())
-        for part in polygon_parts(geometry.GetGeometryRef(index))
-        if ogr.GT_IsSubClassOf(ogr.GT_Flatten(geometry.GetGeometryType()), ogr.wkbGeometryCollection)
-    ]
-
-
-def plain_geometry(geometry):
+def plain_geometry(geometry: ogr.Geometry) -> ogr.Geometry:
     """The geometry without curves and heights."""
     if geometry.HasCurveGeometry():
         geometry = geometry.GetLinearGeometry()

@@ -6,6 +6,8 @@ the nearest samples lie on give it exactly.
 
 import numpy as np
 
+from .segments import point_segment_distance, segments_of
+
 _SLACK_M = 1e-3
 _MOST_SAMPLES_PER_METRE = 4.0
 _SAMPLES_ASKED = 4
@@ -30,7 +32,8 @@ class Edges:
     def __init__(self, geometries, template, reach_m=np.inf, spacing_m=None):
         if spacing_m is None:
             spacing_m = min(template.cell_width, template.cell_height)
-        self._take(*_segments(geometries), template, reach_m, max(spacing_m, 1 / _MOST_SAMPLES_PER_METRE))
+        segments = segments_of(geometries)
+        self._take(segments.start, segments.end, template, reach_m, max(spacing_m, 1 / _MOST_SAMPLES_PER_METRE))
 
     @classmethod
     def of_points(cls, points, template, reach_m=np.inf):
@@ -104,45 +107,18 @@ class Edges:
             return apart[:, 0]
         # the nearest edge has a sample no further than this, whichever edge it is
         radius = np.sqrt(apart[:, 0] ** 2 + self._half_gap_squared) * (1 + 1e-9) + 1e-9
-        squared = np.full(len(points), np.inf)
+        distance = np.full(len(points), np.inf)
         for which in near.T:
             segment = self._segment[which]
-            np.minimum(squared, _squared_distance(points, self._starts[segment], self._ends[segment]), out=squared)
+            found = point_segment_distance(points, self._starts[segment], self._ends[segment])
+            np.minimum(distance, found, out=distance)
         more = np.flatnonzero(apart[:, -1] <= radius) if count < self._tree.n else ()
         if len(more):
             near = self._tree.query_ball_point(points[more], radius[more])
             counts = np.fromiter((len(n) for n in near), dtype=np.int64, count=len(near))
             segment = self._segment[np.concatenate(near).astype(np.int64)]
-            all_near = _squared_distance(
+            all_near = point_segment_distance(
                 np.repeat(points[more], counts, axis=0), self._starts[segment], self._ends[segment]
             )
-            squared[more] = np.minimum.reduceat(all_near, np.cumsum(counts) - counts)
-        return np.sqrt(squared)
-
-
-def _segments(geometries):
-    """Start and end points of all straight pieces, float64, shape (n, 2) each."""
-    starts, ends = [np.empty((0, 2))], [np.empty((0, 2))]
-    for geometry in geometries:
-        for points in _chains(geometry.GetLinearGeometry()):
-            if len(points) == 1:
-                points = np.vstack([points, points])
-            starts.append(points[:-1])
-            ends.append(points[1:])
-    return np.concatenate(starts), np.concatenate(ends)
-
-
-def _chains(geometry):
-    if geometry.GetGeometryCount():
-        for index in range(geometry.GetGeometryCount()):
-            yield from _chains(geometry.GetGeometryRef(index))
-    elif geometry.GetPointCount():
-        yield np.array(geometry.GetPoints(), dtype=np.float64)[:, :2]
-
-
-def _squared_distance(points, starts, ends):
-    along = ends - starts
-    length_squared = (along**2).sum(axis=1)
-    share = ((points - starts) * along).sum(axis=1) / np.where(length_squared > 0, length_squared, 1)
-    foot = starts + np.clip(share, 0, 1)[:, None] * along
-    return ((points - foot) ** 2).sum(axis=1)
+            distance[more] = np.minimum.reduceat(all_near, np.cumsum(counts) - counts)
+        return distance

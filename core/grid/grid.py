@@ -119,8 +119,10 @@ class Template:
         envelope : (west, east, south, north)
             As OGR gives it, in metres of this CRS. A box that ends on a border between cells touches both sides.
         margin_m : float
-            The box grows by so much on every side.
+            The box grows by so much on every side; infinite: to the whole map.
         """
+        if math.isinf(margin_m):
+            return Window(0, 0, self.rows, self.cols)
         left, right, low, high = envelope
         (top, bottom), (first, last) = self.row_col(
             np.array([left - margin_m, right + margin_m]), np.array([high + margin_m, low - margin_m])
@@ -168,6 +170,13 @@ class Window:
             (max(own.start, other.start), min(own.stop, other.stop)) for own, other in zip(self.slices, slices)
         )
         return Window(top, left, bottom - top, right - left) if top < bottom and left < right else None
+
+    def grown(self, cells: int, template: Template) -> Window:
+        """The window with so many more cells on every side, as far as the map goes."""
+        top, left = max(0, self.row - cells), max(0, self.col - cells)
+        bottom = min(template.rows, self.row + self.rows + cells)
+        right = min(template.cols, self.col + self.cols + cells)
+        return Window(top, left, bottom - top, right - left)
 
     def within(self, other: Window) -> tuple[slice, slice]:
         """Two slices that cut this window out of the array of another."""

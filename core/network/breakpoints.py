@@ -16,6 +16,7 @@ from ..crs import require_metres
 from ..errors import InputError
 from ..geometry import crossings
 from ..geometry.layers import Layer, bounds_of
+from ..geometry.segments import nearest_on_segments
 from ..ids import as_id, id_list
 from ..progress import SILENT
 
@@ -274,7 +275,7 @@ def _roads(roads, lines, polygons, class_field, name_field, progress):
         if len(numbers) < 2:
             continue
         part = progress.part(*share)
-        pieces = crossings.segments(_subset(roads, numbers), "roads", part)
+        pieces = crossings.line_segments(_subset(roads, numbers), "roads", part)
         if numbers[0] in lines:
             first = np.concatenate([[True], pieces.part[1:] != pieces.part[:-1]])
             last = np.concatenate([first[1:], [True]])
@@ -339,7 +340,7 @@ def _met(steps, roads, lines, polygons, road_of, progress):
     empty = np.empty(0, dtype=np.int64)
     columns, segments_of = [(empty, empty, np.empty(0), np.empty(0))], {}
     if len(lines):
-        pieces = crossings.segments(_subset(roads, lines), "roads", progress)
+        pieces = crossings.line_segments(_subset(roads, lines), "roads", progress)
         step, piece, start, end, _, _ = crossings.meetings(
             steps.start, steps.end, pieces.start, pieces.end, progress=progress.part(0, 0.4)
         )
@@ -505,9 +506,7 @@ def _on_line(place, one, two, lines):
 
 def _foot(point, pieces):
     """The point of some segments nearest to a point, and its distance."""
-    delta = pieces.end - pieces.start
-    share = ((point - pieces.start) * delta).sum(axis=1) / (delta**2).sum(axis=1)
-    foot = pieces.start + np.clip(share, 0, 1)[:, None] * delta
+    foot = nearest_on_segments(point, pieces.start, pieces.end)
     distance = np.hypot(*(foot - point).T)
     index = int(np.argmin(distance))
     return foot[index], distance[index]

@@ -15,6 +15,7 @@ from ..errors import InputError
 from ..gdal_session import gdal_exceptions
 from ..geometry import crossings
 from ..geometry.layers import Layer
+from ..geometry.polygons import polygons_of
 from ..ids import id_list
 from ..mines import FEATURES, METHODS, STATES, require_near
 from ..progress import SILENT
@@ -220,19 +221,10 @@ def _parts(mines, progress):
                 progress.check()
             union = ogr.Geometry(ogr.wkbMultiPolygon)
             for mine in group:
-                for polygon in _polygons(mine.geometry):
-                    union.AddGeometry(polygon)
-            parts += [(group[0], polygon) for polygon in _polygons(union.UnionCascaded())]
+                for polygon in polygons_of(mine.geometry):
+                    union.AddGeometryDirectly(polygon)
+            parts += [(group[0], polygon) for polygon in polygons_of(union.UnionCascaded())]
     return parts
-
-
-def _polygons(geometry):
-    """The polygons of a polygon, multipolygon or collection (curves made straight)."""
-    if geometry.HasCurveGeometry():
-        geometry = geometry.GetLinearGeometry()
-    if ogr.GT_Flatten(geometry.GetGeometryType()) == ogr.wkbPolygon:
-        return [geometry.Clone()]
-    return [polygon for i in range(geometry.GetGeometryCount()) for polygon in _polygons(geometry.GetGeometryRef(i))]
 
 
 def _lines(steps, stretches, rows, corridors):

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from ..geometry.cells import rasterize
-from ..geometry.distance_classes import cells_of
+from ..geometry.cells import ThinPolygons, mask_of, rasterize
 from ..grid.row_blocks import row_blocks
 from .effects import BLOCK_ROWS, Moved
 
@@ -37,7 +36,7 @@ def close(base, integrated, layers, template, choices, progress):
             for mine in layers.mines:
                 progress.check()
                 if mine.state == "producing" and (barrier == BARRIER_PRODUCING or mine.method == "open pit"):
-                    closed |= cells_of(mine.geometry, template)
+                    closed |= mask_of(mine.geometry, template, thin=ThinPolygons.TOUCHED)
         if not closed.any():
             progress.warn(f"Hard barrier '{BARRIERS[barrier]}': no cell of the map holds one.")
             continue

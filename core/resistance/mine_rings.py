@@ -13,7 +13,8 @@ import numpy as np
 
 from .. import tables
 from ..errors import InputError
-from ..geometry.distance_classes import cells_of, distance_classes
+from ..geometry.cells import ThinPolygons, mask_of
+from ..geometry.distance_classes import distance_classes
 from ..geometry.layers import is_near
 from ..geometry.segment_distance import Edges
 from ..grid.euclidean import distance_to_features_m
@@ -254,7 +255,9 @@ def _nearest(mines, kinds, template, progress):
         scored = np.array(rings.resistance, dtype=np.float32)[_classes(mine, rings, window, part)]
         distance = distance_to_features_m([mine.geometry], window, all_touched=True)
         # 0 is kept for cells inside, whose distance is known
-        distance = np.where(cells_of(mine.geometry, window), 0, np.maximum(distance, np.float32(1e-3)))
+        distance = np.where(
+            mask_of(mine.geometry, window, thin=ThinPolygons.TOUCHED), 0, np.maximum(distance, np.float32(1e-3))
+        )
         wins = distance < nearest[place] - doubt
         rows, cols = np.nonzero(~wins & (distance <= nearest[place] + doubt))
         for start in range(0, len(rows), _CHUNK):
@@ -278,7 +281,7 @@ def _nearest(mines, kinds, template, progress):
 def _classes(mine, rings, window, progress):
     """Which of one mine's rings each cell of its window lies in."""
     classes = distance_classes([mine.geometry], rings.breaks, window, progress)
-    classes[cells_of(mine.geometry, window)] = 0
+    classes[mask_of(mine.geometry, window, thin=ThinPolygons.TOUCHED)] = 0
     return classes
 
 
@@ -288,20 +291,8 @@ def _excess(resistance):
 
 def _window(geometry, template, margin_m):
     """The cells within a margin of a geometry, as slices and as a template; None when there are none."""
-    left, right, bottom, top = geometry.GetEnvelope()
-    west, south, east, north = template.bounds
-    if not (
-        left - margin_m < east and right + margin_m > west and bottom - margin_m < north and top + margin_m > south
-    ):
+    window = template.window_of(geometry.GetEnvelope(), margin_m)
+    if window is None:
         return None, None
-    first_row, first_col = template.row_col(max(west, left - margin_m), min(north, top + margin_m))
-    last_row, last_col = template.row_col(min(east, right + margin_m), max(south, bottom - margin_m))
-    rows = slice(max(0, int(first_row) - 1), min(template.rows, int(last_row) + 2))
-    cols = slice(max(0, int(first_col) - 1), min(template.cols, int(last_col) + 2))
-    x, dx, _, y, _, dy = template.transform
-    return (rows, cols), replace(
-        template,
-        rows=rows.stop - rows.start,
-        cols=cols.stop - cols.start,
-        transform=(x + cols.start * dx, dx, 0.0, y + rows.start * dy, 0.0, dy),
-    )
+    window = window.grown(1, template)
+    return window.slices, template.part(window)

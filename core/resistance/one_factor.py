@@ -243,26 +243,20 @@ def distances_to_mask(source, codes, template, breaks_m, exact=False, progress=S
         return chosen & grid.valid
 
     reach = math.inf if exact else max((*breaks_m, 0.0))
-    box = _box_within(own, template, reach)
+    reached = _window_within(own, template, reach)
     found, total, absent = [], 0, set(codes.tolist())
     for window, part in each_window(own, progress.part(0, 0.5)):
         part(0.0)
-        top, left = max(0, window.row - 1), max(0, window.col - 1)
-        around = Window(
-            top,
-            left,
-            min(own.rows, window.row + window.rows + 1) - top,
-            min(own.cols, window.col + window.cols + 1) - left,
-        )
+        around = window.grown(1, own)
         grid = layer.read(around, part)
         mask = masked(grid)
         total += int(np.count_nonzero(mask))
         absent -= {code for code in absent if (mask & (grid.values == code)).any()}
-        border = border_of(mask)[window.within(around)]
-        rows, cols = np.nonzero(border)
-        rows, cols = rows + window.row, cols + window.col
-        near = (rows >= box[0]) & (rows < box[1]) & (cols >= box[2]) & (cols < box[3])
-        found.append(np.column_stack(own.xy(rows[near], cols[near])))
+        # cells further away than the reach change no class
+        here = None if reached is None else window.meet(reached.slices)
+        if here is not None:
+            rows, cols = np.nonzero(border_of(mask)[here.within(around)])
+            found.append(np.column_stack(own.xy(rows + here.row, cols + here.col)))
     if not total:
         what = f"one of the codes {', '.join(map(str, codes))} (MASK_CODES)" if len(codes) else "a value other than 0"
         raise InputError(
@@ -275,7 +269,7 @@ def distances_to_mask(source, codes, template, breaks_m, exact=False, progress=S
             f"No cell of raster '{source.name}' holds {', '.join(map(str, sorted(absent)))} of the codes "
             f"(MASK_CODES); distance is taken to the others."
         )
-    points = np.concatenate(found)
+    points = np.concatenate([np.empty((0, 2)), *found])
     if not own.crs.same_as(template.crs) and len(points):
         with gdal_exceptions():
             moved = own.crs.to(template.crs, layer=source.name).TransformPoints(points)
@@ -298,18 +292,17 @@ def _codes_held(layer, own, progress):
     return (", ".join(f"{code:g}" for code in sorted(held)[:_NAMED_AT_MOST]) or "none") + rest
 
 
-def _box_within(own, template, reach_m):
-    """First and last rows and columns of a raster that lie within a reach of a template."""
+def _window_within(own, template, reach_m):
+    """The cells of a raster that lie within a reach of a template, and a few more; None where there are none."""
+    whole = Window(0, 0, own.rows, own.cols)
     if not math.isfinite(reach_m):
-        return 0, own.rows, 0, own.cols
+        return whole
     west, south, east, north = bounds_in(template.padded(reach_m), own.crs)
     if not all(map(math.isfinite, (west, south, east, north))):
-        return 0, own.rows, 0, own.cols
-    first_row, first_col = own.row_col(west, north)
-    last_row, last_col = own.row_col(east, south)
+        return whole
     # edges are bent in another CRS
-    more_rows, more_cols = 2 + (last_row - first_row) // 50, 2 + (last_col - first_col) // 50
-    return first_row - more_rows, last_row + more_rows, first_col - more_cols, last_col + more_cols
+    margin = 2 * max(own.cell_width, own.cell_height) + max(east - west, north - south) / 50
+    return own.window_of((west, east, south, north), margin)
 
 
 def _covered(source, own, template, masked):

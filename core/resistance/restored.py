@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import tables
 from ..errors import InputError
-from ..geometry.distance_classes import cells_of
+from ..geometry.cells import ThinPolygons, mask_of
 from ..mines import FEATURES, known_words, plain_word
 from ..progress import SILENT
 
@@ -75,7 +75,7 @@ def restored_cells(mines, template, scheme, progress=SILENT):
     for mine in mines:
         progress.check()
         if mine.state != "restored":
-            others |= cells_of(mine.geometry, template)
+            others |= mask_of(mine.geometry, template, thin=ThinPolygons.TOUCHED)
     masks = {}
     for mine in restored:
         progress.check()
@@ -85,7 +85,9 @@ def restored_cells(mines, template, scheme, progress=SILENT):
                 f"Table '{table}' has no row for the feature '{mine.feature}' of the restored mine "
                 f"'{mine.name}': add one, or a row with an empty feature for all others."
             )
-        masks[feature] = masks.get(feature, False) | (cells_of(mine.geometry, template) & ~others)
+        masks[feature] = masks.get(feature, False) | (
+            mask_of(mine.geometry, template, thin=ThinPolygons.TOUCHED) & ~others
+        )
     rule = scheme.rules.get("land_cover")
     for feature, mask in masks.items():
         code = rows[feature]["land_cover"]

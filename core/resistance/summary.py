@@ -9,7 +9,6 @@ from ..errors import first_few
 from ..geometry.cells import rasterize
 from ..geometry.layers import bounds_of
 from ..grid.blocks import Classes, run
-from ..grid.grid import Window
 from ..land_cover_products import codes_of_class
 from ..progress import SILENT
 from ..report import Report, number
@@ -122,7 +121,7 @@ def district_zones(surfaces, districts, name_field="", progress=SILENT):
     for done, (name, parts) in enumerate(shapes.items()):
         progress(done / len(shapes))
         own = bounds_of(parts)
-        window = _window(own, template)
+        window = template.window_of((own[0], own[2], own[1], own[3]))
         mask = None if window is None else rasterize(parts, template.part(window), dtype=np.uint8) > 0
         sums = _Sums()
         if mask is not None:
@@ -196,16 +195,6 @@ class _Sums:
             most = int(known[1:].argmax()) + 1
             factor, share = surfaces.dominant.categories[most], float(known[most] / known.sum())
         return Zone(kind, name, area_km2, base, mines, integrated, effect, factor, share)
-
-
-def _window(bounds, template):
-    """The cells that a box meets, as a Window; None where there are none."""
-    west, south, east, north = bounds
-    first_row, first_col = template.row_col(west, north)
-    last_row, last_col = template.row_col(east, south)
-    return Window(0, 0, template.rows, template.cols).meet(
-        (slice(int(first_row), int(last_row) + 1), slice(int(first_col), int(last_col) + 1))
-    )
 
 
 def _some(names, most=5):

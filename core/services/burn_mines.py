@@ -15,7 +15,7 @@ import numpy as np
 from .. import tables
 from ..arrays import AnyArray, Int32s
 from ..errors import InputError, first_few
-from ..geometry.cells import rasterize
+from ..geometry.cells import ThinPolygons, mask_of
 from ..grid.blocks import ArrayOutput, BlockInput, BlockOutput, GridInput, run
 from ..grid.grid import Grid, Window
 from ..land_cover_products import CLCD, known_codes, table_for_product
@@ -202,7 +202,7 @@ class _Burning:
             here = None if place is None else window.meet(place.slices)
             if here is None:
                 continue
-            inside = rasterize([mine.geometry], self._template.part(here), dtype=np.uint8) > 0
+            inside = mask_of(mine.geometry, self._template.part(here), thin=ThinPolygons.NONE)
             self._found[number] = self._found[number] or bool(inside.any())
             block = here.within(window)
             inside &= valid[block]

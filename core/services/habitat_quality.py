@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import tables
 from ..errors import InputError
-from ..geometry.cells import cells_under, rasterize
+from ..geometry.cells import ThinPolygons, mask_of, rasterize
 from ..geometry.layers import Layer
 from ..grid.euclidean import distance_and_value_m, distance_m, overhang_m, tiles, window
 from ..grid.grid import CLASSES, Grid, float_grid
@@ -446,9 +446,9 @@ def access_of_areas(features, template, progress=SILENT, field="access"):
         values.append(value)
     beta = np.ones(template.shape, dtype=np.float32)
     for number, (geometry, value) in enumerate(zip(features.geometries, values)):
-        block, part = cells_under(geometry, template)
-        if part is not None:
-            inside = rasterize([geometry], part, dtype=np.uint8) > 0
+        window = template.window_of(geometry.GetEnvelope())
+        if window is not None:
+            inside, block = mask_of(geometry, template.part(window), thin=ThinPolygons.NONE), window.slices
             beta[block][inside] = np.minimum(beta[block][inside], np.float32(value))
         progress((number + 1) / len(values))
     return Grid(beta, template, None, features.name)

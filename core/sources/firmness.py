@@ -22,7 +22,7 @@ import numpy as np
 from osgeo import ogr
 
 from ..errors import InputError, first_few
-from ..geometry.cells import cells_of
+from ..geometry.cells import ThinPolygons, cells_of
 from ..geometry.polygon_distance import edge_distances
 from ..grid.grid import float_grid
 from ..ids import source_ids
@@ -611,9 +611,7 @@ def _given_sources(sources, id_field, maker, progress):
     valid = maker.valid.reshape(-1)
     for identifier, geometry, attributes in zip(ids, moved.geometries, moved.attributes):
         progress.check()
-        found = cells_of(geometry, maker.template)
-        if not found[0].size:  # thinner than a cell: what it touches
-            found = cells_of(geometry, maker.template, all_touched=True)
+        found = cells_of(geometry, maker.template, thin=ThinPolygons.TOUCHED)
         index = np.ravel_multi_index(found, maker.template.shape)
         whole = max(
             index.size,

@@ -17,7 +17,7 @@ from ..errors import InputError
 from ..gdal_session import gdal_exceptions
 from ..geometry.layers import bounds_of, is_near
 from ..geometry.polygon_distance import edge_links, overlaps
-from ..geometry.polygons import polygons_only, union_of
+from ..geometry.polygons import multipolygon_of, union_of
 from ..ids import as_id, id_list
 from ..patch_sizes import AREA_BANDS_KM2, of_size, require_size_classes, size_words
 from ..progress import SILENT, Progress
@@ -370,7 +370,7 @@ def _candidates(features, chosen, words, result, progress):
                 index + 1 if patch_id is None else patch_id,
                 geometry.GetArea() / 1e6,
                 float_or_none(attributes.get("importance_mean")),
-                polygons_only(geometry),
+                multipolygon_of(geometry),
                 *(float_or_none(attributes.get(name)) for name in DPC_FIELDS),
                 size_class=words[index],
                 members=[index],
@@ -395,7 +395,7 @@ def _cut(candidates, exclude, result, progress):
     left, cut, gone = [], 0, 0
     with gdal_exceptions():
         # parts that do not overlap, so that a patch of many corners is cut once, not by each polygon that it meets
-        union = union_of([polygons_only(geometry) for geometry in exclude.geometries])
+        union = union_of(exclude.geometries)
         parts = [union.GetGeometryRef(index).Clone() for index in range(union.GetGeometryCount())]
         boxes = np.array([part.GetEnvelope() for part in parts]).reshape(-1, 4)
         for count, source in enumerate(candidates):
@@ -410,7 +410,7 @@ def _cut(candidates, exclude, result, progress):
                 for index in near.tolist():
                     barred.AddGeometry(parts[index])
                 if source.geometry.Intersects(barred):
-                    source.geometry = polygons_only(source.geometry.Difference(barred))
+                    source.geometry = multipolygon_of(source.geometry.Difference(barred))
             source.area_km2 = source.geometry.GetArea() / 1e6
             if source.area_km2 > 0:
                 left.append(source)
@@ -520,7 +520,7 @@ def _join(candidates, include, result, progress):
     with gdal_exceptions():
         for count, geometry in enumerate(include.geometries):
             progress(count / len(include))
-            geometry = polygons_only(geometry)
+            geometry = multipolygon_of(geometry)
             area = geometry.GetArea()
             if not area > 0:
                 continue
@@ -529,7 +529,7 @@ def _join(candidates, include, result, progress):
                 progress.check()
                 overlap = 0.0
                 if source.geometry.Intersects(geometry):
-                    overlap = polygons_only(source.geometry.Intersection(geometry)).GetArea()
+                    overlap = multipolygon_of(source.geometry.Intersection(geometry)).GetArea()
                 covered = covered or overlap >= area * (1 - ROUNDING)
                 (touched if overlap > ROUNDING * min(area, source.geometry.GetArea()) else rest).append(source)
             if covered:  # the polygon lies in a source already

@@ -184,7 +184,7 @@ def test_corridor_costs_are_those_of_their_lines_on_the_resistance_map(network):
 def test_gravity_follows_equation_9(network):
     sources, corridors = layer(network, "sources:sources"), layer(network, "gravity:corridors")
     grid = read_raster(RasterSource(network[0]["resistance:resistance"]))
-    labels = rasterize(sources.geometries, grid.template, sources.values("source_id"))
+    labels = rasterize(sources.geometries, grid.template, values=sources.values("source_id"))
     area = dict(zip(sources.values("source_id"), sources.values("area_km2")))
     mean = {i: grid.values[(labels == i) & grid.valid].mean(dtype=float) for i in area}
     rows = list(

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from econet.core.errors import Cancelled
-from econet.core.geometry.distance_classes import cells_of, distance_classes, distance_classes_to_cells
+from econet.core.geometry.cells import mask_of
+from econet.core.geometry.distance_classes import distance_classes, distance_classes_to_cells
 from econet.core.geometry.segment_distance import Edges
 from econet.core.progress import Progress
 
@@ -94,12 +95,12 @@ def test_turning_the_map_turns_the_classes(lab):
     np.testing.assert_array_equal(distance_classes([line], BREAKS, cells).T, distance_classes([other], BREAKS, turned))
 
 
-def test_cells_of_a_polygon_smaller_than_a_cell(lab):
+def test_mask_of_a_polygon_smaller_than_a_cell(lab):
     cells = lab.template(5, 5, 100)
     tiny = lab.geometry("POINT(500215 4599690)").Buffer(4)
-    assert np.argwhere(cells_of(tiny, cells)).tolist() == [[3, 2]]
-    assert cells_of(lab.box(cells, 1, 1, 2, 2), cells).sum() == 4
-    assert not cells_of(lab.geometry("POINT(490000 4599690)").Buffer(4), cells).any()
+    assert np.argwhere(mask_of(tiny, cells)).tolist() == [[3, 2]]
+    assert mask_of(lab.box(cells, 1, 1, 2, 2), cells).sum() == 4
+    assert not mask_of(lab.geometry("POINT(490000 4599690)").Buffer(4), cells).any()
 
 
 def test_cancel_is_heard(lab):

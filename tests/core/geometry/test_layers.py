@@ -221,11 +221,11 @@ def test_rasterize_burns_the_cells_whose_centre_lies_inside(wkt):
 
 def test_rasterize_all_touched_values_order_and_types():
     cells = [shape(RINGS["triangle"]), shape(RINGS["hole"])]
-    later_over = rasterize(cells, PLACE, [7, 9])
+    later_over = rasterize(cells, PLACE, values=[7, 9])
     second = rasterize(cells[1:], PLACE) == 1
     assert set(np.unique(later_over)) == {0, 7, 9} and (later_over[second] == 9).all()
-    assert rasterize([cells[0]], PLACE, [0.25], dtype=np.float32).max() == 0.25
-    assert rasterize([cells[0]], PLACE, [123_456_789]).max() == 123_456_789
+    assert rasterize([cells[0]], PLACE, values=[0.25], dtype=np.float32).max() == 0.25
+    assert rasterize([cells[0]], PLACE, values=[123_456_789]).max() == 123_456_789
     assert rasterize([], PLACE).tolist() == np.zeros(PLACE.shape, int).tolist()
     touched = rasterize([shape(RINGS["sliver"])], PLACE, all_touched=True)
     west, north = PLACE.transform[0], PLACE.transform[3]
@@ -248,7 +248,7 @@ def test_polygons_of_cells_give_the_cells_back(seed):
     for label, polygon in polygons.items():
         assert polygon.GetGeometryType() == ogr.wkbMultiPolygon and polygon.IsValid()
         assert polygon.GetArea() == (labels == label).sum() * 600
-    np.testing.assert_array_equal(rasterize(list(polygons.values()), place, list(polygons)), labels)
+    np.testing.assert_array_equal(rasterize(list(polygons.values()), place, values=list(polygons)), labels)
 
 
 def test_corners_holes_and_nothing():
