@@ -11,7 +11,7 @@ from osgeo import ogr
 
 from ..arrays import Float32s
 from ..errors import InputError
-from ..geometry.cells import rasterize
+from ..geometry.cells import ThinPolygons, mask_of
 from ..geometry.layers import Layer
 from ..grid.grid import Template, Window
 from ..options import Option
@@ -74,9 +74,8 @@ class WatershedSums:
             here = None if place is None else window.meet(place.slices)
             if here is None:
                 continue
-            burnt = rasterize([self._layer.geometries[number]], self._template.part(here), dtype=np.uint8)
-            block = here.within(window)
-            inside = (burnt > 0) & known[block]
+            block, geometry = here.within(window), self._layer.geometries[number]
+            inside = mask_of(geometry, self._template.part(here), thin=ThinPolygons.NONE) & known[block]
             self._count[number] += np.count_nonzero(inside)
             self._sums[number] += [values[block][inside].sum(dtype=np.float64) for values in maps]
 
