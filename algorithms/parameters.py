@@ -28,8 +28,9 @@ from qgis.core import (
     QgsProcessingParameterVectorLayer,
 )
 
-from ..core.land_cover_products import PRODUCTS
+from ..core.land_cover_products import LandCoverProduct
 from ..core.options import Option
+from ..core.presets import Preset
 from .compat import SOURCE
 from .parameter_values import EMPTY
 
@@ -41,7 +42,6 @@ POLYGON, LINE, POINT, ANY, TABLE = (
     SOURCE.TypeVector,
 )
 
-PRESETS = ["Recommended", "As published", "As InVEST 3.20"]
 AS_PRESET = "as PRESET"
 
 
@@ -172,8 +172,8 @@ def choices(
 
 
 def preset() -> QgsProcessingParameterEnum:
-    """PRESET, which governs the conventions of a service."""
-    return choice("PRESET", "Preset of conventions", PRESETS)
+    """The `Preset` of a service's conventions, for ``job.option("PRESET", Preset)``."""
+    return option("PRESET", "Preset of conventions", Preset)
 
 
 def preset_choice(key: str, label: str, options: Sequence[str]) -> QgsProcessingParameterEnum:
@@ -187,10 +187,10 @@ def land_cover_product() -> QgsProcessingParameterEnum:
     Optional: a model saved before the parameter was there would no longer validate.
     """
     return advanced(
-        choice(
+        option(
             "LAND_COVER_PRODUCT",
             "Land-cover product that the shipped tables are keyed for",
-            list(PRODUCTS),
+            LandCoverProduct,
             optional=True,
         )
     )

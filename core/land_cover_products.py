@@ -6,22 +6,30 @@ crosswalk ``defaults/land_cover_products.csv``. Burnt-in mines have the codes 91
 because 11 to 15 are other classes in most products: NLCD's 11 is water, CNLUCC's paddy field.
 """
 
+from __future__ import annotations
+
 from functools import lru_cache
-from pathlib import Path
 
 from . import tables
 from .errors import InputError
+from .options import Option
 
-# the order is that of the choice LAND_COVER_PRODUCT
-CLCD, GLOBELAND30, CNLUCC, WORLDCOVER, CORINE, CORINE_RASTER, NLCD = PRODUCTS = (
-    "CLCD",
-    "GlobeLand30",
-    "CNLUCC",
-    "ESA WorldCover",
-    "CORINE",
-    "CORINE raster",
-    "NLCD",
-)
+
+class LandCoverProduct(Option):
+    """A land-cover product with a crosswalk; ``CORINE`` has the codes 111 to 523, ``CORINE raster`` 1 to 44."""
+
+    CLCD = "CLCD"
+    GLOBELAND30 = "GlobeLand30"
+    CNLUCC = "CNLUCC"
+    WORLDCOVER = "ESA WorldCover"
+    CORINE = "CORINE"
+    CORINE_RASTER = "CORINE raster"
+    NLCD = "NLCD"
+
+
+CLCD = LandCoverProduct.CLCD
+
+CodesOfClass = dict[int, list[tuple[int, str]]]
 
 _CODE_COLUMN = "land_cover"  # one code in a row
 _LIST_COLUMNS = ("land_cover_codes", "codes")  # several, as 11;12
@@ -34,42 +42,34 @@ _COLUMNS = [
 
 
 @lru_cache(maxsize=1)
-def _crosswalk():
-    path = Path(__file__).parent / "defaults" / "land_cover_products.csv"
-    parsed = tables.parse(tables.read_csv(path, path.name), _COLUMNS)
-    by_product = {product: [] for product in PRODUCTS}
-    for row in parsed.rows:
+def _crosswalk() -> dict[str, list[tuple[int, str, int]]]:
+    """``(code, name, class of ours)`` by product."""
+    by_product: dict[str, list[tuple[int, str, int]]] = {product: [] for product in LandCoverProduct}
+    for row in tables.parse(tables.shipped("", "land_cover_products.csv"), _COLUMNS).rows:
         by_product[row["product"]].append((row["code"], row["name"], row["class"]))
     return by_product
 
 
-def codes_of_class(product):
+def codes_of_class(product: LandCoverProduct | str) -> CodesOfClass:
     """The codes of a product, with their names, by class of ours: ``{class: [(code, name), ...]}``.
-
-    Parameters
-    ----------
-    product : str
-        One of ``PRODUCTS``. ``CORINE`` has the codes 111 to 523, ``CORINE raster`` 1 to 44.
 
     Raises
     ------
     InputError
         An unknown product.
     """
-    if product not in PRODUCTS:
-        raise InputError(f"Land-cover product '{product}' is not known: choose one of {', '.join(PRODUCTS)}.")
-    result = {}
-    for code, name, of_class in _crosswalk()[product]:
+    result: CodesOfClass = {}
+    for code, name, of_class in _crosswalk()[LandCoverProduct.of(product, parameter="product")]:
         result.setdefault(of_class, []).append((code, name))
     return result
 
 
-def known_codes(product):
-    """All codes that a map of a product may hold, burnt-in mines included, as a set."""
+def known_codes(product: LandCoverProduct | str) -> set[int]:
+    """All codes that a map of a product may hold, burnt-in mines included."""
     return {code for pairs in codes_of_class(product).values() for code, _ in pairs}
 
 
-def table_for_product(table, product):
+def table_for_product(table: tables.RawTable, product: LandCoverProduct | str) -> tables.RawTable:
     """A shipped table, keyed by our classes, keyed by the codes of another product.
 
     Parameters
@@ -77,8 +77,8 @@ def table_for_product(table, product):
     table : tables.RawTable
         With one code per row in ``land_cover``, or lists of codes in ``land_cover_codes`` or
         ``codes``; rows without a code stay as they are.
-    product : str
-        One of ``PRODUCTS``; CLCD returns the table itself.
+    product : LandCoverProduct
+        CLCD returns the table itself.
 
     Returns
     -------
@@ -93,30 +93,33 @@ def table_for_product(table, product):
         An unknown product, or a table without a column of codes.
     """
     codes = codes_of_class(product)
-    if product == CLCD:
+    if product == LandCoverProduct.CLCD:
         return table
-    single = _CODE_COLUMN in table.header
     column = next((name for name in (_CODE_COLUMN, *_LIST_COLUMNS) if name in table.header), None)
     if column is None:
         raise InputError(
             f"Table '{table.name}' has no column of land-cover codes ({_CODE_COLUMN}, "
-            f"{', '.join(_LIST_COLUMNS)}): it cannot be keyed for {product}."
+            f"{', '.join(_LIST_COLUMNS)}): it cannot be keyed for {product}.",
+            layer=table.name,
         )
-    index = table.header.index(column)
-    name_index = table.header.index("name") if "name" in table.header else None
     rows = []
     for number, cells in table.rows:
-        classes = [int(part) for part in tables.split_list(cells[index])]
+        classes = [int(part) for part in tables.split_list(cells[table.header.index(column)])]
         found = [pair for of_class in classes for pair in codes.get(of_class, [])]
         if not classes:
             rows.append((number, cells))
-        elif single:
-            for code, name in found:
-                copy = list(cells)
-                copy[index] = str(code)
-                if name_index is not None:
-                    copy[name_index] = name
-                rows.append((number, copy))
+        elif column == _CODE_COLUMN:
+            rows += [(number, _with_code(cells, table.header, code, name)) for code, name in found]
         elif found:
+            index = table.header.index(column)
             rows.append((number, [*cells[:index], ";".join(str(code) for code, _ in found), *cells[index + 1 :]]))
     return tables.RawTable(f"{table.name}, keyed for {product}", list(table.header), rows, table.folder)
+
+
+def _with_code(cells: list[str], header: list[str], code: int, name: str) -> list[str]:
+    """A row with another code and, where the table has names, its name."""
+    copy = list(cells)
+    copy[header.index(_CODE_COLUMN)] = str(code)
+    if "name" in header:
+        copy[header.index("name")] = name
+    return copy

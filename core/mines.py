@@ -8,7 +8,6 @@ a city's own layer says; ``defaults/mine_words.csv`` holds common English and Ch
 import re
 import unicodedata
 from dataclasses import dataclass
-from pathlib import Path
 
 from . import tables
 from .errors import InputError, first_few
@@ -46,7 +45,7 @@ class Mine:
 
 def default_words():
     """The shipped table of words."""
-    return tables.read_csv(Path(__file__).parent / "defaults" / "mine_words.csv", "mine_words.csv")
+    return tables.shipped("", "mine_words.csv")
 
 
 def known_words(raw=None):

@@ -122,9 +122,17 @@ def read_csv(path, name=""):
     return parse_csv(text, name or os.path.basename(path), os.path.dirname(os.path.abspath(path)))
 
 
-def shipped(room, name):
-    """A table that comes with the library, ``core/<room>/defaults/<name>``; room empty: ``core/defaults``."""
-    return read_csv(_CORE / room / "defaults" / name, name)
+def shipped(room: str, name: str) -> RawTable:
+    """A table that comes with the library.
+
+    Parameters
+    ----------
+    room : str
+        The folder of core in whose ``defaults`` it lies; empty: ``core/defaults``.
+    name : str
+        The file's name.
+    """
+    return read_csv(_CORE / room / "defaults" / name, f"{name} (shipped)")
 
 
 def parse_csv(text, name, folder=""):

@@ -25,6 +25,7 @@ load_econet()
 
 from econet.algorithms import parameters as p
 from econet.algorithms.help_text import read_help
+from econet.core.presets import Preset
 
 MODELS = ROOT / "algorithms" / "models"
 SOURCE = QgsProcessingModelChildParameterSource
@@ -270,7 +271,7 @@ def ecological_network():
         p.table("RING_TABLE", "Resistance: mine rings (Table 2)"),
         p.table("MINE_WORDS", "Mines: table of words (attribute, word, meaning)"),
         p.land_cover_product(),
-        p.choice("PRESET", "Services: preset of conventions", p.PRESETS),
+        p.option("PRESET", "Services: preset of conventions", Preset),
     ):
         model.add_input(definition)
     choices_of_steps(model)
@@ -435,7 +436,7 @@ def network_from_land_cover():
         p.table("CARBON_TABLE", "Carbon densities"),
         p.table("FACTOR_TABLE", "Resistance: factors (Table 1)"),
         p.land_cover_product(),
-        p.choice("PRESET", "Services: preset of conventions", p.PRESETS),
+        p.option("PRESET", "Services: preset of conventions", Preset),
     ):
         model.add_input(definition)
     choices_of_steps(model)

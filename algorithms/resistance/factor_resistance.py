@@ -1,6 +1,6 @@
 """Toolbox step: a raster becomes resistance by the rules of one factor."""
 
-from ...core.land_cover_products import PRODUCTS, table_for_product
+from ...core.land_cover_products import LandCoverProduct, table_for_product
 from ...core.resistance.factors import default_factor_table, read_rule
 from ...core.resistance.one_factor import check_choices, factor_resistance
 from .. import parameters as p
@@ -28,7 +28,7 @@ class FactorResistance(EcoNetAlgorithm):
 
     def _rule(self, job):
         table = job.table("BREAKS_TABLE") or table_for_product(
-            default_factor_table(), PRODUCTS[job.choice("LAND_COVER_PRODUCT")]
+            default_factor_table(), job.option("LAND_COVER_PRODUCT", LandCoverProduct)
         )
         rule = read_rule(table, job.text("FACTOR"))
         check_choices(rule, job.number("DATUM"), job.flag("SLOPE_FROM_DEM"))

@@ -1,6 +1,6 @@
 """Toolbox step: base, mines' and integrated resistance surface from nine factors and those that a planner adds."""
 
-from ...core.land_cover_products import PRODUCTS
+from ...core.land_cover_products import LandCoverProduct
 from ...core.resistance.barriers import BARRIERS
 from ...core.resistance.correction import CORRECTIONS, check_correction
 from ...core.resistance.factor_maps import FactorLayers, extra_names, read_water_codes
@@ -84,7 +84,7 @@ class ResistanceSurface(EcoNetAlgorithm):
             correction=job.choice("CORRECTION"),
             correction_bounds=(job.number("CORRECTION_LEAST"), job.number("CORRECTION_MOST")),
             barriers=tuple(job.choices("HARD_BARRIERS")),
-            product=PRODUCTS[job.choice("LAND_COVER_PRODUCT")],
+            product=job.option("LAND_COVER_PRODUCT", LandCoverProduct),
         )
 
     def _layers(self, job, vector, mines):
@@ -188,5 +188,5 @@ class ResistanceSurface(EcoNetAlgorithm):
             (job.label("CORRECTION_LEAST"), job.number("CORRECTION_LEAST")),
             (job.label("CORRECTION_MOST"), job.number("CORRECTION_MOST")),
             (job.label("HARD_BARRIERS"), ", ".join(BARRIERS[b] for b in job.choices("HARD_BARRIERS")) or "none"),
-            (job.label("LAND_COVER_PRODUCT"), PRODUCTS[job.choice("LAND_COVER_PRODUCT")]),
+            (job.label("LAND_COVER_PRODUCT"), job.option("LAND_COVER_PRODUCT", LandCoverProduct)),
         ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...core.grid.blocks import Classes
 from ...core.grid.reading import RasterSource
-from ...core.land_cover_products import PRODUCTS
+from ...core.land_cover_products import LandCoverProduct
 from ...core.services.burn_mines import MineCodes, burn_mines_blocks, read_mine_codes
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
@@ -44,7 +44,7 @@ class BurnMines(EcoNetAlgorithm):
 
     def read(self, job: Job) -> Inputs:
         """The step's inputs."""
-        product = PRODUCTS[job.choice("LAND_COVER_PRODUCT")]
+        product = job.option("LAND_COVER_PRODUCT", LandCoverProduct)
         return Inputs(job.raster("LAND_COVER"), read_mine_codes(job.table("MINE_CODES"), product=product))
 
     def execute(self, inputs: Inputs, job: Job) -> None:

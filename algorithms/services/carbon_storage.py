@@ -7,7 +7,7 @@ from typing import Any
 
 from ...core.grid.blocks import Classes
 from ...core.grid.reading import RasterSource
-from ...core.land_cover_products import PRODUCTS
+from ...core.land_cover_products import LandCoverProduct
 from ...core.presets import conventions_told
 from ...core.services.carbon_storage import CarbonTable, carbon_storage_blocks, default_table, read_carbon_table
 from .. import parameters as p
@@ -49,7 +49,7 @@ class CarbonStorage(EcoNetAlgorithm):
 
     def read(self, job: Job) -> Inputs:
         """The step's inputs."""
-        table = job.table("CARBON_TABLE") or default_table(PRODUCTS[job.choice("LAND_COVER_PRODUCT")])
+        table = job.table("CARBON_TABLE") or default_table(job.option("LAND_COVER_PRODUCT", LandCoverProduct))
         return Inputs(
             job.raster("LAND_COVER"), job.raster("OTHER_LAND_COVER"), read_carbon_table(table), job.choice("PRESET")
         )

@@ -4,7 +4,7 @@ from ...core import schemas
 from ...core.errors import InputError
 from ...core.grid.grid import QUANTITY
 from ...core.grid.warping import align, read_classes
-from ...core.land_cover_products import PRODUCTS
+from ...core.land_cover_products import LandCoverProduct
 from ...core.services.habitat_quality import (
     DISTANCE_RULES,
     EXPONENTS,
@@ -65,7 +65,7 @@ class HabitatQuality(EcoNetAlgorithm):
         ]
 
     def _tables(self, job):
-        product = PRODUCTS[job.choice("LAND_COVER_PRODUCT")]
+        product = job.option("LAND_COVER_PRODUCT", LandCoverProduct)
         return (
             job.table("THREAT_TABLE") or default_threats(product),
             job.table("SENSITIVITY_TABLE") or default_sensitivity(product),

@@ -3,7 +3,7 @@
 from ...core.errors import InputError
 from ...core.grid.grid import QUANTITY
 from ...core.grid.warping import align, read_classes
-from ...core.land_cover_products import PRODUCTS
+from ...core.land_cover_products import LandCoverProduct
 from ...core.routing.flow import CONVENTIONS, ROUTINGS
 from ...core.services.sediment_retention import (
     CAPPED,
@@ -92,7 +92,7 @@ class SedimentRetention(EcoNetAlgorithm):
         ]
 
     def _table(self, job):
-        return job.table("BIOPHYSICAL_TABLE") or default_table(PRODUCTS[job.choice("LAND_COVER_PRODUCT")])
+        return job.table("BIOPHYSICAL_TABLE") or default_table(job.option("LAND_COVER_PRODUCT", LandCoverProduct))
 
     def _chosen(self, job):
         chosen = {name: [None, *options][job.choice(key)] for key, (name, options) in _CHOICES.items()}

@@ -2,7 +2,7 @@
 
 from ...core.grid.grid import QUANTITY
 from ...core.grid.warping import align, read_classes
-from ...core.land_cover_products import PRODUCTS
+from ...core.land_cover_products import LandCoverProduct
 from ...core.services.water_conservation import (
     CONDUCTIVITY_UNITS,
     DEPTH_UNITS,
@@ -46,7 +46,7 @@ class WaterConservation(EcoNetAlgorithm):
         ]
 
     def _table(self, job):
-        return job.table("VELOCITY_TABLE") or default_table(PRODUCTS[job.choice("LAND_COVER_PRODUCT")])
+        return job.table("VELOCITY_TABLE") or default_table(job.option("LAND_COVER_PRODUCT", LandCoverProduct))
 
     def validate(self, job):
         read_table(self._table(job))

@@ -10,7 +10,7 @@ from ...core.geometry.layers import LayerSource
 from ...core.grid.blocks import Classes
 from ...core.grid.reading import RasterSource
 from ...core.grid.warping import AlignedRaster
-from ...core.land_cover_products import PRODUCTS
+from ...core.land_cover_products import LandCoverProduct
 from ...core.services.annual_sum import AnnualSum
 from ...core.services.water_yield import (
     BudykoCurve,
@@ -81,7 +81,7 @@ class WaterYield(EcoNetAlgorithm):
 
     def read(self, job: Job) -> Inputs:
         """The step's inputs."""
-        table = job.table("BIOPHYSICAL_TABLE") or default_table(PRODUCTS[job.choice("LAND_COVER_PRODUCT")])
+        table = job.table("BIOPHYSICAL_TABLE") or default_table(job.option("LAND_COVER_PRODUCT", LandCoverProduct))
         choices = YieldChoices(
             table=read_table(table),
             seasonality=job.number("SEASONALITY"),

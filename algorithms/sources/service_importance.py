@@ -3,7 +3,7 @@
 from ...core.grid.grid import QUANTITY
 from ...core.grid.reading import check_overlap, open_template
 from ...core.grid.warping import align, read_classes
-from ...core.land_cover_products import PRODUCTS
+from ...core.land_cover_products import LandCoverProduct
 from ...core.natural_breaks.classes import breaks_from_text
 from ...core.schemas import importance_grid
 from ...core.sources.components import COMPONENT_RULES, MANUAL, MATRICES, WEIGHTINGS
@@ -91,7 +91,7 @@ class ServiceImportance(EcoNetAlgorithm):
             self._codes(job)
 
     def _codes(self, job):
-        usual = ground_codes(PRODUCTS[job.choice("LAND_COVER_PRODUCT")])
+        usual = ground_codes(job.option("LAND_COVER_PRODUCT", LandCoverProduct))
         return [
             classes_from_text(job.text(key), f"{label} ({key})") if job.text(key) else codes
             for (key, label), codes in zip(

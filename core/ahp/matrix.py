@@ -9,7 +9,6 @@ import functools
 import itertools
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -183,9 +182,8 @@ def _filled(matrix):
 @functools.cache
 def read_random_indices():
     """The shipped tables of random indices: by name a dict of size to index."""
-    path = Path(__file__).parent / "defaults" / "random_index.csv"
     result = {}
-    for row in tables.parse(tables.read_csv(path, path.name), _RANDOM_INDEX_COLUMNS):
+    for row in tables.parse(tables.shipped("ahp", "random_index.csv"), _RANDOM_INDEX_COLUMNS):
         result.setdefault(row["table"], {})[row["n"]] = row["random_index"]
     return result
 

@@ -6,7 +6,6 @@ next (single linkage), are one, with all corridors that use it.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from osgeo import ogr
@@ -46,7 +45,7 @@ _MEASURE_COLUMNS = [tables.Column("word", "text", required=False, default=""), t
 
 def default_measures():
     """The shipped table of measures by road class."""
-    return tables.read_csv(Path(__file__).parent / "defaults" / "road_measures.csv", "road_measures.csv")
+    return tables.shipped("network", "road_measures.csv")
 
 
 def read_measures(raw=None):

@@ -8,7 +8,6 @@ the 0.6 of the table.
 import math
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
@@ -95,7 +94,7 @@ class Rule:
 
 def default_factor_table():
     """The shipped Table 1."""
-    return tables.read_csv(Path(__file__).parent / "defaults" / "factors.csv", "factors.csv")
+    return tables.shipped("resistance", "factors.csv")
 
 
 def factor_name(text):

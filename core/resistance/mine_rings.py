@@ -7,7 +7,6 @@ unless a row says otherwise.
 
 import math
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -70,7 +69,7 @@ class Rings:
 
 def default_ring_table():
     """The shipped Table 2 with restored mines added."""
-    return tables.read_csv(Path(__file__).parent / "defaults" / "rings.csv", "rings.csv")
+    return tables.shipped("resistance", "rings.csv")
 
 
 def read_rings(raw=None):

@@ -4,8 +4,6 @@ Table 2 of Feng, Bai & Wang (2024) has no restored state. The factor mine weighs
 by at most 0.4, so a restored mine changes the maps of other factors too. The values are ours.
 """
 
-from pathlib import Path
-
 import numpy as np
 
 from .. import tables
@@ -25,7 +23,7 @@ _COLUMNS = [
 
 def default_restored_table():
     """What a restored mine's own cells become, shipped; ours, not the paper's."""
-    return tables.read_csv(Path(__file__).parent / "defaults" / "restored.csv", "restored.csv")
+    return tables.shipped("resistance", "restored.csv")
 
 
 def read_restored(raw=None):

@@ -64,7 +64,7 @@ class Choices:
     barriers : sequence of int
         What becomes nodata, which corridors cannot cross; from ``BARRIERS``.
     product : str
-        Whose land-cover codes the shipped tables are keyed for; one of ``land_cover_products.PRODUCTS``.
+        Whose land-cover codes the shipped tables are keyed for; a `LandCoverProduct`.
     """
 
     factor_table: object = None

@@ -86,7 +86,7 @@ def read_mine_codes(table: tables.RawTable | None = None, *, product: str = CLCD
         ``feature, land_cover``; features are pit, dump, subsidence, plant and restored, and the one that
         stands higher wins where mines overlap. Default the shipped one: pit, dump, plant, subsidence, restored.
     product : str
-        One of ``land_cover_products.PRODUCTS``, whose maps the shipped codes are free in; without meaning
+        A `LandCoverProduct`, whose maps the shipped codes are free in; without meaning
         beside a table.
 
     Raises

@@ -115,7 +115,7 @@ def default_sensitivity(product=CLCD):
 
 
 def _default(name):
-    return tables.read_csv(Path(__file__).parent / "defaults" / name, f"{name} (shipped)")
+    return tables.shipped("services", name)
 
 
 def read_threats(table=None, layers=()):
@@ -230,7 +230,7 @@ def habitat_quality(
         degradation is that of the baseline where one is given and all threats come from codes, else
         that of this map.
     product : str
-        Whose codes the shipped tables are keyed for; one of ``land_cover_products.PRODUCTS``.
+        Whose codes the shipped tables are keyed for; a `LandCoverProduct`.
     baseline : grid.Grid, optional
         Land cover before, on the same cells: gives rarity, and k.
     with_costs : bool

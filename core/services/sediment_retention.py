@@ -14,7 +14,6 @@ drain into a pit without outlet have SDR 0. Ways that leave the map before a str
 
 import math
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -150,8 +149,7 @@ def conventions(preset=0, **chosen):
 
 def default_table(product=CLCD):
     """The shipped cover and practice factors for a product's codes; ours, not the paper's."""
-    path = Path(__file__).parent / "defaults" / "biophysical.csv"
-    return table_for_product(tables.read_csv(path, "biophysical.csv (shipped)"), product)
+    return table_for_product(tables.shipped("services", "biophysical.csv"), product)
 
 
 def read_table(table=None, with_cover=True):

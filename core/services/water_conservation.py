@@ -13,7 +13,6 @@ the soil depth in mm; then TI is below 0 on nearly every slope. See `TOPOGRAPHIC
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -51,8 +50,7 @@ class WaterConservation:
 
 def default_table(product=CLCD):
     """The shipped velocity coefficients for a product's codes; HEC-22's, the choice of class is ours."""
-    path = Path(__file__).parent / "defaults" / "velocity.csv"
-    return table_for_product(tables.read_csv(path, "velocity.csv (shipped)"), product)
+    return table_for_product(tables.shipped("services", "velocity.csv"), product)
 
 
 def read_table(table=None):

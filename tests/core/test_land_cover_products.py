@@ -68,7 +68,7 @@ LEGENDS = {
 }
 
 
-@pytest.mark.parametrize("product", lcp.PRODUCTS)
+@pytest.mark.parametrize("product", lcp.LandCoverProduct)
 def test_every_class_of_every_legend_has_one_class_of_ours(product):
     codes = lcp.codes_of_class(product)
     pairs = [(code, ours) for ours, found in codes.items() for code, _ in found]
@@ -80,7 +80,7 @@ def test_every_class_of_every_legend_has_one_class_of_ours(product):
 
 
 def test_mines_never_share_a_code_with_a_class_of_the_product():
-    for product in lcp.PRODUCTS:
+    for product in lcp.LandCoverProduct:
         for of_class in (13, 14, 15):
             assert len(lcp.codes_of_class(product)[of_class]) == 1
     assert [code for code, _ in lcp.codes_of_class("CORINE")[11]] == [131, 911]
@@ -90,7 +90,7 @@ def test_mines_never_share_a_code_with_a_class_of_the_product():
 def test_some_classes_that_anyone_knows():
     where = {
         product: {code: ours for ours, found in lcp.codes_of_class(product).items() for code, _ in found}
-        for product in lcp.PRODUCTS
+        for product in lcp.LandCoverProduct
     }
     assert [where["NLCD"][code] for code in (11, 12, 24, 41, 82)] == [5, 6, 8, 2, 1]
     assert [where["ESA WorldCover"][code] for code in (10, 20, 40, 50, 80, 90)] == [2, 3, 1, 8, 5, 9]
@@ -101,7 +101,7 @@ def test_some_classes_that_anyone_knows():
     assert [where["CORINE"][a] for a in corine] == [where["CORINE raster"][b] for b in raster]
 
 
-@pytest.mark.parametrize("product", lcp.PRODUCTS)
+@pytest.mark.parametrize("product", lcp.LandCoverProduct)
 @pytest.mark.parametrize(
     "default, value",
     [
@@ -126,7 +126,7 @@ def test_shipped_tables_give_each_code_the_value_of_its_class(product, default, 
             assert found[code] == ours[of_class]
 
 
-@pytest.mark.parametrize("product", lcp.PRODUCTS)
+@pytest.mark.parametrize("product", lcp.LandCoverProduct)
 def test_threats_and_factors_are_lists_of_the_products_codes(product):
     threats = habitat_quality.read_threats(lcp.table_for_product(habitat_quality.default_threats(), product))
     assert len(threats) == len(habitat_quality.read_threats())
@@ -153,7 +153,8 @@ def test_rows_and_lists_without_a_counterpart():
 
 
 def test_refusals():
-    with pytest.raises(InputError, match="'MODIS' is not known: choose one of CLCD"):
+    with pytest.raises(InputError, match="'MODIS' is no choice: choose one of CLCD") as caught:
         lcp.codes_of_class("MODIS")
+    assert caught.value.parameter == "product"
     with pytest.raises(InputError, match="'t.csv' has no column of land-cover codes"):
         lcp.table_for_product(tables.parse_csv("a,b\n1,2\n", "t.csv"), "NLCD")

@@ -71,7 +71,7 @@ def test_land_cover_of_another_product(run, make):
     cover = make.raster("worldcover", np.array([[10, 80, 30, 40, 50]], np.uint8))
     result = run("factorresistance", INPUT=cover, FACTOR="land cover", LAND_COVER_PRODUCT=3, OUTPUT=make.out("c.tif"))
     np.testing.assert_array_equal(values(result["OUTPUT"]), [[1, 2, 3, 4, 5]])
-    assert "'factors.csv', factor 'land_cover': no row scores the code(s) 10 (1 cells), 30" in run.refusal(
+    assert "'factors.csv (shipped)', factor 'land_cover': no row scores the code(s) 10 (1 cells), 30" in run.refusal(
         "factorresistance", INPUT=cover, FACTOR="land cover", OUTPUT=make.out("d.tif")
     )
     assert not os.path.exists(make.out("d.tif"))

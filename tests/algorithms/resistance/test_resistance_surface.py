@@ -367,7 +367,7 @@ def test_further_factors(run, make, maps):
     fine, message = run.check(
         "resistancesurface", LAND_COVER=maps["LAND_COVER"], EXTRA_FACTORS=[layer], OUTPUT=make.out("x.tif")
     )
-    assert not fine and "'factors.csv' has no weight for factor 'people', whose map is given" in message
+    assert not fine and "'factors.csv (shipped)' has no weight for factor 'people', whose map is given" in message
     fine, message = run.check(
         "resistancesurface",
         LAND_COVER=maps["LAND_COVER"],

@@ -183,7 +183,7 @@ def test_restored_mines_take_land_cover_ndvi_and_slope(city):
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("feature,land_cover\n,77\n", "'r.csv', column 'land_cover': restored mines become code 77.*'factors.csv'"),
+        ("feature,land_cover\n,77\n", "'r.csv', column 'land_cover': restored mines become code 77.*'factors.csv"),
         ("feature,land_cover\ndump,4\n", "'r.csv' has no row for the feature 'pit' of the restored mine 'West pit'"),
         ("feature,land_cover\nlake,4\n", "row 2, column 'feature': 'lake' is not a feature"),
         ("feature,land_cover\n,4\n,5\n", "row 3, column 'feature': '' has an earlier row"),
@@ -218,7 +218,7 @@ def test_transforms(city):
     made = s.resistance_surface(layers, cells, s.Choices(transform=t.POWER, exponent=42))
     assert np.isfinite(made.integrated.values).all() and (made.integrated.values > 0).all()
     rings = lab.table("mineral,method,state,from_m,to_m,resistance\ncoal,open pit,abandoned,0,,7\n", "rings.csv")
-    with pytest.raises(InputError, match="'rings.csv', factor 'mine': resistance 7 lies outside 1 to 5"):
+    with pytest.raises(InputError, match="'rings.csv.*', factor 'mine': resistance 7 lies outside 1 to 5"):
         s.resistance_surface(layers, cells, s.Choices(transform=t.ONE_TO_100, ring_table=rings))
 
 
@@ -320,7 +320,7 @@ def test_other_refusals(city):
         s.resistance_surface(FactorLayers(ndvi=scaled), cells)
     with pytest.raises(InputError, match="'motorways' is empty"):
         s.resistance_surface(FactorLayers(ndvi=layers.ndvi, motorways=lab.features("motorways")), cells)
-    with pytest.raises(InputError, match="'rings.csv' has no rings for a mine that is coal, open pit, abandoned"):
+    with pytest.raises(InputError, match="'rings.csv.*' has no rings for a mine that is coal, open pit, abandoned"):
         s.resistance_surface(
             layers,
             cells,

@@ -11,7 +11,7 @@ from econet.core import tables
 from econet.core.errors import Cancelled, InputError
 from econet.core.grid import row_blocks
 from econet.core.grid.grid import Grid, Template
-from econet.core.land_cover_products import PRODUCTS
+from econet.core.land_cover_products import LandCoverProduct
 from econet.core.mines import Mine
 from econet.core.progress import Progress
 from econet.core.services.burn_mines import burn_mines, read_mine_codes
@@ -190,7 +190,7 @@ def test_shipped_codes_never_merge_mines_with_a_class_of_another_product():
     assert own.values.tolist() == [[11, 41, 11, 60]] and len(heard.warnings) == 1
 
 
-@pytest.mark.parametrize("product", PRODUCTS)
+@pytest.mark.parametrize("product", LandCoverProduct)
 def test_shipped_mine_codes_of_each_product(product):
     code_of = read_mine_codes(product=product).code_of
     offset = 0 if product == "CLCD" else 900
