@@ -1,6 +1,7 @@
 """The folders mean what they say: arrows go one way, core knows no QGIS, algorithms hold no science."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +27,182 @@ ALGORITHM_FILES = sorted(
     path for step in STEPS for path in (ROOT / "algorithms" / step).glob("*.py") if path.name != "__init__.py"
 )
 
+# what later guards find still; these lists only ever shrink
+LONG_MODULES = {
+    "core/ahp/judgements.py",
+    "core/ahp/weights.py",
+    "core/connectivity/indices.py",
+    "core/connectivity/removal.py",
+    "core/corridors/gravity.py",
+    "core/network/breakpoints.py",
+    "core/services/habitat_quality.py",
+    "core/services/sediment_retention.py",
+    "core/sources/components.py",
+    "core/sources/firmness.py",
+    "core/sources/selection.py",
+}
+LONG_FUNCTIONS = {
+    "_experts",
+    "_repair_block",
+    "_repair_loop",
+    "choose_sources",
+    "execute",
+    "fracture_surfaces",
+    "landscape_connectivity",
+    "service_importance",
+}
+WIDE_FUNCTIONS = {
+    "__init__",
+    "_compare",
+    "_compiled",
+    "_costs",
+    "_degradation",
+    "_delivery",
+    "_highest_of_baseline",
+    "_inside",
+    "_judge",
+    "_keep_share",
+    "_links",
+    "_maps",
+    "_meet",
+    "_neglected",
+    "_repair_block",
+    "_repair_loop",
+    "_search_loop",
+    "_settle_by_corners",
+    "_tell",
+    "_write",
+    "ahp_weights",
+    "breakpoints",
+    "check_choices",
+    "choose_sources",
+    "connectivity",
+    "delineate",
+    "distance_resistance",
+    "factor_resistance",
+    "fracture_surfaces",
+    "gain_from_links",
+    "gain_from_patches",
+    "gain_of_links",
+    "gain_of_patches",
+    "habitat_quality",
+    "importance_classes",
+    "landscape_connectivity",
+    "ls_factor",
+    "merge",
+    "patch_links",
+    "read_links",
+    "read_mines",
+    "repair",
+    "report_classes",
+    "route",
+    "route_flats",
+    "route_flats_as_invest",
+    "sediment_retention",
+    "select_sources",
+    "service_importance",
+    "soil",
+    "source_firmness",
+    "water_conservation",
+}
+UNTOLD_TYPES = {
+    "before",
+    "breaks",
+    "candidate_links",
+    "candidate_patches",
+    "cells",
+    "comparison",
+    "compatibility",
+    "consistency",
+    "correction",
+    "curve",
+    "default",
+    "dem",
+    "factor_table",
+    "features",
+    "frequency",
+    "geometry",
+    "hierarchy",
+    "highways",
+    "judged",
+    "land_cover",
+    "matrix",
+    "motorways",
+    "ndvi",
+    "night_light",
+    "patch_id",
+    "place",
+    "restored_table",
+    "ring_table",
+    "rings",
+    "surfaces",
+    "value",
+    "water",
+    "weights",
+}
+DIALOG_KEYS = {
+    "(AREA_BANDS)",
+    "(AREA_OF_LANDSCAPE)",
+    "(BREAKS)",
+    "(BREAKS_USED)",
+    "(CANDIDATE_LINK_FIELD)",
+    "(CLASS_COUNT)",
+    "(CLIP)",
+    "(CORRECTION)",
+    "(CORRECTION_LEAST)",
+    "(CORRECTION_MOST)",
+    "(CORRECTION_RASTER)",
+    "(DATUM)",
+    "(DEM)",
+    "(DISPERSAL_DISTANCE)",
+    "(DISPERSAL_PROBABILITY)",
+    "(DISTANCE)",
+    "(EC)",
+    "(EXCLUDE)",
+    "(EXTRA_FACTORS)",
+    "(EXTRA_NAMES)",
+    "(FACTOR)",
+    "(GRID_SIZE)",
+    "(GROUPS)",
+    "(HOLES)",
+    "(IIC)",
+    "(INCLUDE)",
+    "(LAND_COVER)",
+    "(LAND_COVER_PRODUCT)",
+    "(MASK_CODES)",
+    "(MAX_LINK_DISTANCE)",
+    "(MERGE_AREA)",
+    "(MERGE_DISTANCE)",
+    "(MINE_WORDS)",
+    "(MIN_AREA)",
+    "(MIN_DPC)",
+    "(MIN_EC_SHARE)",
+    "(MIN_VALID)",
+    "(NIGHT_LIGHT)",
+    "(OUTPUT_FREQUENCY)",
+    "(PATCH_CLASSES)",
+    "(PC)",
+    "(RESISTANCE)",
+    "(SERVICES)",
+    "(SERVICE_NAMES)",
+    "(SIZE_CLASSES)",
+    "(SLIVERS)",
+    "(SLOPE_FROM_DEM)",
+    "(TOP)",
+    "(TRANSFORM_POWER)",
+    "(WATER_CODES)",
+    "(WEIGHTING)",
+    "(WEIGHTS)",
+    "(WEIGHTS_USED)",
+    "BREAKS_TABLE",
+    "CORRECTION_LEAST",
+    "CORRECTION_MOST",
+    "FACTOR_TABLE",
+    "MAX_LINK_DISTANCE",
+    "MERGE_DISTANCE",
+    "MIN_AREA",
+}
+
 
 def name_of(path):
     return str(path.relative_to(ROOT))
@@ -33,7 +210,7 @@ def name_of(path):
 
 def imports(path):
     """Absolute module names that a file imports, wherever in it; relative ones resolved below econet."""
-    package = ("econet",) + path.relative_to(ROOT).parent.parts
+    package = ("econet", *path.relative_to(ROOT).parent.parts)
     found = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -234,3 +411,106 @@ def test_output_fields_are_declared_once_and_fit(provider):
         assert len(names) == len(set(names))
     for path in ALGORITHM_FILES:
         assert "QgsField" not in path.read_text(encoding="utf-8").replace("QgsFieldProxy", ""), path.name
+
+
+# how code is written ---------------------------------------------------------------------------------
+
+SHIPPED_FILES = [*CORE_FILES, *sorted((ROOT / "algorithms").rglob("*.py")), ROOT / "plugin.py", ROOT / "__init__.py"]
+MOST_LINES_OF_A_MODULE = 500
+MOST_LINES_OF_A_FUNCTION = 80
+MOST_PARAMETERS = 6
+
+
+def syntax_of(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def functions_of(path):
+    return [node for node in ast.walk(syntax_of(path)) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+
+
+def docstrings_of(tree):
+    """The nodes of all docstrings in a piece of code."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and node.body:
+            first = node.body[0]
+            if isinstance(first, ast.Expr) and isinstance(getattr(first.value, "value", None), str):
+                found.add(first.value)
+    return found
+
+
+def code_lines(function, lines):
+    """How many lines of a function are code: no docstring, comment or empty line."""
+    passed_over = set()
+    for docstring in docstrings_of(function):
+        passed_over.update(range(docstring.lineno, docstring.end_lineno + 1))
+    numbers = range(function.lineno, function.end_lineno + 1)
+    texts = [lines[number - 1].strip() for number in numbers if number not in passed_over]
+    return sum(bool(text) and not text.startswith("#") for text in texts)
+
+
+def parameters_of(function):
+    """The parameters of a function, without those that the call of a method fills."""
+    given = function.args
+    found = [*given.posonlyargs, *given.args, *given.kwonlyargs]
+    return [each for place, each in enumerate(found) if place or each.arg not in ("self", "cls")]
+
+
+def is_escape(annotation):
+    """Whether an annotation says nothing: ``object``."""
+    return isinstance(annotation, ast.Name) and annotation.id == "object"
+
+
+def test_no_module_is_too_long():
+    lengths = {name_of(path): len(path.read_text(encoding="utf-8").splitlines()) for path in SHIPPED_FILES}
+    assert {name for name, count in lengths.items() if count > MOST_LINES_OF_A_MODULE} <= LONG_MODULES
+
+
+def test_no_function_is_too_long():
+    found = set()
+    for path in SHIPPED_FILES:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        for function in functions_of(path):
+            if code_lines(function, lines) > MOST_LINES_OF_A_FUNCTION:
+                found.add(function.name)
+    assert found <= LONG_FUNCTIONS
+
+
+def test_no_function_takes_too_many_parameters():
+    found = {
+        function.name
+        for path in SHIPPED_FILES
+        for function in functions_of(path)
+        if len(parameters_of(function)) > MOST_PARAMETERS
+    }
+    assert found <= WIDE_FUNCTIONS
+
+
+def test_no_annotation_says_nothing():
+    found = set()
+    for path in SHIPPED_FILES:
+        for node in ast.walk(syntax_of(path)):
+            if isinstance(node, (ast.arg, ast.AnnAssign)) and is_escape(node.annotation):
+                found.add(getattr(node, "arg", "") or ast.unparse(node.target))
+    assert found <= UNTOLD_TYPES
+
+
+def test_core_does_not_know_the_dialogs(provider):
+    """No message of core names a parameter by its key: core's callers may be no dialog."""
+    keys = {
+        definition.name()
+        for algorithm in provider.algorithms()
+        for definition in [*algorithm.parameterDefinitions(), *algorithm.outputDefinitions()]
+        if definition.name().isupper()
+    }
+    long_keys = "|".join(sorted(key for key in keys if "_" in key))
+    named = re.compile(rf"\b({long_keys})\b|\(({'|'.join(sorted(keys))})\)")
+    found = set()
+    for path in CORE_FILES:
+        tree = syntax_of(path)
+        docstrings = docstrings_of(tree)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in docstrings:
+                found |= {match.group(0) for match in named.finditer(node.value)}
+    assert found <= DIALOG_KEYS
