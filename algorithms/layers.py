@@ -12,7 +12,7 @@ from ..core.crs import Crs
 from ..core.errors import InputError
 from ..core.geometry.layers import Layer
 from ..core.geometry.polygons import plain_geometry
-from ..core.mines import Mine, check_layer, read_mines
+from ..core.mines import Mine, MineFields, check_layer, read_mines
 from ..core.progress import SILENT, Progress
 from ..core.schemas import Field
 from ..core.tables import RawTable
@@ -155,7 +155,7 @@ class MineLayer:
 
     def check(self, needed: Sequence[str] = MINE_ATTRIBUTES) -> None:
         """Refuse a layer that is empty or lacks a field of what is needed; no values are read."""
-        check_layer(self.outline, needed, **self._field_names(needed))
+        check_layer(self.outline, fields=self._mine_fields(needed), needed=needed)
 
     def read(
         self, crs: Crs | str, progress: Progress = SILENT, *, needed: Sequence[str] = MINE_ATTRIBUTES
@@ -164,17 +164,19 @@ class MineLayer:
         return read_mines(
             self.layer.read(progress),
             crs,
+            fields=self._mine_fields(needed),
             needed=needed,
             words=self._words,
             progress=progress,
-            **self._field_names(needed),
         )
 
-    def _field_names(self, needed: Sequence[str]) -> dict[str, str]:
-        return {
-            f"{attribute}_field": own or (missing if attribute in needed else "")
-            for attribute, (own, missing) in self._fields.items()
-        }
+    def _mine_fields(self, needed: Sequence[str]) -> MineFields:
+        return MineFields(
+            **{
+                attribute: own or (missing if attribute in needed else "")
+                for attribute, (own, missing) in self._fields.items()
+            }
+        )
 
 
 def crs_of(crs: Any) -> Crs:

@@ -5,21 +5,66 @@ table lacks although the text treats restored pits as passable. A table of words
 a city's own layer says; ``defaults/mine_words.csv`` holds common English and Chinese words.
 """
 
+from __future__ import annotations
+
 import re
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from osgeo import ogr
 
 from . import tables
+from .crs import Crs
 from .errors import InputError, first_few
+from .geometry.layers import Layer
 from .geometry.layers import require_near as require_layer_near
-from .progress import SILENT
+from .grid.grid import Template
+from .options import Option
+from .progress import SILENT, Progress
 
-MINERALS = ("metal", "coal", "building material")
-METHODS = ("underground", "open pit")
-STATES = ("producing", "abandoned", "restored")
-FEATURES = ("pit", "dump", "subsidence", "plant")
+
+class Mineral(Option):
+    """What is mined."""
+
+    METAL = "metal"
+    COAL = "coal"
+    BUILDING_MATERIAL = "building material"
+
+
+class MiningMethod(Option):
+    """How it is mined."""
+
+    UNDERGROUND = "underground"
+    OPEN_PIT = "open pit"
+
+
+class MineState(Option):
+    """Whether mining goes on, has ended, or the ground is restored."""
+
+    PRODUCING = "producing"
+    ABANDONED = "abandoned"
+    RESTORED = "restored"
+
+
+class MineFeature(Option):
+    """What a polygon of a mine is."""
+
+    PIT = "pit"
+    DUMP = "dump"
+    SUBSIDENCE = "subsidence"
+    PLANT = "plant"
+
+
+# the words alone, as tables and layers hold them
+MINERALS = tuple(each.value for each in Mineral)
+METHODS = tuple(each.value for each in MiningMethod)
+STATES = tuple(each.value for each in MineState)
+FEATURES = tuple(each.value for each in MineFeature)
 
 _WORDS = {"mineral": MINERALS, "method": METHODS, "state": STATES, "feature": FEATURES}
+_NEEDED = ("mineral", "method", "state")
 _NAMED_AT_MOST = 10
 _COLUMNS = [
     tables.Column("attribute", "text", choices=tuple(_WORDS)),
@@ -27,29 +72,65 @@ _COLUMNS = [
     tables.Column("meaning", "text"),
 ]
 
+KnownWords = dict[str, dict[str, str]]
+
 
 @dataclass
 class Mine:
-    """One mine feature. Attributes that a step does not need may be empty; ``layer_crs`` is the layer's own."""
+    """One mine feature.
+
+    Parameters
+    ----------
+    name, mineral, method, state, feature : str
+        Words of `Mineral`, `MiningMethod`, `MineState` and `MineFeature`; those that a step does not need may be empty.
+    geometry : ogr.Geometry
+    number : int
+        The feature's number in its layer, from 1.
+    layer : str
+        The layer's name, for messages.
+    layer_crs : Crs
+        The layer's own, for messages.
+    """
 
     name: str
     mineral: str
     method: str
     state: str
     feature: str
-    geometry: object
+    geometry: ogr.Geometry
     number: int
     layer: str = "mines"
-    layer_crs: str = ""
+    layer_crs: Crs = field(default_factory=Crs)
 
 
-def default_words():
+@dataclass(frozen=True)
+class MineFields:
+    """Which fields of a layer of mines hold what; empty where the layer has none."""
+
+    name: str = ""
+    mineral: str = ""
+    method: str = ""
+    state: str = ""
+    feature: str = ""
+
+    def of(self, attribute: str) -> str:
+        """The field of an attribute: ``name``, ``mineral``, ``method``, ``state`` or ``feature``."""
+        return str(getattr(self, attribute))
+
+
+def default_words() -> tables.RawTable:
     """The shipped table of words."""
     return tables.shipped("", "mine_words.csv")
 
 
-def known_words(raw=None):
-    """What each plain word means: ``{attribute: {word: meaning}}``, the shipped words and a table's own."""
+def known_words(raw: tables.RawTable | None = None) -> KnownWords:
+    """What each plain word means: ``{attribute: {word: meaning}}``, of the shipped words and a table's own.
+
+    Raises
+    ------
+    InputError
+        A meaning that is none of the attribute's words, or a word with two meanings in one table.
+    """
     words = {attribute: {word: word for word in meanings} for attribute, meanings in _WORDS.items()}
     for source in (default_words(), raw):
         if source is None:
@@ -70,41 +151,35 @@ def known_words(raw=None):
     return words
 
 
-def plain_word(word):
-    """A word without case, underscores, double spaces and wide forms, as ``known_words`` holds it."""
-    return re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFKC", str(word)).strip().lower())
+def plain_word(word: str) -> str:
+    """A word in lower case, without underscores, double spaces and wide forms, as `known_words` holds it."""
+    return re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFKC", word).strip().lower())
 
 
 def read_mines(
-    features,
-    crs,
-    name_field="",
-    mineral_field="",
-    method_field="",
-    state_field="",
-    feature_field="",
-    needed=("mineral", "method", "state"),
-    words=None,
-    progress=SILENT,
-):
-    """The mines of a polygon layer, in a given CRS, with words understood and shapes mended.
+    layer: Layer,
+    crs: Crs | str,
+    *,
+    fields: MineFields,
+    needed: Sequence[str] = _NEEDED,
+    words: tables.RawTable | None = None,
+    progress: Progress = SILENT,
+) -> list[Mine]:
+    """The mines of a polygon layer, in a given CRS, with words understood and shapes repaired.
 
     Parameters
     ----------
-    features : layers.Layer
+    layer : layers.Layer
         Polygons.
-    crs : str
-        WKT to bring them to.
-    name_field, mineral_field, method_field, state_field, feature_field : str
-        Fields; empty where the layer has none. A feature without the feature field is a pit.
-    needed : tuple of str
+    crs : Crs
+        To which they are brought.
+    fields : MineFields
+        A feature of a layer without the feature field is a pit.
+    needed : sequence of str
         Attributes that must be known.
     words : tables.RawTable, optional
         ``attribute, word, meaning``, beside the shipped words.
-
-    Returns
-    -------
-    list of Mine
+    progress : Progress
 
     Raises
     ------
@@ -112,71 +187,96 @@ def read_mines(
         Empty layer, missing field, or an unknown word, with layer, field and value.
     """
     known = known_words(words)
-    field_of = {"mineral": mineral_field, "method": method_field, "state": state_field, "feature": feature_field}
-    check_layer(features, needed, name_field=name_field, **{f"{key}_field": field for key, field in field_of.items()})
-    layer_crs = features.crs
-    features = features.to_crs(crs, progress).valid_polygons(progress)
-    mines, unknown, understood = [], {}, {}
-    for index, (geometry, attributes) in enumerate(zip(features.geometries, features.attributes)):
-        found = {}
-        for attribute, field_name in field_of.items():
-            value = attributes.get(field_name) if field_name else None
-            if (value is None or not str(value).strip()) and (attribute not in needed or attribute == "feature"):
-                found[attribute] = "pit" if attribute == "feature" else ""
-                continue
-            found[attribute] = known[attribute].get(plain_word("" if value is None else value))
-            if found[attribute] is None:
-                unknown.setdefault((attribute, "NULL" if value is None else str(value)), index)
-            elif plain_word(value) != found[attribute]:
-                key = attribute, str(value).strip(), found[attribute]
-                understood[key] = understood.get(key, 0) + 1
-        name = attributes.get(name_field) if name_field else None
+    check_layer(layer, fields=fields, needed=needed)
+    layer_crs = layer.crs
+    layer = layer.to_crs(crs, progress).valid_polygons(progress)
+    reader = _WordReader(known, fields, needed)
+    mines = []
+    for index, (geometry, attributes) in enumerate(zip(layer.geometries, layer.attributes)):
+        found = reader.words_of(index, attributes)
+        name = attributes.get(fields.name) if fields.name else None
         name = "" if name is None else str(name).strip()
         mines.append(
             Mine(
                 name or f"mine {index + 1}",
                 geometry=geometry,
                 number=index + 1,
-                layer=features.name,
+                layer=layer.name,
                 layer_crs=layer_crs,
                 **found,
             )
         )
-    if unknown:
-        raise InputError(_unknown_words(unknown, features.name, field_of))
-    _log_read(mines, understood, features.name, progress)
-    _warn_of_twins(mines, features.name, progress)
+    if reader.unknown:
+        raise _unknown_words(reader.unknown, layer.name, fields)
+    _log_read(mines, reader.understood, layer.name, progress)
+    _warn_of_twins(mines, layer.name, progress)
     return mines
 
 
-def check_layer(features, needed=("mineral", "method", "state"), name_field="", **fields):
+class _WordReader:
+    """Takes a layer's words for ours, and keeps what was taken for what.
+
+    Attributes
+    ----------
+    unknown : dict
+        (attribute, word) that nothing is known of, to the first feature with it, from 0.
+    understood : dict
+        (attribute, word, meaning) of words that are not ours, to their number.
+    """
+
+    def __init__(self, known: KnownWords, fields: MineFields, needed: Sequence[str]) -> None:
+        self._known, self._fields, self._needed = known, fields, needed
+        self.unknown: dict[tuple[str, str], int] = {}
+        self.understood: dict[tuple[str, str, str], int] = {}
+
+    def words_of(self, index: int, attributes: Mapping[str, Any]) -> dict[str, str]:
+        """Our word for each attribute of a feature; empty where it is unknown or not needed."""
+        found = {}
+        for attribute in _WORDS:
+            field_name = self._fields.of(attribute)
+            value = attributes.get(field_name) if field_name else None
+            if (value is None or not str(value).strip()) and (attribute not in self._needed or attribute == "feature"):
+                found[attribute] = "pit" if attribute == "feature" else ""
+                continue
+            meaning = self._known[attribute].get(plain_word("" if value is None else str(value)))
+            if meaning is None:
+                self.unknown.setdefault((attribute, "NULL" if value is None else str(value)), index)
+            elif plain_word(str(value)) != meaning:
+                key = attribute, str(value).strip(), meaning
+                self.understood[key] = self.understood.get(key, 0) + 1
+            found[attribute] = meaning or ""
+        return found
+
+
+def check_layer(layer: Layer, *, fields: MineFields, needed: Sequence[str] = _NEEDED) -> None:
     """Refuse a layer of mines that is empty or lacks a field; its values are not looked at.
 
     Parameters
     ----------
-    features : layers.Layer
-        Of which only the number and ``field_names`` count.
-    needed, name_field, **fields
+    layer : layers.Layer
+        Of which only the number of features and ``field_names`` count, so that its outline serves.
+    fields, needed
         As for `read_mines`.
 
     Raises
     ------
     InputError
     """
-    features.require_some("mine")
+    layer.require_some("mine")
     for attribute in needed:
-        if attribute != "feature" and not fields.get(f"{attribute}_field"):
+        if attribute != "feature" and not fields.of(attribute):
             raise InputError(
-                f"Mine layer '{features.name}': the field that holds the {attribute} "
-                f"({', '.join(_WORDS[attribute])}) is not given; choose it."
+                f"Mine layer '{layer.name}': the field that holds the {attribute} "
+                f"({', '.join(_WORDS[attribute])}) is not given; choose it.",
+                parameter=f"{attribute}_field",
+                layer=layer.name,
             )
     for attribute in (*_WORDS, "name"):
-        field_name = name_field if attribute == "name" else fields.get(f"{attribute}_field")
-        if field_name:
-            features.require_field(field_name, f"the mine's {attribute}")
+        if fields.of(attribute):
+            layer.require_field(fields.of(attribute), f"the mine's {attribute}")
 
 
-def _unknown_words(unknown, layer, field_of):
+def _unknown_words(unknown: Mapping[tuple[str, str], int], layer: str, fields: MineFields) -> InputError:
     """The refusal of words by (attribute, word) to the first feature that has it."""
     (attribute, word), index = next(iter(unknown.items()))
     others = [f"'{other}' ({kind})" for kind, other in unknown if (kind, other) != (attribute, word)]
@@ -185,19 +285,24 @@ def _unknown_words(unknown, layer, field_of):
         "fill it in."
         if word in ("NULL", "")
         else (
-            "correct it, or say what it means in 'Mines: table of words' (MINE_WORDS), with the columns attribute, word, meaning; the words that are "
-            "known stand in core/defaults/mine_words.csv of the plugin."
+            "correct it, or say what it means in a table of words, with the columns attribute, word, meaning; "
+            "the known words stand in core/defaults/mine_words.csv of the plugin."
         )
     )
-    return (
-        f"Mine layer '{layer}', field '{field_of[attribute]}', feature {index + 1}: '{word}' is not a {attribute} "
-        f"that is known ({', '.join(_WORDS[attribute])}); {mend}{also}"
+    return InputError(
+        f"Mine layer '{layer}', field '{fields.of(attribute)}', feature {index + 1}: '{word}' is not a {attribute} "
+        f"that is known ({', '.join(_WORDS[attribute])}); {mend}{also}",
+        layer=layer,
+        feature=index + 1,
+        value=word,
     )
 
 
-def _log_read(mines, understood, layer, progress):
-    """Say how many mines of each kind were read, and what the layer's own words were taken to mean."""
-    kinds = {}
+def _log_read(
+    mines: Sequence[Mine], understood: Mapping[tuple[str, str, str], int], layer: str, progress: Progress
+) -> None:
+    """Log how many mines of each kind were read, and what the layer's own words were taken to mean."""
+    kinds: dict[str, int] = {}
     for mine in mines:
         kind = " ".join(word for word in (mine.state, mine.method, mine.mineral) if word)
         if kind:
@@ -215,9 +320,9 @@ def _log_read(mines, understood, layer, progress):
         progress.log(f"Mine layer '{layer}', words understood: {first_few(words, _NAMED_AT_MOST)}.")
 
 
-def _warn_of_twins(mines, layer, progress):
+def _warn_of_twins(mines: Sequence[Mine], layer: str, progress: Progress) -> None:
     """Warn of mines of one outline that differ in what they are, as a feature that was copied to change its state."""
-    first = {}
+    first: dict[bytes, Mine] = {}
     for mine in mines:
         if mine.geometry.IsEmpty():
             continue
@@ -231,8 +336,13 @@ def _warn_of_twins(mines, layer, progress):
             return
 
 
-def require_near(mines, template, reach_m, map_name=""):
-    """Refuse mines that lie further than a reach from a map, as those of another city do."""
+def require_near(mines: Sequence[Mine], template: Template, reach_m: float, map_name: str = "") -> None:
+    """Refuse mines that lie further than a reach from a map, as those of another city do.
+
+    Raises
+    ------
+    InputError
+    """
     geometries = [mine.geometry for mine in mines if not mine.geometry.IsEmpty()]
     if geometries:
         one = mines[0]

@@ -24,7 +24,7 @@ from econet.core.geometry.layers import read_layer
 from econet.core.grid.grid import QUANTITY, float_grid
 from econet.core.grid.reading import RasterSource
 from econet.core.grid.warping import align, read_classes
-from econet.core.mines import read_mines
+from econet.core.mines import MineFields, read_mines
 from econet.core.outputs import write_raster
 from econet.core.progress import Progress
 from econet.core.routing.flow import AS_INVEST, D8
@@ -105,11 +105,7 @@ class City:
         self.mines = read_mines(
             read_layer(str(CITY / "city.gpkg"), "mines"),
             self.template.crs,
-            "name",
-            "mineral",
-            "method",
-            "state",
-            "feature",
+            fields=MineFields("name", "mineral", "method", "state", "feature"),
         )
         self.land_cover = burn_mines(self.land_cover, self.mines)
         self.districts = read_layer(str(CITY / "city.gpkg"), "districts")

@@ -1,5 +1,7 @@
 """core.mines: words of any city's layer, and what a step needs of them."""
 
+from dataclasses import replace
+
 import pytest
 from osgeo import ogr
 
@@ -7,13 +9,13 @@ from econet.core import mines
 from econet.core.crs import Crs
 from econet.core.errors import InputError
 from econet.core.geometry.layers import Layer
-from econet.core.mines import read_mines
-from econet.core.progress import Progress
+from econet.core.mines import MineFields, read_mines
+from econet.core.progress import SILENT, Progress
 from econet.core.tables import RawTable, parse_csv
 
 UTM = Crs.of("EPSG:32651").reference.ExportToWkt()
 SQUARE = "POLYGON((500000 4600000,500100 4600000,500100 4600100,500000 4600100,500000 4600000))"
-FIELDS = {"mineral_field": "mineral", "method_field": "method", "state_field": "state"}
+FIELDS = MineFields(mineral="mineral", method="method", state="state")
 
 
 def layer(*rows, wkt=SQUARE, crs=UTM):
@@ -27,10 +29,9 @@ def layer(*rows, wkt=SQUARE, crs=UTM):
     )
 
 
-def one(*row, **named):
-    (mine,) = read_mines(
-        layer(row, **{k: named.pop(k) for k in ("wkt", "crs") if k in named}), UTM, **{**FIELDS, **named}
-    )
+def one(*row, place=None, needed=("mineral", "method", "state"), words=None, progress=SILENT, **fields):
+    fields = replace(FIELDS, **{name.replace("_field", ""): own for name, own in fields.items()})
+    (mine,) = read_mines(layer(row, **(place or {})), UTM, fields=fields, needed=needed, words=words, progress=progress)
     return mine
 
 
@@ -75,8 +76,9 @@ def test_every_shipped_word_is_understood_and_no_plain_word_means_two_things():
 def test_unknown_words_are_refused_with_field_feature_value_and_words(row, field, value):
     good = ("a", "coal", "open pit", "producing")
     with pytest.raises(InputError) as caught:
-        read_mines(layer(good, row), UTM, **FIELDS)
+        read_mines(layer(good, row), UTM, fields=FIELDS)
     message = str(caught.value)
+    assert (caught.value.layer, caught.value.feature, caught.value.value) == ("mines of F", 2, value)
     assert message.startswith(f"Mine layer 'mines of F', field '{field}', feature 2: '{value}' is not a {field}")
     assert {"mineral": "building material", "method": "underground", "state": "restored"}[field] in message
     if value in ("NULL", ""):
@@ -88,10 +90,10 @@ def test_unknown_words_are_refused_with_field_feature_value_and_words(row, field
 def test_mines_of_one_outline_that_differ_are_warned_of():
     said = []
     same, other = ("a", "coal", "open pit", "producing"), ("b", "coal", "open pit", "restored")
-    read_mines(layer(same, same), UTM, **FIELDS, progress=Progress(log=said.append))
+    read_mines(layer(same, same), UTM, fields=FIELDS, progress=Progress(log=said.append))
     assert said == ["Mine layer 'mines of F', mines read: 2 (producing open pit coal 2)."]
     said.clear()
-    read_mines(layer(same, other, same), UTM, name_field="label", **FIELDS, progress=Progress(log=said.append))
+    read_mines(layer(same, other, same), UTM, fields=replace(FIELDS, name="label"), progress=Progress(log=said.append))
     assert len(said) == 2 and "features 1 ('a') and 2 ('b') have one outline and differ" in said[1]
 
 
@@ -105,7 +107,7 @@ def test_the_log_counts_mines_by_kind_and_says_what_words_were_taken_to_mean():
             ("d", "metal", "underground", "restored"),
         ),
         UTM,
-        **FIELDS,
+        fields=FIELDS,
         progress=Progress(log=said.append),
     )
     assert said[:2] == [
@@ -140,8 +142,11 @@ def test_only_what_is_needed_must_be_known():
     assert (mine.name, mine.mineral, mine.method, mine.state) == ("Nr 5", "", "open pit", "")
     mine = one("a", "coal", "open pit", "producing", method_field="", state_field="", needed=("mineral",))
     assert (mine.mineral, mine.method, mine.state) == ("coal", "", "")
-    with pytest.raises(InputError, match=r"the field that holds the method \(underground, open pit\) is not given"):
+    with pytest.raises(
+        InputError, match=r"the field that holds the method \(underground, open pit\) is not given"
+    ) as caught:
         one("a", "coal", "open pit", "producing", method_field="")
+    assert caught.value.parameter == "method_field"
 
 
 def test_a_table_of_words_adds_to_the_shipped_ones():
@@ -170,19 +175,21 @@ def test_a_table_of_words_adds_to_the_shipped_ones():
 
 def test_layers_that_cannot_be_used():
     with pytest.raises(InputError, match="'mines of F' is empty"):
-        read_mines(layer(), UTM, **FIELDS)
+        read_mines(layer(), UTM, fields=FIELDS)
     for key in ("mineral_field", "name_field", "feature_field"):
         with pytest.raises(InputError, match="'mines of F' has no field 'typ'.*label, mineral, method"):
             one("a", "coal", "open pit", "producing", **{key: "typ"})
     with pytest.raises(InputError, match="'mines of F' has no coordinate reference system"):
-        one("a", "coal", "open pit", "producing", crs="")
+        one("a", "coal", "open pit", "producing", place={"crs": ""})
 
 
 def test_self_crossing_outlines_are_mended_and_other_crs_reprojected():
     said = []
     bow_tie = "POLYGON((123 41.5,123.002 41.502,123.002 41.5,123 41.502,123 41.5))"
     crs = Crs.of("EPSG:4326").reference.ExportToWkt()
-    mine = one("a", "coal", "open pit", "producing", wkt=bow_tie, crs=crs, progress=Progress(log=said.append))
+    mine = one(
+        "a", "coal", "open pit", "producing", place={"wkt": bow_tie, "crs": crs}, progress=Progress(log=said.append)
+    )
     # two triangles of half the box each in height: half its area; 0.002 degrees are 166.9 m by 222.1 m at 41.5 N
     assert mine.geometry.IsValid() and mine.geometry.GetArea() == pytest.approx(166.9 * 222.1 / 2, rel=0.005)
     assert "reprojected from WGS 84" in said[0] and "1 self-crossing" in said[1]

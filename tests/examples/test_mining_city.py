@@ -65,7 +65,9 @@ def _sum(city):
 
 
 def _mines(layer, template):
-    return mines.read_mines(layer, template.crs, "name", "mineral", "method", "state", "feature")
+    return mines.read_mines(
+        layer, template.crs, fields=mines.MineFields("name", "mineral", "method", "state", "feature")
+    )
 
 
 def _same_files(folder, city):

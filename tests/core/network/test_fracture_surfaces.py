@@ -10,7 +10,7 @@ from econet.core.crs import Crs
 from econet.core.errors import Cancelled, InputError
 from econet.core.geometry.layers import Layer
 from econet.core.grid.grid import Grid, Template
-from econet.core.mines import read_mines
+from econet.core.mines import MineFields, read_mines
 from econet.core.network.fracture_surfaces import FIELDS, PAIR_FIELDS, fracture_surfaces
 from econet.core.progress import SILENT, Progress
 
@@ -76,7 +76,8 @@ def mines(*rows):
 def run(lines, pits, grid=None, progress=SILENT, **options):
     grid = grid or resistance()
     own = {key: options.pop(key, value) for key, value in {**FIELDS_OF, "feature_field": ""}.items()}
-    found = read_mines(pits, grid.template.crs, **own, needed=(), progress=progress)
+    fields = MineFields(**{key.replace("_field", ""): name for key, name in own.items()})
+    found = read_mines(pits, grid.template.crs, fields=fields, needed=(), progress=progress)
     found = fracture_surfaces(lines, found, grid, **options, progress=progress)
     assert found.surfaces.field_names == list(FIELDS)
     assert all(set(row) == set(PAIR_FIELDS) for row in found.pairs)
