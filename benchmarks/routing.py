@@ -21,7 +21,8 @@ from run import in_turns, table, versions
 from econet.core import accel
 from econet.core.grid.reading import RasterSource, read_raster
 from econet.core.routing.depressions import fill_depressions
-from econet.core.routing.flow import AS_INVEST, RECOMMENDED, route
+from econet.core.routing.flow import Unfilled, route
+from econet.core.routing.ways import FlowConvention, Routing
 
 MAKE_CITY = Path(__file__).resolve().parents[1] / "examples" / "mining_city" / "make_city.py"
 PEER = """
@@ -76,7 +77,13 @@ def ours(dem, folder, method, convention, engine):
     took, start = {}, time.perf_counter()
     filled = fill_depressions(elevation)
     took["fill"], start = time.perf_counter() - start, time.perf_counter()
-    flow = route(filled, grid.template, method, elevation, convention=convention)
+    flow = route(
+        filled,
+        grid.template,
+        routing=Routing(method),
+        convention=FlowConvention(convention),
+        unfilled=Unfilled(elevation),
+    )
     took["directions"], start = time.perf_counter() - start, time.perf_counter()
     accumulation = flow.accumulate()
     took["accumulation"] = time.perf_counter() - start
@@ -115,12 +122,15 @@ def main(options):
 
 def compare(python, dem, folder, method, rounds, engines):
     ways = {} if python is None else {"pygeoprocessing": lambda: peer(python, dem, folder, method)}
-    for convention, engine in ((RECOMMENDED, "numpy"), *((AS_INVEST, e) for e in engines)):
+    for convention, engine in (
+        (FlowConvention.RECOMMENDED, "numpy"),
+        *((FlowConvention.AS_INVEST, e) for e in engines),
+    ):
         ways[f"EcoNet, {convention}, {engine}"] = lambda convention=convention, engine=engine: ours(
             dem, folder, method, convention, engine
         )
     if "numba" in engines:  # compiled before the clock runs
-        ours(str(MAKE_CITY.parent / "dem.tif"), folder, method, AS_INVEST, "numba")
+        ours(str(MAKE_CITY.parent / "dem.tif"), folder, method, FlowConvention.AS_INVEST, "numba")
     seconds, results = in_turns(ways, rounds)
     shape = next(result[0].shape for name, result in results.items() if name.startswith("EcoNet"))
     print(

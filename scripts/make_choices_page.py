@@ -27,7 +27,7 @@ from econet.core.grid.warping import align, read_classes
 from econet.core.mines import MineFields, read_mines
 from econet.core.outputs import write_raster
 from econet.core.progress import Progress
-from econet.core.routing.flow import AS_INVEST, D8
+from econet.core.routing.ways import FlowConvention, Routing
 from econet.core.services import carbon_storage as carbon
 from econet.core.services import habitat_quality as habitat
 from econet.core.services import sediment_retention as sediment
@@ -283,12 +283,12 @@ def services(city):
             "YlOrBr",
             [
                 *pair[1:],
-                ("ROUTING", D8, "d8", {"routing": D8}),
+                ("ROUTING", Routing.D8, "d8", {"routing": Routing.D8}),
                 ("LS_METHOD", sediment.INVEST_LS, "ls", {"ls_method": sediment.INVEST_LS}),
                 ("LS_CAP", "122", "cap", {"cap": 122.0}),
                 ("CAPPED", sediment.L_FACTOR, "capped", {"capped": sediment.L_FACTOR}),
                 ("IC_LENGTH", sediment.PIXELS, "pixels", {"ic_length": sediment.PIXELS}),
-                ("TIES_AND_FLATS", AS_INVEST, "flats", {"flow": AS_INVEST}),
+                ("TIES_AND_FLATS", FlowConvention.AS_INVEST, "flats", {"flow": FlowConvention.AS_INVEST}),
                 ("MASKING", sediment.AS_INVEST, "masking", {"masking": sediment.AS_INVEST}),
                 ("UNIT", sediment.PER_PIXEL, "", {"unit": sediment.PER_PIXEL}),
                 ("MINES", "given, open pits drain inside (not of PRESET)", "pits", {"mines": True}),
@@ -532,7 +532,7 @@ CHAIN_ROWS = [
             ("habitatquality", "habitat quality", "DISTANCE_RULE", habitat.SUM),
             ("habitatquality", "habitat quality", "EXPONENT", habitat.AS_PRINTED),
             ("habitatquality", "habitat quality", "HALF_SATURATION", "0.05"),
-            ("sedimentretention", "sediment", "ROUTING", D8),
+            ("sedimentretention", "sediment", "ROUTING", Routing.D8),
             ("sedimentretention", "sediment", "LS_METHOD", sediment.INVEST_LS),
             ("sedimentretention", "sediment", "IC_LENGTH", sediment.PIXELS),
             ("sedimentretention", "sediment", "MASKING", sediment.AS_INVEST),

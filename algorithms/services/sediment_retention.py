@@ -4,7 +4,7 @@ from ...core.errors import InputError
 from ...core.grid.grid import QUANTITY
 from ...core.grid.warping import align, read_classes
 from ...core.land_cover_products import LandCoverProduct
-from ...core.routing.flow import CONVENTIONS, ROUTINGS
+from ...core.routing.ways import FlowConvention, Routing
 from ...core.services.sediment_retention import (
     CAPPED,
     COVER_KINDS,
@@ -23,12 +23,12 @@ from .. import parameters as p
 from ..base import EcoNetAlgorithm
 
 _CHOICES = {
-    "ROUTING": ("routing", ROUTINGS),
+    "ROUTING": ("routing", tuple(Routing)),
     "LS_METHOD": ("ls_method", LS_METHODS),
     "CAPPED": ("capped", CAPPED),
     "IC_LENGTH": ("ic_length", IC_LENGTHS),
     "UNIT": ("unit", UNITS),
-    "TIES_AND_FLATS": ("flow", CONVENTIONS),
+    "TIES_AND_FLATS": ("flow", tuple(FlowConvention)),
     "MASKING": ("masking", MASKINGS),
 }
 _FACTORS = ("bare_soil_loss", "ls", "connectivity", "accumulation", "deposition")
@@ -67,14 +67,14 @@ class SedimentRetention(EcoNetAlgorithm):
             p.number("IC0", "Calibration IC_0", 0.5),
             p.number("SDR_MAX", "Highest sediment delivery ratio", 0.8, 0.0, 1.0),
             p.preset(),
-            p.preset_choice("ROUTING", "Routing", ROUTINGS),
+            p.preset_choice("ROUTING", "Routing", list(Routing)),
             p.preset_choice("LS_METHOD", "Slope length and steepness factor", LS_METHODS),
             p.preset_choice("IC_LENGTH", "Lengths in the connectivity index", IC_LENGTHS),
             p.preset_choice("UNIT", "Unit of the maps", UNITS),
             p.choice("COVER_FACTOR_HOLDS", "What the cover raster holds", COVER_KINDS),
             p.advanced(p.number("LS_CAP", "Cap in the LS factor (empty: as PRESET)", minimum=0, optional=True)),
             p.advanced(p.preset_choice("CAPPED", "What the cap holds down", CAPPED)),
-            p.advanced(p.preset_choice("TIES_AND_FLATS", "Ties, flats and shares in routing", CONVENTIONS)),
+            p.advanced(p.preset_choice("TIES_AND_FLATS", "Ties, flats and shares in routing", list(FlowConvention))),
             p.advanced(p.preset_choice("MASKING", "Streams and ways without a stream", MASKINGS)),
             p.land_cover_product(),
             p.raster_output("OUTPUT_RETENTION", "Sediment retention"),

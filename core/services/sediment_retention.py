@@ -29,9 +29,9 @@ from ..land_cover_products import CLCD, table_for_product
 from ..presets import check_preset, conventions_told
 from ..progress import SILENT
 from ..routing.depressions import fill_depressions, internal_drains
-from ..routing.flow import AS_INVEST as FLOW_AS_INVEST
-from ..routing.flow import CONVENTIONS, MFD, RECOMMENDED, ROUTINGS, route
+from ..routing.flow import Unfilled, WayEnds, route
 from ..routing.streams import streams as stream_cells
+from ..routing.ways import FlowConvention, Routing
 from .land_cover import CODE, class_rows, codes_of, values_by_class
 
 DESMET_GOVERS, INVEST_LS = LS_METHODS = ("Desmet-Govers", "InVEST from 3.14 on")
@@ -60,9 +60,9 @@ class Conventions:
     Parameters
     ----------
     routing : str
-        One of ``ROUTINGS``.
+        A `routing.ways.Routing`.
     flow : str
-        One of `routing.flow.CONVENTIONS`: ties, flats, MFD shares, threshold, slope at the map's edge.
+        A `routing.ways.FlowConvention`: ties, flats, MFD shares, threshold, slope at the map's edge.
     ls_method : str
         One of ``LS_METHODS``.
     cap : float
@@ -78,8 +78,8 @@ class Conventions:
         One of ``UNITS``.
     """
 
-    routing: str = MFD
-    flow: str = RECOMMENDED
+    routing: str = Routing.MFD
+    flow: str = FlowConvention.RECOMMENDED
     ls_method: str = DESMET_GOVERS
     cap: float = 333.0
     capped: str = SLOPE_LENGTH
@@ -91,11 +91,11 @@ class Conventions:
 PRESETS = (
     Conventions(),
     Conventions(unit=PER_PIXEL),
-    Conventions(MFD, FLOW_AS_INVEST, INVEST_LS, 122.0, L_FACTOR, PIXELS, AS_INVEST, PER_HECTARE),
+    Conventions(Routing.MFD, FlowConvention.AS_INVEST, INVEST_LS, 122.0, L_FACTOR, PIXELS, AS_INVEST, PER_HECTARE),
 )
 _CHOICES = {
-    "routing": ROUTINGS,
-    "flow": CONVENTIONS,
+    "routing": tuple(Routing),
+    "flow": tuple(FlowConvention),
     "ls_method": LS_METHODS,
     "capped": CAPPED,
     "ic_length": IC_LENGTHS,
@@ -371,11 +371,18 @@ def sediment_retention(
             f"their nodata values."
         )
     filled, drains = _filled(dem, elevation, mine_geometries, progress.part(0.05, 0.25))
-    flow = route(filled, template, how.routing, elevation, drains, how.flow, progress.part(0.25, 0.5))
+    flow = route(
+        filled,
+        template,
+        routing=Routing(how.routing),
+        convention=FlowConvention(how.flow),
+        unfilled=Unfilled(elevation, drains),
+        progress=progress.part(0.25, 0.5),
+    )
     accumulation = flow.accumulate(progress=progress.part(0.5, 0.55))
     stream = _streams(flow, accumulation, threshold, drainage, how, progress.part(0.55, 0.6))
     ls, gentle = (np.full(template.shape, np.nan, dtype=np.float32) for _ in range(2))
-    edges = slope.AS_INVEST if how.flow == FLOW_AS_INVEST else slope.STRAIGHT
+    edges = slope.AS_INVEST if how.flow == FlowConvention.AS_INVEST else slope.STRAIGHT
     for rows, east, south in slope.rises(filled, template, edges, progress.part(0.6, 0.7)):
         ls[rows] = ls_factor(east, south, accumulation[rows], template.cell_area_m2, how.ls_method, how.cap, how.capped)
         percent = (100 * np.sqrt(east**2 + south**2)).astype(np.float32)  # as InVEST keeps it
@@ -440,20 +447,22 @@ def _filled(dem, elevation, mine_geometries, progress):
     if not len(mine_geometries):
         return filled, None
     under = rasterize(mine_geometries, dem.template, dtype=np.uint8) > 0
-    drains = internal_drains(elevation, filled, under)
+    drains = internal_drains(elevation, filled, under=under)
     if not drains.any():
         progress.warn(
             f"No depression of '{dem.name}' has its lowest cell under a mine, so none drains inside: check "
             f"that the DEM is younger than the pits, or leave the mines out."
         )
         return filled, None
-    return fill_depressions(elevation, drains, progress.part(0.5, 1.0)), drains
+    return fill_depressions(elevation, drains=drains, progress=progress.part(0.5, 1.0)), drains
 
 
 def _streams(flow, accumulation, threshold, drainage, how, progress):
     stream = np.zeros(flow.shape, dtype=bool)
     if threshold > 0:
-        stream = stream_cells(flow, accumulation, threshold, how.flow, progress)
+        stream = stream_cells(
+            flow, accumulation, threshold=threshold, convention=FlowConvention(how.flow), progress=progress
+        )
     if flow.drains.any():  # what gathers in a pit is no stream
         _, leaving = flow.path_to(False, 1.0, progress=progress)
         stream &= leaving > 0
@@ -476,18 +485,21 @@ def _delivery(flow, accumulation, stream, cover, gentle, template, how, paramete
     """Index of connectivity and sediment delivery ratio, float32; see the module."""
     known = np.isfinite(cover) & flow.valid
     floor = np.maximum(cover, np.float32(_LOWEST_C))
-    mean_cover = flow.accumulate(np.where(known, floor, 0), progress.part(0.0, 0.2))
+    mean_cover = flow.accumulate(np.where(known, floor, 0), progress=progress.part(0.0, 0.2))
     if known.sum() < flow.valid.sum():  # on its way sediment passes cells without a cover as through the mean one
         floor = np.where(known, floor, floor[known].mean() if known.any() else 1)
-        with_cover = flow.accumulate(known, progress.part(0.2, 0.3))
+        with_cover = flow.accumulate(known, progress=progress.part(0.2, 0.3))
         mean_cover = np.where(with_cover > 0, mean_cover / np.maximum(with_cover, 1e-300), floor)
     else:
         mean_cover /= accumulation.clip(1)
-    mean_slope = flow.accumulate(np.where(flow.valid, gentle, 0), progress.part(0.3, 0.5))
+    mean_slope = flow.accumulate(np.where(flow.valid, gentle, 0), progress=progress.part(0.3, 0.5))
     cost = np.where(flow.valid, 1 / (floor * gentle), np.float32(0))
     progress.check()
     downslope, reach = flow.path_to(
-        stream, cost, how.ic_length == PIXELS, how.masking != AS_INVEST, progress.part(0.5, 0.9)
+        stream,
+        cost,
+        how=WayEnds(in_cells=how.ic_length == PIXELS, at_edge=how.masking != AS_INVEST),
+        progress=progress.part(0.5, 0.9),
     )
     index, sdr = (np.full(flow.shape, np.nan, dtype=np.float32) for _ in range(2))
     for block in row_blocks(*flow.shape, progress.part(0.9, 1.0)):
@@ -506,7 +518,7 @@ def _delivery(flow, accumulation, stream, cover, gentle, template, how, paramete
 
 def _maps(flow, stream, bare, loss, sdr, sdr_max, template, how, progress):
     """The maps that follow from soil loss and delivery, and the balance of sediment."""
-    below = flow.mean_below(np.nan_to_num(sdr), progress.part(0.0, 0.4))
+    below = flow.mean_below(np.nan_to_num(sdr), progress=progress.part(0.0, 0.4))
     own, kept = (np.zeros(flow.shape) for _ in range(2))
     sinks = flow.drains & ~stream
     for block in row_blocks(*flow.shape, progress.part(0.4, 0.5)):
@@ -517,7 +529,7 @@ def _maps(flow, stream, bare, loss, sdr, sdr_max, template, how, progress):
         kept[block][unknown] = 1
         kept[block][sinks[block]] = 0  # and all that goes on from there stays there
     del below
-    arrived = flow.inflow(own, kept, progress.part(0.5, 0.9))
+    arrived = flow.inflow(own, kept=kept, progress=progress.part(0.5, 0.9))
 
     hectares = template.cell_area_m2 / _M2_PER_HA
     factor = np.float32(hectares if how.unit == PER_PIXEL else 1)

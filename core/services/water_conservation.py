@@ -24,11 +24,12 @@ from ..grid.slope import slope_degrees
 from ..land_cover_products import CLCD, table_for_product
 from ..progress import SILENT
 from ..routing.depressions import fill_depressions
-from ..routing.flow import D8, MFD, route
+from ..routing.flow import Unfilled, route
+from ..routing.ways import Routing
 from .land_cover import CODE, class_rows, codes_of, values_by_class
 
 SQUARE_METRES, AS_PRINTED = TOPOGRAPHIC_INDEX = ("area in m2, soil depth in m", "as printed: cells, soil depth in mm")
-ROUTING = (D8, MFD)
+ROUTING = tuple(Routing)
 CONDUCTIVITY_UNITS = ("mm/d", "cm/d", "mm/h", "um/s")
 _MM_PER_DAY = {"mm/d": 1.0, "cm/d": 10.0, "mm/h": 24.0, "um/s": 86.4}
 DEPTH_UNITS = ("mm", "cm", "m")
@@ -69,7 +70,7 @@ def constant_depth(depth_mm, template, progress=SILENT):
     return float_grid(np.full(template.shape, depth_mm, dtype=np.float32), template, "soil depth")
 
 
-def topographic_index(dem, soil_depth_m, form=SQUARE_METRES, routing=D8, progress=SILENT):
+def topographic_index(dem, soil_depth_m, form=SQUARE_METRES, routing=Routing.D8, progress=SILENT):
     """TI = log10(drainage area / (soil depth x slope in %)), the cell itself counted in its drainage area.
 
     Parameters
@@ -94,7 +95,13 @@ def topographic_index(dem, soil_depth_m, form=SQUARE_METRES, routing=D8, progres
     """
     template, elevation = dem.template, dem.floats(np.float64)
     filled = fill_depressions(elevation, progress=progress.part(0.0, 0.3))
-    flow = route(filled, template, routing, elevation, progress=progress.part(0.3, 0.7))
+    flow = route(
+        filled,
+        template,
+        routing=Routing(routing),
+        unfilled=Unfilled(elevation),
+        progress=progress.part(0.3, 0.7),
+    )
     area = flow.accumulate(progress=progress.part(0.7, 0.9))
     if form == SQUARE_METRES:
         area *= template.cell_area_m2
@@ -123,7 +130,7 @@ def water_conservation(
     conductivity_unit="mm/d",
     threshold_mm_per_day=300.0,
     form=SQUARE_METRES,
-    routing=D8,
+    routing=Routing.D8,
     progress=SILENT,
 ):
     """Water conservation of an average year.

@@ -14,14 +14,28 @@ from econet.core.errors import Cancelled, InputError
 from econet.core.grid.grid import Template
 from econet.core.grid.reading import RasterSource, read_raster
 from econet.core.progress import Progress
-from econet.core.routing import flats_invest
+from econet.core.routing import flat_search
+from econet.core.routing import flow as flow_module
 from econet.core.routing.depressions import fill_depressions, internal_drains
-from econet.core.routing.flats_invest import _search_compiled, _search_flats, _search_loop
-from econet.core.routing.flow import AS_INVEST, CONVENTIONS, D8, MFD, ROUTINGS, from_directions, route, step_lengths
-from econet.core.routing.lattice import Lattice, neighbours_of
+from econet.core.routing.flat_search import FlatCells, _search_loop, search_compiled, search_flats
+from econet.core.routing.flow import Unfilled, WayEnds, from_directions, step_lengths
+from econet.core.routing.lattice import Lattice
 from econet.core.routing.streams import streams
+from econet.core.routing.ways import FlowConvention, Routing
 
 INVEST = Path(__file__).resolve().parents[2] / "data" / "invest_synth"
+D8, MFD = ROUTINGS = tuple(Routing)
+RECOMMENDED, AS_INVEST = CONVENTIONS = tuple(FlowConvention)
+
+
+def route(
+    filled, template, routing=Routing.MFD, ground=None, drains=None, convention=FlowConvention.RECOMMENDED, **more
+):
+    return flow_module.route(
+        filled, template, routing=routing, convention=convention, unfilled=Unfilled(ground, drains), **more
+    )
+
+
 WKT = Crs.of("EPSG:32651").reference.ExportToWkt()
 STEPS = [(0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1), (1, 0), (1, 1)]
 TURNS = {"quarter": np.rot90, "half": lambda a: np.rot90(a, 2), "transposed": lambda a: a.T, "mirrored": np.fliplr}
@@ -145,7 +159,7 @@ def test_directions_streams_and_accumulation_as_invest():
     accumulation = flow.accumulate()
     np.testing.assert_array_equal(accumulation, invest("expected/sdr_D8_flow_accumulation").values)
     np.testing.assert_array_equal(
-        streams(flow, accumulation, 60, AS_INVEST), invest("expected/sdr_D8_stream").values == 1
+        streams(flow, accumulation, threshold=60, convention=AS_INVEST), invest("expected/sdr_D8_stream").values == 1
     )
 
 
@@ -155,7 +169,7 @@ def test_mfd_with_shares_in_four_bits_as_invest():
     accumulation = flow.accumulate()
     np.testing.assert_allclose(accumulation, invest("expected/sdr_MFD_flow_accumulation").values, rtol=1e-12)
     np.testing.assert_array_equal(
-        streams(flow, accumulation, 60, AS_INVEST), invest("expected/sdr_MFD_stream").values == 1
+        streams(flow, accumulation, threshold=60, convention=AS_INVEST), invest("expected/sdr_MFD_stream").values == 1
     )
 
 
@@ -371,9 +385,9 @@ def pit(shape=(21, 25)):
 def test_pits_under_a_mask_drain_inside():
     z, inside = pit()
     filled = fill_depressions(z)
-    drains = internal_drains(z, filled, inside)
+    drains = internal_drains(z, filled, under=inside)
     assert np.argwhere(drains).tolist() == [[10, 12]]
-    kept = fill_depressions(z, drains)
+    kept = fill_depressions(z, drains=drains)
     np.testing.assert_array_equal(kept, flooded(z, drains))
     assert kept[10, 12] == 55 and kept[8, 10] > 58 and kept[3, 20] == filled[3, 20]
     for routing in ROUTINGS:
@@ -387,9 +401,9 @@ def test_a_flat_bottom_drains_inside_as_a_whole_and_elsewhere_nothing_does():
     z, inside = pit()
     z[9:12, 11:14] = 50
     filled = fill_depressions(z)
-    assert internal_drains(z, filled, inside).sum() == 9
-    assert not internal_drains(z, filled, ~inside)[inside].any()
-    assert not internal_drains(filled, filled, np.ones_like(inside)).any()
+    assert internal_drains(z, filled, under=inside).sum() == 9
+    assert not internal_drains(z, filled, under=~inside)[inside].any()
+    assert not internal_drains(filled, filled, under=np.ones_like(inside)).any()
 
 
 # ways down ---------------------------------------------------------------------------------------
@@ -407,7 +421,7 @@ def test_length_of_the_way_to_a_stream():
     expected[[0, 2], 5] = 5
     np.testing.assert_allclose(length, expected)
     assert (reach == 1).all()
-    length, reach = flow.path_to(stream, 0.5, in_cells=True, edge_ends=False)
+    length, reach = flow.path_to(stream, 0.5, how=WayEnds(in_cells=True, at_edge=False))
     np.testing.assert_array_equal(length, np.tile([2, 1.5, 1, 0.5, 0, np.nan], (3, 1)))
     np.testing.assert_array_equal(reach[:, 5], 0)
 
@@ -416,7 +430,7 @@ def test_the_way_down_by_brute_force():
     z = ground((14, 17), 12)
     drains = np.zeros(z.shape, bool)
     drains[7, 8] = True
-    filled = fill_depressions(z, drains)
+    filled = fill_depressions(z, drains=drains)
     flow = route(filled, cells(z.shape, 20, 30), MFD, z, drains)
     weight = np.random.default_rng(1).random(z.shape) + 0.5
     stream = flow.accumulate() > 12
@@ -449,8 +463,8 @@ def test_streams_begin_at_the_threshold():
     z = np.arange(10.0)[::-1][None, :]
     flow = route(z, cells(z.shape), D8)
     accumulation = flow.accumulate()
-    np.testing.assert_array_equal(streams(flow, accumulation, 4)[0], np.arange(10) >= 3)
-    np.testing.assert_array_equal(streams(flow, accumulation, 4, AS_INVEST)[0], np.arange(10) >= 4)
+    np.testing.assert_array_equal(streams(flow, accumulation, threshold=4)[0], np.arange(10) >= 3)
+    np.testing.assert_array_equal(streams(flow, accumulation, threshold=4, convention=AS_INVEST)[0], np.arange(10) >= 4)
 
 
 # manners -----------------------------------------------------------------------------------------
@@ -480,8 +494,8 @@ def test_a_cancel_acts(after):
 @pytest.mark.parametrize("at_once, spare", [(1 << 20, 1 << 10), (7, 0), (1, 3)])
 def test_the_loop_to_compile_searches_flats_as_the_lists_do(monkeypatch, at_once, spare):
     """Also when it is called again and again, and when its queue is full."""
-    monkeypatch.setattr(flats_invest, "_SEARCH_AT_ONCE", at_once)
-    monkeypatch.setattr(flats_invest, "_QUEUE_SPARE", spare)
+    monkeypatch.setattr(flat_search, "_SEARCH_AT_ONCE", at_once)
+    monkeypatch.setattr(flat_search, "_QUEUE_SPARE", spare)
     random = np.random.default_rng(9)
     for shape, share in (((1, 1), 1), ((1, 9), 0.8), ((40, 31), 0.7), ((25, 25), 1), ((30, 30), 0.4)):
         lattice = Lattice(shape)
@@ -489,14 +503,16 @@ def test_the_loop_to_compile_searches_flats_as_the_lists_do(monkeypatch, at_once
         name = np.full(lattice.size, -1)
         name[node] = np.arange(node.size)
         drained = random.random(node.size) < 0.1
-        case = (
+        case = FlatCells(
             random.permutation(node.size),
-            name[neighbours_of(lattice, node)],
+            name[lattice.neighbours_of(node)],
             drained,
             (random.random(node.size) < 0.1) & ~drained,
-            lambda done: None,
         )
-        for lists, arrays in zip(_search_flats(*case), _search_compiled(_search_loop, *case)):
+        lists_and_arrays = zip(
+            search_flats(case, lambda done: None), search_compiled(_search_loop, case, lambda done: None)
+        )
+        for lists, arrays in lists_and_arrays:
             np.testing.assert_array_equal(arrays, lists)
 
 
@@ -527,11 +543,13 @@ def test_a_cancel_is_heard_in_the_compiled_search():
         raise Cancelled()
 
     with pytest.raises(Cancelled):
-        _search_compiled(
+        search_compiled(
             lambda *arguments: _search_loop(*arguments[:-1], 5),
-            np.arange(node.size),
-            name[neighbours_of(lattice, node)],
-            node == node[0],
-            np.zeros(node.size, bool),
+            FlatCells(
+                np.arange(node.size),
+                name[lattice.neighbours_of(node)],
+                node == node[0],
+                np.zeros(node.size, bool),
+            ),
             stop,
         )

@@ -18,12 +18,16 @@ from econet.core.grid.warping import read_classes
 from econet.core.outputs import write_raster
 from econet.core.progress import Progress
 from econet.core.routing.depressions import fill_depressions
-from econet.core.routing.flow import D8, MFD, ROUTINGS, route
+from econet.core.routing.flow import Unfilled, route
+from econet.core.routing.ways import Routing
 from econet.core.services import sediment_retention as sr
 
 INVEST = Path(__file__).resolve().parents[2] / "data" / "invest_synth"
 WKT = Crs.of("EPSG:32651").reference.ExportToWkt()
 TABLE = "land_cover,usle_c,usle_p\n1,0.01,1\n2,0.3,0.6\n3,1,1\n"
+
+
+D8, MFD = ROUTINGS = tuple(Routing)
 
 
 def invest(name):
@@ -332,7 +336,7 @@ def test_where_some_water_runs_to_a_pit_so_much_less_is_delivered():
     elevation = inputs[0].values.astype(float)
     drains = np.zeros(z.shape, bool)
     drains[10, 12] = True
-    flow = route(fill_depressions(elevation, drains), inputs[0].template, MFD, elevation, drains)
+    flow = route(fill_depressions(elevation, drains=drains), inputs[0].template, unfilled=Unfilled(elevation, drains))
     stream = result.streams.values == 1
     _, reach = flow.path_to(stream, 1.0)
     divided = (reach > 0.05) & (reach < 0.95) & ~stream
