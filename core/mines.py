@@ -347,5 +347,10 @@ def require_near(mines: Sequence[Mine], template: Template, reach_m: float, map_
     if geometries:
         one = mines[0]
         require_layer_near(
-            geometries, one.layer, one.layer_crs or template.crs, template.bounds, reach_m, map_name or template.name
+            geometries,
+            template.bounds,
+            name=one.layer,
+            crs=one.layer_crs or template.crs,
+            other=map_name or template.name,
+            reach_m=reach_m,
         )

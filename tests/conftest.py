@@ -132,7 +132,7 @@ def make(tmp_path):
             kind = kind or (geometries[0].GetGeometryType() if geometries else ogr.wkbPolygon)
             path = tmp_path / f"{name}.gpkg"
             layer = Layer(name, _wkt(crs), geometries, attributes, list(fields))
-            return write_layer(layer, str(path), name, fields, kind)
+            return write_layer(layer, str(path), name=name, fields=fields, geometry_type=kind)
 
         @staticmethod
         def csv(name, text):

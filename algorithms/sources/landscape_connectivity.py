@@ -91,7 +91,7 @@ class LandscapeConnectivity(EcoNetAlgorithm):
             cells = open_template(surface)
             for key in ("PATCHES", "CANDIDATES"):
                 if job.given(key):
-                    job.outline(key).to_crs_near(cells.crs, cells.bounds, 0.0, surface.name)
+                    job.outline(key).to_crs_near(cells.crs, cells.bounds, other=surface.name)
         for wanted, needed, what in (
             ("OUTPUT_CANDIDATES", "CANDIDATES", "candidate patches"),
             ("OUTPUT_CANDIDATE_LINKS", "CANDIDATE_LINKS", "candidate links"),

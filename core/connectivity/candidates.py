@@ -135,7 +135,7 @@ def read_patches(candidates, weight_field, crs, geometries, names, progress=SILE
         is left.
     """
     candidates = check_patches(candidates, weight_field).to_crs_near(
-        crs, bounds_of(geometries), _REACH_M, "the patches", progress
+        crs, bounds_of(geometries), other="the patches", reach_m=_REACH_M, progress=progress
     )
     warnings = []  # said after the refusal that makes them needless
     candidates = candidates.valid_polygons(Progress(warn=warnings.append))

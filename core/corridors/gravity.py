@@ -397,8 +397,8 @@ def _ordered_sources_on(
     template = resistance.template
     name = resistance.name or template.name
     sources.require_some("source")
-    corridors.to_crs_near(template.crs, template.bounds, 0, name)
-    sources = sources.with_fields("area_km2").to_crs_near(template.crs, template.bounds, 0, name, progress)
+    corridors.to_crs_near(template.crs, template.bounds, other=name)
+    sources = sources.with_fields("area_km2").to_crs_near(template.crs, template.bounds, other=name, progress=progress)
     return ordered_sources(sources, id_field=choices.id_field, progress=progress)
 
 

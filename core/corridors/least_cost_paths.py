@@ -139,7 +139,7 @@ def check_outline(sources: LayerSource, template: Template) -> None:
     outline = sources.outline
     outline.require_some("source polygon")
     require_two(sources.count, sources.name)
-    outline.to_crs_near(template.crs, template.bounds, 0, template.name)
+    outline.to_crs_near(template.crs, template.bounds, other=template.name)
 
 
 def corridors(

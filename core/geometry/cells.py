@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from enum import Enum, auto
-from typing import Any, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from osgeo import gdal, ogr

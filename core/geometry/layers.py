@@ -1,17 +1,20 @@
-"""Vector layers in and out: geometries and attributes together, cells to polygons and back."""
+"""Vector layers in and out: geometries with their attributes."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from osgeo import gdal, ogr
 
+from ..arrays import Floats
 from ..crs import Crs, require_known
 from ..errors import InputError
 from ..gdal_session import gdal_exceptions, gdal_says, gdal_silent
+from ..grid.grid import Bounds
 from ..grid.reading import extent_text
 from ..outputs import require_writable
 from ..progress import SILENT, Progress
@@ -38,40 +41,42 @@ class Layer:
 
     name: str
     crs: Crs
-    geometries: list = field(default_factory=list)
-    attributes: list = field(default_factory=list)
-    field_names: list = field(default_factory=list)
+    geometries: list[ogr.Geometry] = field(default_factory=list)
+    attributes: list[dict[str, Any]] = field(default_factory=list)
+    field_names: list[str] = field(default_factory=list)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.crs = Crs.of(self.crs)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.geometries)
 
-    def require_some(self, what="feature"):
+    def require_some(self, what: str = "feature") -> None:
         """Refuse an empty layer."""
         if not self.geometries:
             raise InputError(
                 f"Layer '{self.name}' is empty: choose a layer with at least one {what} "
-                f"(mind the selection and the filter)."
+                f"(mind the selection and the filter).",
+                layer=self.name,
             )
 
-    def require_field(self, field_name, purpose):
+    def require_field(self, field_name: str, purpose: str) -> None:
         """Refuse a layer without a field."""
         if field_name not in self.field_names:
             have = ", ".join(self.field_names) or "none"
             raise InputError(
                 f"Layer '{self.name}' has no field '{field_name}' ({purpose}): choose one "
-                f"of its fields ({have}) or add it."
+                f"of its fields ({have}) or add it.",
+                layer=self.name,
             )
 
-    def own_name(self, field_name):
+    def own_name(self, field_name: str) -> str:
         """What the layer calls a field, whatever its case; empty where it has none."""
         if field_name in self.field_names:
             return field_name
         return next((own for own in self.field_names if own.lower() == field_name.lower()), "")
 
-    def with_fields(self, *field_names):
+    def with_fields(self, *field_names: str) -> Layer:
         """The layer with fields also under these names that it has in another case, as ``CORRIDOR_ID``."""
         own = {name: self.own_name(name) for name in field_names if name not in self.field_names}
         own = {name: other for name, other in own.items() if other}
@@ -80,10 +85,19 @@ class Layer:
         attributes = [{**row, **{name: row.get(other) for name, other in own.items()}} for row in self.attributes]
         return replace(self, attributes=attributes, field_names=[*self.field_names, *own])
 
-    def values(self, field_name):
+    def values(self, field_name: str) -> list[Any]:
+        """The values of a field, None for NULL and where a feature lacks it."""
         return [attributes.get(field_name) for attributes in self.attributes]
 
-    def numbers(self, field_name, purpose, minimum=None):
+    def part(self, features: Sequence[int]) -> Layer:
+        """The layer of some features, by their places in this one."""
+        return replace(
+            self,
+            geometries=[self.geometries[index] for index in features],
+            attributes=[self.attributes[index] for index in features],
+        )
+
+    def numbers(self, field_name: str, purpose: str, *, minimum: float | None = None) -> Floats:
         """A float64 array of a field; a NULL or a text is refused with the feature's number."""
         self.require_field(field_name, purpose)
         numbers = np.empty(len(self), dtype=np.float64)
@@ -97,18 +111,21 @@ class Layer:
                 raise InputError(
                     f"Layer '{self.name}', field '{field_name}', feature {index + 1}: "
                     f"'{'NULL' if value is None else value}' is not a number{limit} "
-                    f"({purpose}); correct the value."
+                    f"({purpose}); correct the value.",
+                    layer=self.name,
+                    feature=index + 1,
+                    value=value,
                 )
         return numbers
 
-    def to_crs(self, crs, progress=SILENT):
+    def to_crs(self, crs: Crs | str, progress: Progress = SILENT) -> Layer:
         """The layer in another CRS; itself when both mean the same."""
-        crs = Crs.of(crs)
+        target = Crs.of(crs)
         require_known(self.crs, self.name)
-        if self.crs.same_as(crs):
+        if self.crs.same_as(target):
             return self
-        progress.log(f"Layer '{self.name}' was reprojected from {self.crs.name} to {crs.name}.")
-        change = self.crs.to(crs, layer=self.name)
+        progress.log(f"Layer '{self.name}' was reprojected from {self.crs.name} to {target.name}.")
+        change = self.crs.to(target, layer=self.name)
         geometries = []
         with gdal_exceptions():
             for index, geometry in enumerate(self.geometries):
@@ -118,45 +135,52 @@ class Layer:
                 except RuntimeError as error:
                     raise InputError(
                         f"Feature {index + 1} of layer '{self.name}' cannot be reprojected "
-                        f"({error}): correct the layer's CRS, {self.crs.name}."
+                        f"({error}): correct the layer's CRS, {self.crs.name}.",
+                        layer=self.name,
+                        feature=index + 1,
                     ) from None
                 geometries.append(geometry)
-        return Layer(self.name, crs, geometries, self.attributes, self.field_names)
+        return Layer(self.name, target, geometries, self.attributes, self.field_names)
 
-    def to_crs_near(self, crs, bounds, reach_m, other, progress=SILENT):
+    def to_crs_near(
+        self, crs: Crs | str, bounds: Bounds, *, other: str, reach_m: float = 0.0, progress: Progress = SILENT
+    ) -> Layer:
         """The layer in another CRS; refused where its extent lies further than a reach from a box there.
 
         Parameters
         ----------
-        crs : str
-            WKT, in metres.
+        crs : Crs
+            In metres.
         bounds : (west, south, east, north)
-            In that CRS.
-        reach_m : float
+            The box, in that CRS.
         other : str
             Name of the layer that the box belongs to, for the message.
+        reach_m : float
+            0: the extent must meet the box.
+        progress : Progress
         """
         moved = self.to_crs(crs, progress)
-        require_near(moved.geometries, self.name, self.crs, bounds, reach_m, other)
+        require_near(moved.geometries, bounds, name=self.name, crs=self.crs, other=other, reach_m=reach_m)
         return moved
 
-    def valid_polygons(self, progress=SILENT):
-        """The layer with self-crossing polygons mended; the log says how many.
+    def valid_polygons(self, progress: Progress = SILENT) -> Layer:
+        """The layer with self-crossing polygons repaired; the log says how many.
 
         Parts that overlap become one; an outline without area becomes an empty polygon.
         """
-        mended, without_area, geometries = 0, [], []
+        repaired, without_area, geometries = 0, [], []
         with gdal_exceptions():
             for index, geometry in enumerate(self.geometries):
                 if not geometry.IsValid():
                     geometry = repaired_polygons(geometry)
-                    mended += 1
+                    repaired += 1
                     if geometry.IsEmpty():
                         without_area.append(index + 1)
                 geometries.append(geometry)
-        if mended:
+        if repaired:
             progress.warn(
-                f"Layer '{self.name}': {mended} self-crossing or otherwise invalid polygon(s) were mended for this run."
+                f"Layer '{self.name}': {repaired} self-crossing or otherwise invalid polygon(s) were repaired for "
+                f"this run."
             )
         if without_area:
             progress.warn(
@@ -167,7 +191,15 @@ class Layer:
 
 
 class LayerSource(Protocol):
-    """A vector layer as the planner names it; its features are read once, when they are asked for."""
+    """A vector layer as the planner names it; its features are read once, when they are asked for.
+
+    Attributes
+    ----------
+    name : str
+        The layer's name, for messages.
+    crs : Crs
+    field_names : list of str
+    """
 
     name: str
     crs: Crs
@@ -185,28 +217,31 @@ class LayerSource(Protocol):
         """All features."""
 
 
-def require_near(geometries, name, crs, bounds, reach_m, other):
+def require_near(
+    geometries: Sequence[ogr.Geometry], bounds: Bounds, *, name: str, crs: Crs, other: str, reach_m: float = 0.0
+) -> None:
     """Refuse a layer whose extent lies further than a reach from a box; 0: does not meet it.
 
     Parameters
     ----------
     geometries : list of ogr.Geometry
         In the CRS of the box.
-    name, crs : str
+    name, crs
         Of the layer as it was given, for the message.
-    bounds, reach_m, other
+    bounds, other, reach_m
         As for `Layer.to_crs_near`.
     """
-    if not is_near(geometries, bounds, reach_m):
+    if not is_near(geometries, bounds, reach_m=reach_m):
         own, further = bounds_of(geometries), f", further than {reach_m:.0f} m" if reach_m else ""
         raise InputError(
             f"Layer '{name}' lies wholly away from '{other}'{further}: its "
             f"extent there is {extent_text(own)}, that of '{other}' is {extent_text(bounds)}; choose "
-            f"the layer of this area, or correct its CRS ({crs.name})."
+            f"the layer of this area, or correct its CRS ({crs.name}).",
+            layer=name,
         )
 
 
-def is_near(geometries, bounds, reach_m):
+def is_near(geometries: Sequence[ogr.Geometry], bounds: Bounds, *, reach_m: float) -> bool:
     """Whether the extent of some geometries lies no further than a reach from a box."""
     own = bounds_of(geometries)
     return (
@@ -217,7 +252,7 @@ def is_near(geometries, bounds, reach_m):
     )
 
 
-def bounds_of(geometries):
+def bounds_of(geometries: Sequence[ogr.Geometry]) -> Bounds:
     """``(west, south, east, north)`` of some geometries, of which one at least is not empty."""
     boxes = np.array([geometry.GetEnvelope() for geometry in geometries if not geometry.IsEmpty()])
     west, _, south, _ = boxes.min(axis=0).tolist()
@@ -225,8 +260,17 @@ def bounds_of(geometries):
     return west, south, east, north
 
 
-def read_layer(path, layer=None, name=""):
-    """A vector layer from a file that OGR opens."""
+def read_layer(path: str, layer: str = "", *, name: str = "") -> Layer:
+    """A vector layer from a file that OGR opens.
+
+    Parameters
+    ----------
+    path : str
+    layer : str
+        Which layer of the file; empty: the first.
+    name : str
+        For messages; by default the layer's own.
+    """
     with gdal_exceptions():
         try:
             dataset = gdal.OpenEx(path, gdal.OF_VECTOR)
@@ -241,7 +285,9 @@ def read_layer(path, layer=None, name=""):
         reference = table.GetSpatialRef()
         definition = table.GetLayerDefn()
         names = [definition.GetFieldDefn(i).GetName() for i in range(definition.GetFieldCount())]
-        features = Layer(name or table.GetName(), reference.ExportToWkt() if reference else "", field_names=names)
+        features = Layer(
+            name or table.GetName(), Crs.of(reference.ExportToWkt() if reference else ""), field_names=names
+        )
         for feature in table:
             geometry = feature.GetGeometryRef()
             if geometry is None or geometry.IsEmpty():
@@ -254,33 +300,43 @@ def read_layer(path, layer=None, name=""):
 _OGR_TYPES = {int: ogr.OFTInteger64, float: ogr.OFTReal, str: ogr.OFTString, bool: ogr.OFTInteger}
 
 
-def write_layer(features, path, layer, fields, geometry_type):
+def write_layer(layer: Layer, path: str, *, name: str, fields: Mapping[str, type], geometry_type: int) -> str:
     """Write a GeoPackage layer whole or not at all (a library's way; QGIS steps use sinks).
 
     Parameters
     ----------
+    layer : Layer
+    path : str
+        Of the GeoPackage, which is replaced.
+    name : str
+        Of the layer in it.
     fields : dict
         Field name to Python type (int, float, str, bool).
     geometry_type : int
         ``ogr.wkbPolygon`` and so on.
+
+    Returns
+    -------
+    str
+        The path.
     """
     require_writable(path)
-    folder, name = os.path.split(os.path.abspath(path))
-    partial = os.path.join(folder, f".partial-{name}")
+    folder, file_name = os.path.split(os.path.abspath(path))
+    partial = os.path.join(folder, f".partial-{file_name}")
     if os.path.exists(partial):
         os.remove(partial)
     dataset = table = None
     try:
         with gdal_exceptions():
             dataset = ogr.GetDriverByName("GPKG").CreateDataSource(partial)
-            table = dataset.CreateLayer(layer, features.crs.reference if features.crs else None, geometry_type)
+            table = dataset.CreateLayer(name, layer.crs.reference if layer.crs else None, geometry_type)
             for field_name, kind in fields.items():
                 definition = ogr.FieldDefn(field_name, _OGR_TYPES[kind])
                 if kind is bool:
                     definition.SetSubType(ogr.OFSTBoolean)
                 table.CreateField(definition)
             table.StartTransaction()
-            for geometry, attributes in zip(features.geometries, features.attributes):
+            for geometry, attributes in zip(layer.geometries, layer.attributes):
                 feature = ogr.Feature(table.GetLayerDefn())
                 for field_name, kind in fields.items():
                     value = attributes.get(field_name)

@@ -48,7 +48,8 @@ class Segments:
 
 def segments_of(geometries: Iterable[ogr.Geometry], progress: Progress = SILENT) -> Segments:
     """The segments of all lines and rings; a single point is one without length. Curves are made straight."""
-    starts, ends = [np.empty((0, 2))], [np.empty((0, 2))]
+    starts: list[Floats] = [np.empty((0, 2))]
+    ends: list[Floats] = [np.empty((0, 2))]
     parts, owners = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
     part = 0
     with gdal_exceptions():

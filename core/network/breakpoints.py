@@ -111,7 +111,7 @@ def breakpoints(
     bounds = bounds_of(corridors.geometries)
     # a road that no corridor meets may lie beside them, and a layer of another city does not
     reach_m = max(bounds[2] - bounds[0], bounds[3] - bounds[1])
-    roads = roads.to_crs_near(corridors.crs, bounds, reach_m, corridors.name, progress)
+    roads = roads.to_crs_near(corridors.crs, bounds, other=corridors.name, reach_m=reach_m, progress=progress)
     roads = _chosen(roads, class_field, classes, name_field, progress)
     lines, polygons = _by_dimension(roads)
     steps = crossings.corridor_steps(corridors, progress.part(0, 0.1))

@@ -105,7 +105,7 @@ def fracture_surfaces(
                 raise InputError(f"'{word}' is not a {what} of mines: choose among {', '.join(known)}.")
     corridors.require_some("corridor")
     name = resistance.name or template.name
-    corridors = corridors.to_crs_near(template.crs, template.bounds, 0, name, progress)
+    corridors = corridors.to_crs_near(template.crs, template.bounds, other=name, progress=progress)
     corridors = corridors.with_fields("corridor_id", "source_a", "source_b", "class")
     require_near(mines, template, 0, name)
     steps = crossings.corridor_steps(corridors, progress.part(0, 0.2))

@@ -108,7 +108,11 @@ class FactorMaps:
         features.require_some()
         breaks = rule.intervals.breaks
         moved = features.to_crs_near(
-            self._template.crs, self._template.bounds, breaks[-1] if breaks else math.inf, self._template.name, progress
+            self._template.crs,
+            self._template.bounds,
+            other=self._template.name,
+            reach_m=breaks[-1] if breaks else math.inf,
+            progress=progress,
         )
         return moved.valid_polygons(progress)
 

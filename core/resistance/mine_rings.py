@@ -188,9 +188,9 @@ def check_mines(mines, rings, template, progress=SILENT):
     beyond = [
         mine
         for mine, rings in zip(mines, kinds)
-        if not mine.geometry.IsEmpty() and not is_near([mine.geometry], template.bounds, reach_m(rings))
+        if not mine.geometry.IsEmpty() and not is_near([mine.geometry], template.bounds, reach_m=reach_m(rings))
     ]
-    if not any(is_near([mine.geometry], template.bounds, widest_m) for mine in mines if not mine.geometry.IsEmpty()):
+    if not any(is_near([mine.geometry], template.bounds, reach_m=widest_m) for mine in mines if not mine.geometry.IsEmpty()):
         progress.warn(
             f"No mine of layer '{mines[0].layer}' lies on '{template.name}' or within {widest_m:g} m of it, the "
             f"reach of the widest ring: the resistance of mines is that of the last ring everywhere."

@@ -198,7 +198,7 @@ def _require_near(geometries, layer, template, breaks_m):
     """Refuse what lies further off than the map is wide or high: it belongs to another region."""
     west, south, east, north = template.bounds
     reach = max(east - west, north - south, *breaks_m, 0.0)
-    require_near(geometries, layer.name, layer.crs, template.bounds, reach, template.name)
+    require_near(geometries, template.bounds, name=layer.name, crs=layer.crs, other=template.name, reach_m=reach)
 
 
 def _box(bounds):

@@ -107,7 +107,8 @@ def district_zones(surfaces, districts, name_field="", progress=SILENT):
     """
     template = surfaces.base.template
     check_districts(districts, name_field)
-    moved = districts.to_crs_near(template.crs, template.bounds, 0, template.name, progress).valid_polygons(progress)
+    moved = districts.to_crs_near(template.crs, template.bounds, other=template.name, progress=progress)
+    moved = moved.valid_polygons(progress)
     shapes = {}
     for index, (shape, attributes) in enumerate(zip(moved.geometries, moved.attributes)):
         value = attributes.get(name_field) if name_field else None

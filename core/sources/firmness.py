@@ -665,7 +665,7 @@ def _given_sources(sources, id_field, maker, progress):
 def check_given(sources, template, progress=SILENT):
     """A planner's sources in the template's CRS; refused where none lies on the map."""
     sources.require_some("source polygon")
-    return sources.to_crs_near(template.crs, template.bounds, 0.0, template.name, progress)
+    return sources.to_crs_near(template.crs, template.bounds, other=template.name, progress=progress)
 
 
 def _reaches_out(geometry, template):

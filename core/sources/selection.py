@@ -493,7 +493,7 @@ def _say_far(moved, include, features, progress):
     far = [
         i
         for i, geometry in enumerate(moved.geometries, 1)
-        if not geometry.IsEmpty() and not is_near([geometry], (west, south, east, north), reach)
+        if not geometry.IsEmpty() and not is_near([geometry], (west, south, east, north), reach_m=reach)
     ]
     if far:
         progress.warn(

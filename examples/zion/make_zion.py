@@ -69,7 +69,13 @@ def make_roads(land_cover, target):
     features = Layer("roads", template.crs, [polygons[label] for label in kept], attributes)
     # A fixed date in the GeoPackage, so that the same originals give the same bytes.
     gdal.SetConfigOption("OGR_CURRENT_DATE", "2026-01-01T00:00:00.000Z")
-    write_layer(features, str(target), "roads", {"road_id": int, "class": str, "area_km2": float}, ogr.wkbMultiPolygon)
+    write_layer(
+        features,
+        str(target),
+        name="roads",
+        fields={"road_id": int, "class": str, "area_km2": float},
+        geometry_type=ogr.wkbMultiPolygon,
+    )
     return len(kept)
 
 

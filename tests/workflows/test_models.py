@@ -284,7 +284,9 @@ def test_a_layer_without_crs_leaves_nothing_of_the_steps_that_need_it(run, city,
     (tmp_path / "inputs").mkdir()
     highways = read_layer(str(city / "city.gpkg"), "highways")
     highways.crs = ""
-    nowhere = write_layer(highways, str(tmp_path / "inputs" / "nowhere.gpkg"), "nowhere", {}, ogr.wkbLineString)
+    nowhere = write_layer(
+        highways, str(tmp_path / "inputs" / "nowhere.gpkg"), name="nowhere", fields={}, geometry_type=ogr.wkbLineString
+    )
     with pytest.raises(QgsProcessingException) as caught:
         run("networkfromlandcover", **{**from_land_cover, "ROADS": nowhere})
     assert "'nowhere' has no coordinate reference system" in told(run, caught)

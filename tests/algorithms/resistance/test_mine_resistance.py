@@ -227,7 +227,7 @@ def test_a_self_crossing_mine_is_mended_and_said(run, make, maps):
     result = run(
         "mineresistance", MINES=mines, TEMPLATE=template, OUTPUT=make.out("r.tif"), OUTPUT_RINGS=make.out("rings.gpkg")
     )
-    assert "Layer 'bow': 1 self-crossing or otherwise invalid polygon(s) were mended" in run.log
+    assert "Layer 'bow': 1 self-crossing or otherwise invalid polygon(s) were repaired" in run.log
     assert run.rows(result["OUTPUT_RINGS"])[0]["geometry"].isGeosValid() and values(result["OUTPUT"])[0, 0] == 5
 
 

@@ -136,7 +136,7 @@ def test_refuses():
         "POLYGON((500000 4600000,500100 4600100,500100 4600000,500000 4600100,500000 4600000))"
     )
     assert len(landscape_connectivity(bow, progress=Progress(warn=warned.append)).index) == 3
-    assert any("1 self-crossing or otherwise invalid polygon(s) were mended" in text for text in warned)
+    assert any("1 self-crossing or otherwise invalid polygon(s) were repaired" in text for text in warned)
 
 
 # what a stranger feeds in -------------------------------------------------------------------------------

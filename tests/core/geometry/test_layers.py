@@ -75,7 +75,7 @@ def test_heights_and_curves_are_brought_to_the_plane(tmp_path):
 def test_reading_refusals(tmp_path):
     with pytest.raises(InputError, match="'roads' cannot be opened"):
         read_layer(str(tmp_path / "none.gpkg"), name="roads")
-    path = write_layer(layer("POINT(1 2)"), str(tmp_path / "a.gpkg"), "a", {}, ogr.wkbPoint)
+    path = write_layer(layer("POINT(1 2)"), str(tmp_path / "a.gpkg"), name="a", fields={}, geometry_type=ogr.wkbPoint)
     with pytest.raises(InputError, match="has no layer 'b'"):
         read_layer(path, "b")
 
@@ -84,7 +84,13 @@ def test_written_layers_come_back(tmp_path):
     features = layer("POINT(1 2)", "POINT(3 4)", yes=[True, None], n=[2**40, None], x=[0.5, None], text=["矿", None])
     path = str(tmp_path / "a.gpkg")
     for _ in range(2):  # the second time over the first
-        write_layer(features, path, "points", {"yes": bool, "n": int, "x": float, "text": str}, ogr.wkbPoint)
+        write_layer(
+            features,
+            path,
+            name="points",
+            fields={"yes": bool, "n": int, "x": float, "text": str},
+            geometry_type=ogr.wkbPoint,
+        )
     found = read_layer(path, "points")
     assert found.attributes == [
         {"yes": 1, "n": 2**40, "x": 0.5, "text": "矿"},
@@ -98,12 +104,14 @@ def test_written_layers_come_back(tmp_path):
 
 def test_a_failed_write_keeps_the_old_file(tmp_path):
     path = str(tmp_path / "a.gpkg")
-    write_layer(layer("POINT(1 2)", n=[1]), path, "a", {"n": int}, ogr.wkbPoint)
+    write_layer(layer("POINT(1 2)", n=[1]), path, name="a", fields={"n": int}, geometry_type=ogr.wkbPoint)
     before = open(path, "rb").read()
     with pytest.raises(ValueError):
-        write_layer(layer("POINT(1 2)", n=["x"]), path, "a", {"n": int}, ogr.wkbPoint)
+        write_layer(layer("POINT(1 2)", n=["x"]), path, name="a", fields={"n": int}, geometry_type=ogr.wkbPoint)
     with pytest.raises(InputError, match="missing' for the output 'a.gpkg' does not exist"):
-        write_layer(layer("POINT(1 2)"), str(tmp_path / "missing" / "a.gpkg"), "a", {}, ogr.wkbPoint)
+        write_layer(
+            layer("POINT(1 2)"), str(tmp_path / "missing" / "a.gpkg"), name="a", fields={}, geometry_type=ogr.wkbPoint
+        )
     assert open(path, "rb").read() == before and os.listdir(tmp_path) == ["a.gpkg"]
 
 
@@ -115,7 +123,7 @@ def test_numbers_and_fields():
     np.testing.assert_array_equal(features.numbers("n", "weight"), [1, 2.5])
     for field, value, minimum in (("bad", "NULL", None), ("word", "many", None), ("n", "1", 2)):
         with pytest.raises(InputError, match=rf"'mines', field '{field}', feature \d: '{value}' is not a number"):
-            features.numbers(field, "weight", minimum)
+            features.numbers(field, "weight", minimum=minimum)
     with pytest.raises(InputError, match=r"'mines' has no field 'm' \(weight\).*n, bad, word"):
         features.numbers("m", "weight")
     with pytest.raises(InputError, match="'mines' is empty.*at least one mine"):
@@ -142,9 +150,10 @@ def test_near_and_away():
     mines = layer("POLYGON EMPTY", "POLYGON((10 20,30 20,30 40,10 40,10 20))")
     assert bounds_of(mines.geometries) == (10, 20, 30, 40)
     for bounds, gap in (((35, 25, 99, 30), 5), ((0, 47, 99, 50), 7), ((-9, -9, 3, 99), 7), ((0, 0, 99, 12), 8)):
-        assert is_near(mines.geometries, bounds, gap) and not is_near(mines.geometries, bounds, gap - 1)
+        assert is_near(mines.geometries, bounds, reach_m=gap)
+        assert not is_near(mines.geometries, bounds, reach_m=gap - 1)
         with pytest.raises(InputError, match="'mines' lies wholly away from 'map'.*10, 20 to 30, 40.*correct its CRS"):
-            mines.to_crs_near(UTM, bounds, gap - 1, "map")
+            mines.to_crs_near(UTM, bounds, other="map", reach_m=gap - 1)
 
 
 def test_to_crs():
@@ -183,7 +192,7 @@ def test_invalid_polygons_are_mended_to_what_any_part_covers(wkt, area):
     good, shape_now = mended.geometries
     assert good.GetArea() == 0.5 and shape_now.IsValid() and shape_now.GetArea() == pytest.approx(area)
     assert ogr.GT_Flatten(shape_now.GetGeometryType()) in (ogr.wkbPolygon, ogr.wkbMultiPolygon)
-    assert "'mines': 1 self-crossing or otherwise invalid polygon(s) were mended" in said[0]
+    assert "'mines': 1 self-crossing or otherwise invalid polygon(s) were repaired" in said[0]
     assert (len(said) == 2 and "feature(s) 2 enclose no area" in said[1]) == (area == 0)
     assert not features.geometries[1].IsValid()  # the input is not altered
 

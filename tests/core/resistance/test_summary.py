@@ -106,7 +106,7 @@ def test_districts_that_hold_nothing_or_lie_elsewhere(made):
         summary.district_zones(surfaces, districts(lab, cells))
     bow = lab.geometry("POLYGON((500000 4599000,501000 4600000,501000 4599000,500000 4600000,500000 4599000))")
     zones = summary.district_zones(surfaces, districts(lab, cells, ("Bow", bow)), progress=log.progress)
-    assert "1 self-crossing or otherwise invalid polygon(s) were mended" in log.text and zones[0].zone == "district 1"
+    assert "1 self-crossing or otherwise invalid polygon(s) were repaired" in log.text and zones[0].zone == "district 1"
     assert zones[0].area_km2 == pytest.approx(0.5, rel=0.15)
     other = Layer("degrees", layer.crs, layer.geometries[:1], layer.attributes[:1], WKT_FIELDS).to_crs("EPSG:4326")
     assert summary.district_zones(surfaces, other, "name")[0].area_km2 == pytest.approx(25 * cells.cell_area_m2 / 1e6)

@@ -387,7 +387,7 @@ def test_far_unlike_and_broken_input_is_told(patches):
     found = choose_sources(layer([bow, flat]), progress=progress)
     assert [s.area_km2 for s in found.sources] == pytest.approx([8])
     assert found.decisions[1] == ["not a source: it encloses no area"]
-    assert any("1 polygon(s) were mended" in t or "were mended for this run" in t for t in found.warnings)
+    assert any("were repaired for this run" in t for t in found.warnings)
     assert any("feature(s) 2 enclose no area and count for nothing" in text for text in found.warnings)
 
 
