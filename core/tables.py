@@ -4,13 +4,17 @@ A table is text until it is parsed here, so that a CSV from any office program a
 of QGIS give the same rows and the same errors. Errors name file, row, column and value.
 """
 
+from __future__ import annotations
+
 import csv
 import io
 import math
 import os
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Literal
 
 from .errors import InputError
 
@@ -23,6 +27,9 @@ _THOUSAND_OR_DECIMAL = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 _TRUE = {"1", "true", "yes", "y", "t", "是"}
 _FALSE = {"0", "false", "no", "n", "f", "否", ""}
 _CHINESE_MARKS = str.maketrans("，、；＝", ",,;=")
+
+ColumnKind = Literal["text", "number", "integer", "integers", "flag"]
+Row = dict[str, Any]
 
 
 @dataclass
@@ -41,8 +48,8 @@ class RawTable:
     """
 
     name: str
-    header: list
-    rows: list
+    header: list[str]
+    rows: list[tuple[int, list[str]]]
     folder: str = ""
 
 
@@ -63,18 +70,18 @@ class Column:
         Words allowed, in lower case.
     aliases : tuple of str
         Other headings understood, such as InVEST's.
-    default : object
-        Where an optional column or cell is empty.
+    default : any
+        Value of an optional column or cell that is empty.
     """
 
     name: str
-    kind: str = "number"
+    kind: ColumnKind = "number"
     required: bool = True
     minimum: float = -math.inf
     maximum: float = math.inf
-    choices: tuple = ()
-    aliases: tuple = ()
-    default: object = None
+    choices: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    default: Any = None
 
 
 @dataclass
@@ -82,44 +89,57 @@ class Table:
     """Parsed rows, each a dict by column name; ``numbers[i]`` is row i's number in the file."""
 
     name: str
-    rows: list
-    numbers: list
-    header: list = field(default_factory=list)
+    rows: list[Row]
+    numbers: list[int]
+    header: list[str] = field(default_factory=list)
     folder: str = ""
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.rows)
 
-    def error(self, index, column, mend):
+    def error(self, index: int, column: str, mend: str) -> InputError:
         """An InputError that names the row, the column and its value."""
         value = self.rows[index].get(column)
         return InputError(
             f"Table '{self.name}', row {self.numbers[index]}, column '{column}': "
-            f"'{'' if value is None else value}' {mend}"
+            f"'{'' if value is None else value}' {mend}",
+            layer=self.name,
+            feature=self.numbers[index],
+            value=value,
         )
 
 
-def read_csv(path, name=""):
-    """A CSV file as text: UTF-8 with or without BOM or GBK; comma, semicolon or tab."""
+def read_csv(path: str | Path, name: str = "") -> RawTable:
+    """A CSV file as text: UTF-8 with or without BOM or GBK; comma, semicolon or tab.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or is no CSV.
+    """
     try:
         with open(path, "rb") as stream:
             content = stream.read()
     except OSError as error:
         raise InputError(
             f"Table '{name or path}' cannot be read ({error.strerror}): check that the file "
-            f"exists and is not held open by another program."
+            f"exists and is not held open by another program.",
+            layer=name or str(path),
         ) from None
+    return parse_csv(_decoded(content), name or os.path.basename(path), os.path.dirname(os.path.abspath(path)))
+
+
+def _decoded(content: bytes) -> str:
     utf_16 = ("utf-16",) if content.startswith((b"\xff\xfe", b"\xfe\xff")) else ()
-    for encoding in utf_16 + _ENCODINGS:
+    for encoding in utf_16 + _ENCODINGS[:-1]:
         try:
-            text = content.decode(encoding)
-            break
+            return content.decode(encoding)
         except UnicodeDecodeError:
             continue
-    return parse_csv(text, name or os.path.basename(path), os.path.dirname(os.path.abspath(path)))
+    return content.decode(_ENCODINGS[-1])  # which takes any bytes
 
 
 def shipped(room: str, name: str) -> RawTable:
@@ -135,20 +155,26 @@ def shipped(room: str, name: str) -> RawTable:
     return read_csv(_CORE / room / "defaults" / name, f"{name} (shipped)")
 
 
-def parse_csv(text, name, folder=""):
+def parse_csv(text: str, name: str, folder: str = "") -> RawTable:
     """CSV text to a RawTable; lines that are empty or start with # are passed over.
 
     Rows are counted as a spreadsheet counts them: comments and empty lines too, and a cell of
     several lines is one row.
+
+    Raises
+    ------
+    InputError
+        The text is no CSV, is empty, or a row has more cells than there are headings.
     """
     if "\0" in text:
-        raise InputError(f"Table '{name}' is no text: save it as CSV and use that.")
+        raise InputError(f"Table '{name}' is no text: save it as CSV and use that.", layer=name)
     # a comment may hold a quote that never ends
     text = re.sub(r"(?m)^[ \t]*\"?#.*$", "", text.replace("\r\n", "\n").replace("\r", "\n"))
     first = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = max(",;\t", key=re.sub(r'"[^"]*"', "", first).count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
-    header, rows = None, []
+    header: list[str] | None = None
+    rows: list[tuple[int, list[str]]] = []
     try:
         for number, cells in enumerate(reader, 1):
             cells = [cell.strip() for cell in cells]
@@ -160,145 +186,163 @@ def parse_csv(text, name, folder=""):
             if any(cells[len(header) :]):
                 raise InputError(
                     f"Table '{name}', row {number}: {len(cells)} cells under "
-                    f"{len(header)} headings; put a value that holds '{delimiter}' in quotes."
+                    f"{len(header)} headings; put a value that holds '{delimiter}' in quotes.",
+                    layer=name,
+                    feature=number,
                 )
             rows.append((number, (cells + [""] * len(header))[: len(header)]))
     except csv.Error as error:
         raise InputError(
-            f"Table '{name}' cannot be read as a CSV file ({error}): save it as CSV and use that."
+            f"Table '{name}' cannot be read as a CSV file ({error}): save it as CSV and use that.", layer=name
         ) from None
     if header is None:
-        raise InputError(f"Table '{name}' is empty: give it a row of headings and at least one row.")
+        raise InputError(f"Table '{name}' is empty: give it a row of headings and at least one row.", layer=name)
     return RawTable(name, header, rows, folder)
 
 
-def parse(raw, columns, extra="ignore"):
-    """Typed rows of a RawTable.
-
-    Parameters
-    ----------
-    raw : RawTable
-    columns : list of Column
-    extra : str
-        ``ignore`` columns not named, or keep them as ``text`` or as ``number``.
+def parse(raw: RawTable, columns: Sequence[Column]) -> Table:
+    """Typed rows of a RawTable; columns that are not named are passed over.
 
     Raises
     ------
     InputError
         Names table, row, column, value and mend.
     """
-    headings = {_plain(heading): index for index, heading in reversed(list(enumerate(raw.header)))}
-    where, used = {}, set()
-
-    def require_one(heading):
-        if sum(_plain(other) == _plain(heading) for other in raw.header) > 1:
-            raise InputError(f"Table '{raw.name}' has more than one column '{heading}': remove or rename all but one.")
-
-    for column in columns:
-        index = next((headings[_plain(n)] for n in (column.name, *column.aliases) if _plain(n) in headings), None)
-        if index is None and column.required:
-            raise InputError(
-                f"Table '{raw.name}' has no column '{column.name}': its columns are "
-                f"{', '.join(raw.header)}; add '{column.name}' or rename one."
-            )
-        where[column.name] = index
-        if index is not None:
-            used.add(index)
-            require_one(raw.header[index])
+    places = _places(raw, columns)
     if not raw.rows:
-        raise InputError(f"Table '{raw.name}' has headings and no rows: add at least one row.")
-    others = (
-        []
-        if extra == "ignore"
-        else [
-            (index, Column(heading, extra)) for index, heading in enumerate(raw.header) if index not in used and heading
-        ]
-    )
-    for _, column in others:
-        require_one(column.name)
-    rows, numbers = [], []
-    measured = [where[column.name] for column in columns if column.kind == "number" and where[column.name] is not None]
-    commas = any(_DECIMAL_COMMA.fullmatch(cells[index].strip()) for _, cells in raw.rows for index in measured)
+        raise InputError(f"Table '{raw.name}' has headings and no rows: add at least one row.", layer=raw.name)
+    measured = [place for column in columns if column.kind == "number" and (place := places[column.name]) is not None]
+    decimal_commas = any(_DECIMAL_COMMA.fullmatch(cells[place].strip()) for _, cells in raw.rows for place in measured)
+    rows = []
     for number, cells in raw.rows:
         row = {}
         for column in columns:
-            index = where[column.name]
-            cell = "" if index is None else cells[index]
-            row[column.name] = _value(cell, column, raw.name, number, commas)
-        for index, column in others:
-            row[column.name] = _value(cells[index], column, raw.name, number, commas)
+            place = places[column.name]
+            cell = _Cell("" if place is None else cells[place].strip(), column, raw.name, number)
+            row[column.name] = cell.value(decimal_commas)
         rows.append(row)
-        numbers.append(number)
-    return Table(raw.name, rows, numbers, list(raw.header), raw.folder)
+    return Table(raw.name, rows, [number for number, _ in raw.rows], list(raw.header), raw.folder)
 
 
-def _plain(heading):
+def _places(raw: RawTable, columns: Sequence[Column]) -> dict[str, int | None]:
+    """Where each column stands in a table's rows; None where an optional one is missing."""
+    headings = [_plain(heading) for heading in raw.header]
+    places: dict[str, int | None] = {}
+    for column in columns:
+        names = [_plain(name) for name in (column.name, *column.aliases)]
+        place = next((headings.index(name) for name in names if name in headings), None)
+        if place is None and column.required:
+            raise InputError(
+                f"Table '{raw.name}' has no column '{column.name}': its columns are "
+                f"{', '.join(raw.header)}; add '{column.name}' or rename one.",
+                layer=raw.name,
+            )
+        if place is not None and headings.count(headings[place]) > 1:
+            raise InputError(
+                f"Table '{raw.name}' has more than one column '{raw.header[place]}': remove or rename all but one.",
+                layer=raw.name,
+            )
+        places[column.name] = place
+    return places
+
+
+def _plain(heading: str) -> str:
     return re.sub(r"[\s_]+", "_", heading.strip().lower())
 
 
-def _value(cell, column, table, number, commas):
-    cell = cell.strip()
+@dataclass(frozen=True)
+class _Cell:
+    """A cell's text, and where it stands."""
 
-    def refuse(mend):
-        return InputError(f"Table '{table}', row {number}, column '{column.name}': '{cell}' {mend}")
+    text: str
+    column: Column
+    table: str
+    row: int
 
-    if cell == "" or cell.upper() == "NULL":
-        if column.required:
-            raise refuse("is empty; fill it in.")
-        return column.default
-    if column.kind == "text":
-        text = cell
-        if column.choices and text.lower() not in column.choices:
-            raise refuse(f"is not one of {', '.join(column.choices)}; use one of these words.")
-        return text.lower() if column.choices else text
-    if column.kind == "flag":
-        word = cell.lower()
+    def value(self, decimal_commas: bool) -> Any:
+        """What the text means in its column; ``decimal_commas``: the table is known to write 0,5."""
+        if self.text == "" or self.text.upper() == "NULL":
+            if self.column.required:
+                raise self._refusal("is empty; fill it in.")
+            return self.column.default
+        if self.column.kind == "text":
+            return self._word()
+        if self.column.kind == "flag":
+            return self._flag()
+        if self.column.kind == "integers":
+            return self._integers()
+        return self._number(decimal_commas)
+
+    def _refusal(self, mend: str) -> InputError:
+        return InputError(
+            f"Table '{self.table}', row {self.row}, column '{self.column.name}': '{self.text}' {mend}",
+            layer=self.table,
+            feature=self.row,
+            value=self.text,
+        )
+
+    def _word(self) -> str:
+        choices = self.column.choices
+        if choices and self.text.lower() not in choices:
+            raise self._refusal(f"is not one of {', '.join(choices)}; use one of these words.")
+        return self.text.lower() if choices else self.text
+
+    def _flag(self) -> bool:
+        word = self.text.lower()
         word = word[:-2] if word.endswith(".0") else word
         if word in _TRUE or word in _FALSE:
             return word in _TRUE
-        raise refuse("is neither yes nor no; write 1 or 0.")
-    if column.kind == "integers":
-        values = [_integer(part, refuse) for part in split_list(cell)]
+        raise self._refusal("is neither yes nor no; write 1 or 0.")
+
+    def _integers(self) -> list[int]:
+        values = [self._integer(part) for part in split_list(self.text)]
         if not values:
-            raise refuse("holds no number; write some such as 11;12.")
-        if not all(column.minimum <= value <= column.maximum for value in values):
-            raise refuse(f"holds a number outside {column.minimum:g} to {column.maximum:g}; correct it.")
+            raise self._refusal("holds no number; write some such as 11;12.")
+        if not all(self._is_in_range(value) for value in values):
+            raise self._refusal(f"holds a number outside {self._range_text()}; correct it.")
         return values
-    if _THOUSAND_OR_DECIMAL.fullmatch(cell) and (column.kind == "integer" or not commas):
-        raise refuse(f"may mean {cell.replace(',', '')} or {cell.replace(',', '.')}; write it without the comma.")
-    if column.kind == "integer":
-        value = _integer(cell, refuse)
-    else:
-        value = number_of(cell)
+
+    def _number(self, decimal_commas: bool) -> float:
+        text, is_integer = self.text, self.column.kind == "integer"
+        if _THOUSAND_OR_DECIMAL.fullmatch(text) and (is_integer or not decimal_commas):
+            raise self._refusal(
+                f"may mean {text.replace(',', '')} or {text.replace(',', '.')}; write it without the comma."
+            )
+        value = self._integer(text) if is_integer else number_of(text)
         if value is None:
-            raise refuse("is not a number; write one such as 0.5.")
-    if not column.minimum <= value <= column.maximum:
-        raise refuse(f"is outside {column.minimum:g} to {column.maximum:g}; correct it.")
-    return value
+            raise self._refusal("is not a number; write one such as 0.5.")
+        if not self._is_in_range(value):
+            raise self._refusal(f"is outside {self._range_text()}; correct it.")
+        return value
+
+    def _integer(self, text: str) -> int:
+        value = number_of(text)
+        if value is None or value != math.floor(value):
+            raise self._refusal("is not a whole number; write one such as 11.")
+        return int(value)
+
+    def _is_in_range(self, value: float) -> bool:
+        return self.column.minimum <= value <= self.column.maximum
+
+    def _range_text(self) -> str:
+        return f"{self.column.minimum:g} to {self.column.maximum:g}"
 
 
-def _integer(cell, refuse):
-    value = number_of(cell)
-    if value is None or value != math.floor(value):
-        raise refuse("is not a whole number; write one such as 11.")
-    return int(value)
-
-
-def number_of(cell):
+def number_of(value: str | float | None) -> float | None:
     """The number a text means (``01``, ``0,5``, ``1/3``, ``1e3``), or None."""
-    cell = str(cell).strip()
-    if cell.count("/") == 1:
-        top, bottom = (number_of(part) for part in cell.split("/"))
+    text = str(value).strip()
+    if text.count("/") == 1:
+        top, bottom = (number_of(part) for part in text.split("/"))
         return None if top is None or not bottom else top / bottom
-    if cell.count(",") == 1 and "." not in cell:
-        cell = cell.replace(",", ".")
-    if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", cell):
+    if text.count(",") == 1 and "." not in text:
+        text = text.replace(",", ".")
+    if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text):
         return None
-    value = float(cell)
-    return value if math.isfinite(value) else None
+    number = float(text)
+    return number if math.isfinite(number) else None
 
 
-def split_list(text, words=False, decimals=False):
+def split_list(text: str, *, words: bool = False, decimals: bool = False) -> list[str]:
     """The parts of a list that a planner typed, without blanks; Chinese marks count as Western ones.
 
     Parameters

@@ -96,7 +96,7 @@ def test_refusals(text, message):
 def test_duplicate_headings_that_nobody_reads_do_no_harm():
     assert len(rows("land_cover,weight,note,note\n1,2,a,b\n")) == 1
     with pytest.raises(InputError, match="more than one column 'note'"):
-        rows("land_cover,weight,note,note\n1,2,a,b\n", extra="text")
+        rows("land_cover,weight,note,note\n1,2,a,b\n", [*COLUMNS, Column("note", "text")])
 
 
 def test_files_that_cannot_be_read(tmp_path):
@@ -188,13 +188,9 @@ def test_flags_lists_and_choices():
             rows(text.format(*cells), columns)
 
 
-def test_other_columns_are_kept_when_asked_for():
+def test_other_columns_are_passed_over():
     text = "land_cover,weight,road,mine\n1,2,0.5,1\n"
     assert rows(text, COLUMNS[:2]) == [{"land_cover": 1, "weight": 2}]
-    assert rows(text, COLUMNS[:2], extra="number")[0] == {"land_cover": 1, "weight": 2, "road": 0.5, "mine": 1}
-    assert rows(text, COLUMNS[:2], extra="text")[0]["road"] == "0.5"
-    with pytest.raises(InputError, match="row 2, column 'road': 'x' is not a number"):
-        rows(text.replace("0.5", "x"), COLUMNS[:2], extra="number")
 
 
 def test_errors_of_a_later_check_name_the_row_too():
