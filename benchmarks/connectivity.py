@@ -5,6 +5,7 @@ textbook way is SciPy's Floyd-Warshall once per removed patch; above ``--whole``
 few of them and scaled. Seconds are those of the processor, so that other work on the machine counts less.
 """
 
+import functools
 import time
 
 import numpy as np
@@ -62,19 +63,19 @@ def main(options):
         links = Links.from_matrix(apart)
         removed = np.arange(n) if n <= options.whole else np.linspace(0, n - 1, 10 if n < 1000 else 2).astype(int)
 
-        def ours(engine):
+        def ours(engine, area=area, links=links):
             accel.prefer(engine)
             began = time.process_time()
             found = connectivity(area, links, DISTANCE, PROBABILITY)
             return time.process_time() - began, found
 
-        def theirs():
+        def theirs(area=area, apart=apart, removed=removed):
             each, found = textbook(area, apart, removed)
-            return each * n, found
+            return each * len(area), found
 
-        ways = {"numba": lambda: ours("numba")}
+        ways = {"numba": functools.partial(ours, "numba")}
         if n <= options.numpy_up_to:
-            ways["numpy"] = lambda: ours("numpy")
+            ways["numpy"] = functools.partial(ours, "numpy")
         if n <= options.textbook_up_to:
             ways["textbook"] = theirs
         accel.prefer("numba")

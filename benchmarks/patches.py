@@ -63,7 +63,7 @@ def ways(classes):
     def way(name):
         began = time.perf_counter()
         if name == "GDAL alone":
-            memory, layer = gdal_alone(classes)
+            _kept, layer = gdal_alone(classes)
             took = time.perf_counter() - began
             return took, np.sort([feature.GetGeometryRef().GetArea() / 1e6 for feature in layer])[::-1]
         options = {} if name == "EcoNet" else {"fill_holes_km2": 0.05, "sliver_cells": 3 if blobs else 2}
@@ -82,7 +82,7 @@ def cancel_seconds(classes, tries=6):
     for share in np.linspace(0.05, 0.95, tries):
         stop = time.perf_counter() + share * whole
         try:
-            delineate(classes, progress=Progress(cancelled=lambda: time.perf_counter() > stop))
+            delineate(classes, progress=Progress(cancelled=lambda stop=stop: time.perf_counter() > stop))
         except Cancelled:
             longest = max(longest, time.perf_counter() - stop)
     return longest

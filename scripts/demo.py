@@ -20,8 +20,8 @@ from load_econet import ROOT, load_econet
 
 load_econet()
 
-from qgis.analysis import QgsNativeAlgorithms  # noqa: E402
-from qgis.core import (  # noqa: E402
+from qgis.analysis import QgsNativeAlgorithms
+from qgis.core import (
     QgsApplication,
     QgsFillSymbol,
     QgsHillshadeRenderer,
@@ -47,8 +47,8 @@ from qgis.core import (  # noqa: E402
     QgsVectorLayer,
     QgsWkbTypes,
 )
-from qgis.PyQt.QtCore import Qt  # noqa: E402
-from qgis.PyQt.QtGui import QColor, QFont  # noqa: E402
+from qgis.PyQt.QtCore import Qt
+from qgis.PyQt.QtGui import QColor, QFont
 
 from econet.algorithms import styling
 from econet.algorithms.base import GROUPS
@@ -426,7 +426,7 @@ def results_of(lines):
     """Keys and values after the heading `Results` of qgis_process."""
     start = max((index for index, line in enumerate(lines) if line == "Results"), default=len(lines))
     pairs = (line.split(":\t", 1) for line in lines[start:] if ":\t" in line)
-    return {key: value for key, value in pairs}
+    return dict(pairs)
 
 
 def steps_of(lines):

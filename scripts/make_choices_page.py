@@ -589,7 +589,7 @@ def write_blocks(path, blocks):
     for name, content in blocks.items():
         text, count = re.subn(
             rf"(<!-- made: {name} -->\n).*?(<!-- made -->)",
-            lambda match: f"{match.group(1)}\n{content}\n\n{match.group(2)}",
+            lambda match, content=content: f"{match.group(1)}\n{content}\n\n{match.group(2)}",
             text,
             flags=re.DOTALL,
         )

@@ -14,9 +14,9 @@ from load_econet import load_econet
 
 load_econet()
 
-import numpy as np  # noqa: E402
-from osgeo import ogr  # noqa: E402
-from qgis.core import (  # noqa: E402
+import numpy as np
+from osgeo import ogr
+from qgis.core import (
     QgsApplication,
     QgsProcessingContext,
     QgsProcessingException,

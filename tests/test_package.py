@@ -254,9 +254,8 @@ def scan_findings(source, name):
                 found(node, f"{called}()")
             if any(k.arg == "shell" and getattr(k.value, "value", False) for k in node.keywords):
                 found(node, "shell=True")
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if re.match(r"(/tmp|/var/tmp|/dev/shm)(/|$)", node.value):
-                found(node, "a fixed temporary folder")
+        elif isinstance(node, ast.Constant) and re.match(r"(/tmp|/var/tmp|/dev/shm)(/|$)", str(node.value)):
+            found(node, "a fixed temporary folder")
         sql = None
         if isinstance(node, ast.JoinedStr):
             sql = "".join(str(part.value) for part in node.values if isinstance(part, ast.Constant))
@@ -317,7 +316,7 @@ def test_no_secret_or_private_address_is_shipped():
 # the two commands --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", ["scripts/test", "scripts/demo", ".ci/run"])
+@pytest.mark.parametrize("command", ["scripts/test", "scripts/demo", "scripts/lint", ".ci/run"])
 def test_commands_can_be_run(command):
     path = ROOT / command
     assert path.stat().st_mode & 0o111

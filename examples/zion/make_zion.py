@@ -25,7 +25,7 @@ from scipy import ndimage
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "scripts"))
 
-from load_econet import load_econet  # noqa: E402
+from load_econet import load_econet
 
 load_econet()
 

@@ -4,6 +4,7 @@ import gc
 import os
 import time
 import weakref
+from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
@@ -55,7 +56,6 @@ class Probe(EcoNetAlgorithm):
     ID, NAME, GROUP = "probe", "Probe", "services"
     TEMPLATE = ("MAP",)
     act = staticmethod(lambda job: None)
-    rows = [(None, {"n": 1})]
 
     def definitions(self):
         return [
@@ -214,7 +214,7 @@ def test_fields_are_carried_over_with_their_types(probe):
         )
         return schema, features
 
-    schema, features = probe(act, AREAS=layer, LAYER="TEMPORARY_OUTPUT")
+    schema, _ = probe(act, AREAS=layer, LAYER="TEMPORARY_OUTPUT")
     assert [tuple(field) for field in schema] == [("n", int), ("x", float), ("name", str), ("yes", bool), ("day", str)]
     (row,) = probe.context.getMapLayer(probe.results["LAYER"]).getFeatures()
     assert row.attributes()[:4] == [2**40, 0.5, "a", True] and row.attributes()[4] == "2020-01-02"
@@ -571,13 +571,10 @@ def test_a_fault_of_a_models_child_is_told_by_its_label(run, make, monkeypatch):
     ],
 )
 def test_no_number_is_not_nought(probe, given, number):
-    assert probe(lambda job: job.number("NUMBER"), **given) == number
-    assert probe(lambda job: job.integer("WHOLE"), **{"WHOLE": v for v in given.values()}) == (
-        number if number is None else int(number)
-    )
-    assert probe(lambda job: job.number("FIVE"), **{"FIVE": v for v in given.values()}) == (
-        5 if number is None else number
-    )
+    assert probe(lambda job: job.optional_number("NUMBER"), **given) == number
+    whole, five = (dict(zip((key,), given.values())) for key in ("WHOLE", "FIVE"))
+    assert probe(lambda job: job.optional_integer("WHOLE"), **whole) == (number if number is None else int(number))
+    assert probe(lambda job: job.number("FIVE"), **five) == (5 if number is None else number)
 
 
 def test_a_field_that_was_emptied_is_empty(probe):
@@ -685,7 +682,7 @@ def old_files(make):
     make.raster("a", np.full((2, 2), 9, np.uint8))
     make.layer("a", [(SQUARE, {"old": 1})])
     make.layer("b", [(SQUARE, {"old": 2})])
-    return {name: open(make.out(name), "rb").read() for name in ("a.tif", "a.gpkg", "b.gpkg")}
+    return {name: Path(make.out(name)).read_bytes() for name in ("a.tif", "a.gpkg", "b.gpkg")}
 
 
 @pytest.mark.parametrize("exists", [False, True])
@@ -739,7 +736,7 @@ def test_a_run_that_fails_leaves_nothing_and_keeps_what_was_there(probe, make, m
     ] in message
     assert names(make.folder) == before
     for name, content in contents.items():
-        assert open(make.out(name), "rb").read() == content, name
+        assert Path(make.out(name)).read_bytes() == content, name
 
 
 def test_a_cancel_does_not_harm_the_other_layers_of_a_geopackage(probe, make):
@@ -764,7 +761,7 @@ def test_a_cancel_does_not_harm_the_other_layers_of_a_geopackage(probe, make):
 
 def test_a_second_run_replaces_the_first(probe, make):
     for n in (1, 2):
-        probe(lambda job: job.write_table("LAYER", SCHEMA, [{"n": n}]), LAYER=make.out("a.gpkg"))
+        probe(lambda job, n=n: job.write_table("LAYER", SCHEMA, [{"n": n}]), LAYER=make.out("a.gpkg"))
         assert [row["n"] for row in table_of(make.out("a.gpkg"))] == [n] and names(make.folder) == ["a.gpkg"]
 
 
@@ -943,16 +940,16 @@ def test_a_wrong_table_of_mine_words_is_refused_by_the_dialog(run, make, step):
     mines = make.layer("mines", [(SQUARE, {"mineral": "coal", "method": "open pit", "state": "producing"})])
     corridors = make.layer("corridors", [("LINESTRING(500000 4599950,500060 4599950)", {"corridor_id": 1})])
     cover = make.raster("cover", np.ones((10, 10), np.uint8))
-    given = dict(
-        MINES=mines,
-        LAND_COVER=cover,
-        TEMPLATE=cover,
-        RESISTANCE=cover,
-        CORRIDORS=corridors,
-        OUTPUT_BASE=make.out("b.tif"),
-        OUTPUT_MINES=make.out("m.tif"),
-        OUTPUT=make.out("x.gpkg" if step == "fracturesurfaces" else "x.tif"),
-    )
+    given = {
+        "MINES": mines,
+        "LAND_COVER": cover,
+        "TEMPLATE": cover,
+        "RESISTANCE": cover,
+        "CORRIDORS": corridors,
+        "OUTPUT_BASE": make.out("b.tif"),
+        "OUTPUT_MINES": make.out("m.tif"),
+        "OUTPUT": make.out("x.gpkg" if step == "fracturesurfaces" else "x.tif"),
+    }
     algorithm = QgsApplication.processingRegistry().createAlgorithmById(f"econet:{step}")
     given = {key: value for key, value in given.items() if algorithm.parameterDefinition(key) is not None}
     assert run.check(step, **given) == (True, "")

@@ -371,6 +371,6 @@ def test_all_nine_factors_score_the_city(tmp_path, small):
 
 def test_forest_is_in_blocks_not_in_one_piece(shipped):
     template = shipped["grids"]["land_cover"].template
-    labels, count = ndimage.label(shipped["grids"]["land_cover"].values == FOREST, np.ones((3, 3)))
+    labels, _ = ndimage.label(shipped["grids"]["land_cover"].values == FOREST, np.ones((3, 3)))
     areas = np.bincount(labels.ravel())[1:] * template.cell_area_m2 / 1e6
     assert (areas > 7).sum() >= 15 and areas.max() < 0.1 * areas.sum()

@@ -235,7 +235,7 @@ def test_fracture_surfaces_lie_in_open_pits_that_corridors_cross(network, city):
 
 
 def test_weights_and_kmo_come_out_as_results(network):
-    results, log = network
+    results, _ = network
     weights = dict(pair.split("=") for pair in results["importance:weights"].replace(" ", "").split(","))
     assert set(weights) == {"habitat_quality", "sediment_retention", "water_yield", "carbon_storage"}
     assert sum(map(float, weights.values())) == pytest.approx(1, abs=1e-3)
