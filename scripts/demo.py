@@ -552,23 +552,24 @@ def add_map(project, study, layers, stage):
     layout.setName(f"{study.title}: {stage}")
     layout.renderContext().setDpi(DPI)
 
-    def place(item, x, y, width, height):
+    def place(item, box):
+        x, y, width, height = box
         layout.addLayoutItem(item)
         item.attemptMove(QgsLayoutPoint(x, y, MILLIMETRES))
         item.attemptResize(QgsLayoutSize(width, height, MILLIMETRES))
         return item
 
-    def text(words, size, x, y, width, height, bold=False):
+    def text(words, size, box, bold=False):
         label = QgsLayoutItemLabel(layout)
         label.setText(words)
         font = QFont("DejaVu Sans", size)
         font.setBold(bold)
         label.setFont(font)
-        return place(label, x, y, width, height)
+        return place(label, box)
 
-    text(f"{study.title}: {stage_title(stage, layers).lower()}", 17, 8, 5, 280, 10, bold=True)
+    text(f"{study.title}: {stage_title(stage, layers).lower()}", 17, (8, 5, 280, 10), bold=True)
     width, height = 212, 176
-    item = place(QgsLayoutItemMap(layout), 8, 18, width, height)
+    item = place(QgsLayoutItemMap(layout), (8, 18, width, height))
     item.setCrs(frame.crs())
     item.setLayers(shown)
     item.setKeepLayerSet(True)
@@ -592,7 +593,7 @@ def add_map(project, study, layers, stage):
         (QgsLegendStyle.Style.SymbolLabel, 8),
     ):
         legend.setStyleFont(style, QFont("DejaVu Sans", size))
-    place(legend, 223, 18, 68, 120)
+    place(legend, (223, 18, 68, 120))
     legend.adjustBoxSize()
 
     bar = QgsLayoutItemScaleBar(layout)
@@ -607,8 +608,8 @@ def add_map(project, study, layers, stage):
     small.setFont(QFont("DejaVu Sans"))
     small.setSize(8)
     bar.setTextFormat(small)
-    place(bar, 225, 176, 60, 12)
-    text(study.note, 7, 8, 197, 280, 10)
+    place(bar, (225, 176, 60, 12))
+    text(study.note, 7, (8, 197, 280, 10))
     project.layoutManager().addLayout(layout)
     return layout
 

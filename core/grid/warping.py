@@ -60,7 +60,8 @@ def align(source: RasterSource, template: Template, kind: str = QUANTITY, progre
             grid, part = (Grid(each.floats(np.float64), each.template, math.nan, source.name) for each in (grid, part))
         grid.values[window.slices] = part.values
     aligned.finish(progress)
-    assert grid is not None  # a template has cells
+    if grid is None:
+        raise ValueError("The template has no cells.")
     return grid
 
 
