@@ -32,17 +32,17 @@ from econet.core.grid.slope import slope_degrees
 from econet.core.grid.storage import memory_dataset
 from econet.core.mines import METHODS, MINERALS, STATES, Mine
 from econet.core.outputs import OutputFiles
-from econet.core.resistance.factors import (
-    DISTANCES,
-    FACTORS,
-    classify,
-    classify_codes,
-    classify_distance,
-    read_factor_table,
-    read_rule,
+from econet.core.resistance.distance_resistance import (
+    DistanceChoices,
+    DistanceOutputs,
+    distance_resistance,
+    distances_to_features,
 )
+from econet.core.resistance.factor_resistance import FactorChoices, factor_resistance
+from econet.core.resistance.factors import DISTANCES, FACTORS
 from econet.core.resistance.mine_rings import mine_resistance, read_rings
-from econet.core.resistance.one_factor import distance_resistance, distances_to_features, factor_resistance
+from econet.core.resistance.rule_tables import read_distance_intervals, read_factor_table, read_rule
+from econet.core.resistance.scoring import classify, classify_codes, classify_distance
 
 HERE = Path(__file__).resolve().parent
 SIZES = {"12": (3000, 4000), "100": (25000, 4000)}
@@ -128,7 +128,7 @@ def ours(factor, layers, rules):
     if factor == "mine":
         return mine_resistance(layers.mines, read_rings(), cells).values
     if factor in DISTANCES:
-        return classify_distance(layers.features[factor], rule, cells)
+        return classify_distance(layers.features[factor], rule.required_intervals, cells)
     if factor == "land_cover":
         return classify_codes(layers.land_cover, layers.land_cover > 0, rule)
     if factor == "slope":
@@ -255,12 +255,13 @@ def step(name, folder):
     with OutputFiles() as files:
         output = files.raster_windows(place, os.path.join(folder, "out.tif"))
         if name == "distance":
-            rule = read_rule(None, "distance_to_motorway", True)
+            intervals = read_distance_intervals(factor="distance_to_motorway")
             layer = Layer("roads", place.crs, roads, [{} for _ in roads])
-            distances = distances_to_features(layer, place, rule.intervals.breaks)
-            distance_resistance(distances, rule, place, "roads", output)
+            distances = distances_to_features(layer, place, DistanceChoices(intervals))
+            distance_resistance(distances, intervals, place, name="roads", outputs=DistanceOutputs(output))
         else:
-            factor_resistance(dem, place, read_rule(None, name), output, slope=name == "slope")
+            choices = FactorChoices(read_rule(factor=name), slope_from_dem=name == "slope")
+            factor_resistance(dem, place, choices=choices, output=output)
     os.remove(os.path.join(folder, "out.tif"))
     print(json.dumps([time.perf_counter() - began, start, usage.getrusage(usage.RUSAGE_SELF).ru_maxrss / 1024]))
 

@@ -1,0 +1,1 @@
+"""Resistance: factors, mines, and the surfaces that they make up."""

@@ -1,71 +1,105 @@
 """Hard barriers: what no corridor may cross becomes nodata in a resistance surface."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 import numpy as np
+from osgeo import ogr
 
+from ..arrays import Bools, Float32s
 from ..geometry.cells import ThinPolygons, mask_of, rasterize
-from ..grid.row_blocks import row_blocks
-from .effects import BLOCK_ROWS, Moved
+from ..geometry.layers import Layer
+from ..grid.grid import Template
+from ..progress import Progress
+from .choices import HardBarrier
+from .effects import EffectSums, OptionEffect, blocks_of
+from .factor_layers import FactorLayers
 
-# the order is that of the choice HARD_BARRIERS
-BARRIER_OPEN_PITS, BARRIER_PRODUCING, BARRIER_MOTORWAYS, BARRIER_HIGHWAYS = range(4)
-BARRIERS = ("producing open pits", "all producing mines", "motorways", "highways")
+ROADS = (HardBarrier.MOTORWAYS, HardBarrier.HIGHWAYS)
 
 
-def close(base, integrated, layers, template, choices, progress):
-    """Hard barriers become NaN; those of mines in the integrated surface alone.
+def apply_hard_barriers(
+    base: Float32s,
+    integrated: Float32s,
+    *,
+    layers: FactorLayers,
+    template: Template,
+    barriers: Sequence[HardBarrier],
+    progress: Progress,
+) -> list[OptionEffect]:
+    """Hard barriers become NaN, in place; those of mines in the integrated surface alone.
+
+    Parameters
+    ----------
+    base, integrated : float32 ndarray, shape ``template.shape``
+    layers : FactorLayers
+    template : grid.Template
+    barriers : sequence of HardBarrier
 
     Returns
     -------
-    list of effects.Effect
+    list of OptionEffect
         What each did to each surface that it closes.
     """
-    made = []
-    for barrier in choices.barriers:
-        lacking = _lacking(barrier, layers)
-        if lacking:
+    effects = []
+    for barrier in barriers:
+        if not _has_layer(barrier, layers):
             progress.warn(
-                f"Hard barrier '{BARRIERS[barrier]}' closes nothing, because no layer of {lacking} is given: "
+                f"Hard barrier '{barrier}' closes nothing, because no layer of {_layer_words(barrier)} is given: "
                 f"choose one, or leave the barrier out."
             )
             continue
-        if barrier in (BARRIER_MOTORWAYS, BARRIER_HIGHWAYS):
-            roads = layers.motorways if barrier == BARRIER_MOTORWAYS else layers.highways
-            closed = fence(_shapes(roads, template, progress), template)
-        else:
-            closed = np.zeros(template.shape, dtype=bool)
-            for mine in layers.mines:
-                progress.check()
-                if mine.state == "producing" and (barrier == BARRIER_PRODUCING or mine.method == "open pit"):
-                    closed |= mask_of(mine.geometry, template, thin=ThinPolygons.TOUCHED)
+        closed = _closed_cells(barrier, layers, template, progress)
         if not closed.any():
-            progress.warn(f"Hard barrier '{BARRIERS[barrier]}': no cell of the map holds one.")
+            progress.warn(f"Hard barrier '{barrier}': no cell of the map holds one.")
             continue
-        both = barrier in (BARRIER_MOTORWAYS, BARRIER_HIGHWAYS)
-        for name, values in (("base", base), ("integrated", integrated)) if both else (("integrated", integrated),):
-            moved = Moved(f"hard barrier '{BARRIERS[barrier]}'", name)
-            for rows in row_blocks(*template.shape, block_rows=BLOCK_ROWS):
+        surfaces = {"base": base, "integrated": integrated} if barrier in ROADS else {"integrated": integrated}
+        for name, values in surfaces.items():
+            sums = EffectSums(f"hard barrier '{barrier}'", name)
+            for rows in blocks_of(values):
                 after = np.where(closed[rows], np.nan, values[rows])
-                moved.add(values[rows], after)
+                sums.add(values[rows], after)
                 values[rows] = after
-            made.append(moved.effect())
-        progress.log(
-            f"Hard barrier '{BARRIERS[barrier]}': {closed.sum()} cells have no resistance and no corridor crosses them."
-        )
-    return made
+            effects.append(sums.effect())
+        progress.log(f"Hard barrier '{barrier}': {closed.sum()} cells have no resistance and no corridor crosses them.")
+    return effects
 
 
-def _lacking(barrier, layers):
-    """What layer a barrier needs and is not given, in words; empty where it is."""
-    needed, words = {
-        BARRIER_MOTORWAYS: (layers.motorways, "motorways ('Motorways', MOTORWAYS)"),
-        BARRIER_HIGHWAYS: (layers.highways, "highways ('Highways', HIGHWAYS)"),
-    }.get(barrier, (layers.mines, "mines ('Mines', MINES)"))
-    return words if needed is None else ""
+def _has_layer(barrier: HardBarrier, layers: FactorLayers) -> bool:
+    """Whether the layer that a barrier comes from is given."""
+    if barrier in ROADS:
+        return (layers.motorways if barrier is HardBarrier.MOTORWAYS else layers.highways) is not None
+    return layers.mines is not None
 
 
-def fence(geometries, template):
-    """The cells that roads touch, without gaps at corners through which a diagonal step would slip."""
-    closed = rasterize(geometries, template, all_touched=True, dtype=np.uint8) > 0
+def _layer_words(barrier: HardBarrier) -> str:
+    return barrier.value if barrier in ROADS else "mines"
+
+
+def _closed_cells(barrier: HardBarrier, layers: FactorLayers, template: Template, progress: Progress) -> Bools:
+    """The cells of a barrier whose layer is given: those that roads touch, or whose centre mines hold."""
+    if barrier in ROADS:
+        roads = layers.motorways if barrier is HardBarrier.MOTORWAYS else layers.highways
+        return _road_cells(roads, template, progress) if roads is not None else np.zeros(template.shape, dtype=bool)
+    closed: Bools = np.zeros(template.shape, dtype=bool)
+    for mine in layers.mines or ():
+        progress.check()
+        every = barrier is HardBarrier.PRODUCING_MINES
+        if mine.state == "producing" and (every or mine.method == "open pit"):
+            closed |= mask_of(mine.geometry, template, thin=ThinPolygons.TOUCHED)
+    return closed
+
+
+def _road_cells(roads: Layer, template: Template, progress: Progress) -> Bools:
+    roads.require_some()
+    shapes = roads.to_crs(template.crs, progress).valid_polygons(progress).geometries
+    return cells_without_gaps(shapes, template)
+
+
+def cells_without_gaps(geometries: Sequence[ogr.Geometry], template: Template) -> Bools:
+    """The cells that lines touch, and those at corners through which a diagonal step would slip."""
+    closed: Bools = rasterize(geometries, template, all_touched=True, dtype=np.uint8) > 0
     north_west, north_east = closed[:-1, :-1], closed[:-1, 1:]
     south_west, south_east = closed[1:, :-1], closed[1:, 1:]
     falling = north_west & south_east & ~north_east & ~south_west
@@ -73,8 +107,3 @@ def fence(geometries, template):
     closed[:-1, 1:] |= falling
     closed[:-1, :-1] |= rising
     return closed
-
-
-def _shapes(features, template, progress):
-    features.require_some()
-    return features.to_crs(template.crs, progress).valid_polygons(progress).geometries

@@ -4,77 +4,69 @@ A factor adds its weight times its score above the lowest that its table gives (
 score at the lowest is no reason for a cell to be hard, however much the factor weighs.
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+
 import numpy as np
 
-from ..grid.grid import Grid
-from ..grid.row_blocks import row_blocks
-from .effects import BLOCK_ROWS
+from ..arrays import Bytes, Float32s, Floats
+from ..grid.grid import Grid, Template
+from .effects import blocks_of
+from .factors import FACTOR_LABELS
+from .scheme import Scheme
 from .transforms import scores_of
 
-NONE, NO_VALUE = 0, 255
-LABELS = (
-    "none above its lowest score",
-    "slope",
-    "elevation",
-    "land cover",
-    "NDVI",
-    "distance to water",
-    "distance to motorways",
-    "distance to highways",
-    "night light",
-    "mines",
-)
-"""Names of 0 to 9; 9 factors in the order of ``factors.FACTORS``."""
+NO_VALUE = 255
+CATEGORIES = ("none above its lowest score", *FACTOR_LABELS.values())
+"""What the numbers 0 to 9 mean: 0 no factor, then the nine in the order of Table 1."""
 
 _DECIMALS = 6  # contributions that differ by less are equal
 
 
-class Dominant:
-    """Collects the dominant factor, a factor at a time; 5 bytes per cell.
+class DominantFactors:
+    """Collects the dominant factor of each cell, a factor at a time; 5 bytes per cell.
 
     Of equal contributions that of the factor with the larger weight counts, then that of the first.
 
     Parameters
     ----------
     template : grid.Template
-    scheme : surface.Scheme
+    scheme : Scheme
     numbers : dict of str to int
         The number of each factor in the map.
     """
 
-    def __init__(self, template, scheme, numbers):
+    def __init__(self, template: Template, scheme: Scheme, numbers: Mapping[str, int]) -> None:
         self._template, self._scheme, self._numbers = template, scheme, numbers
-        self._most = np.zeros(template.shape, dtype=np.float32)
-        self._owner = np.zeros(template.shape, dtype=np.uint8)
-        self._weights = np.zeros(256)
+        self._largest: Float32s = np.zeros(template.shape, dtype=np.float32)
+        self._owner: Bytes = np.zeros(template.shape, dtype=np.uint8)
+        self._weights: Floats = np.zeros(256)
 
-    def add(self, factor, scores):
-        """A factor's scores; NaN adds nothing."""
+    def add(self, factor: str, scores: Float32s) -> None:
+        """Add a factor's scores; NaN adds nothing."""
         weight, number = self._scheme.weights[factor], self._numbers[factor]
         lowest = min(scores_of(factor, self._scheme.rules, self._scheme.rings))
         self._weights[number] = weight
-        for rows in row_blocks(*scores.shape, block_rows=BLOCK_ROWS):
+        for rows in blocks_of(scores):
             adds = np.round(weight * (scores[rows].astype(np.float64) - lowest), _DECIMALS).astype(np.float32)
-            most, owner = self._most[rows], self._owner[rows]
+            largest, owner = self._largest[rows], self._owner[rows]
             with np.errstate(invalid="ignore"):
-                wins = (adds > most) | ((adds == most) & (adds > 0) & (weight > self._weights[owner]))
-            most[wins], owner[wins] = adds[wins], number
+                wins = (adds > largest) | ((adds == largest) & (adds > 0) & (weight > self._weights[owner]))
+            largest[wins], owner[wins] = adds[wins], number
 
-    def leave_out(self, total):
-        """Cells without a resistance have no dominant factor."""
+    def finish(self, total: Floats) -> None:
+        """Take the weighted sum: cells where it is NaN have no dominant factor."""
         self._owner[np.isnan(total)] = NO_VALUE
-        self._most = None
+        self._largest = np.empty((0, 0), dtype=np.float32)
 
-    def shares(self):
+    def shares(self) -> dict[str, float]:
         """The share of the cells with a value that each factor dominates."""
         counts = np.bincount(self._owner.reshape(-1), minlength=256)
         cells = max(1, counts[:NO_VALUE].sum())
         return {factor: counts[self._numbers[factor]] / cells for factor in self._scheme.weights}
 
-    def grid(self):
-        """The factor's numbers, with their names as categories."""
-        labels = list(LABELS)
-        for factor, number in self._numbers.items():
-            if number >= len(LABELS):
-                labels.append(factor)
-        return Grid(self._owner, self._template, NO_VALUE, "dominant factor", tuple(labels))
+    def grid(self) -> Grid:
+        """The factors' numbers, with their names as categories."""
+        added = [factor for factor, number in self._numbers.items() if number >= len(CATEGORIES)]
+        return Grid(self._owner, self._template, NO_VALUE, "dominant factor", (*CATEGORIES, *added))

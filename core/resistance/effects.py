@@ -1,19 +1,31 @@
-"""How far an option moves a surface, and what values a surface has; both in blocks of rows."""
+"""How an option changes a surface, and what values a surface has; both in blocks of rows."""
+
+from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from ..arrays import AnyArray, AnyFloats, Floats, Ints
+from ..grid.grid import Grid
 from ..grid.row_blocks import row_blocks
-from ..progress import SILENT
+from ..progress import SILENT, Progress
 
 _BINS = 4000
 BLOCK_ROWS = 256
 
 
-@dataclass
-class Effect:
+def blocks_of(values: AnyArray) -> Iterator[slice]:
+    """Slices of 256 rows of an array; sums over a map add up its blocks in this order."""
+    rows, cols = values.shape
+    return row_blocks(rows, cols, block_rows=BLOCK_ROWS)
+
+
+@dataclass(frozen=True)
+class OptionEffect:
     """What one option did to one surface, over the cells that have a value before and after.
 
     Parameters
@@ -36,69 +48,100 @@ class Effect:
     mean_change: float
     correlation: float
     changed_share: float
-    before: tuple
-    after: tuple
+    before: tuple[float, float]
+    after: tuple[float, float]
     closed: int
 
+    @property
+    def text(self) -> str:
+        """The effect as one sentence."""
+        parts = [f"changes {100 * self.changed_share:.1f} % of the cells"]
+        if self.closed:
+            parts.append(f"closes {self.closed} of them")
+        else:
+            parts.append(f"moves the surface by {self.mean_change:.3g} on average")
+            if not math.isnan(self.correlation):
+                parts.append(f"correlation with the surface before {self.correlation:.3f}")
+            parts.append(
+                f"range {self.before[0]:.3g} to {self.before[1]:.3g} becomes {self.after[0]:.3g} to {self.after[1]:.3g}"
+            )
+        return f"{self.option[:1].upper()}{self.option[1:]}, {self.surface} surface: {', '.join(parts)}."
 
-class Moved:
-    """Collects an `Effect` block by block."""
 
-    def __init__(self, option, surface):
-        self._names = option, surface
-        self._cells = self._both = self._changed = 0
-        self._absolute, self._sums, self._shift = 0.0, np.zeros(5), None
+class EffectSums:
+    """Collects an `OptionEffect` block by block."""
+
+    def __init__(self, option: str, surface: str) -> None:
+        self._option, self._surface = option, surface
+        self._cells_before = self._cells_both = self._changed = 0
+        self._absolute = 0.0
+        self._sums: Floats = np.zeros(5)
+        self._shift: tuple[Any, Any] | None = None
         self._before, self._after = _Range(), _Range()
 
-    def add(self, before, after):
+    def add(self, before: AnyFloats, after: AnyFloats) -> None:
         """Blocks of one shape; NaN is no value."""
         here = ~np.isnan(before)
         both = here & ~np.isnan(after)
         self._before.add(before[here])
         x, y = before[both].astype(np.float64), after[both].astype(np.float64)
         self._after.add(y)
-        self._cells += int(here.sum())
-        self._both += x.size
+        self._cells_before += int(here.sum())
+        self._cells_both += x.size
         self._changed += int((x != y).sum())
         if x.size:
             self._absolute += float(np.abs(y - x).sum())
+            # sums about the first pair of values keep their digits
             self._shift = (x[0], y[0]) if self._shift is None else self._shift
             x, y = x - self._shift[0], y - self._shift[1]
             self._sums += x.sum(), y.sum(), (x * x).sum(), (y * y).sum(), (x * y).sum()
 
-    def effect(self):
-        n, closed = self._both, self._cells - self._both
-        share = (self._changed + closed) / self._cells if self._cells else math.nan
+    def effect(self) -> OptionEffect:
+        """The effect on all blocks."""
+        n, closed = self._cells_both, self._cells_before - self._cells_both
         sx, sy, sxx, syy, sxy = self._sums
         spread = (n * sxx - sx * sx) * (n * syy - sy * sy)
         varies = self._before.high > self._before.low and self._after.high > self._after.low and spread > 0
-        return Effect(
-            *self._names,
-            self._absolute / n if n else math.nan,
-            float((n * sxy - sx * sy) / math.sqrt(spread)) if varies else math.nan,
-            share,
-            self._before.pair,
-            self._after.pair,
-            closed,
+        return OptionEffect(
+            option=self._option,
+            surface=self._surface,
+            mean_change=self._absolute / n if n else math.nan,
+            correlation=float((n * sxy - sx * sy) / math.sqrt(spread)) if varies else math.nan,
+            changed_share=(self._changed + closed) / self._cells_before if self._cells_before else math.nan,
+            before=self._before.pair,
+            after=self._after.pair,
+            closed=closed,
         )
 
 
 class _Range:
-    def __init__(self):
+    """Lowest and highest of the values that were added."""
+
+    def __init__(self) -> None:
         self.low, self.high = math.inf, -math.inf
 
-    def add(self, values):
+    def add(self, values: AnyFloats) -> None:
         if values.size:
             self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
 
     @property
-    def pair(self):
+    def pair(self) -> tuple[float, float]:
+        """NaN twice where nothing was added."""
         return (self.low, self.high) if self.low <= self.high else (math.nan, math.nan)
 
 
-@dataclass
-class Values:
-    """The values of a surface: percentiles to a four-thousandth of its range, and a histogram."""
+@dataclass(frozen=True)
+class SurfaceValues:
+    """The values of a surface: percentiles to a four-thousandth of its range, and a histogram.
+
+    Parameters
+    ----------
+    lowest, percent_5, mean, percent_95, highest : float
+    valid_share : float
+        Cells with a value, 0 to 1.
+    edges, counts : ndarray
+        Of the histogram's bins.
+    """
 
     lowest: float
     percent_5: float
@@ -106,19 +149,19 @@ class Values:
     percent_95: float
     highest: float
     valid_share: float
-    edges: np.ndarray
-    counts: np.ndarray
+    edges: Floats
+    counts: Ints
 
     @property
-    def contrast(self):
+    def contrast(self) -> float:
         """How many times the easy ground's (5 %) resistance the hard ground's (95 %) is."""
         return self.percent_95 / self.percent_5
 
 
-def values_of(grid, bins=60, progress=SILENT):
-    """`Values` of a map; all NaN where it has none."""
+def values_of(grid: Grid, *, bins: int = 60, progress: Progress = SILENT) -> SurfaceValues:
+    """`SurfaceValues` of a map; all NaN where it has none."""
     reach, total, count = _Range(), 0.0, 0
-    for rows in row_blocks(*grid.values.shape, block_rows=BLOCK_ROWS):
+    for rows in blocks_of(grid.values):
         progress.check()
         block = grid.values[rows]
         block = block[~np.isnan(block)]
@@ -127,31 +170,40 @@ def values_of(grid, bins=60, progress=SILENT):
         count += block.size
     low, high = reach.pair
     if not count:
-        return Values(*[math.nan] * 5, 0.0, np.zeros(bins + 1), np.zeros(bins))
-    fine = np.zeros(_BINS - _BINS % bins, dtype=np.int64)
+        nothing = math.nan
+        return SurfaceValues(
+            nothing, nothing, nothing, nothing, nothing, 0.0, np.zeros(bins + 1), np.zeros(bins, dtype=np.int64)
+        )
+    fine: Ints = np.zeros(_BINS - _BINS % bins, dtype=np.int64)
     top = high if high > low else low + max(abs(low), 1.0) * 1e-6
-    for rows in row_blocks(*grid.values.shape, block_rows=BLOCK_ROWS):
+    for rows in blocks_of(grid.values):
         progress.check()
         block = grid.values[rows]
         # numpy 2 takes the bounds in the values' own type, too coarse for the bins of a flat map
         fine += np.histogram(block[~np.isnan(block)].astype(np.float64), fine.size, (low, top))[0]
-    edges = np.linspace(low, top, fine.size + 1)
-    shares = np.cumsum(fine) / count
+    edges: Floats = np.linspace(low, top, fine.size + 1, dtype=np.float64)
+    percent_5, percent_95 = _percentiles(grid, edges, fine, low=low, progress=progress)
+    return SurfaceValues(
+        lowest=low,
+        percent_5=percent_5,
+        mean=total / count,
+        percent_95=percent_95,
+        highest=high,
+        valid_share=count / grid.values.size,
+        edges=edges[:: fine.size // bins],
+        counts=fine.reshape(bins, -1).sum(axis=1),
+    )
+
+
+def _percentiles(grid: Grid, edges: Floats, counts: Ints, *, low: float, progress: Progress) -> tuple[float, float]:
+    """The 5 % and 95 % percentile of a map, by the counts of fine bins: values that the map holds."""
+    shares = np.cumsum(counts) / counts.sum()
     bounds = [edges[np.searchsorted(shares, share) + 1] for share in (0.05, 0.95)]
     marks = [low, low]  # the largest values up to those bounds: of few scores one that there is
-    for rows in row_blocks(*grid.values.shape, block_rows=BLOCK_ROWS):
+    for rows in blocks_of(grid.values):
         progress.check()
         block = grid.values[rows]
         for place, bound in enumerate(bounds):
             with np.errstate(invalid="ignore"):
                 marks[place] = max(marks[place], float(block.max(where=block <= bound, initial=low)))
-    return Values(
-        low,
-        marks[0],
-        total / count,
-        marks[1],
-        high,
-        count / grid.values.size,
-        edges[:: fine.size // bins],
-        fine.reshape(bins, -1).sum(axis=1),
-    )
+    return marks[0], marks[1]

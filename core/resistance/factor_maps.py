@@ -3,318 +3,273 @@
 Feng, Bai & Wang (2024), Table 1; restored mines' cells take what their table says first.
 """
 
+from __future__ import annotations
+
 import math
 import re
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from typing import Callable
 
 import numpy as np
-from osgeo import gdal
 
-from .. import tables
+from ..arrays import AnyArray, AnyFloats, Bools, Float32s
 from ..errors import InputError
 from ..gdal_session import gdal_exceptions
+from ..geometry.layers import Layer
 from ..grid.euclidean import distance_m
-from ..grid.grid import CLASSES, QUANTITY
+from ..grid.grid import CLASSES, QUANTITY, Template
+from ..grid.reading import RasterSource
 from ..grid.slope import slope_degrees
 from ..grid.warping import align, read_classes
-from .factors import FACTORS, MINE, classify, classify_codes, classify_distance, factor_name
+from ..progress import Progress
+from .choices import SurfaceChoices
+from .factor_layers import FactorLayers
+from .factors import MINE, Intervals, Rule
 from .mine_rings import check_mines, mine_resistance
+from .restored import RestoredCells
+from .scheme import Scheme
+from .scoring import classify, classify_codes, classify_distance
 
-_MOST_ADDED = 240
 _HEIGHTS_M = -12000, 9000  # the earth's
 _NO_HEIGHT = -9999  # what elevation maps hold where they have no value
 
 
-@dataclass
-class FactorLayers:
-    """The maps that the factors are made from; what is None is left out.
+class FactorMaps:
+    """Makes the resistance of one factor at a time; the DEM is read once.
 
     Parameters
     ----------
-    dem : reading.RasterSource
-        Metres; serves slope and elevation.
-    land_cover : reading.RasterSource
-        Class codes.
-    ndvi, night_light : reading.RasterSource
-    water, motorways, highways : layers.Layer
-        Lines or polygons.
-    water_codes : sequence of int
-        Land-cover codes that are water, used where ``water`` is None.
-    mines : list of ..mines.Mine
-        In the template's CRS.
-    extra : dict of str to reading.RasterSource
-        Factors beside the nine, by their names as `extra_names` gives them: scored by the factor table's
-        rows for them, or scored already where it has none.
-    correction : reading.RasterSource
-        Night light or multipliers, see `correction`; no factor.
+    layers : FactorLayers
+    template : grid.Template
+    scheme : Scheme
+    choices : SurfaceChoices
+    restored : sequence of RestoredCells
+
+    Raises
+    ------
+    InputError
+        Lines or mines that lie away from the map: they belong to another city, or have a wrong CRS. This is
+        known before any map is read.
     """
 
-    dem: object = None
-    land_cover: object = None
-    ndvi: object = None
-    night_light: object = None
-    water: object = None
-    motorways: object = None
-    highways: object = None
-    water_codes: tuple = ()
-    mines: list = None
-    extra: dict = field(default_factory=dict)
-    correction: object = None
-
-    def present(self):
-        """The factors that these maps give, in the order of Table 1, then those that were added."""
-        water = self.water
-        if water is None and self.land_cover is not None and self.water_codes:
-            water = self.water_codes
-        given = {
-            "slope": self.dem,
-            "elevation": self.dem,
-            "land_cover": self.land_cover,
-            "ndvi": self.ndvi,
-            "distance_to_water": water,
-            "distance_to_motorway": self.motorways,
-            "distance_to_highway": self.highways,
-            "night_light": self.night_light,
-            MINE: self.mines,
-        }
-        return [*(factor for factor in FACTORS if given[factor] is not None), *self.extra]
-
-    def numbers(self):
-        """The number of each factor in a map of the dominant one: 1 to 9, then 10 and more."""
-        return {factor: number for number, factor in enumerate([*FACTORS, *self.extra], 1)}
-
-
-class FactorMaps:
-    """Makes the resistance of one factor at a time; the DEM is read once."""
-
-    def __init__(self, layers, template, scheme, choices, restored, progress):
+    def __init__(
+        self,
+        layers: FactorLayers,
+        template: Template,
+        *,
+        scheme: Scheme,
+        choices: SurfaceChoices,
+        restored: Sequence[RestoredCells] = (),
+        progress: Progress,
+    ) -> None:
         self._layers, self._template, self._scheme = layers, template, scheme
         self._choices, self._restored = choices, restored
-        self._dem = None
-        # before any map is read: what lies elsewhere belongs to another city, or has a wrong CRS
+        self._dem: AnyFloats | None = None
         self._lines = {
-            factor: self._near(features, scheme.rules[factor], progress)
-            for factor, features in (
-                ("distance_to_water", layers.water),
-                ("distance_to_motorway", layers.motorways),
-                ("distance_to_highway", layers.highways),
-            )
-            if features is not None and factor in scheme.weights
+            factor: self._lines_near(layer, scheme.rules[factor].required_intervals, progress)
+            for factor, layer in layers.lines().items()
+            if factor in scheme.weights
         }
         if layers.mines is not None:
             check_mines(layers.mines, scheme.rings, template)
 
-    def _near(self, features, rule, progress):
-        features.require_some()
-        breaks = rule.intervals.breaks
-        moved = features.to_crs_near(
-            self._template.crs,
-            self._template.bounds,
-            other=self._template.name,
-            reach_m=breaks[-1] if breaks else math.inf,
-            progress=progress,
+    def make(self, factor: str, *, progress: Progress) -> Float32s:
+        """The resistance of a factor that has a map, unweighted; NaN where the map has no value."""
+        if factor in self._layers.extra:
+            return self._added_factor(factor, progress)
+        if factor == MINE:
+            return self._mines(progress)
+        if factor in self._lines:
+            return self._distance(factor, progress)
+        makers: dict[str, Callable[[Rule, Progress], Float32s]] = {
+            "slope": self._slope,
+            "elevation": self._elevation,
+            "land_cover": self._land_cover,
+            "ndvi": self._ndvi,
+            "night_light": self._night_light,
+            "distance_to_water": self._distance_to_water_cells,
+        }
+        return makers[factor](self._scheme.rules[factor], progress)
+
+    def _lines_near(self, layer: Layer, intervals: Intervals, progress: Progress) -> Layer:
+        """A layer in the template's CRS; refused where it lies out of reach of the map."""
+        layer.require_some()
+        reach = intervals.breaks[-1] if intervals.breaks else math.inf
+        moved = layer.to_crs_near(
+            self._template.crs, self._template.bounds, other=self._template.name, reach_m=reach, progress=progress
         )
         return moved.valid_polygons(progress)
 
-    def make(self, factor, progress):
-        if factor in self._layers.extra:
-            return self._added(factor, self._scheme.rules.get(factor), progress)
-        return getattr(self, f"_{factor}")(self._scheme.rules.get(factor), progress)
-
-    def _added(self, factor, rule, progress):
+    def _added_factor(self, factor: str, progress: Progress) -> Float32s:
         """A factor that the planner adds: by the factor table's rows, or as it is."""
-        source = self._layers.extra[factor]
-        if rule is not None and rule.codes:
+        source, rule = self._layers.extra[factor], self._scheme.rules.get(factor)
+        if rule is None:
+            return self._scored_already(factor, source, progress)
+        if rule.codes:
             grid = read_classes(source, self._template, progress)
-            return classify_codes(grid.values, grid.valid, rule, source.name, progress)
-        if rule is not None:
-            return classify(self._quantity(source, progress), rule, 0.0, source.name, progress)
+            return classify_codes(grid.values, grid.valid, rule, name=source.name, progress=progress)
+        return classify(self._quantity(source, progress), rule, name=source.name, progress=progress)
+
+    def _scored_already(self, factor: str, source: RasterSource, progress: Progress) -> Float32s:
+        """A map of scores, which keep to the range of all rules."""
         # scores are classes: between 1 and 5 no 3 is to appear where cells are made anew
         scores = align(source, self._template, CLASSES, progress).floats()
-        low, high = self._scheme.range
-        wrong = (scores < low) | (scores > high)
-        if wrong.any():
+        low, high = self._scheme.score_range
+        invalid = (scores < low) | (scores > high)
+        if invalid.any():
             raise InputError(
-                f"Further factor '{source.name}' (EXTRA_FACTORS) holds {float(scores[wrong][0]):g}, and "
-                f"{wrong.sum()} cells lie outside {low:g} to {high:g}: score it first with 'Factor resistance' "
-                f"or 'Distance resistance', or add rows for factor '{factor}' to the factor table."
+                f"Further factor '{source.name}' holds {float(scores[invalid][0]):g}, and {invalid.sum()} cells lie "
+                f"outside {low:g} to {high:g}: score it first with 'Factor resistance' or 'Distance resistance', or "
+                f"add rows for factor '{factor}' to the factor table.",
+                parameter="extra_factors",
+                layer=source.name,
+                value=float(scores[invalid][0]),
             )
         return scores
 
-    def _quantity(self, source, progress):
+    def _quantity(self, source: RasterSource, progress: Progress) -> AnyFloats:
         grid = align(source, self._template, QUANTITY, progress)
         return grid.floats(np.float64 if grid.values.dtype == np.float64 else np.float32)
 
-    def _elevations(self, progress):
+    def _elevations(self, progress: Progress) -> tuple[AnyFloats, str]:
+        """The heights of the elevation map, and its name."""
+        source = _given(self._layers.dem)
         if self._dem is None:
-            self._dem = self._quantity(self._layers.dem, progress)
-            _refuse_feet(self._layers.dem)
-            with np.errstate(invalid="ignore"):
-                wrong = (self._dem < _HEIGHTS_M[0]) | (self._dem > _HEIGHTS_M[1]) | (self._dem == _NO_HEIGHT)
-            if wrong.any():
-                raise InputError(
-                    f"Elevation layer '{self._layers.dem.name}' (DEM) holds {float(self._dem[wrong][0]):g} "
-                    f"and {wrong.sum()} cells of it cannot be heights in metres: set that as its nodata value "
-                    f"where it stands for no value, else bring the layer to metres with the raster calculator."
-                )
-        return self._dem
+            self._dem = self._quantity(source, progress)
+            _refuse_feet(source)
+            _refuse_no_heights(self._dem, source)
+        return self._dem, source.name
 
-    def _slope(self, rule, progress):
-        slope = slope_degrees(self._elevations(progress), self._template, progress.part(0, 0.8))
-        self._burn(slope, "slope_degrees")
-        return classify(slope, rule, 0.0, self._layers.dem.name, progress.part(0.8, 1))
+    def _slope(self, rule: Rule, progress: Progress) -> Float32s:
+        elevations, name = self._elevations(progress)
+        slope = slope_degrees(elevations, self._template, progress.part(0, 0.8))
+        self._apply_restored(slope, "slope_degrees")
+        return classify(slope, rule, name=name, progress=progress.part(0.8, 1))
 
-    def _elevation(self, rule, progress):
-        elevations, datum = self._elevations(progress), self._choices.datum_m
+    def _elevation(self, rule: Rule, progress: Progress) -> Float32s:
+        elevations, name = self._elevations(progress)
+        datum_m = self._choices.datum_m
         if self._choices.factor_table is None:
-            _log_depths(elevations, rule.intervals, datum, progress)
-        self._dem = None
-        return classify(elevations, rule, datum, self._layers.dem.name, progress)
+            _log_depths(elevations, rule.required_intervals, datum_m, progress)
+        self._dem = None  # slope was made before, and nothing else needs it
+        return classify(elevations, rule, offset=datum_m, name=name, progress=progress)
 
-    def _land_cover(self, rule, progress):
-        grid = read_classes(self._layers.land_cover, self._template, progress)
+    def _land_cover(self, rule: Rule, progress: Progress) -> Float32s:
+        source = _given(self._layers.land_cover)
+        grid = read_classes(source, self._template, progress)
         values, valid = grid.values, grid.valid
-        self._burn(values, "land_cover", valid)
-        return classify_codes(values, valid, rule, self._layers.land_cover.name, progress)
+        self._apply_restored(values, "land_cover", valid)
+        return classify_codes(values, valid, rule, name=source.name, progress=progress)
 
-    def _ndvi(self, rule, progress):
-        ndvi = self._quantity(self._layers.ndvi, progress)
+    def _ndvi(self, rule: Rule, progress: Progress) -> Float32s:
+        source = _given(self._layers.ndvi)
+        ndvi = self._quantity(source, progress)
         highest = float(np.nanmax(np.abs(ndvi)))
-        if highest > 1.5 and all(abs(bound) <= 1 for bound in rule.intervals.bounds):
+        if is_beyond_ndvi(highest, rule.required_intervals):
             raise InputError(
-                f"Layer '{self._layers.ndvi.name}' holds values up to {highest:g} and NDVI lies between "
+                f"Layer '{source.name}' holds values up to {highest:g} and NDVI lies between "
                 f"-1 and 1: divide it by its scale factor (often 10000) with the raster calculator, or "
-                f"set its nodata value where that stands for no value."
+                f"set its nodata value where that stands for no value.",
+                layer=source.name,
+                value=highest,
             )
-        self._burn(ndvi, "ndvi")
-        return classify(ndvi, rule, 0.0, self._layers.ndvi.name, progress)
+        self._apply_restored(ndvi, "ndvi")
+        return classify(ndvi, rule, name=source.name, progress=progress)
 
-    def _night_light(self, rule, progress):
-        return classify(
-            self._quantity(self._layers.night_light, progress), rule, 0.0, self._layers.night_light.name, progress
-        )
+    def _night_light(self, rule: Rule, progress: Progress) -> Float32s:
+        source = _given(self._layers.night_light)
+        return classify(self._quantity(source, progress), rule, name=source.name, progress=progress)
 
-    def _distance_to_water(self, rule, progress):
-        if self._layers.water is not None:
-            if self._layers.water_codes:
-                progress.log(f"Water is layer '{self._layers.water.name}'; the land-cover codes of water are not used.")
-            return self._distance("distance_to_water", rule, progress)
-        grid = read_classes(self._layers.land_cover, self._template, progress)
+    def _distance_to_water_cells(self, rule: Rule, progress: Progress) -> Float32s:
+        """Distance to the cells of a land cover that hold a code of water."""
+        grid = read_classes(_given(self._layers.land_cover), self._template, progress)
         water = np.isin(grid.values, list(self._layers.water_codes)) & grid.valid
         codes = ", ".join(map(str, self._layers.water_codes))
         if not water.any():
             raise InputError(
                 f"No cell of layer '{grid.name}' holds a code of water ({codes}): correct the codes, or "
-                f"leave them empty, and the distance to water is left out."
+                f"leave them empty, and the distance to water is left out.",
+                parameter="water_codes",
+                layer=grid.name,
             )
         progress.log(
             f"Water is where layer '{grid.name}' holds {codes}; its distance runs from cell centre to cell "
             f"centre and knows no water beyond the map."
         )
-        return classify(distance_m(water, self._template), rule, 0.0, grid.name, progress)
+        return classify(distance_m(water, self._template), rule, name=grid.name, progress=progress)
 
-    def _distance_to_motorway(self, rule, progress):
-        return self._distance("distance_to_motorway", rule, progress)
-
-    def _distance_to_highway(self, rule, progress):
-        return self._distance("distance_to_highway", rule, progress)
-
-    def _distance(self, factor, rule, progress):
-        features = self._lines[factor]
-        resistance = classify_distance(features.geometries, rule, self._template, progress)
-        breaks = rule.intervals.breaks
-        if breaks and (resistance == np.float32(rule.intervals.resistance[-1])).all():
+    def _distance(self, factor: str, progress: Progress) -> Float32s:
+        """Distance to the features of a layer."""
+        layer, intervals = self._lines[factor], self._scheme.rules[factor].required_intervals
+        if factor == "distance_to_water" and self._layers.water_codes:
+            progress.log(f"Water is layer '{layer.name}'; the land-cover codes of water are not used.")
+        resistance = classify_distance(layer.geometries, intervals, self._template, progress=progress)
+        breaks = intervals.breaks
+        if breaks and (resistance == np.float32(intervals.resistance[-1])).all():
             progress.warn(
-                f"No feature of layer '{features.name}' lies within {breaks[-1]:g} m of any cell: check that "
+                f"No feature of layer '{layer.name}' lies within {breaks[-1]:g} m of any cell: check that "
                 f"it belongs to this area and that its CRS is right."
             )
         return resistance
 
-    def _mine(self, _, progress):
-        return mine_resistance(
-            self._layers.mines, self._scheme.rings, self._template, self._choices.overlap, progress
-        ).values
+    def _mines(self, progress: Progress) -> Float32s:
+        mines, rings = self._layers.mines or (), self._scheme.rings
+        return mine_resistance(mines, rings, self._template, overlap=self._choices.overlap, progress=progress).values
 
-    def _burn(self, values, column, valid=None):
-        """What a restored mine's cells become, where the table says so and the map has a value."""
-        for row, mask in self._restored:
-            if row[column] is not None:
-                values[mask & (~np.isnan(values) if valid is None else valid)] = row[column]
+    def _apply_restored(self, values: AnyArray, column: str, valid: Bools | None = None) -> None:
+        """Set a restored mine's cells, in place, where its table has a value and the map has one.
+
+        ``valid``: where the map has one; by default where it is not NaN.
+        """
+        for cells in self._restored:
+            if cells.values[column] is not None:
+                has_value = ~np.isnan(values) if valid is None else valid
+                values[cells.mask & has_value] = cells.values[column]
 
 
-def _refuse_feet(source):
+def is_beyond_ndvi(highest: float, intervals: Intervals) -> bool:
+    """Whether values are not NDVI's, and the intervals are: it lies between -1 and 1."""
+    return highest > 1.5 and all(abs(bound) <= 1 for bound in intervals.bounds)
+
+
+def _given(source: RasterSource | None) -> RasterSource:
+    """The map of a factor that is present."""
+    if source is None:
+        raise TypeError("A factor is made whose map is not given.")
+    return source
+
+
+def _refuse_feet(source: RasterSource) -> None:
     """Refuse an elevation map whose band says that it is in feet."""
     with gdal_exceptions():
-        dataset = gdal.Open(source.path)  # a band does not outlive it
-        unit = dataset.GetRasterBand(source.band).GetUnitType() or ""
+        unit = source.dataset.GetRasterBand(source.band).GetUnitType() or ""
     if re.search(r"\b(us-)?ft(us)?\b|foot|feet", unit.lower()):
         raise InputError(
-            f"Elevation layer '{source.name}' (DEM) is in '{unit}' and heights are needed in metres: multiply it "
-            f"by 0.3048 with the raster calculator and give that."
+            f"Elevation layer '{source.name}' is in '{unit}' and heights are needed in metres: multiply it "
+            f"by 0.3048 with the raster calculator and give that.",
+            parameter="dem",
+            layer=source.name,
+            value=unit,
         )
 
 
-def extra_names(text, layer_names):
-    """The names of factors beside the nine, as tables of weights write them.
-
-    Parameters
-    ----------
-    text : str
-        A list with commas between, in the layers' order; empty: the layers' own names.
-    layer_names : list of str
-
-    Raises
-    ------
-    InputError
-        More or fewer names than layers, a name twice, one of the nine, or one that is no file name.
-    """
-    written = tables.split_list(text, words=True) or list(layer_names)
-    if len(written) != len(layer_names):
+def _refuse_no_heights(elevations: AnyFloats, source: RasterSource) -> None:
+    """Refuse an elevation map with values that no ground has."""
+    with np.errstate(invalid="ignore"):
+        invalid = (elevations < _HEIGHTS_M[0]) | (elevations > _HEIGHTS_M[1]) | (elevations == _NO_HEIGHT)
+    if invalid.any():
         raise InputError(
-            f"{len(written)} name(s) of further factors (EXTRA_NAMES) are given for {len(layer_names)} "
-            f"layer(s) (EXTRA_FACTORS): write one for each, with commas between."
+            f"Elevation layer '{source.name}' holds {float(elevations[invalid][0]):g} "
+            f"and {invalid.sum()} cells of it cannot be heights in metres: set that as its nodata value "
+            f"where it stands for no value, else bring the layer to metres with the raster calculator.",
+            parameter="dem",
+            layer=source.name,
+            value=float(elevations[invalid][0]),
         )
-    names = [factor_name(name) for name in written]
-    if len(names) > _MOST_ADDED:
-        raise InputError(f"{len(names)} further factors (EXTRA_FACTORS) are given: {_MOST_ADDED} are the most.")
-    for place, (name, own) in enumerate(zip(names, written)):
-        if name in FACTORS:
-            raise InputError(
-                f"Further factor '{own}' (EXTRA_FACTORS) has the name of one of the nine factors: name it "
-                f"otherwise (EXTRA_NAMES)."
-            )
-        if name in names[:place]:
-            raise InputError(
-                f"Two further factors (EXTRA_FACTORS) are called '{own}': give each its own name (EXTRA_NAMES)."
-            )
-        if not name or re.search(r'[\\/:*?"<>|]', name):
-            raise InputError(
-                f"Further factor '{own}' (EXTRA_FACTORS) has a name that no file can have: name it otherwise "
-                f"(EXTRA_NAMES)."
-            )
-    return names
 
 
-def read_water_codes(text):
-    """Land-cover codes from a text such as ``5, 9``; empty where there is none.
-
-    Raises
-    ------
-    InputError
-        A code that is not a whole number.
-    """
-    parts = tables.split_list(text)
-    for part in parts:
-        if not re.fullmatch(r"[+-]?\d+", part):
-            raise InputError(
-                f"Land-cover codes that are water (WATER_CODES): '{part}' in '{text}' is not a whole "
-                f"number; write codes such as 5 or 5,9."
-            )
-    return tuple(int(part) for part in parts)
-
-
-def _log_depths(elevations, intervals, datum_m, progress):
-    """Say what the shipped table makes of ground below the datum: of its lowest class, and of that like the plain."""
+def _log_depths(elevations: AnyFloats, intervals: Intervals, datum_m: float, progress: Progress) -> None:
+    """Log what the shipped table makes of ground below the datum: its lowest class, and depths scored as the plain."""
     plain = next(index for index, upper in enumerate(intervals.upper) if upper >= 0)
     score = intervals.resistance[plain]
     while plain and intervals.resistance[plain - 1] == score:

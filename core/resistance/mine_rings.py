@@ -5,27 +5,29 @@ Feng, Bai & Wang (2024), Table 2. The distance runs from a cell's centre to the 
 unless a row says otherwise.
 """
 
+from __future__ import annotations
+
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from .. import tables
+from ..arrays import AnyInts, Bools, Float32s, Floats, Int32s
 from ..errors import InputError
 from ..geometry.cells import ThinPolygons, mask_of
 from ..geometry.distance_classes import distance_classes
 from ..geometry.layers import is_near
 from ..geometry.segment_distance import Edges
 from ..grid.euclidean import distance_to_features_m
-from ..grid.grid import float_grid
-from ..mines import METHODS, MINERALS, STATES, known_words, plain_word, require_near
-from ..progress import SILENT
-from .factors import intervals_of
+from ..grid.grid import Grid, Template, Window, float_grid
+from ..mines import METHODS, MINERALS, STATES, Mine, known_words, plain_word, require_near
+from ..progress import SILENT, Progress
+from .choices import Overlap
+from .factors import Intervals
+from .rule_tables import intervals_of, uncovered_distance
 from .scoring import log_shares
-
-# the order is that of the choice OVERLAP
-MAXIMUM, NEAREST, CAPPED_SUM = range(3)
-OVERLAPS = ("maximum", "nearest mine", "sum, at most 5")
 
 RESTORED_RESISTANCE = 1.0
 HIGHEST = 5.0
@@ -43,14 +45,25 @@ _COLUMNS = [
 _WORDS = {"mineral": MINERALS, "method": METHODS, "state": STATES}
 
 
-@dataclass
+# the table of rings ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
 class Rings:
-    """The rings of a table: ``(mineral, method, state)`` to Intervals in metres."""
+    """The rings of a table.
+
+    Parameters
+    ----------
+    table : str
+        Its name, for messages.
+    by_kind : dict of (str, str, str) to Intervals
+        By mineral, method and state, in metres.
+    """
 
     table: str
-    by_kind: dict
+    by_kind: Mapping[tuple[str, ...], Intervals]
 
-    def of(self, mine):
+    def of(self, mine: Mine) -> Intervals:
         """The rings of one mine.
 
         Raises
@@ -62,17 +75,18 @@ class Rings:
         if kind not in self.by_kind:
             raise InputError(
                 f"Table '{self.table}' has no rings for a mine that is {', '.join(kind)} "
-                f"('{mine.name}'); add rows for it."
+                f"('{mine.name}'); add rows for it.",
+                layer=self.table,
             )
         return self.by_kind[kind]
 
 
-def default_ring_table():
+def default_ring_table() -> tables.RawTable:
     """The shipped Table 2 with restored mines added."""
     return tables.shipped("resistance", "rings.csv")
 
 
-def read_rings(raw=None):
+def read_rings(raw: tables.RawTable | None = None) -> Rings:
     """The rings of a table.
 
     Parameters
@@ -93,8 +107,18 @@ def read_rings(raw=None):
         start at 0, have no end ring, leave a gap or overlap.
     """
     table = tables.parse(default_ring_table() if raw is None else raw, _COLUMNS)
+    by_kind = {kind: _rings_of_rows(table, kind, indices) for kind, indices in _rows_by_kind(table).items()}
+    everywhere = Intervals((0.0,), (math.inf,), (RESTORED_RESISTANCE,), first_closed=True)
+    for mineral in MINERALS:
+        for method in METHODS:
+            by_kind.setdefault((mineral, method, "restored"), everywhere)
+    return Rings(table.name, by_kind)
+
+
+def _rows_by_kind(table: tables.Table) -> dict[tuple[str, ...], list[int]]:
+    """The rows of each mineral, method and state; an empty ``from_m`` becomes 0."""
     known = known_words()
-    indices = {}
+    indices: dict[tuple[str, ...], list[int]] = {}
     for index, row in enumerate(table.rows):
         kind = []
         for attribute, words in _WORDS.items():
@@ -106,38 +130,43 @@ def read_rings(raw=None):
             kind.append(meaning)
         row["from_m"] = row["from_m"] or 0.0
         indices.setdefault(tuple(kind), []).append(index)
-    by_kind = {}
-    for kind, own in indices.items():
-        what = f"rings of {', '.join(kind)}"
-        rings = intervals_of(table, own, "from_m", "to_m", what, first_closed=True)
-        first, last = rings.lower[0], rings.upper[-1]
-        if first > 0 or last < math.inf:
-            gap = f"[0, {first:g}]" if first > 0 else f"({last:g}, unbounded)"
-            raise InputError(
-                f"Table '{table.name}', {what}: no row covers {gap}; rings run from the mine's edge "
-                f"without an end, so add a row or leave the last to_m empty."
-            )
-        by_kind[kind] = rings
-    everywhere = replace(
-        next(iter(by_kind.values())), lower=(0.0,), upper=(math.inf,), resistance=(RESTORED_RESISTANCE,)
-    )
-    for mineral in MINERALS:
-        for method in METHODS:
-            by_kind.setdefault((mineral, method, "restored"), everywhere)
-    return Rings(table.name, by_kind)
+    return indices
 
 
-def mine_resistance(mines, rings, template, overlap=MAXIMUM, progress=SILENT):
+def _rings_of_rows(table: tables.Table, kind: tuple[str, ...], indices: Sequence[int]) -> Intervals:
+    """The rings of one kind of mine, from its edge without an end."""
+    what = f"rings of {', '.join(kind)}"
+    rings = intervals_of(table, indices, lower="from_m", upper="to_m", what=what, first_closed=True)
+    if uncovered := uncovered_distance(rings):
+        raise InputError(
+            f"Table '{table.name}', {what}: no row covers {uncovered}; rings run from the mine's edge "
+            f"without an end, so add a row or leave the last to_m empty.",
+            layer=table.name,
+        )
+    return rings
+
+
+# resistance around mines -------------------------------------------------------------------------
+
+
+def mine_resistance(
+    mines: Sequence[Mine],
+    rings: Rings,
+    template: Template,
+    *,
+    overlap: Overlap = Overlap.MAXIMUM,
+    progress: Progress = SILENT,
+) -> Grid:
     """Resistance around mines.
 
     Parameters
     ----------
-    mines : list of ..mines.Mine
+    mines : sequence of ..mines.Mine
         In the template's CRS; those beyond the map's edge count. One that holds no cell's centre
         counts in the cells that it touches.
     rings : Rings
     template : grid.Template
-    overlap : int
+    overlap : Overlap
         Where the rings of several mines meet: ``MAXIMUM`` of their resistances (the paper does
         not say; the default); ``NEAREST``, that of the mine whose edge is nearest (of equally
         near ones the highest); ``CAPPED_SUM``, ``1 + sum(resistance - 1)``, at most 5 or the
@@ -148,29 +177,44 @@ def mine_resistance(mines, rings, template, overlap=MAXIMUM, progress=SILENT):
     grid.Grid
         Float32, a value in every cell (1 to 5 by Table 2).
 
+    Raises
+    ------
+    InputError
+        As `check_mines`.
+
     Notes
     -----
     4 bytes per cell (12 with ``NEAREST`` and ``CAPPED_SUM``) beyond the window of one mine.
     """
-    kinds = check_mines(mines, rings, template, progress)
-    if overlap == NEAREST:
-        values = _nearest(mines, kinds, template, progress)
+    rings_of_mines = check_mines(mines, rings, template, progress=progress)
+    if overlap is Overlap.NEAREST:
+        values = _NearestMine(mines, rings_of_mines, template).resistance(progress)
     else:
-        values = _highest_or_sum(mines, kinds, template, overlap, progress)
+        values = _highest_or_sum(
+            mines, rings_of_mines, template, summed=overlap is Overlap.CAPPED_SUM, progress=progress
+        )
     return float_grid(values, template, "mine resistance")
 
 
-def log_mine_shares(grid, progress=SILENT):
-    """Say each resistance's share of a map of the mines' resistance."""
+def log_mine_shares(grid: Grid, *, progress: Progress = SILENT) -> None:
+    """Log each resistance's share of a map of the mines' resistance."""
     scores, counts = np.unique(grid.values, return_counts=True)
     if len(scores) > _SHARES_AT_MOST:
         progress.log(f"Resistance of mines: {scores[0]:g} to {scores[-1]:g}, {len(scores)} different values.")
         return
-    log_shares(dict(zip(scores.tolist(), counts.tolist())), grid.values.size, grid.template.name, progress)
+    cells = dict(zip(scores.tolist(), counts.tolist()))
+    log_shares(cells, total=grid.values.size, name=grid.template.name, progress=progress)
 
 
-def check_mines(mines, rings, template, progress=SILENT):
-    """The rings of each mine; refuses mines of another city and warns of those that are too far to count.
+def check_mines(
+    mines: Sequence[Mine], rings: Rings, template: Template, *, progress: Progress = SILENT
+) -> list[Intervals]:
+    """Refuse mines of another city, and warn of those that are too far to count.
+
+    Returns
+    -------
+    list of Intervals
+        The rings of each mine.
 
     Raises
     ------
@@ -179,18 +223,15 @@ def check_mines(mines, rings, template, progress=SILENT):
         the map is wide or high.
     """
     if not mines:
-        raise InputError("There is no mine: choose a layer with at least one mine.")
-    kinds = [rings.of(mine) for mine in mines]
-    widest_m = max(map(reach_m, kinds))
+        raise InputError("There is no mine: choose a layer with at least one mine.", parameter="mines")
+    rings_of_mines = [rings.of(mine) for mine in mines]
+    widest_m = max(map(reach_m, rings_of_mines))
     west, south, east, north = template.bounds
     # a county's mines may all lie beside a map of a part of it, and those of another city do not
     require_near(mines, template, max(widest_m, east - west, north - south))
-    beyond = [
-        mine
-        for mine, rings in zip(mines, kinds)
-        if not mine.geometry.IsEmpty() and not is_near([mine.geometry], template.bounds, reach_m=reach_m(rings))
-    ]
-    if not any(is_near([mine.geometry], template.bounds, reach_m=widest_m) for mine in mines if not mine.geometry.IsEmpty()):
+    placed = [(mine, own) for mine, own in zip(mines, rings_of_mines) if not mine.geometry.IsEmpty()]
+    beyond = [mine for mine, own in placed if not is_near([mine.geometry], template.bounds, reach_m=reach_m(own))]
+    if not any(is_near([mine.geometry], template.bounds, reach_m=widest_m) for mine, _ in placed):
         progress.warn(
             f"No mine of layer '{mines[0].layer}' lies on '{template.name}' or within {widest_m:g} m of it, the "
             f"reach of the widest ring: the resistance of mines is that of the last ring everywhere."
@@ -200,98 +241,137 @@ def check_mines(mines, rings, template, progress=SILENT):
             f"{len(beyond)} of {len(mines)} mines of layer '{mines[0].layer}' lie further from '{template.name}' "
             f"than their rings reach, and change no cell ('{beyond[0].name}' is one)."
         )
-    return kinds
+    return rings_of_mines
 
 
-def reach_m(intervals):
+def reach_m(intervals: Intervals) -> float:
     """The distance in metres from which a mine's resistance no longer changes."""
     return float(intervals.breaks[-1]) if intervals.breaks else 0.0
 
 
-def _highest_or_sum(mines, kinds, template, overlap, progress):
+def _highest_or_sum(
+    mines: Sequence[Mine],
+    rings_of_mines: Sequence[Intervals],
+    template: Template,
+    *,
+    summed: bool,
+    progress: Progress,
+) -> Float32s:
+    """The highest resistance of the mines around each cell, or their sum where it is higher, at most 5."""
     # a mine whose last ring is its lowest need not be looked at beyond its reach
-    falls = [min(rings.resistance) == rings.resistance[-1] for rings in kinds]
-    outer = [rings.resistance[-1] for rings in kinds]
-    values = np.full(template.shape, max((r for r, low in zip(outer, falls) if low), default=0.0), dtype=np.float32)
-    added = np.full(template.shape, sum(map(_excess, outer))) if overlap == CAPPED_SUM else None
-    for number, (mine, rings) in enumerate(zip(mines, kinds)):
+    falls = [min(rings.resistance) == rings.resistance[-1] for rings in rings_of_mines]
+    outer = [rings.resistance[-1] for rings in rings_of_mines]
+    lowest = max((score for score, fall in zip(outer, falls) if fall), default=0.0)
+    values: Float32s = np.full(template.shape, lowest, dtype=np.float32)
+    added: Floats | None = np.full(template.shape, sum(map(_above_1, outer))) if summed else None
+    for number, (mine, rings) in enumerate(zip(mines, rings_of_mines)):
         part = progress.part(number / len(mines), (number + 1) / len(mines))
         part(0.0)
-        place, window = _window(mine.geometry, template, reach_m(rings) if falls[number] else math.inf)
+        window = _window_around(mine, template, reach_m(rings) if falls[number] else math.inf)
         if window is None:
             continue
-        classes = _classes(mine, rings, window, part)
+        place = window.slices
+        classes = _ring_classes(mine, rings, template.part(window), part)
         values[place] = np.maximum(values[place], np.array(rings.resistance, dtype=np.float32)[classes])
         if added is not None:
             # exactly 0 beyond its reach, so that nothing there depends on it
-            added[place] += np.array([_excess(r) - _excess(outer[number]) for r in rings.resistance])[classes]
+            added[place] += np.array([_above_1(score) - _above_1(outer[number]) for score in rings.resistance])[classes]
     if added is not None:
         values = np.maximum(values, np.minimum(HIGHEST, 1 + added).astype(np.float32))
     return values
 
 
-def _nearest(mines, kinds, template, progress):
-    """Cell distances tell the nearest mine but where two are about as near; there outlines decide."""
-    outer = {rings.resistance[-1] for rings in kinds}
-    reach = max(map(reach_m, kinds)) if len(outer) == 1 else math.inf
-    doubt = 2 * math.hypot(template.cell_width, template.cell_height)
-    values = np.full(template.shape, max(outer), dtype=np.float32)
-    nearest = np.full(template.shape, np.inf, dtype=np.float32)
-    owner = np.zeros(template.shape, dtype=np.int32)
-    edges = {}
+class _NearestMine:
+    """Resistance by the nearest mine of each cell.
 
-    def exact_m(number, rows, cols):
-        if number not in edges:
-            edges[number] = Edges([mines[number].geometry], template)
-        return edges[number].exact_m(edges[number].local(*template.xy(rows, cols)))
+    Distances between cells tell the nearest mine, except where two are about as near; there outlines decide.
+    """
 
-    for number, (mine, rings) in enumerate(zip(mines, kinds)):
-        part = progress.part(number / len(mines), (number + 1) / len(mines))
-        part(0.0)
-        place, window = _window(mine.geometry, template, reach)
+    def __init__(self, mines: Sequence[Mine], rings_of_mines: Sequence[Intervals], template: Template) -> None:
+        self._mines, self._rings_of_mines, self._template = mines, rings_of_mines, template
+        outer = {rings.resistance[-1] for rings in rings_of_mines}
+        self._reach_m = max(map(reach_m, rings_of_mines)) if len(outer) == 1 else math.inf
+        self._doubt_m = 2 * math.hypot(template.cell_width, template.cell_height)
+        self._values: Float32s = np.full(template.shape, max(outer), dtype=np.float32)
+        self._distance: Float32s = np.full(template.shape, np.inf, dtype=np.float32)
+        self._owner: Int32s = np.zeros(template.shape, dtype=np.int32)
+        self._edges: dict[int, Edges] = {}
+
+    def resistance(self, progress: Progress) -> Float32s:
+        """Take the mines one after the other."""
+        count = len(self._mines)
+        for number in range(count):
+            self._add(number, progress.part(number / count, (number + 1) / count))
+        return self._values
+
+    def _add(self, number: int, progress: Progress) -> None:
+        progress(0.0)
+        mine, rings = self._mines[number], self._rings_of_mines[number]
+        window = _window_around(mine, self._template, self._reach_m)
         if window is None:
-            continue
-        scored = np.array(rings.resistance, dtype=np.float32)[_classes(mine, rings, window, part)]
-        distance = distance_to_features_m([mine.geometry], window, all_touched=True)
+            return
+        place, part = window.slices, self._template.part(window)
+        scored: Float32s = np.array(rings.resistance, dtype=np.float32)[_ring_classes(mine, rings, part, progress)]
+        distance = distance_to_features_m([mine.geometry], part, all_touched=True)
         # 0 is kept for cells inside, whose distance is known
-        distance = np.where(
-            mask_of(mine.geometry, window, thin=ThinPolygons.TOUCHED), 0, np.maximum(distance, np.float32(1e-3))
-        )
-        wins = distance < nearest[place] - doubt
-        rows, cols = np.nonzero(~wins & (distance <= nearest[place] + doubt))
+        inside = mask_of(mine.geometry, part, thin=ThinPolygons.TOUCHED)
+        distance = np.where(inside, 0, np.maximum(distance, np.float32(1e-3)))
+        wins: Bools = distance < self._distance[place] - self._doubt_m
+        rows, cols = np.nonzero(~wins & (distance <= self._distance[place] + self._doubt_m))
         for start in range(0, len(rows), _CHUNK):
-            part(start / len(rows))
+            progress(start / len(rows))
             r, c = rows[start : start + _CHUNK], cols[start : start + _CHUNK]
-            whole_r, whole_c = r + place[0].start, c + place[1].start
-            here, there = np.zeros(len(r)), np.zeros(len(r))
-            outside = distance[r, c] > 0
-            here[outside] = exact_m(number, whole_r[outside], whole_c[outside])
-            owners = np.where(nearest[whole_r, whole_c] > 0, owner[whole_r, whole_c], -1)
-            for other in np.unique(owners[owners >= 0]):
-                own = owners == other
-                there[own] = exact_m(other, whole_r[own], whole_c[own])
-            here, there = here.astype(np.float32), there.astype(np.float32)
-            wins[r, c] = (here < there) | ((here == there) & (scored[r, c] > values[whole_r, whole_c]))
-        for array, own in ((values, scored), (nearest, distance), (owner, number)):
+            wins[r, c] = self._is_nearer(
+                number, r + window.row, c + window.col, outside=distance[r, c] > 0, scored=scored[r, c]
+            )
+        for array, own in ((self._values, scored), (self._distance, distance), (self._owner, number)):
             array[place] = np.where(wins, own, array[place])
-    return values
+
+    def _is_nearer(self, number: int, rows: AnyInts, cols: AnyInts, *, outside: Bools, scored: Float32s) -> Bools:
+        """Where a mine's outline is nearer than that of the nearest one so far; of equally near ones the highest.
+
+        Parameters
+        ----------
+        number : int
+            Of the mine.
+        rows, cols : integer ndarray
+            Cells of the map.
+        outside : bool ndarray
+            Which of them lie outside the mine.
+        scored : float32 ndarray
+            Their resistance by the mine.
+        """
+        here, there = np.zeros(len(rows)), np.zeros(len(rows))
+        here[outside] = self._exact_m(number, rows[outside], cols[outside])
+        owners = np.where(self._distance[rows, cols] > 0, self._owner[rows, cols], -1)
+        for other in np.unique(owners[owners >= 0]):
+            own = owners == other
+            there[own] = self._exact_m(other, rows[own], cols[own])
+        here_m, there_m = here.astype(np.float32), there.astype(np.float32)
+        nearer: Bools = (here_m < there_m) | ((here_m == there_m) & (scored > self._values[rows, cols]))
+        return nearer
+
+    def _exact_m(self, number: int, rows: AnyInts, cols: AnyInts) -> Floats:
+        """The distance from cells to a mine's outline."""
+        if number not in self._edges:
+            self._edges[number] = Edges([self._mines[number].geometry], self._template)
+        edges = self._edges[number]
+        return edges.exact_m(edges.local(*self._template.xy(rows, cols)))
 
 
-def _classes(mine, rings, window, progress):
+def _ring_classes(mine: Mine, rings: Intervals, window: Template, progress: Progress) -> AnyInts:
     """Which of one mine's rings each cell of its window lies in."""
     classes = distance_classes([mine.geometry], rings.breaks, window, progress)
     classes[mask_of(mine.geometry, window, thin=ThinPolygons.TOUCHED)] = 0
     return classes
 
 
-def _excess(resistance):
+def _above_1(resistance: float) -> float:
+    """What a mine adds to ground that resists by 1."""
     return max(0.0, resistance - 1.0)
 
 
-def _window(geometry, template, margin_m):
-    """The cells within a margin of a geometry, as slices and as a template; None when there are none."""
-    window = template.window_of(geometry.GetEnvelope(), margin_m)
-    if window is None:
-        return None, None
-    window = window.grown(1, template)
-    return window.slices, template.part(window)
+def _window_around(mine: Mine, template: Template, margin_m: float) -> Window | None:
+    """The cells within a margin of a mine and those beside them; None where there are none."""
+    window = template.window_of(mine.geometry.GetEnvelope(), margin_m)
+    return None if window is None else window.grown(1, template)

@@ -1,15 +1,23 @@
-"""Values and codes become resistance by the rules of a factor, part by part of a map of any size.
+"""Maps become resistance by the rules of a factor, whole or part by part.
 
-Values are compared with each bound in turn and codes are looked up, so that a cell costs a few
-nanoseconds.
+Intervals are compared in the map's own data type, so that 0.6 in a float32 map is the 0.6 of the table. Values
+are compared with each bound in turn and codes are looked up, so that a cell costs a few nanoseconds.
 """
 
+from __future__ import annotations
+
 import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from osgeo import ogr
 
+from ..arrays import AnyArray, AnyInts, Bools, Float32s, Ints
 from ..errors import InputError, first_few
-from ..progress import SILENT
+from ..geometry.distance_classes import distance_classes
+from ..grid.grid import Template
+from ..progress import SILENT, Progress
+from .factors import Intervals, Rule
 
 _BLOCK_CELLS = 1 << 18
 _NAMED_AT_MOST = 5
@@ -23,74 +31,96 @@ class Scoring:
     ----------
     rule : Rule
         With intervals or codes.
-    offset, name
-        As for `classify`.
-    table_key : str
-        The parameter that the table was given by, for messages.
+    offset : float
+        Added to all bounds: elevation above a datum is scored without touching the map.
+    name : str
+        The layer, for messages.
     counted : bool
         Cells are to be counted.
-
-    Attributes
-    ----------
-    cells : dict of float to int
-        Cells by resistance.
     """
 
-    def __init__(self, rule, offset=0.0, name="", table_key="FACTOR_TABLE", counted=False):
-        self._counted = counted
-        self._rule, self._offset, self._name, self._table_key = rule, offset, name, table_key
-        self._wrong, self._example, self._missing = 0, None, {}
-        scores = rule.intervals.resistance if rule.intervals else tuple(rule.codes.values())
+    def __init__(self, rule: Rule, *, offset: float = 0.0, name: str = "", counted: bool = False) -> None:
+        self._rule, self._offset, self._name, self._counted = rule, offset, name, counted
+        self._outside_cells = 0
+        self._outside_value: float | None = None
+        self._unknown_codes: dict[int, int] = {}
         # the last place serves cells without a value, and those that no row scores
-        self._resistance = np.array([*scores, np.nan], dtype=np.float32)
-        self._counts = np.zeros(len(self._resistance), dtype=np.int64)
-        if not rule.intervals:
-            self._codes = _Lookup(rule.codes)
+        self._resistance: Float32s = np.array([*rule.scores, np.nan], dtype=np.float32)
+        self._counts: Ints = np.zeros(len(self._resistance), dtype=np.int64)
+        self._codes = None if rule.intervals else _CodePlaces(rule.codes)
 
     @property
-    def cells(self):
-        found = {}
+    def cells(self) -> dict[float, int]:
+        """Cells by resistance, of those that were counted."""
+        found: dict[float, int] = {}
         for score, count in zip(self._resistance[:-1], self._counts):
             if count:
                 found[float(score)] = found.get(float(score), 0) + int(count)
         return dict(sorted(found.items()))
 
-    def score(self, values, valid=None, progress=SILENT):
-        """The resistance of some values; NaN where not valid or not scored."""
+    def score(self, values: AnyArray, valid: Bools | None = None, *, progress: Progress = SILENT) -> Float32s:
+        """The resistance of some values.
+
+        Parameters
+        ----------
+        values : ndarray
+            Any numeric type; class codes are integers.
+        valid : bool ndarray, optional
+            Where there is a value; required of class codes.
+
+        Returns
+        -------
+        float32 ndarray
+            NaN where not valid or not scored.
+        """
         scored = np.empty(values.shape, dtype=np.float32)
         flat, out = values.reshape(-1), scored.reshape(-1)
         known = None if valid is None else valid.reshape(-1)
-        place_of = self._by_interval if self._rule.intervals else self._by_code
         for start in range(0, flat.size, _BLOCK_CELLS):
             progress(start / flat.size)
             block = slice(start, start + _BLOCK_CELLS)
-            place = place_of(flat[block], None if known is None else known[block])
+            place = self._places(flat[block], None if known is None else known[block])
             out[block] = self._resistance[place]
             if self._counted:
                 self._counts += np.bincount(place, minlength=len(self._counts))
         return scored
 
-    def check(self):
-        """Raise InputError where a value met no row."""
+    def check(self) -> None:
+        """Refuse values and codes that met no row.
+
+        Raises
+        ------
+        InputError
+            With the number of cells; of codes, with the first few of them.
+        """
         rule, name = self._rule, self._name
-        if self._wrong:
+        if self._outside_value is not None:
             raise InputError(
                 f"Table '{rule.table}', factor '{rule.factor}': no row covers "
-                f"{self._example - self._offset:g}, which layer '{name}' holds ({self._wrong} cells lie "
-                f"outside the rows); leave the outermost bound empty, or correct the layer."
+                f"{self._outside_value - self._offset:g}, which layer '{name}' holds ({self._outside_cells} cells lie "
+                f"outside the rows); leave the outermost bound empty, or correct the layer.",
+                layer=name,
+                value=self._outside_value,
             )
-        if self._missing:
-            named = [f"{code} ({count} cells)" for code, count in sorted(self._missing.items())]
+        if self._unknown_codes:
+            named = [f"{code} ({count} cells)" for code, count in sorted(self._unknown_codes.items())]
             raise InputError(
                 f"Table '{rule.table}', factor '{rule.factor}': no row scores the code(s) "
                 f"{first_few(named, _NAMED_AT_MOST)} of layer '{name}'; add a row for each, give "
-                f"your own table ({self._table_key}), or let the shipped table serve the map by its "
-                f"land-cover product (LAND_COVER_PRODUCT)."
+                f"your own table, or choose the land-cover product whose codes the map holds, and the "
+                f"shipped table serves it.",
+                layer=name,
             )
 
-    def _by_interval(self, block, known):
+    def _places(self, block: AnyArray, known: Bools | None) -> AnyInts:
+        """The place of each value's resistance in ``self._resistance``."""
+        if self._codes is None:
+            return self._places_by_interval(block, known, self._rule.required_intervals)
+        return self._places_by_code(block, known, self._codes)
+
+    def _places_by_interval(self, block: AnyArray, known: Bools | None, intervals: Intervals) -> AnyInts:
         """Which interval holds each value: the number of upper bounds below it."""
-        intervals, nowhere = self._rule.intervals, len(self._resistance) - 1
+        nowhere = len(self._resistance) - 1
         upper, floor = (
             np.asarray(bound, dtype=np.float64) + self._offset for bound in (intervals.upper, intervals.lower[0])
         )
@@ -98,10 +128,10 @@ class Scoring:
             upper, floor = upper.astype(block.dtype), floor.astype(block.dtype)
         else:
             block = block.astype(np.float64)
-        place = np.zeros(block.shape, dtype=np.uint8 if nowhere < 256 else np.uint16)
+        place: AnyArray = np.zeros(block.shape, dtype=np.uint8 if nowhere < 256 else np.uint16)
         for bound in upper[:-1]:  # few bounds: faster than a search
             place += block > bound
-        outside = block > upper[-1]
+        outside: Bools = block > upper[-1]
         if intervals.first_closed:
             outside |= block < floor
         elif intervals.lower[0] > -math.inf:
@@ -109,58 +139,157 @@ class Scoring:
         if known is not None:
             outside &= known
         if outside.any():
-            self._wrong += int(np.count_nonzero(outside))
-            self._example = float(block[outside][0]) if self._example is None else self._example
+            self._outside_cells += int(np.count_nonzero(outside))
+            if self._outside_value is None:
+                self._outside_value = float(block[outside][0])
             place[outside] = nowhere
         place[np.isnan(block)] = nowhere
         if known is not None:
             place[~known] = nowhere
         return place
 
-    def _by_code(self, block, known):
-        place = self._codes.place(block)
+    def _places_by_code(self, block: AnyInts, known: Bools | None, codes: _CodePlaces) -> AnyInts:
+        """The place of each code in the table; codes that it lacks are counted."""
+        place = codes.of(block)
         nowhere = len(self._resistance) - 1
-        missing = place == nowhere
-        if not known.all():
+        missing: Bools = place == nowhere
+        if known is not None and not known.all():
             place[~known] = nowhere
             missing &= known
         if missing.any():
             for code, count in zip(*np.unique(block[missing], return_counts=True)):
-                self._missing[int(code)] = self._missing.get(int(code), 0) + int(count)
+                self._unknown_codes[int(code)] = self._unknown_codes.get(int(code), 0) + int(count)
         return place
 
 
-def log_shares(cells, total, name, progress):
-    """Say each resistance's share of the map, and that of the cells without one."""
-    shares = [f"{resistance:g}: {100 * count / total:.2f} %" for resistance, count in cells.items()]
-    without = total - sum(cells.values())
-    if without:
-        shares.append(f"none (no value in '{name}'): {100 * without / total:.2f} %")
-    progress.log(f"Resistance and its share of the map's area: {'; '.join(shares)}.")
-
-
-class _Lookup:
+class _CodePlaces:
     """Places of class codes in a table's order; the number of codes for one that the table lacks."""
 
-    def __init__(self, codes):
-        self._codes = np.array(list(codes), dtype=np.int64)
+    def __init__(self, codes: Mapping[int, float]) -> None:
+        self._codes: Ints = np.array(list(codes), dtype=np.int64)
         self._order = np.argsort(self._codes)
-        self._sorted = self._codes[self._order]
+        self._sorted: Ints = self._codes[self._order]
         span = int(self._sorted[-1] - self._sorted[0]) + 1
-        self._direct = None
+        self._direct: AnyInts | None = None
         if span <= _MOST_DIRECT:
-            small = np.uint8 if len(codes) < 256 else np.uint16 if len(codes) < 65536 else np.intp
+            small: type[np.integer] = np.uint8 if len(codes) < 256 else np.uint16 if len(codes) < 65536 else np.intp
             self._direct = np.full(span + 1, len(self._codes), dtype=small)
             self._direct[self._codes - self._sorted[0]] = np.arange(len(self._codes))
 
-    def place(self, block):
+    def of(self, block: AnyInts) -> AnyInts:
         """The place of each code of an array of integers of up to 64 bits."""
         if self._direct is not None:
             # what lies below the first code is a very large number without a sign
             small = np.can_cast(block.dtype, np.int32) and abs(self._sorted[0]) < 2**31
             signed, unsigned = (np.int32, np.uint32) if small else (np.int64, np.uint64)
-            away = (block.astype(signed) - signed(self._sorted[0])).view(unsigned)
-            return self._direct[np.minimum(away, unsigned(len(self._direct) - 1), out=away)]
+            from_first: AnyArray = block.astype(signed)
+            away: AnyArray = (from_first - signed(self._sorted[0])).view(unsigned)
+            places: AnyInts = self._direct[np.minimum(away, unsigned(len(self._direct) - 1), out=away)]
+            return places
         wide = block.astype(np.int64)
         found = np.minimum(np.searchsorted(self._sorted, wide), len(self._sorted) - 1)
         return np.where(self._sorted[found] == wide, self._order[found], len(self._codes))
+
+
+def classify(
+    values: AnyArray, rule: Rule, *, offset: float = 0.0, name: str = "", progress: Progress = SILENT
+) -> Float32s:
+    """Resistance of each value by a rule's intervals.
+
+    Parameters
+    ----------
+    values : ndarray
+        Any numeric type; NaN has no resistance.
+    rule : Rule
+        With intervals.
+    offset, name
+        As for `Scoring`.
+
+    Returns
+    -------
+    float32 ndarray
+        NaN where the value is NaN.
+
+    Raises
+    ------
+    InputError
+        Values beyond the outermost bounds, with how many cells hold them.
+    """
+    scoring = Scoring(rule, offset=offset, name=name)
+    scored = scoring.score(values, progress=progress)
+    scoring.check()
+    return scored
+
+
+def classify_codes(
+    values: AnyInts, valid: Bools, rule: Rule, *, name: str = "", progress: Progress = SILENT
+) -> Float32s:
+    """Resistance of each class code.
+
+    Parameters
+    ----------
+    values : integer ndarray
+    valid : bool ndarray
+        False where there is no value.
+    rule : Rule
+        With codes.
+    name : str
+        The layer, for messages.
+
+    Returns
+    -------
+    float32 ndarray
+        NaN where not valid.
+
+    Raises
+    ------
+    InputError
+        Codes that no row scores, each with its number of cells.
+    """
+    scoring = Scoring(rule, name=name)
+    scored = scoring.score(values, valid, progress=progress)
+    scoring.check()
+    return scored
+
+
+def classify_distance(
+    geometries: Sequence[ogr.Geometry], intervals: Intervals, template: Template, *, progress: Progress = SILENT
+) -> Float32s:
+    """Resistance by distance to lines or polygons; those beyond the map's edge count.
+
+    Parameters
+    ----------
+    geometries : list of ogr.Geometry
+        In the template's CRS.
+    intervals : Intervals
+        In metres, from 0 without an end.
+    template : grid.Template
+
+    Returns
+    -------
+    float32 ndarray, shape ``template.shape``
+        Every cell has a value: far from everything is the last interval's.
+    """
+    classes = distance_classes(geometries, intervals.breaks, template, progress)
+    resistance: Float32s = np.array(intervals.resistance, dtype=np.float32)
+    scored: Float32s = resistance[classes]
+    return scored
+
+
+def log_shares(cells: Mapping[float, int], *, total: int, name: str, progress: Progress) -> None:
+    """Log each resistance's share of a map, and that of the cells without one.
+
+    Parameters
+    ----------
+    cells : dict of float to int
+        Cells by resistance.
+    total : int
+        Cells of the map.
+    name : str
+        The layer whose cells without a value have no resistance.
+    """
+    shares = [f"{resistance:g}: {100 * count / total:.2f} %" for resistance, count in cells.items()]
+    without = total - sum(cells.values())
+    if without:
+        shares.append(f"none (no value in '{name}'): {100 * without / total:.2f} %")
+    progress.log(f"Resistance and its share of the map's area: {'; '.join(shares)}.")

@@ -16,7 +16,7 @@ from econet.core.grid.slope import slope_degrees
 from econet.core.mines import Mine
 from econet.core.outputs import write_raster
 from econet.core.progress import Progress
-from econet.core.resistance.factor_maps import FactorLayers
+from econet.core.resistance.factor_layers import FactorLayers
 
 CLCD = {1: 4, 2: 1, 3: 2, 4: 3, 5: 2, 6: 5, 7: 5, 8: 5, 9: 2}
 WKT = Crs.of("EPSG:32651").reference.ExportToWkt()

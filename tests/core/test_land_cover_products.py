@@ -7,7 +7,7 @@ import pytest
 from econet.core import land_cover_products as lcp
 from econet.core import tables
 from econet.core.errors import InputError
-from econet.core.resistance.factors import default_factor_table, read_factor_table
+from econet.core.resistance.rule_tables import default_factor_table, read_factor_table
 from econet.core.services import carbon_storage, habitat_quality, sediment_retention, water_conservation, water_yield
 
 OURS = {1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15}

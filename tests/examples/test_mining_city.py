@@ -14,7 +14,7 @@ from econet.core.geometry.cells import rasterize
 from econet.core.geometry.layers import read_layer
 from econet.core.grid.reading import RasterSource, open_template
 from econet.core.grid.warping import align, read_classes
-from econet.core.resistance.factor_maps import FactorLayers
+from econet.core.resistance.factor_layers import FactorLayers
 from econet.core.resistance.surface import resistance_surface
 from econet.core.services.annual_sum import read_annual
 from econet.core.services.burn_mines import burn_mines

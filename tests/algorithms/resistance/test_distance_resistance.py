@@ -9,6 +9,7 @@ from qgis.core import QgsApplication, QgsProcessingFeedback, QgsRasterLayer, Qgs
 from econet.core.grid.reading import RasterSource, read_raster
 
 # along the west edge of a map that starts at 500000, 4600000
+FACTOR_LABEL = "Factor, as the table names it (such as distance_to_water)"
 ROAD = "LINESTRING(500000 4500000,500000 4700000)"
 
 
@@ -128,11 +129,11 @@ def test_refusals_before_the_run(run, make, template):
         assert not fine
         return message
 
-    assert "FACTOR is empty: choose one of distance_to_water, distance_to_motorway, distance_to_highway" in refusal(
+    assert "none is named: choose one of distance_to_water, distance_to_motorway, distance_to_highway" in refusal(
         FACTOR=""
     )
-    assert "no rows for factor 'rail' (FACTOR): choose one of distance_to_water" in refusal(FACTOR="rail")
-    assert "'slope' (FACTOR) is no distance" in refusal(FACTOR="slope")
+    assert "no rows for factor 'rail': choose one of distance_to_water" in refusal(FACTOR="rail")
+    assert f"{FACTOR_LABEL}: Factor 'slope' is no distance" in refusal(FACTOR="slope")
     assert "No raster is given to take cells and CRS from" in refusal(TEMPLATE=None)
     assert "Layer 'none' is empty" in refusal(INPUT=make.layer("none", [], fields={"ref": str}))
     table = make.csv("codes", "codes,resistance\n1,2\n")
@@ -164,7 +165,7 @@ def test_refusals_of_the_run_leave_no_file(run, make, template):
     assert "'far' lies wholly away from 'template'" in run.refusal("distanceresistance", INPUT=far, **outputs)
     cover = make.raster("cover", np.full((4, 60), 2, np.uint8), cell=50.0)
     message = run.refusal("distanceresistance", INPUT=cover, MASK_CODES="5", **outputs)
-    assert "No cell of raster 'cover' holds one of the codes 5 (MASK_CODES); it holds 2" in message
+    assert "No cell of raster 'cover' holds one of the codes 5; it holds 2" in message
     assert not os.path.exists(make.out("o.tif"))
 
 

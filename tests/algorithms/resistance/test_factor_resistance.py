@@ -85,18 +85,16 @@ def test_refusals_before_the_run(run, make):
         assert not fine
         return message
 
-    assert "holds several factors, and FACTOR is empty: choose one of slope, elevation, land_cover" in refusal()
-    assert "no rows for factor 'noise' (FACTOR): choose one of slope" in refusal(FACTOR="noise")
+    assert "holds several factors, and none is named: choose one of slope, elevation, land_cover" in refusal()
+    assert "no rows for factor 'noise': choose one of slope" in refusal(FACTOR="noise")
     assert "use 'Mine resistance'" in refusal(FACTOR="mine")
     gap = make.csv("gap", "from,to,resistance\n,10,1\n20,,2\n")
     assert "'gap.csv', factor 'factor': no row covers (10, 20]" in refusal(BREAKS_TABLE=gap)
     overlap = make.csv("overlap", "from,to,resistance\n,10,1\n5,,2\n")
     assert "rows 2 and 3 overlap in (5, 10]" in refusal(BREAKS_TABLE=overlap)
-    assert "(SLOPE_FROM_DEM), and the factor is 'ndvi'" in refusal(FACTOR="ndvi", SLOPE_FROM_DEM=True)
-    assert "The elevation that counts as 0 (DATUM) is 76 m, and the factor is 'ndvi'" in refusal(
-        FACTOR="ndvi", DATUM=76
-    )
-    assert "The elevation that counts as 0 (DATUM) is 76 m, and the factor is 'slope'" in refusal(
+    assert "is asked for, and the factor is 'ndvi'" in refusal(FACTOR="ndvi", SLOPE_FROM_DEM=True)
+    assert "Elevation that counts as 0 (m): It is 76 m, and the factor is 'ndvi'" in refusal(FACTOR="ndvi", DATUM=76)
+    assert "Elevation that counts as 0 (m): It is 76 m, and the factor is 'slope'" in refusal(
         FACTOR="slope", DATUM=76, SLOPE_FROM_DEM=True
     )
     degrees = make.raster("degrees", np.ones((3, 3), np.uint8), cell=0.001, crs="EPSG:4326", west=123.0, north=42.0)

@@ -162,7 +162,9 @@ def test_refusals_before_the_run(run, make, maps):
     assert "'far' does not overlap 'cover'" in refusal(**maps, NDVI=far)
     feet = make.raster("feet", np.ones((3, 3), np.uint8), crs="EPSG:2263")
     assert "'feet'" in refusal(LAND_COVER=feet)
-    assert "(TRANSFORM_POWER) is 500, and 5 to that power" in refusal(**maps, TRANSFORM=1, TRANSFORM_POWER=500)
+    assert "Exponent of the transform 'power': The exponent is 500, and 5 to that power" in refusal(
+        **maps, TRANSFORM=1, TRANSFORM_POWER=500
+    )
 
 
 def test_refusals_of_values_leave_no_file(run, make, maps):
@@ -376,7 +378,7 @@ def test_further_factors(run, make, maps):
         WEIGHTS=weights,
         OUTPUT=make.out("x.tif"),
     )
-    assert not fine and "2 name(s) of further factors (EXTRA_NAMES) are given for 1 layer(s)" in message
+    assert not fine and "2 name(s) of further factors are given for 1 layer(s)" in message
 
 
 def test_corrections(run, make, maps):
@@ -408,11 +410,8 @@ def test_corrections(run, make, maps):
     np.testing.assert_allclose(values(times["OUTPUT"]), plain * light, rtol=1e-6)
     assert "Correction 'multiplier raster', integrated surface: changes 97.5 % of the cells" in run.log
     fine, message = run.check("resistancesurface", **maps, CORRECTION=2, OUTPUT=make.out("x.tif"))
-    assert (
-        not fine
-        and "needs a raster of multipliers: choose one as 'Night light or multipliers for the correction' (CORRECTION_RASTER)"
-        in message
-    )
+    label = "Night light or multipliers for the correction"
+    assert not fine and message.startswith(f"{label}: ") and "needs a raster of multipliers" in message
     fine, message = run.check("resistancesurface", **maps, CORRECTION=1, OUTPUT=make.out("x.tif"))
     assert not fine and "needs a map of night light" in message
     far = make.raster("far", np.ones((3, 3), np.float32), west=900000.0)

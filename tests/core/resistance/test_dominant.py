@@ -7,8 +7,8 @@ import pytest
 
 from econet.core.errors import InputError
 from econet.core.resistance import surface as s
-from econet.core.resistance import transforms as t
-from econet.core.resistance.factor_maps import FactorLayers, extra_names
+from econet.core.resistance.choices import Transform
+from econet.core.resistance.factor_layers import FactorLayers, extra_names
 from econet.core.resistance.factors import FACTORS
 
 WEIGHTS = dict(zip(FACTORS, (0.11, 0.06, 0.25, 0.08, 0.11, 0.16, 0.08, 0.05, 0.10)))
@@ -50,7 +50,9 @@ def test_ties_lowest_scores_and_no_value(lab):
         dem=lab.raster("dem", np.zeros((1, 5), np.float32), cells),
     )
     weights = lab.table("factor,weight\nndvi,0.2\nnight_light,0.4\nslope,0.4\nelevation,0\n")
-    made = s.resistance_surface(layers, cells, s.Choices(factor_table=table, weights=weights), explain=True)
+    made = s.resistance_surface(
+        layers, cells, choices=s.SurfaceChoices(factor_table=table, weights=weights), explain=True
+    )
     # slope always scores 5, its lowest: it is no reason for one cell to be harder than another
     assert made.dominant.values.tolist() == [[8, 4, 8, 0, 255]]
 
@@ -75,7 +77,9 @@ def test_added_factors_join_the_nine(city):
         "own.csv",
     )
     kept = {}
-    made = s.resistance_surface(layers, cells, s.Choices(factor_table=table), kept.__setitem__, explain=True)
+    made = s.resistance_surface(
+        layers, cells, choices=s.SurfaceChoices(factor_table=table), keep=kept.__setitem__, explain=True
+    )
     scores = {
         "people": people,
         "noise": lab.digitised(noise, (30, 60), (1, 2, 5)),
@@ -92,7 +96,7 @@ def test_added_factors_join_the_nine(city):
     cell = made.dominant.values == 10
     assert (adds[10][cell] >= adds[11][cell] - 1e-6).all() and (adds[10][cell] >= adds[3][cell] - 1e-6).all()
     weights = lab.table("factor,weight\nland_cover,1\nmine,1\npeople,2\nnoise,0\nzone,0\n", "w.csv")
-    made = s.resistance_surface(layers, cells, s.Choices(factor_table=table, weights=weights))
+    made = s.resistance_surface(layers, cells, choices=s.SurfaceChoices(factor_table=table, weights=weights))
     np.testing.assert_allclose(made.base.values, (kept["land_cover"].values + 2 * people) / 3, rtol=1e-6)
 
 
@@ -106,12 +110,14 @@ def test_added_factors_that_are_wrong(city):
     weights = lab.table("factor,weight\nndvi,1\npeople,1\n")
     with pytest.raises(
         InputError,
-        match=r"Further factor 'density' \(EXTRA_FACTORS\) holds 4000, and 2000 cells lie outside 1 to 5: score "
+        match=r"Further factor 'density' holds 4000, and 2000 cells lie outside 1 to 5: score "
         r"it first with 'Factor resistance' or 'Distance resistance', or add rows for factor 'people'",
     ):
-        s.resistance_surface(layers, cells, s.Choices(weights=weights))
+        s.resistance_surface(layers, cells, choices=s.SurfaceChoices(weights=weights))
     with pytest.raises(InputError, match="'peple' is not a factor; use one of slope, .*, people"):
-        s.resistance_surface(layers, cells, s.Choices(weights=lab.table("factor,weight\nndvi,1\npeple,1\n")))
+        s.resistance_surface(
+            layers, cells, choices=s.SurfaceChoices(weights=lab.table("factor,weight\nndvi,1\npeple,1\n"))
+        )
 
 
 @pytest.mark.parametrize(
@@ -130,16 +136,17 @@ def test_names_of_added_factors(text, layers, found):
 @pytest.mark.parametrize(
     "text, layers, message",
     [
-        ("a", ["x", "y"], r"1 name\(s\) of further factors \(EXTRA_NAMES\) are given for 2 layer"),
-        ("", ["Slope"], "'Slope' .* has the name of one of the nine factors"),
+        ("a", ["x", "y"], r"1 name\(s\) of further factors are given for 2 layer"),
+        ("", ["Slope"], "'Slope' has the name of one of the nine factors"),
         ("a,A", ["x", "y"], "are called 'A'"),
         ("", ["OUTPUT", "OUTPUT"], "are called 'OUTPUT'"),
         ("a/b", ["x"], "a name that no file can have"),
     ],
 )
 def test_names_that_cannot_be(text, layers, message):
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=message) as caught:
         extra_names(text, layers)
+    assert caught.value.parameter == "extra_names"
 
 
 def test_scores_of_other_cells_are_not_blended(city):
@@ -151,8 +158,10 @@ def test_scores_of_other_cells_are_not_blended(city):
     s.resistance_surface(
         FactorLayers(ndvi=layers.ndvi, extra={"people": lab.raster("coarse", scores, coarse)}),
         cells,
-        s.Choices(weights=lab.table("factor,weight\nndvi,1\npeople,1\n"), transform=t.ONE_TO_100),
-        kept.__setitem__,
+        choices=s.SurfaceChoices(
+            weights=lab.table("factor,weight\nndvi,1\npeople,1\n"), transform=Transform.ONE_TO_100
+        ),
+        keep=kept.__setitem__,
     )
     x, y = cells.xy(*np.mgrid[:40, :50])
     row, col = coarse.row_col(x, y)
@@ -165,7 +174,7 @@ def test_of_equal_contributions_and_weights_the_first_counts(city):
     made = s.resistance_surface(
         FactorLayers(ndvi=layers.ndvi, land_cover=layers.land_cover, night_light=layers.night_light),
         cells,
-        s.Choices(weights=weights),
+        choices=s.SurfaceChoices(weights=weights),
         explain=True,
     )
     scores = np.array([expected[name] for name in ("land_cover", "ndvi", "night_light")])
@@ -183,6 +192,6 @@ def test_contributions_that_nearly_tie(lab, score, number):
         extra={"noise": lab.raster("noise", np.full((1, 2), score, np.float32), cells)},
     )
     made = s.resistance_surface(
-        layers, cells, s.Choices(weights=lab.table("factor,weight\nndvi,0.6\nnoise,0.4\n")), explain=True
+        layers, cells, choices=s.SurfaceChoices(weights=lab.table("factor,weight\nndvi,0.6\nnoise,0.4\n")), explain=True
     )
     assert (made.dominant.values == number).all()

@@ -7,14 +7,13 @@ import pytest
 
 from econet.core.grid.grid import float_grid
 from econet.core.grid.row_blocks import row_blocks
-from econet.core.resistance import barriers as b
 from econet.core.resistance import surface as s
-from econet.core.resistance import transforms as t
-from econet.core.resistance.effects import BLOCK_ROWS, Moved, values_of
+from econet.core.resistance.choices import HardBarrier, Transform
+from econet.core.resistance.effects import BLOCK_ROWS, EffectSums, values_of
 
 
 def moved(before, after):
-    one = Moved("x", "base")
+    one = EffectSums("x", "base")
     for rows in row_blocks(*before.shape, block_rows=BLOCK_ROWS):
         one.add(before[rows], after[rows])
     return one.effect()
@@ -61,7 +60,9 @@ def test_effects_of_options_on_the_city(city):
     made = s.resistance_surface(
         layers,
         cells,
-        s.Choices(transform=t.POWER, exponent=3, barriers=(b.BARRIER_MOTORWAYS, b.BARRIER_OPEN_PITS)),
+        choices=s.SurfaceChoices(
+            transform=Transform.POWER, exponent=3, barriers=(HardBarrier.MOTORWAYS, HardBarrier.PRODUCING_OPEN_PITS)
+        ),
         progress=log.progress,
     )
     assert not plain.effects

@@ -9,7 +9,8 @@ import pytest
 
 from econet.core.errors import Cancelled, InputError
 from econet.core.progress import Progress
-from econet.core.resistance.mine_rings import CAPPED_SUM, MAXIMUM, NEAREST, mine_resistance, read_rings
+from econet.core.resistance.choices import Overlap
+from econet.core.resistance.mine_rings import mine_resistance, read_rings
 
 PAPER = Path(__file__).parents[2] / "data" / "paper"
 
@@ -92,7 +93,10 @@ def test_rings_and_overlaps_against_geos(lab, dx, dy, seed):
     for mine, distance, value in zip(mines, distances, values):
         (first, inner), (second, outer) = TABLE_2[mine.mineral, mine.method, mine.state]
         value[:] = np.select([distance <= first, distance <= second], [inner, outer], 1)
-    got = [mine_resistance(mines, read_rings(), cells, overlap).values for overlap in (MAXIMUM, NEAREST, CAPPED_SUM)]
+    got = [
+        mine_resistance(mines, read_rings(), cells, overlap=overlap).values
+        for overlap in (Overlap.MAXIMUM, Overlap.NEAREST, Overlap.CAPPED_SUM)
+    ]
     np.testing.assert_array_equal(got[0], values.max(axis=0))
     nearest = np.where(distances == distances.min(axis=0), values, 0).max(axis=0)
     np.testing.assert_array_equal(got[1], nearest)
@@ -119,7 +123,8 @@ def test_rings_that_rise_outwards_and_end_above_1(lab):
     np.testing.assert_array_equal(mine_resistance(mines, own, cells).values, values.max(axis=0))
     nearest = np.argmin([a, b, c], axis=0)
     np.testing.assert_array_equal(
-        mine_resistance(mines, own, cells, NEAREST).values, np.take_along_axis(values, nearest[None], 0)[0]
+        mine_resistance(mines, own, cells, overlap=Overlap.NEAREST).values,
+        np.take_along_axis(values, nearest[None], 0)[0],
     )
     for mine, value in zip(mines, values):
         np.testing.assert_array_equal(mine_resistance([mine], own, cells).values, value.astype(np.float32))
@@ -134,12 +139,14 @@ def test_a_sum_is_capped_at_5_or_the_highest_that_meet(lab):
     )
     coal, metal = lab.mine(lab.box(cells, 0, 0)), lab.mine(lab.box(cells, 0, 3), "metal")
     one = [9, 9, 9, 1, 1, 1, 1, 1, 1, 1, 1, 1]
-    np.testing.assert_array_equal(mine_resistance([coal], own, cells, CAPPED_SUM).values[0], one)
+    np.testing.assert_array_equal(mine_resistance([coal], own, cells, overlap=Overlap.CAPPED_SUM).values[0], one)
     np.testing.assert_array_equal(
-        mine_resistance([coal, metal], own, cells, CAPPED_SUM).values[0], [9, 9, 9, 3.5, 3.5, 3.5, 1, 1, 1, 1, 1, 1]
+        mine_resistance([coal, metal], own, cells, overlap=Overlap.CAPPED_SUM).values[0],
+        [9, 9, 9, 3.5, 3.5, 3.5, 1, 1, 1, 1, 1, 1],
     )
     np.testing.assert_array_equal(
-        mine_resistance([metal, metal, coal], own, cells, CAPPED_SUM).values[0], [9, 9, 9, 5, 5, 5, 1, 1, 1, 1, 1, 1]
+        mine_resistance([metal, metal, coal], own, cells, overlap=Overlap.CAPPED_SUM).values[0],
+        [9, 9, 9, 5, 5, 5, 1, 1, 1, 1, 1, 1],
     )
 
 
@@ -147,8 +154,8 @@ def test_a_mine_smaller_than_a_cell_counts(lab):
     cells = lab.template(9, 9, 1000)
     shaft = lab.geometry("POINT(504020 4595010)").Buffer(6)  # near a corner of cell (4, 4), 687 m from its centre
     own = rings(lab, "coal,open pit,producing,0,50,5\ncoal,open pit,producing,50,,1\n")
-    for overlap in (MAXIMUM, NEAREST, CAPPED_SUM):
-        values = mine_resistance([lab.mine(shaft)], own, cells, overlap).values
+    for overlap in (Overlap.MAXIMUM, Overlap.NEAREST, Overlap.CAPPED_SUM):
+        values = mine_resistance([lab.mine(shaft)], own, cells, overlap=overlap).values
         assert np.argwhere(values == 5).tolist() == [[4, 4]]
 
 
@@ -175,7 +182,7 @@ def test_nearest_lets_a_restored_mine_end_the_rings_around_it(lab):
     cells = lab.template(20, 20, 100)
     pits = [lab.mine(lab.box(cells, 9, 1, 2, 2)), lab.mine(lab.box(cells, 9, 15, 2, 2), state="restored")]
     highest = mine_resistance(pits, read_rings(), cells).values
-    nearest = mine_resistance(pits, read_rings(), cells, NEAREST).values
+    nearest = mine_resistance(pits, read_rings(), cells, overlap=Overlap.NEAREST).values
     assert (highest[:, :18] == 5).all() and nearest[9, 15] == 1 and nearest[9, 2] == 5
     np.testing.assert_array_equal(nearest[9], np.where(np.arange(20) <= 8, 5, 1))
 
@@ -230,12 +237,16 @@ def test_a_mine_without_rings_is_named(lab):
         mine_resistance([], own, lab.template(3, 3))
 
 
-@pytest.mark.parametrize("overlap", [MAXIMUM, NEAREST])
+@pytest.mark.parametrize("overlap", [Overlap.MAXIMUM, Overlap.NEAREST])
 def test_cancel_is_heard(lab, overlap):
     cells = lab.template(30, 30)
     with pytest.raises(Cancelled):
         mine_resistance(
-            [lab.mine(lab.box(cells, 3, 3))], read_rings(), cells, overlap, Progress(cancelled=lambda: True)
+            [lab.mine(lab.box(cells, 3, 3))],
+            read_rings(),
+            cells,
+            overlap=overlap,
+            progress=Progress(cancelled=lambda: True),
         )
 
 

@@ -129,4 +129,6 @@ def test_drawn_in_their_order_the_rings_show_the_maximum(lab):
 
 def test_cancel_is_heard(lab):
     with pytest.raises(Cancelled):
-        ring_polygons([lab.mine(lab.box(lab.template(1, 1), 0, 0))], read_rings(), Progress(cancelled=lambda: True))
+        ring_polygons(
+            [lab.mine(lab.box(lab.template(1, 1), 0, 0))], read_rings(), progress=Progress(cancelled=lambda: True)
+        )

@@ -6,11 +6,8 @@ import numpy as np
 import pytest
 
 from econet.core.mines import STATES
-from econet.core.resistance import barriers as b
-from econet.core.resistance import correction as c
 from econet.core.resistance import surface as s
-from econet.core.resistance import transforms as t
-from econet.core.resistance.mine_rings import CAPPED_SUM, MAXIMUM, NEAREST
+from econet.core.resistance.choices import Correction, HardBarrier, Overlap, Transform
 
 # numbers that no float holds exactly, and rings short enough to leave most of the map alone
 RINGS = """mineral,method,state,from_m,to_m,resistance
@@ -27,9 +24,11 @@ RESTORED = "feature,land_cover,ndvi,slope_degrees\n,5,0.7,3\ndump,4,,12\n"
 
 OPTIONS = {
     "plain": {},
-    "power": dict(transform=t.POWER, exponent=2.7),
+    "power": dict(transform=Transform.POWER, exponent=2.7),
     "light and barriers": dict(
-        transform=t.ONE_TO_100, correction=c.NIGHT_LIGHT, barriers=(b.BARRIER_OPEN_PITS, b.BARRIER_MOTORWAYS)
+        transform=Transform.ONE_TO_100,
+        correction=Correction.NIGHT_LIGHT,
+        barriers=(HardBarrier.PRODUCING_OPEN_PITS, HardBarrier.MOTORWAYS),
     ),
 }
 
@@ -56,15 +55,17 @@ def scene(city):
 
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
-@pytest.mark.parametrize("overlap", [MAXIMUM, NEAREST, CAPPED_SUM])
+@pytest.mark.parametrize("overlap", [Overlap.MAXIMUM, Overlap.NEAREST, Overlap.CAPPED_SUM])
 def test_all_changes_of_state(scene, overlap, options):
     lab, cells, layers = scene
-    choices = s.Choices(ring_table=lab.table(RINGS), restored_table=lab.table(RESTORED), overlap=overlap, **options)
+    choices = s.SurfaceChoices(
+        ring_table=lab.table(RINGS), restored_table=lab.table(RESTORED), overlap=overlap, **options
+    )
     others = {"West": "producing", "Dump": "restored", "East": "abandoned", "Shaft": "producing"}
 
     def run(changed, state):
         mines = [replace(mine, state=state if mine.name == changed else others[mine.name]) for mine in layers.mines]
-        made = s.resistance_surface(replace(layers, mines=mines), cells, choices, explain=True)
+        made = s.resistance_surface(replace(layers, mines=mines), cells, choices=choices, explain=True)
         return {
             "base": made.base.values,
             "mines": made.mines.values,
@@ -108,8 +109,8 @@ def test_a_mine_restored_to_water_brings_no_water_nearer(scene):
         s.resistance_surface(
             replace(layers, mines=[replace(mine, state=state) for mine in layers.mines]),
             cells,
-            s.Choices(restored_table=lab.table(RESTORED)),
-            own.__setitem__,
+            choices=s.SurfaceChoices(restored_table=lab.table(RESTORED)),
+            keep=own.__setitem__,
         )
     np.testing.assert_array_equal(
         kept["producing"]["distance_to_water"].values, kept["restored"]["distance_to_water"].values

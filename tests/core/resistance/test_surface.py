@@ -12,9 +12,10 @@ from econet.core.errors import Cancelled, InputError
 from econet.core.grid.reading import RasterSource
 from econet.core.progress import Progress
 from econet.core.resistance import barriers as b
+from econet.core.resistance import scheme
 from econet.core.resistance import surface as s
-from econet.core.resistance import transforms as t
-from econet.core.resistance.factor_maps import FactorLayers
+from econet.core.resistance.choices import HardBarrier, Transform
+from econet.core.resistance.factor_layers import FactorLayers
 from econet.core.resistance.factors import FACTORS
 from econet.core.resistance.restored import read_restored
 
@@ -68,7 +69,7 @@ def test_where_all_factors_agree_the_surface_has_their_value(lab, value, code):
     made = s.resistance_surface(
         FactorLayers(land_cover=cover, night_light=light, ndvi=ndvi, mines=[pit]),
         cells,
-        s.Choices(restored_table=restored),
+        choices=s.SurfaceChoices(restored_table=restored),
     )
     for grid in (made.base, made.mines, made.integrated):
         assert (grid.values == value).all()
@@ -78,18 +79,22 @@ def test_weights_table_overrides_and_is_checked(city):
     lab, cells, layers, expected, _ = city
     layers = FactorLayers(land_cover=layers.land_cover, ndvi=layers.ndvi, mines=layers.mines)
     weights = lab.table("factor,weight\nland_cover,3\nndvi,0\nmine,1\nslope,7\n", "own.csv")
-    made = s.resistance_surface(layers, cells, s.Choices(weights=weights))
+    made = s.resistance_surface(layers, cells, choices=s.SurfaceChoices(weights=weights))
     np.testing.assert_array_equal(made.base.values, expected["land_cover"])
     np.testing.assert_allclose(
         made.integrated.values, 0.75 * expected["land_cover"] + 0.25 * expected["mine"], rtol=1e-6
     )
     with pytest.raises(InputError, match="'own.csv' has no weight for factor 'ndvi', whose map is given"):
         s.resistance_surface(
-            layers, cells, s.Choices(weights=lab.table("factor,weight\nland_cover,1\nmine,1\n", "own.csv"))
+            layers,
+            cells,
+            choices=s.SurfaceChoices(weights=lab.table("factor,weight\nland_cover,1\nmine,1\n", "own.csv")),
         )
     with pytest.raises(InputError, match="'own.csv' gives the weight 0 to every factor"):
         s.resistance_surface(
-            layers, cells, s.Choices(weights=lab.table("factor,weight\nland_cover,0\nndvi,0\nmine,1\n", "own.csv"))
+            layers,
+            cells,
+            choices=s.SurfaceChoices(weights=lab.table("factor,weight\nland_cover,0\nndvi,0\nmine,1\n", "own.csv")),
         )
 
 
@@ -98,19 +103,21 @@ def test_factor_table_without_rows_or_weight_for_a_map(city):
     layers = FactorLayers(ndvi=layers.ndvi, night_light=layers.night_light)
     text = "factor,weight,from,to,codes,resistance\nndvi,1,,0.5,,2\nndvi,,0.5,,,1\n"
     with pytest.raises(InputError, match="'own.csv' has no weight for factor 'night_light'"):
-        s.resistance_surface(layers, cells, s.Choices(factor_table=lab.table(text, "own.csv")))
+        s.resistance_surface(layers, cells, choices=s.SurfaceChoices(factor_table=lab.table(text, "own.csv")))
     with pytest.raises(InputError, match="'own.csv' has no rows for factor 'night_light'"):
         s.resistance_surface(
             layers,
             cells,
-            s.Choices(
+            choices=s.SurfaceChoices(
                 factor_table=lab.table(text, "own.csv"), weights=lab.table("factor,weight\nndvi,1\nnight_light,1\n")
             ),
         )
     made = s.resistance_surface(
         layers,
         cells,
-        s.Choices(factor_table=lab.table(text, "own.csv"), weights=lab.table("factor,weight\nndvi,1\nnight_light,0\n")),
+        choices=s.SurfaceChoices(
+            factor_table=lab.table(text, "own.csv"), weights=lab.table("factor,weight\nndvi,1\nnight_light,0\n")
+        ),
     )
     assert set(np.unique(made.base.values)) == {1, 2}
 
@@ -154,7 +161,9 @@ def test_a_change_of_state_changes_only_cells_within_reach(city):
     lab, cells, layers, _, _ = city
     before = s.resistance_surface(layers, cells)
     layers.mines[0].state = "restored"
-    after = s.resistance_surface(layers, cells, s.Choices(restored_table=lab.table("feature,land_cover\n,4\n")))
+    after = s.resistance_surface(
+        layers, cells, choices=s.SurfaceChoices(restored_table=lab.table("feature,land_cover\n,4\n"))
+    )
     distance = lab.distance_by_ogr([layers.mines[0].geometry], cells)
     changed = before.integrated.values != after.integrated.values
     assert changed.any() and (distance[changed] <= 2000).all()
@@ -169,7 +178,9 @@ def test_restored_mines_take_land_cover_ndvi_and_slope(city):
     layers.mines.append(overlapping)
     table = lab.table("feature,land_cover,ndvi,slope_degrees\n,1,,\ngangue hill,3,0.55,35\n", "restored.csv")
     kept, log = {}, lab.Log()
-    s.resistance_surface(layers, cells, s.Choices(restored_table=table), kept.__setitem__, log.progress)
+    s.resistance_surface(
+        layers, cells, choices=s.SurfaceChoices(restored_table=table), keep=kept.__setitem__, progress=log.progress
+    )
     inside = lab.distance_by_ogr([layers.mines[0].geometry], cells) == 0
     inside[5, 5] = False
     for factor, value in (("land_cover", 2), ("ndvi", 2), ("slope", 4)):
@@ -195,16 +206,16 @@ def test_a_wrong_restored_table_is_refused_by_name(city, text, message):
     lab, cells, layers, _, _ = city
     layers.mines[0].state = "restored"
     with pytest.raises(InputError, match=message):
-        s.resistance_surface(layers, cells, s.Choices(restored_table=lab.table(text, "r.csv")))
+        s.resistance_surface(layers, cells, choices=s.SurfaceChoices(restored_table=lab.table(text, "r.csv")))
 
 
 def test_transforms(city):
     lab, cells, layers, expected, _ = city
     plain = weighted(expected, FACTORS)
-    made = s.resistance_surface(layers, cells, s.Choices(transform=t.POWER, exponent=3))
+    made = s.resistance_surface(layers, cells, choices=s.SurfaceChoices(transform=Transform.POWER, exponent=3))
     np.testing.assert_allclose(made.integrated.values, plain**3, rtol=1e-6)
     np.testing.assert_array_equal(made.mines.values, expected["mine"])
-    made = s.resistance_surface(layers, cells, s.Choices(transform=t.ONE_TO_100))
+    made = s.resistance_surface(layers, cells, choices=s.SurfaceChoices(transform=Transform.ONE_TO_100))
     np.testing.assert_allclose(made.integrated.values, np.interp(plain, [1, 5], [1, 100]), rtol=1e-6)
     np.testing.assert_allclose(made.base.values, np.interp(weighted(expected, NATURE), [1, 5], [1, 100]), rtol=1e-6)
     for exponent, message in (
@@ -213,13 +224,14 @@ def test_transforms(city):
         (43, "is 43, and 5 to that power is .* up to 42.9"),
         (1e300, "is .* up to 42.9"),
     ):
-        with pytest.raises(InputError, match=rf"\(TRANSFORM_POWER\) {message}"):
-            s.resistance_surface(layers, cells, s.Choices(transform=t.POWER, exponent=exponent))
-    made = s.resistance_surface(layers, cells, s.Choices(transform=t.POWER, exponent=42))
+        with pytest.raises(InputError, match=f"The exponent {message}") as caught:
+            s.resistance_surface(layers, cells, choices=s.SurfaceChoices(transform=Transform.POWER, exponent=exponent))
+        assert caught.value.parameter == "exponent"
+    made = s.resistance_surface(layers, cells, choices=s.SurfaceChoices(transform=Transform.POWER, exponent=42))
     assert np.isfinite(made.integrated.values).all() and (made.integrated.values > 0).all()
     rings = lab.table("mineral,method,state,from_m,to_m,resistance\ncoal,open pit,abandoned,0,,7\n", "rings.csv")
     with pytest.raises(InputError, match="'rings.csv.*', factor 'mine': resistance 7 lies outside 1 to 5"):
-        s.resistance_surface(layers, cells, s.Choices(transform=t.ONE_TO_100, ring_table=rings))
+        s.resistance_surface(layers, cells, choices=s.SurfaceChoices(transform=Transform.ONE_TO_100, ring_table=rings))
 
 
 def test_hard_barriers(city):
@@ -227,30 +239,33 @@ def test_hard_barriers(city):
     layers.mines[0].state = "producing"
     plain = s.resistance_surface(layers, cells)
     pit, shaft = (lab.distance_by_ogr([mine.geometry], cells) == 0 for mine in layers.mines)
-    for barriers, closed in (((b.BARRIER_OPEN_PITS,), pit), ((b.BARRIER_PRODUCING,), pit | shaft)):
-        made = s.resistance_surface(layers, cells, s.Choices(barriers=barriers))
+    for barriers, closed in (((HardBarrier.PRODUCING_OPEN_PITS,), pit), ((HardBarrier.PRODUCING_MINES,), pit | shaft)):
+        made = s.resistance_surface(layers, cells, choices=s.SurfaceChoices(barriers=barriers))
         np.testing.assert_array_equal(made.integrated.values, np.where(closed, np.nan, plain.integrated.values))
         np.testing.assert_array_equal(made.base.values, plain.base.values)
         np.testing.assert_array_equal(made.mines.values, plain.mines.values)
     log = lab.Log()
     layers.highways = None
     made = s.resistance_surface(
-        layers, cells, s.Choices(barriers=(b.BARRIER_MOTORWAYS, b.BARRIER_HIGHWAYS)), progress=log.progress
+        layers,
+        cells,
+        choices=s.SurfaceChoices(barriers=(HardBarrier.MOTORWAYS, HardBarrier.HIGHWAYS)),
+        progress=log.progress,
     )
     for grid in (made.base, made.integrated):
         parts, count = ndimage.label(np.isfinite(grid.values), structure=np.ones((3, 3)))
         assert count == 2 and parts[0, 0] != parts[0, -1]
-    assert (
-        "Hard barrier 'highways' closes nothing, because no layer of highways ('Highways', HIGHWAYS) is given"
-        in log.text
-    )
+    assert "Hard barrier 'highways' closes nothing, because no layer of highways is given" in log.text
     layers.highways, layers.mines = layers.motorways, None
     layers.motorways, bare = None, lab.Log()
     s.resistance_surface(
-        layers, cells, s.Choices(barriers=(b.BARRIER_MOTORWAYS, b.BARRIER_PRODUCING)), progress=bare.progress
+        layers,
+        cells,
+        choices=s.SurfaceChoices(barriers=(HardBarrier.MOTORWAYS, HardBarrier.PRODUCING_MINES)),
+        progress=bare.progress,
     )
-    assert "no layer of motorways ('Motorways', MOTORWAYS) is given" in bare.text
-    assert "'all producing mines' closes nothing, because no layer of mines ('Mines', MINES) is given" in bare.text
+    assert "no layer of motorways is given" in bare.text
+    assert "'all producing mines' closes nothing, because no layer of mines is given" in bare.text
 
 
 @pytest.mark.parametrize("falling", [False, True])
@@ -265,7 +280,7 @@ def test_no_diagonal_step_slips_through_a_fence(lab, seed, falling):
         west, _, east, _ = cells.bounds
         points = [(west + east - x, y) for x, y in reversed(points)]
     line = lab.geometry("LINESTRING(" + ",".join(f"{x} {y}" for x, y in points) + ")")
-    closed = b.fence([line], cells)
+    closed = b.cells_without_gaps([line], cells)
     parts, count = ndimage.label(~closed, structure=np.ones((3, 3)))
     x, y = cells.xy(*np.mgrid[:25, :25])
     above = y > np.interp(x, *zip(*points))
@@ -281,7 +296,7 @@ def test_pieces_of_a_road_on_both_sides_of_a_corner_are_one_fence(lab, slope):
     pieces = [
         lab.geometry(f"LINESTRING({x + a} {y + slope * a},{x + b} {y + slope * b})") for a, b in ((-60, -1), (1, 60))
     ]
-    closed = b.fence(pieces, cells)[1:3, 1:3]
+    closed = b.cells_without_gaps(pieces, cells)[1:3, 1:3]
     assert closed.sum() == 3 and (closed[1, 0] and closed[0, 1] if slope == 1 else closed[0, 0] and closed[1, 1])
 
 
@@ -307,7 +322,13 @@ def test_datum_and_depths_are_said(lab):
     cells = lab.template(1, 6, 5000)
     dem = lab.raster("dem", np.array([[-226, -240, 90, 60, 100, 700]], np.float32), cells)
     log, kept = lab.Log(), {}
-    s.resistance_surface(FactorLayers(dem=dem), cells, s.Choices(datum_m=100), kept.__setitem__, log.progress)
+    s.resistance_surface(
+        FactorLayers(dem=dem),
+        cells,
+        choices=s.SurfaceChoices(datum_m=100),
+        keep=kept.__setitem__,
+        progress=log.progress,
+    )
     assert kept["elevation"].values.tolist() == [[5, 5, 1, 1, 1, 5]]
     assert "2 cells lie 326 m or more below the datum, where Table 1 has no class: they take resistance 5" in log.text
     assert "2 cells lie less than 125 m below the datum and score 1" in log.text
@@ -324,7 +345,7 @@ def test_other_refusals(city):
         s.resistance_surface(
             layers,
             cells,
-            s.Choices(
+            choices=s.SurfaceChoices(
                 ring_table=lab.table(
                     "mineral,method,state,from_m,to_m,resistance\nmetal,open pit,producing,0,,5\n", "rings.csv"
                 )
@@ -339,13 +360,13 @@ def test_other_refusals(city):
 def test_what_is_said_of_depths_follows_the_shipped_table(lab, monkeypatch):
     rows = ",-300,7", "-300,-150,2", "-150,-60,1", "-60,-20,1.5", "-20,200,1.5", "200,,5"
     text = "factor,from,to,resistance\n" + "".join(f"elevation,{row}\n" for row in rows)
-    monkeypatch.setattr(s, "default_factor_table", lambda: lab.table(text, "factors.csv"))
+    monkeypatch.setattr(scheme, "default_factor_table", lambda: lab.table(text, "factors.csv"))
     dem = lab.raster("dem", np.array([[-301, -300, -299, -60, -59, -1, 0, 90]], np.float32), lab.template(1, 8, 5000))
     log = lab.Log()
     s.resistance_surface(
         FactorLayers(dem=dem),
         lab.template(1, 8, 5000),
-        s.Choices(weights=lab.table("factor,weight\nelevation,1\nslope,0\n", "own.csv")),
+        choices=s.SurfaceChoices(weights=lab.table("factor,weight\nelevation,1\nslope,0\n", "own.csv")),
         progress=log.progress,
     )
     assert "2 cells lie 300 m or more below the datum, where Table 1 has no class: they take resistance 7" in log.text
@@ -415,7 +436,9 @@ def test_an_exponent_that_makes_resistance_nothing_is_refused(lab):
     table = lab.table("factor,weight,codes,resistance\nland_cover,1,1,0.001\nland_cover,1,2,5\n", "own.csv")
     layers = FactorLayers(land_cover=lab.raster("cover", np.ones((2, 2), np.uint8), cells))
     with pytest.raises(InputError, match="0.001 to that power is a number that maps cannot hold: choose one up to 10"):
-        s.resistance_surface(layers, cells, s.Choices(table, transform=t.POWER, exponent=15))
+        s.resistance_surface(
+            layers, cells, choices=s.SurfaceChoices(factor_table=table, transform=Transform.POWER, exponent=15)
+        )
 
 
 def test_mines_of_another_city_are_refused_before_any_map_is_read(city):
@@ -438,9 +461,7 @@ def test_elevations_that_no_ground_has(lab, value, refused):
     heights[1, 1:] = value
     layers = FactorLayers(dem=lab.raster("srtm", heights, cells))
     if refused:
-        with pytest.raises(
-            InputError, match=rf"'srtm' \(DEM\) holds {value} and 2 cells of it cannot be heights in metres"
-        ):
+        with pytest.raises(InputError, match=rf"'srtm' holds {value} and 2 cells of it cannot be heights in metres"):
             s.resistance_surface(layers, cells)
     else:
         s.resistance_surface(layers, cells)
@@ -449,8 +470,9 @@ def test_elevations_that_no_ground_has(lab, value, refused):
 @pytest.mark.parametrize("datum", [math.nan, math.inf])
 def test_a_datum_that_is_no_number(city, datum):
     _, cells, layers, _, _ = city
-    with pytest.raises(InputError, match=r"\(DATUM\) is not a number"):
-        s.resistance_surface(layers, cells, s.Choices(datum_m=datum))
+    with pytest.raises(InputError, match="is not a number") as caught:
+        s.resistance_surface(layers, cells, choices=s.SurfaceChoices(datum_m=datum))
+    assert caught.value.parameter == "datum_m"
 
 
 def test_weights_that_no_sum_holds(city):
@@ -458,7 +480,7 @@ def test_weights_that_no_sum_holds(city):
     layers = FactorLayers(ndvi=layers.ndvi, land_cover=layers.land_cover)
     with pytest.raises(InputError, match=r"Table 'mine.csv': the weights add to more than 1e\+30"):
         s.resistance_surface(
-            layers, cells, s.Choices(weights=lab.table("factor,weight\nndvi,1e308\nland_cover,1e308\n"))
+            layers, cells, choices=s.SurfaceChoices(weights=lab.table("factor,weight\nndvi,1e308\nland_cover,1e308\n"))
         )
 
 
@@ -466,7 +488,7 @@ def test_codes_of_water_without_a_land_cover_are_warned_of(city):
     lab, cells, layers, _, _ = city
     log = lab.Log()
     s.resistance_surface(FactorLayers(ndvi=layers.ndvi, water_codes=(5,)), cells, progress=log.progress)
-    assert "(WATER_CODES) and no land cover (LAND_COVER): the distance to water is left out" in log.text
+    assert "are given and no land cover: the distance to water is left out" in log.text
 
 
 def test_barriers_that_close_the_whole_map_are_warned_of(city):
@@ -474,7 +496,10 @@ def test_barriers_that_close_the_whole_map_are_warned_of(city):
     for rows, warned in ((40, True), (39, False)):
         log, pit = lab.Log(), lab.mine(lab.box(cells, 0, 0, rows, 50))
         s.resistance_surface(
-            FactorLayers(ndvi=layers.ndvi, mines=[pit]), cells, s.Choices(barriers=(0,)), progress=log.progress
+            FactorLayers(ndvi=layers.ndvi, mines=[pit]),
+            cells,
+            choices=s.SurfaceChoices(barriers=(HardBarrier.PRODUCING_OPEN_PITS,)),
+            progress=log.progress,
         )
         assert ("leave no cell of the integrated surface open" in log.text) == warned
 
@@ -509,18 +534,16 @@ def test_maps_that_are_scored_already_keep_to_the_range_of_the_others(lab, score
         ndvi=lab.raster("ndvi", np.full((2, 2), 0.3, np.float32), cells),
         extra={"cliff": lab.raster("cliff", np.array([[2, value], [2, 2]], np.float32), cells)},
     )
-    choices = s.Choices(
+    choices = s.SurfaceChoices(
         factor_table=lab.table(
             f"factor,weight,from,to,resistance\nndvi,0.5,,0.4,{scores[0]}\nndvi,,0.4,,{scores[1]}\ncliff,0.5,,,\n"
         )
     )
     if refused:
-        with pytest.raises(
-            InputError, match=rf"Further factor 'cliff' \(EXTRA_FACTORS\) holds {value:g}, and 1 cells lie outside"
-        ):
-            s.resistance_surface(layers, cells, choices)
+        with pytest.raises(InputError, match=rf"Further factor 'cliff' holds {value:g}, and 1 cells lie outside"):
+            s.resistance_surface(layers, cells, choices=choices)
     else:
-        made = s.resistance_surface(layers, cells, choices)
+        made = s.resistance_surface(layers, cells, choices=choices)
         assert made.base.values[0, 1] == pytest.approx((scores[0] + value) / 2)
 
 
@@ -535,8 +558,8 @@ def test_ground_shared_with_any_mine_that_is_not_restored_keeps_the_maps_values(
         s.resistance_surface(
             replace(layers, mines=mines),
             cells,
-            s.Choices(restored_table=lab.table("feature,land_cover,ndvi,slope_degrees\n,2,0.9,0\n")),
-            kept.__setitem__,
+            choices=s.SurfaceChoices(restored_table=lab.table("feature,land_cover,ndvi,slope_degrees\n,2,0.9,0\n")),
+            keep=kept.__setitem__,
         )
         changed[name] = kept
     shared = np.zeros(cells.shape, bool)
@@ -569,9 +592,7 @@ def test_an_elevation_map_in_feet(lab, unit, refused):
     data.GetRasterBand(1).SetUnitType(unit)
     del data  # closes it
     if refused:
-        with pytest.raises(
-            InputError, match=rf"Elevation layer 'ned' \(DEM\) is in '{unit}' and heights are needed in metres"
-        ):
+        with pytest.raises(InputError, match=rf"Elevation layer 'ned' is in '{unit}' and heights are needed in metres"):
             s.resistance_surface(FactorLayers(dem=source), cells)
     else:
         s.resistance_surface(FactorLayers(dem=source), cells)
@@ -585,7 +606,7 @@ def test_a_restored_mine_fills_no_hole_of_a_map(lab):
     made = s.resistance_surface(
         FactorLayers(ndvi=lab.raster("ndvi", ndvi, cells), mines=[pit]),
         cells,
-        s.Choices(restored_table=lab.table("feature,ndvi\n,0.7\n")),
+        choices=s.SurfaceChoices(restored_table=lab.table("feature,ndvi\n,0.7\n")),
     )
     assert np.argwhere(np.isnan(made.base.values)).tolist() == [[1, 1]] and made.base.values[0].tolist() == [1, 1, 1, 5]
 
@@ -594,8 +615,8 @@ def test_a_restored_mine_fills_no_hole_of_a_map(lab):
 def test_only_producing_mines_are_hard_barriers(city, state, closed):
     lab, cells, layers, _, _ = city
     layers = FactorLayers(ndvi=layers.ndvi, mines=[lab.mine(lab.box(cells, 3, 3, 3, 3), state=state)])
-    for barrier in (b.BARRIER_OPEN_PITS, b.BARRIER_PRODUCING):
-        made = s.resistance_surface(layers, cells, s.Choices(barriers=(barrier,)))
+    for barrier in (HardBarrier.PRODUCING_OPEN_PITS, HardBarrier.PRODUCING_MINES):
+        made = s.resistance_surface(layers, cells, choices=s.SurfaceChoices(barriers=(barrier,)))
         assert np.isnan(made.integrated.values).sum() == closed
 
 
@@ -604,6 +625,8 @@ def test_a_mine_closes_the_cells_whose_centre_it_holds(city):
     lab, cells, layers, _, _ = city
     pit = lab.box(cells, 3, 3, 2, 2).Buffer(15)
     made = s.resistance_surface(
-        FactorLayers(ndvi=layers.ndvi, mines=[lab.mine(pit)]), cells, s.Choices(barriers=(b.BARRIER_OPEN_PITS,))
+        FactorLayers(ndvi=layers.ndvi, mines=[lab.mine(pit)]),
+        cells,
+        choices=s.SurfaceChoices(barriers=(HardBarrier.PRODUCING_OPEN_PITS,)),
     )
     assert np.argwhere(np.isnan(made.integrated.values)).tolist() == [[3, 3], [3, 4], [4, 3], [4, 4]]

@@ -12,11 +12,11 @@ from econet.core.errors import InputError
 from econet.core.geometry.layers import Layer
 from econet.core.grid.grid import Grid, float_grid
 from econet.core.land_cover_products import CLCD
-from econet.core.resistance import barriers as b
-from econet.core.resistance import summary
 from econet.core.resistance import surface as s
-from econet.core.resistance import transforms as t
-from econet.core.resistance.dominant import LABELS, NO_VALUE
+from econet.core.resistance import zones as zones_of
+from econet.core.resistance.choices import HardBarrier, Transform
+from econet.core.resistance.dominant import CATEGORIES, NO_VALUE
+from econet.core.resistance.surface_report import resistance_report
 
 WKT_FIELDS = ["name"]
 
@@ -53,12 +53,14 @@ def made(city):
     ndvi[10:14, 20:30] = np.nan
     layers.ndvi = lab.raster("holes", ndvi, cells)
     layers.mines[1].state = "producing"
-    return s.resistance_surface(layers, cells, s.Choices(barriers=(b.BARRIER_PRODUCING,)), explain=True), city
+    return s.resistance_surface(
+        layers, cells, choices=s.SurfaceChoices(barriers=(HardBarrier.PRODUCING_MINES,)), explain=True
+    ), city
 
 
 def test_land_cover_by_brute_force(made):
     surfaces, (lab, cells, layers, _, data) = made
-    zones = summary.land_cover_zones(surfaces, layers.land_cover, CLCD)
+    zones = zones_of.land_cover_zones(surfaces, layers.land_cover, product=CLCD)
     assert [zone.zone for zone in zones[:3]] == ["1 cropland", "2 forest", "3 shrub"] and len(zones) == 9
     for code, zone in enumerate(zones, 1):
         assert zone.zone_kind == "land cover"
@@ -75,7 +77,7 @@ def test_districts_by_brute_force(made):
     second = lab.box(cells, 36, 40, 4, 10)
     layer = districts(lab, cells, *shapes.items(), ("North", second), ("", lab.box(cells, 30, 45, 2, 2)))
     log = lab.Log()
-    zones = summary.district_zones(surfaces, layer, "name", log.progress)
+    zones = zones_of.district_zones(surfaces, layer, name_field="name", progress=log.progress)
     assert [zone.zone for zone in zones] == ["North", "South", "West", "district 5"]
     for zone, mask in zip(
         zones,
@@ -96,20 +98,24 @@ def test_districts_that_hold_nothing_or_lie_elsewhere(made):
     log = lab.Log()
     tiny = lab.geometry("POINT(500000 4599999)").Buffer(3)
     layer = districts(lab, cells, ("A", lab.box(cells, 0, 0, 5, 5)), ("Tiny", tiny), ("Far", lab.box(cells, 0, 900)))
-    assert [zone.zone for zone in summary.district_zones(surfaces, layer, "name", log.progress)] == ["A"]
+    assert [
+        zone.zone for zone in zones_of.district_zones(surfaces, layer, name_field="name", progress=log.progress)
+    ] == ["A"]
     assert "district(s) 'Tiny', 'Far' hold no cell with a resistance and are left out" in log.text
     with pytest.raises(InputError, match="Layer 'districts' lies wholly away from 'template'"):
-        summary.district_zones(surfaces, districts(lab, cells, ("Far", lab.box(cells, 0, 900))), "name")
+        zones_of.district_zones(surfaces, districts(lab, cells, ("Far", lab.box(cells, 0, 900))), name_field="name")
     with pytest.raises(InputError, match="'districts' has no field 'town' .the district's name."):
-        summary.district_zones(surfaces, layer, "town")
+        zones_of.district_zones(surfaces, layer, name_field="town")
     with pytest.raises(InputError, match="Layer 'districts' is empty: choose a layer with at least one district"):
-        summary.district_zones(surfaces, districts(lab, cells))
+        zones_of.district_zones(surfaces, districts(lab, cells))
     bow = lab.geometry("POLYGON((500000 4599000,501000 4600000,501000 4599000,500000 4600000,500000 4599000))")
-    zones = summary.district_zones(surfaces, districts(lab, cells, ("Bow", bow)), progress=log.progress)
+    zones = zones_of.district_zones(surfaces, districts(lab, cells, ("Bow", bow)), progress=log.progress)
     assert "1 self-crossing or otherwise invalid polygon(s) were repaired" in log.text and zones[0].zone == "district 1"
     assert zones[0].area_km2 == pytest.approx(0.5, rel=0.15)
     other = Layer("degrees", layer.crs, layer.geometries[:1], layer.attributes[:1], WKT_FIELDS).to_crs("EPSG:4326")
-    assert summary.district_zones(surfaces, other, "name")[0].area_km2 == pytest.approx(25 * cells.cell_area_m2 / 1e6)
+    assert zones_of.district_zones(surfaces, other, name_field="name")[0].area_km2 == pytest.approx(
+        25 * cells.cell_area_m2 / 1e6
+    )
 
 
 def plain(report):
@@ -118,8 +124,8 @@ def plain(report):
 
 def test_what_the_report_says(made):
     surfaces, (lab, cells, layers, expected, _) = made
-    zones = summary.land_cover_zones(surfaces, layers.land_cover, CLCD)
-    text = plain(summary.resistance_report(surfaces, zones, [("Land cover", "cover")], ["A fact."]))
+    zones = zones_of.land_cover_zones(surfaces, layers.land_cover, product=CLCD)
+    text = plain(resistance_report(surfaces, zones=zones, parameters=[("Land cover", "cover")], log_lines=["A fact."]))
     low, high = np.nanpercentile(surfaces.integrated.values, [5, 95])
     ratio = float(re.search(r"costs ([\d.]+) times what easy ground costs \(", text).group(1))
     assert ratio == pytest.approx(high / low, rel=0.01)
@@ -143,10 +149,10 @@ def test_what_the_report_says_of_missing_maps_and_of_contrast(city):
     made = s.resistance_surface(
         replace(layers, mines=None, water=None, ndvi=None, dem=None),
         cells,
-        s.Choices(transform=t.POWER, exponent=6),
+        choices=s.SurfaceChoices(transform=Transform.POWER, exponent=6),
         explain=True,
     )
-    text = plain(summary.resistance_report(made))
+    text = plain(resistance_report(made))
     assert "Without a map: slope (0.11), elevation (0.06), NDVI (0.08), distance to water (0.11), mines (0.1)." in text
     assert "The contrast is small" not in text and "No mines were given" in text and "SRTM" not in text
     assert "transform 'power' base" in text and "transform 'power' integrated" not in text
@@ -158,7 +164,7 @@ def test_what_the_report_says_of_missing_maps_and_of_contrast(city):
 def test_a_surface_without_any_value(lab):
     cells = lab.template(3, 3)
     nothing = float_grid(np.full((3, 3), np.nan), cells)
-    text = plain(summary.resistance_report(s.ResistanceSurfaces(nothing, None, nothing, {})))
+    text = plain(resistance_report(s.ResistanceSurfaces(nothing, None, nothing, {})))
     assert "The integrated surface has no value anywhere" in text
 
 
@@ -167,9 +173,15 @@ def test_the_main_factor_of_ground_that_is_mostly_easy(lab):
     cells = lab.template(2, 5)
     flat = float_grid(np.ones((2, 5), np.float32), cells, "flat")
     numbers = np.array([[0, 0, 0, 0, 0], [0, 3, 3, 3, 1]], np.uint8)
-    surfaces = s.ResistanceSurfaces(flat, None, flat, {}, dominant=Grid(numbers, cells, NO_VALUE, "dominant", LABELS))
-    (zone,) = summary.district_zones(surfaces, districts(lab, cells, ("All", lab.box(cells, 0, 0, 2, 5))), "name")
+    surfaces = s.ResistanceSurfaces(
+        flat, None, flat, {}, dominant=Grid(numbers, cells, NO_VALUE, "dominant", CATEGORIES)
+    )
+    (zone,) = zones_of.district_zones(
+        surfaces, districts(lab, cells, ("All", lab.box(cells, 0, 0, 2, 5))), name_field="name"
+    )
     assert (zone.main_factor, zone.main_share) == ("land cover", pytest.approx(0.3))
     assert math.isnan(zone.mine_mean) and zone.mine_effect == 0
-    (zone,) = summary.district_zones(surfaces, districts(lab, cells, ("Easy", lab.box(cells, 0, 0, 1, 5))), "name")
+    (zone,) = zones_of.district_zones(
+        surfaces, districts(lab, cells, ("Easy", lab.box(cells, 0, 0, 1, 5))), name_field="name"
+    )
     assert zone.main_factor == "" and math.isnan(zone.main_share)

@@ -1,4 +1,4 @@
-"""Resistance of one factor by distance and from rasters: every cell against brute force, on cells of any shape, features and masks of any place."""
+"""Resistance by distance: every cell against brute force, on cells of any shape, features and masks of any place."""
 
 import numpy as np
 import pytest
@@ -7,22 +7,23 @@ from econet.core.errors import Cancelled, InputError
 from econet.core.grid.blocks import ArrayOutput
 from econet.core.grid.grid import Grid, Template
 from econet.core.grid.reading import RasterSource
-from econet.core.grid.slope import slope_degrees
 from econet.core.outputs import write_raster
 from econet.core.progress import Progress
-from econet.core.resistance.factors import classify, classify_distance, classify_distance_to_cells, read_rule
-from econet.core.resistance.one_factor import (
+from econet.core.resistance.distance_resistance import (
+    DistanceChoices,
+    DistanceOutputs,
     distance_resistance,
     distances_to_features,
     distances_to_mask,
-    factor_resistance,
     read_mask_codes,
 )
+from econet.core.resistance.rule_tables import read_distance_intervals
+from econet.core.resistance.scoring import classify_distance
 from econet.core.tables import parse_csv
 
 BREAKS = (100, 250, 470, 800)
 TABLE = parse_csv("from,to,resistance\n,100,5\n100,250,4\n250,470,3\n470,800,2\n800,,1\n", "own.csv")
-RULE = read_rule(TABLE, "", distance=True)
+INTERVALS = read_distance_intervals(TABLE)
 
 
 def scored(distance):
@@ -33,7 +34,8 @@ def scored(distance):
 
 def maps(distances, cells, exact, progress=Progress()):
     output, metres = ArrayOutput(cells), ArrayOutput(cells) if exact else None
-    distance_resistance(distances, RULE, cells, "layer", output, metres, progress)
+    outputs = DistanceOutputs(output, metres)
+    distance_resistance(distances, INTERVALS, cells, name="layer", outputs=outputs, progress=progress)
     return output.values, metres.values if exact else None
 
 
@@ -62,7 +64,9 @@ def test_features_against_geos(lab, kind, dx, dy, exact):
     kinds = shapes_of(lab, cells)
     shapes = [shape for each in kinds.values() for shape in each] if kind == "all" else kinds[kind]
     true = lab.distance_by_ogr(shapes, cells)
-    found, metres = maps(distances_to_features(lab.features("f", *shapes), cells, BREAKS, exact), cells, exact)
+    found, metres = maps(
+        distances_to_features(lab.features("f", *shapes), cells, DistanceChoices(INTERVALS, exact=exact)), cells, exact
+    )
     np.testing.assert_array_equal(found, scored(true))
     assert len(np.unique(found)) >= (3 if kind == "all" else 4)
     if exact:
@@ -94,7 +98,11 @@ def test_a_mask_against_brute_force(lab, margin, dx, dy, exact):
     for text, chosen in (("", codes != 0), ("5", codes == 5), ("9；5", (codes == 5) | (codes == 9))):
         covered = chosen[row : row + cells.rows, col : col + cells.cols]
         true = brute(chosen, own, cells, covered)
-        found, metres = maps(distances_to_mask(source, read_mask_codes(text), cells, BREAKS, exact), cells, exact)
+        found, metres = maps(
+            distances_to_mask(source, cells, DistanceChoices(INTERVALS, mask_codes=read_mask_codes(text), exact=exact)),
+            cells,
+            exact,
+        )
         np.testing.assert_array_equal(found, scored(true))
         if exact:
             np.testing.assert_allclose(metres, true, rtol=1e-6)
@@ -112,7 +120,9 @@ def test_a_mask_on_other_cells(lab, size):
     covered = np.zeros(cells.shape, bool)
     covered[inside] = mask[row[inside], col[inside]]
     true = brute(mask, own, cells, covered)
-    found, metres = maps(distances_to_mask(lab.raster("fine", mask, own), (), cells, BREAKS, True), cells, True)
+    found, metres = maps(
+        distances_to_mask(lab.raster("fine", mask, own), cells, DistanceChoices(INTERVALS, exact=True)), cells, True
+    )
     np.testing.assert_allclose(metres, true, rtol=1e-6)
     np.testing.assert_array_equal(found, scored(true))
 
@@ -131,12 +141,12 @@ def test_a_mask_in_degrees(lab, tmp_path):
     centres = np.array([change.TransformPoint(*map(float, place))[:2] for place in zip(*own.xy(rows, cols))])
     x, y = cells.xy(*np.mgrid[:40, :40])
     true = np.sqrt((x[..., None] - centres[:, 0]) ** 2 + (y[..., None] - centres[:, 1]) ** 2).min(axis=2)
-    _, metres = maps(distances_to_mask(RasterSource(path), (), cells, BREAKS, True), cells, True)
+    _, metres = maps(distances_to_mask(RasterSource(path), cells, DistanceChoices(INTERVALS, exact=True)), cells, True)
     outside = metres > 0
     assert 5 < (~outside).sum() < 80
     np.testing.assert_allclose(metres[outside], true[outside], rtol=1e-6)
     assert true[~outside].max() < 120
-    quick, _ = maps(distances_to_mask(RasterSource(path), (), cells, BREAKS), cells, False)
+    quick, _ = maps(distances_to_mask(RasterSource(path), cells, DistanceChoices(INTERVALS)), cells, False)
     np.testing.assert_array_equal(quick, scored(metres))
 
 
@@ -146,9 +156,11 @@ def test_nodata_is_no_feature_and_the_mask_may_lie_beside_the_map(lab):
     values = np.full((6, 4), 255, np.uint8)
     values[:, 1] = 3
     source = lab.raster("beside", values, beside, 255)
-    found, metres = maps(distances_to_mask(source, (), cells, BREAKS, True), cells, True)
+    found, metres = maps(distances_to_mask(source, cells, DistanceChoices(INTERVALS, exact=True)), cells, True)
     np.testing.assert_allclose(metres, np.tile(np.arange(30) * 100.0 + 400, (6, 1)))
-    np.testing.assert_array_equal(maps(distances_to_mask(source, (), cells, BREAKS), cells, False)[0], found)
+    np.testing.assert_array_equal(
+        maps(distances_to_mask(source, cells, DistanceChoices(INTERVALS)), cells, False)[0], found
+    )
 
 
 def test_a_tall_map_in_windows_is_that_of_one_piece(lab):
@@ -160,7 +172,11 @@ def test_a_tall_map_in_windows_is_that_of_one_piece(lab):
     x, y = cells.xy(*np.mgrid[:700, :40])
     true = np.sqrt((x[..., None] - points[:, 0]) ** 2 + (y[..., None] - points[:, 1]) ** 2).min(axis=2)
     for exact in (False, True):
-        found, _ = maps(distances_to_features(lab.features("f", *shapes), cells, BREAKS, exact), cells, exact)
+        found, _ = maps(
+            distances_to_features(lab.features("f", *shapes), cells, DistanceChoices(INTERVALS, exact=exact)),
+            cells,
+            exact,
+        )
         np.testing.assert_array_equal(found, scored(true))
 
 
@@ -170,7 +186,9 @@ def test_self_crossing_polygons_are_mended_and_degenerate_lines_count(lab):
     bow = lab.geometry("POLYGON((500200 4599800,500400 4599600,500400 4599800,500200 4599600,500200 4599800))")
     dot = lab.geometry("LINESTRING(500800 4599200,500800 4599200)")
     layer = lab.features("bow", bow, dot)
-    found, metres = maps(distances_to_features(layer, cells, BREAKS, True, log.progress), cells, True)
+    found, metres = maps(
+        distances_to_features(layer, cells, DistanceChoices(INTERVALS, exact=True), progress=log.progress), cells, True
+    )
     assert "'bow': 1 self-crossing" in log.text
     halves = [
         lab.geometry("POLYGON((500200 4599800,500300 4599700,500200 4599600,500200 4599800))"),
@@ -184,74 +202,76 @@ def test_self_crossing_polygons_are_mended_and_degenerate_lines_count(lab):
 def test_refusals_and_warnings(lab):
     cells, log = lab.template(10, 10, 50), lab.Log()
     with pytest.raises(InputError, match="Layer 'none' is empty"):
-        distances_to_features(lab.features("none"), cells, BREAKS)
+        distances_to_features(lab.features("none"), cells, DistanceChoices(INTERVALS))
     flat = lab.geometry("POLYGON((500000 4599900,500100 4599900,500000 4599900))")
     with pytest.raises(InputError, match="'flat' has no feature with a place"):
-        distances_to_features(lab.features("flat", flat), cells, BREAKS)
+        distances_to_features(lab.features("flat", flat), cells, DistanceChoices(INTERVALS))
     with pytest.raises(InputError, match="'far' lies wholly away from 'template', further than 800 m"):
-        distances_to_features(lab.features("far", lab.geometry("POINT(502000 4599900)")), cells, BREAKS)
+        distances_to_features(
+            lab.features("far", lab.geometry("POINT(502000 4599900)")), cells, DistanceChoices(INTERVALS)
+        )
     wide = lab.template(10, 100, 50)
     found, _ = maps(
-        distances_to_features(lab.features("off", lab.geometry("POINT(507000 4599900)")), wide, BREAKS),
+        distances_to_features(
+            lab.features("off", lab.geometry("POINT(507000 4599900)")), wide, DistanceChoices(INTERVALS)
+        ),
         wide,
         False,
         log.progress,
     )
     assert (found == 1).all() and "Nothing of 'layer' lies within 800 m of any cell of 'template'" in log.text
     source = lab.raster("cover", np.full(cells.shape, 4, np.uint8), cells)
-    with pytest.raises(
-        InputError, match=r"No cell of raster 'cover' holds one of the codes 5, 6 \(MASK_CODES\); it holds 4:"
-    ):
-        distances_to_mask(source, (5, 6), cells, BREAKS)
+    with pytest.raises(InputError, match=r"No cell of raster 'cover' holds one of the codes 5, 6; it holds 4:"):
+        distances_to_mask(source, cells, DistanceChoices(INTERVALS, mask_codes=(5, 6)))
     many = lab.raster("many", (1 + np.arange(100).reshape(cells.shape) % 13).astype(np.uint8), cells)
     with pytest.raises(InputError, match="it holds 1, 2, 3, 4, 5, 6, 7, 8 and 5 more: correct"):
-        distances_to_mask(many, (50,), cells, BREAKS)
+        distances_to_mask(many, cells, DistanceChoices(INTERVALS, mask_codes=(50,)))
     values = lab.raster("values", np.arange(10000, dtype=np.float32).reshape(100, 100), lab.template(100, 100, 5))
     with pytest.raises(InputError, match="it holds 0, 1, 2, 3, 4, 5, 6, 7 and many more: correct"):
-        distances_to_mask(values, (-50,), cells, BREAKS)
+        distances_to_mask(values, cells, DistanceChoices(INTERVALS, mask_codes=(-50,)))
     zero = lab.raster("zero", np.zeros(cells.shape, np.uint8), cells)
     with pytest.raises(InputError, match="'zero' holds a value other than 0; it holds 0:"):
-        distances_to_mask(zero, (), cells, BREAKS)
-    with pytest.raises(InputError, match=r"\(MASK_CODES\): 'water' in 'water, 5' is not a whole number"):
+        distances_to_mask(zero, cells, DistanceChoices(INTERVALS))
+    with pytest.raises(InputError, match="'water' in 'water, 5' is not a whole number") as caught:
         read_mask_codes("water, 5")
+    assert caught.value.parameter == "mask_codes"
     assert read_mask_codes(" 5, 9.0;-2 ") == (5, 9, -2) and read_mask_codes("") == ()
 
 
 def test_no_breaks_give_one_resistance_and_0_m_belongs_to_the_first_interval(lab):
     cells = lab.template(3, 4, 50)
-    rule = read_rule(parse_csv("from,to,resistance\n0,,3\n", "one.csv"), "", True)
+    intervals = read_distance_intervals(parse_csv("from,to,resistance\n0,,3\n", "one.csv"))
     output = ArrayOutput(cells)
     point = lab.features("p", lab.geometry("POINT(500025 4599975)"))
-    counts = distance_resistance(distances_to_features(point, cells, rule.intervals.breaks), rule, cells, "p", output)
+    counts = distance_resistance(
+        distances_to_features(point, cells, DistanceChoices(intervals)),
+        intervals,
+        cells,
+        name="p",
+        outputs=DistanceOutputs(output),
+    )
     assert (output.values == 3).all() and counts == {3.0: 12}
-    assert maps(distances_to_features(point, cells, BREAKS), cells, False)[0][0, 0] == 5
+    assert maps(distances_to_features(point, cells, DistanceChoices(INTERVALS)), cells, False)[0][0, 0] == 5
 
 
 @pytest.mark.parametrize("count", [119, 121, 400])
 def test_a_fine_table_of_many_intervals(lab, count):
     cells = lab.template(20, 30, 40)
     text = "".join(f"{3 * k},{3 * k + 3},{k + 1}\n" for k in range(count))
-    rule = read_rule(parse_csv(f"from,to,resistance\n{text}{3 * count},,{count + 1}\n", "fine.csv"), "", True)
+    intervals = read_distance_intervals(parse_csv(f"from,to,resistance\n{text}{3 * count},,{count + 1}\n", "fine.csv"))
     line = lab.geometry("LINESTRING(500013 4599500,500371 4599987)")
     expected = np.minimum(np.maximum(np.ceil(lab.distance_by_ogr([line], cells) / 3), 1), count + 1)
     for exact in (False, True):
         output = ArrayOutput(cells)
         distance_resistance(
-            distances_to_features(lab.features("f", line), cells, rule.intervals.breaks, exact),
-            rule,
+            distances_to_features(lab.features("f", line), cells, DistanceChoices(intervals, exact=exact)),
+            intervals,
             cells,
-            "f",
-            output,
-            ArrayOutput(cells) if exact else None,
+            name="f",
+            outputs=DistanceOutputs(output, ArrayOutput(cells) if exact else None),
         )
         np.testing.assert_array_equal(output.values, expected)
-    np.testing.assert_array_equal(classify_distance([line], rule, cells), expected)
-    mask = np.zeros(cells.shape, bool)
-    mask[3, 4] = True
-    away = np.hypot(*np.subtract(np.mgrid[:20, :30], np.array([3, 4])[:, None, None])) * 40
-    np.testing.assert_array_equal(
-        classify_distance_to_cells(mask, rule, cells), np.minimum(np.maximum(np.ceil(away / 3), 1), count + 1)
-    )
+    np.testing.assert_array_equal(classify_distance([line], intervals, cells), expected)
 
 
 def test_many_vertices_close_together_do_not_hide_a_nearer_line(lab):
@@ -260,20 +280,22 @@ def test_many_vertices_close_together_do_not_hide_a_nearer_line(lab):
     line = lab.geometry("LINESTRING(499700 4599966,500330 4599966)")
     vertices = ",".join(f"{500035 + k / 100} 4599985" for k in range(6))
     close = lab.geometry(f"LINESTRING({vertices})")
-    _, metres = maps(distances_to_features(lab.features("f", close, line), cells, BREAKS, True), cells, True)
+    _, metres = maps(
+        distances_to_features(lab.features("f", close, line), cells, DistanceChoices(INTERVALS, exact=True)),
+        cells,
+        True,
+    )
     np.testing.assert_allclose(metres, [[19]], rtol=1e-6)
 
 
 def test_a_code_that_no_cell_holds_is_said(lab):
     cells, log = lab.template(10, 10, 50), lab.Log()
     source = lab.raster("cover", np.array([[5] + [4] * 9] * 10, np.uint8), cells)
-    distances_to_mask(source, (7, 5, 9), cells, BREAKS, progress=log.progress)
-    assert (
-        "No cell of raster 'cover' holds 7, 9 of the codes (MASK_CODES); distance is taken to the others." in log.text
-    )
+    distances_to_mask(source, cells, DistanceChoices(INTERVALS, mask_codes=(7, 5, 9)), progress=log.progress)
+    assert "No cell of raster 'cover' holds 7, 9 of the codes of the mask; distance is taken to the others." in log.text
     log = lab.Log()
-    distances_to_mask(source, (4, 5), cells, BREAKS, progress=log.progress)
-    assert "MASK_CODES" not in log.text
+    distances_to_mask(source, cells, DistanceChoices(INTERVALS, mask_codes=(4, 5)), progress=log.progress)
+    assert "codes of the mask" not in log.text
 
 
 def test_cancel(lab):
@@ -286,97 +308,18 @@ def test_cancel(lab):
 
     point = lab.features("p", lab.geometry("POINT(500025 4599975)"))
     with pytest.raises(Cancelled):
-        maps(distances_to_features(point, cells, BREAKS, True), cells, True, Progress(cancelled=cancelled))
-
-
-# from a raster -------------------------------------------------------------------------------------
-
-
-def scored_map(source, cells, *args, **options):
-    output = ArrayOutput(cells)
-    return factor_resistance(source, cells, *args, output=output, **options), output.values
-
-
-@pytest.mark.parametrize(
-    "kind, nodata", [(np.float32, np.nan), (np.float32, -9999), (np.int16, -9999), (np.int32, None)]
-)
-def test_a_map_in_parts_is_scored_as_a_whole(lab, kind, nodata):
-    cells = lab.template(600, 90, 30, 20)
-    values = np.random.default_rng(3).integers(-400, 700, cells.shape).astype(kind)
-    if nodata is not None:
-        values[5:9, 40] = nodata
-    rule, log = read_rule(None, "elevation"), lab.Log()
-    found, scored = scored_map(
-        lab.raster("dem", values, cells, nodata), cells, rule, offset=12.5, progress=log.progress
-    )
-    missing = np.zeros(cells.shape, bool) if nodata is None else ~(values > -9000)
-    expected = np.where(missing, np.nan, classify(values.astype(np.float64), rule, 12.5))
-    np.testing.assert_array_equal(scored, expected)
-    assert found == {score: int((expected == score).sum()) for score in (1, 2, 3, 4, 5)}
-    assert f"1: {100 * (expected == 1).mean():.2f} %" in log.text and ("none (no value" in log.text) == (
-        nodata is not None
-    )
-
-
-@pytest.mark.parametrize("kind, nodata", [(np.int16, -9999), (np.int16, 500), (np.float32, -9999)])
-def test_cells_without_a_value_are_not_measured_against_the_bounds(lab, kind, nodata):
-    cells = lab.template(2, 3)
-    values = np.array([[1, 10, nodata], [11, nodata, 100]], kind)
-    rule = read_rule(parse_csv("from,to,resistance\n0,10,2\n10,100,3\n", "own.csv"))
-    found, scored = scored_map(lab.raster("own", values, cells, nodata), cells, rule)
-    np.testing.assert_array_equal(scored, [[2, 2, np.nan], [3, np.nan, 3]])
-    assert found == {2: 2, 3: 2}
-
-
-def test_codes_in_parts_and_what_the_whole_map_lacks(lab):
-    cells = lab.template(300, 40)
-    values = np.random.default_rng(4).choice([1, 2, 5, 8], cells.shape).astype(np.uint8)
-    rule = read_rule(None, "land_cover")
-    _, scored = scored_map(lab.raster("cover", values, cells, 0), cells, rule)
-    np.testing.assert_array_equal(scored, np.select([values == code for code in (1, 2, 5)], [4, 1, 2], 5))
-    values[3, 3] = values[280, 7] = 77
-    with pytest.raises(InputError, match=r"code\(s\) 77 \(2 cells\) of layer 'strange'.*\(BREAKS_TABLE\)"):
-        scored_map(lab.raster("strange", values, cells, 0), cells, rule)
-
-
-def test_codes_beyond_32_bits_in_a_table(lab):
-    cells, rule = lab.template(1, 2), read_rule(parse_csv("codes,resistance\n3000000000,1\n3000000001,2\n", "far.csv"))
-    with pytest.raises(InputError, match=r"no row scores the code\(s\) 1 \(1 cells\), 2 \(1 cells\)"):
-        scored_map(lab.raster("soil", np.array([[1, 2]], np.int32), cells), cells, rule)
-
-
-def test_slope_of_an_elevation(lab):
-    cells = lab.template(280, 30, 30, 20)
-    dem = np.random.default_rng(5).normal(0, 12, cells.shape).astype(np.float32)
-    rule = read_rule(None, "slope")
-    _, scored = scored_map(lab.raster("dem", dem, cells), cells, rule, slope=True)
-    np.testing.assert_array_equal(scored, classify(slope_degrees(dem, cells), rule))
-    assert set(np.unique(scored)) == {1, 2, 3, 4, 5}
-
-
-def test_values_in_another_unit(lab):
-    cells = lab.template(4, 5)
-    with pytest.raises(InputError, match="'ndvi' holds values up to 8000 and NDVI lies between -1 and 1"):
-        scored_map(lab.raster("ndvi", np.full(cells.shape, 8000, np.int16), cells), cells, read_rule(None, "ndvi"))
-    log = lab.Log()
-    scored_map(
-        lab.raster("dem", np.full(cells.shape, 800.0), cells), cells, read_rule(None, "slope"), progress=log.progress
-    )
-    assert "'dem' holds values from 800 to 800, and slopes in degrees" in log.text
-    log = lab.Log()
-    values = np.array([[-9999, 40.0, 0]])
-    _, found = scored_map(
-        lab.raster("rail", values, lab.template(1, 3)),
-        lab.template(1, 3),
-        read_rule(TABLE, "distance_to_rail"),
-        progress=log.progress,
-    )
-    np.testing.assert_array_equal(found, [[5, 5, 5]])
-    assert "'rail' holds values down to -9999, and distances are not negative" in log.text
+        maps(
+            distances_to_features(point, cells, DistanceChoices(INTERVALS, exact=True)),
+            cells,
+            True,
+            Progress(cancelled=cancelled),
+        )
 
 
 def test_curves_are_curves(lab):
     cells = lab.template(1, 1, 30)  # its centre is that of a half circle of 100 m
     arc = lab.geometry("CIRCULARSTRING(499915 4599985,500015 4600085,500115 4599985)")
-    _, metres = maps(distances_to_features(lab.features("bend", arc), cells, BREAKS, True), cells, True)
+    _, metres = maps(
+        distances_to_features(lab.features("bend", arc), cells, DistanceChoices(INTERVALS, exact=True)), cells, True
+    )
     np.testing.assert_allclose(metres, [[100]], atol=0.1)

@@ -9,19 +9,15 @@ import numpy as np
 import pytest
 
 from econet.core.errors import InputError
-from econet.core.resistance.factors import (
-    DISTANCES,
-    FACTORS,
-    classify,
-    classify_codes,
-    classify_distance,
-    factor_name,
+from econet.core.resistance.factors import DISTANCES, FACTORS, Rule, factor_name
+from econet.core.resistance.rule_tables import (
+    read_distance_intervals,
     read_factor_table,
     read_rule,
     read_weights,
     scaled_weights,
 )
-from econet.core.resistance.scoring import Scoring
+from econet.core.resistance.scoring import Scoring, classify, classify_codes, classify_distance
 from econet.core.tables import parse_csv
 
 PRINTED_WEIGHTS = dict(zip(FACTORS, (0.11, 0.06, 0.25, 0.08, 0.11, 0.16, 0.08, 0.05, 0.10)))
@@ -125,9 +121,9 @@ def test_whole_number_maps_are_classified_exactly():
 @pytest.mark.parametrize("datum", [100.0, 76.3, -12.7])
 def test_datum_moves_the_bounds(kind, datum):
     values = (np.array([-200, -125, 125, 200, 350, 500]) + datum).astype(kind)
-    np.testing.assert_array_equal(classify(values, read_factor_table()["elevation"], datum), [3, 2, 1, 2, 3, 4])
+    np.testing.assert_array_equal(classify(values, read_factor_table()["elevation"], offset=datum), [3, 2, 1, 2, 3, 4])
     above = np.nextafter(values, np.inf, dtype=kind)
-    np.testing.assert_array_equal(classify(above, read_factor_table()["elevation"], datum), [2, 1, 2, 3, 4, 5])
+    np.testing.assert_array_equal(classify(above, read_factor_table()["elevation"], offset=datum), [2, 1, 2, 3, 4, 5])
 
 
 def test_land_cover_codes_of_clcd_and_ours():
@@ -141,7 +137,7 @@ def test_land_cover_codes_of_clcd_and_ours():
 def test_missing_codes_are_named_with_their_cells():
     codes = np.array([[2, 2, 77], [77, 77, 99]], dtype=np.int32)
     with pytest.raises(InputError, match=r"factors.csv.*land_cover.*77 \(3 cells\), 99 \(1 cells\).*'cover'"):
-        classify_codes(codes, codes > 0, read_factor_table()["land_cover"], "cover")
+        classify_codes(codes, codes > 0, read_factor_table()["land_cover"], name="cover")
 
 
 def test_nodata_has_no_resistance():
@@ -181,7 +177,7 @@ def test_distance_factors_against_geos(lab, factor, dx, dy):
     rule = read_factor_table()[factor]
     expected = classify(lab.distance_by_ogr(shapes, cells).astype(np.float32), rule)
     assert len(np.unique(expected)) >= 4
-    np.testing.assert_array_equal(classify_distance(shapes, rule, cells), expected)
+    np.testing.assert_array_equal(classify_distance(shapes, rule.intervals, cells), expected)
 
 
 HEAD = "factor,weight,from,to,codes,resistance\n"
@@ -239,9 +235,9 @@ def test_a_first_bound_of_0_holds_0_where_nothing_is_negative(lab):
 def test_values_beyond_the_outermost_bounds_are_refused(lab):
     rule = read_factor_table(lab.table(HEAD + "elevation,1,0,100,,1\nelevation,,100,200,,2\n"))["elevation"]
     with pytest.raises(InputError, match=r"no row covers 250, which layer 'dem' holds \(1 cells"):
-        classify(np.array([[150.0, 350.0]]), rule, 100.0, "dem")
+        classify(np.array([[150.0, 350.0]]), rule, offset=100.0, name="dem")
     with pytest.raises(InputError, match="no row covers 0,"):
-        classify(np.array([[0.0, 50.0]]), rule, 0.0, "dem")
+        classify(np.array([[0.0, 50.0]]), rule, offset=0.0, name="dem")
 
 
 def test_rows_in_any_order_names_as_printed_and_decimal_commas(lab):
@@ -269,9 +265,9 @@ def test_many_missing_codes_are_cut_and_ways_out_are_named():
     with pytest.raises(
         InputError,
         match=r"'own.csv'.* 41 \(2 cells\), 42 \(1 cells\), .* 45 \(1 cells\) and 1 more of "
-        r"layer 'cover'; .*\(FACTOR_TABLE\).*\(LAND_COVER_PRODUCT\)",
+        r"layer 'cover'; .*give your own table, or choose the land-cover product",
     ):
-        classify_codes(values, values > 0, rule, "cover")
+        classify_codes(values, values > 0, rule, name="cover")
 
 
 def test_factors_that_a_planner_adds(lab):
@@ -280,16 +276,16 @@ def test_factors_that_a_planner_adds(lab):
     assert list(rules) == ["slope", factor_name("FIRE RISK"), "土壤"] and factor_name("Fire risk") == "fire_risk"
     np.testing.assert_array_equal(classify(np.array([10, 10.5], np.float32), rules["fire_risk"]), [1, 4])
     assert rules["土壤"].codes == {1: 3, 2: 3} and rules["fire_risk"].weight == 0.2
-    assert read_weights(lab.table("factor,weight\nfire risk,0.4\nslope,0.6\n"), ["fire_risk"]) == {
+    assert read_weights(lab.table("factor,weight\nfire risk,0.4\nslope,0.6\n"), extra=["fire_risk"]) == {
         "fire_risk": 0.4,
         "slope": 0.6,
     }
     with pytest.raises(InputError, match="row 2, column 'factor': 'Fire risk' is not a factor; use .*mine, noise"):
         read_factor_table(table, extra=("noise",))
     with pytest.raises(InputError, match="row 3, column 'codes': '' has to name class codes, as its other rows do"):
-        read_factor_table(lab.table(HEAD + "fire,1,,,1,2\nfire,,3,4,,2\n"), ["fire"])
+        read_factor_table(lab.table(HEAD + "fire,1,,,1,2\nfire,,3,4,,2\n"), extra=["fire"])
     with pytest.raises(InputError, match=r"factor 'fire': no row covers \(2, 3\]"):
-        read_factor_table(lab.table(HEAD + "fire,1,,2,,2\nfire,,3,4,,2\n"), ["fire"])
+        read_factor_table(lab.table(HEAD + "fire,1,,2,,2\nfire,,3,4,,2\n"), extra=["fire"])
 
 
 # Table 1 as the paper prints it -------------------------------------------------------------------
@@ -342,7 +338,7 @@ def test_every_interval_that_the_paper_prints_at_both_of_its_edges(kind):
                 inside.append(kind(bound + 1) if whole else np.nextafter(kind(bound), kind(inner), dtype=kind))
         if not inside:
             continue
-        scored = classify(np.array(inside, dtype=kind), read_rule(None, factor))
+        scored = classify(np.array(inside, dtype=kind), read_rule(factor=factor))
         np.testing.assert_array_equal(scored, score, f"{factor} ({lower}, {upper}]: {inside}")
 
 
@@ -366,11 +362,15 @@ def test_a_table_of_one_factor_needs_no_name(lab):
         (HEAD + "noise,,,10,,1\nnoise,,10,,,4\n", "NOISE"),
         (HEAD + ",,,10,,1\n,,10,,,4\n", "noise"),
     ]:
-        np.testing.assert_array_equal(classify(np.array([10, 10.01]), read_rule(lab.table(text), factor)), [1, 4])
+        np.testing.assert_array_equal(
+            classify(np.array([10, 10.01]), read_rule(lab.table(text), factor=factor)), [1, 4]
+        )
     assert read_rule(lab.table("codes,resistance\n1;2,3\n7,1\n")).codes == {1: 3, 2: 3, 7: 1}
-    assert read_rule(None, "DEM").factor == "elevation"
+    assert read_rule(factor="DEM").factor == "elevation"
     table = lab.table("from,to,resistance\n0,300,5\n300,,1\n")
-    np.testing.assert_array_equal(classify(np.array([0.0, 300, 301]), read_rule(table, "", distance=True)), [5, 5, 1])
+    intervals = read_distance_intervals(table)
+    rule = Rule("any", "own", intervals=intervals)
+    np.testing.assert_array_equal(classify(np.array([0.0, 300, 301]), rule), [5, 5, 1])
 
 
 @pytest.mark.parametrize(
@@ -380,17 +380,17 @@ def test_a_table_of_one_factor_needs_no_name(lab):
             None,
             "",
             False,
-            r"'factors.csv.*' \(BREAKS_TABLE\) holds several factors, and FACTOR is empty: choose one of slope, elev",
+            r"'factors.csv.*' holds several factors, and none is named: choose one of slope, elev",
         ),
         (
             None,
             "",
             True,
-            r"FACTOR is empty: choose one of distance_to_water, distance_to_motorway, distance_to_highway\.",
+            r"none is named: choose one of distance_to_water, distance_to_motorway, distance_to_highway\.",
         ),
-        (None, "noise", False, r"no rows for factor 'noise' \(FACTOR\): choose one of slope,"),
+        (None, "noise", False, r"no rows for factor 'noise': choose one of slope,"),
         (None, "mine", False, "Factor 'mine' .* table of rings: use 'Mine resistance'"),
-        (None, "slope", True, "'slope' .* is no distance: choose one of distance_to_water"),
+        (None, "slope", True, "'slope' is no distance: choose one of distance_to_water"),
         ("codes,resistance\n1,2\n", "", True, "its rows name codes, and distances need intervals"),
         ("from,to,resistance\n,10,1\n20,,4\n", "", False, r"no row covers \(10, 20\], a gap between rows 2 and 3"),
         ("from,to,resistance\n,10,1\n5,,4\n", "", True, r"rows 2 and 3 overlap in \(5, 10\]"),
@@ -399,19 +399,20 @@ def test_a_table_of_one_factor_needs_no_name(lab):
         ("from,to,resistance\n0,500,1\n500,900,4\n", "", True, r"no row covers \(900, unbounded\)"),
         ("from,to,codes,resistance\n0,500,3,1\n", "", False, "row 2, column 'codes'.*has to name class codes"),
         ("from,to,resistance\n,10,1\n10,,\n", "", False, "row 3, column 'resistance': '' is empty"),
-        ("name,resistance\nx,1\n", "", False, r"'mine.csv' \(BREAKS_TABLE\) has none of the columns from, to"),
+        ("name,resistance\nx,1\n", "", False, r"'mine.csv' has none of the columns from, to"),
         ("factor,from,to\nx,1,2\n", "", False, "row 2, column 'resistance': '' is empty"),
         (HEAD + "noise,,,10,,1\n,,10,,,4\n", "noise", False, "row 3, column 'factor': '' is empty"),
     ],
 )
 def test_a_wrong_table_of_one_factor_is_refused(lab, text, factor, distance, message):
-    with pytest.raises(InputError, match=message):
-        read_rule(None if text is None else lab.table(text), factor, distance)
+    with pytest.raises(InputError, match=message) as caught:
+        (read_distance_intervals if distance else read_rule)(None if text is None else lab.table(text), factor=factor)
+    assert caught.value.parameter == ("factor" if text is None else "")
 
 
 def test_other_factors_rows_do_not_matter(lab):
     table = lab.table(HEAD + "noise,,,10,,1\nnoise,,10,,,4\nslope,,,10,,1\nslope,,20,,,4\n")
-    assert read_rule(table, "noise").intervals.breaks == (10,)
+    assert read_rule(table, factor="noise").intervals.breaks == (10,)
 
 
 @pytest.mark.parametrize(
