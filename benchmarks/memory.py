@@ -62,7 +62,7 @@ def make_maps(folder, shape):
         place = Template(rows, cols, own.transform, own.crs, name)
         values = np.tile(grids[0].values, (1, -(-cols // own.cols)))[:, :cols]
         with OutputFiles() as files:
-            writer = files.raster_windows(place, path, values.dtype, grids[0].nodata)
+            writer = files.raster_windows(place, path, dtype=values.dtype, nodata=grids[0].nodata)
             for window in windows(place):
                 which = np.arange(window.row, window.row + window.rows) % own.rows
                 writer.write(window, values[which][:, window.col : window.col + window.cols])

@@ -1,24 +1,37 @@
 """Files of one run that appear together or not at all."""
 
+from __future__ import annotations
+
 import contextlib
 import html
 import math
 import os
 import shutil
+from collections.abc import Sequence
+from types import TracebackType
 
 import numpy as np
 
+from .arrays import DTypeLike
 from .errors import InputError
-from .grid.grid import windows
+from .grid.grid import Grid, Template, windows
 from .grid.storage import stored_dtype
 from .grid.writing import RasterWriter
-from .progress import SILENT
+from .progress import SILENT, Progress
+
+_SIDE_CARS = (".aux.xml", ".ovr", ".msk")
+_DATABASE_PARTS = ("", "-wal", "-shm", "-journal")
 
 
-def write_raster(grid, path, progress=SILENT):
+def write_raster(grid: Grid, path: str, progress: Progress = SILENT) -> str:
     """Write a compressed, tiled GeoTIFF whole or not at all.
 
-    The file appears under a temporary name beside ``path`` and is renamed when it is complete.
+    The file is written under a temporary name beside ``path`` and renamed when it is complete.
+
+    Raises
+    ------
+    InputError
+        It cannot be written.
     """
     outputs = OutputFiles()
     with outputs:
@@ -34,23 +47,27 @@ class OutputFiles:
     that stood there before gives way only when all are complete.
     """
 
-    def __init__(self):
-        self._pending = []
-        self._folders = []
-        self._in_place = []
-        self._writers = []
+    def __init__(self) -> None:
+        self._forget()
 
-    def __enter__(self):
+    def _forget(self) -> None:
+        self._pending: list[tuple[str, str]] = []  # temporary name, target
+        self._folders: list[str] = []
+        self._in_place: list[tuple[str, list[tuple[str, str]]]] = []  # target, (old part, where it waits)
+        self._writers: list[RasterWriter] = []
+
+    def __enter__(self) -> OutputFiles:
         return self
 
-    def __exit__(self, kind, error, trace):
-        if kind is not None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.commit()
+        else:
             self.discard()
-            return False
-        self.commit()
-        return False
 
-    def folder(self, path):
+    def folder(self, path: str) -> str:
         """Make a folder for outputs; one that was not there goes again if the run fails."""
         missing, parent = [], os.path.abspath(path)
         while not os.path.exists(parent):
@@ -65,12 +82,12 @@ class OutputFiles:
         self._folders += missing
         return path
 
-    def in_place(self, path, copy=False):
+    def in_place(self, path: str, *, copy: bool = False) -> None:
         """Note a file that another writer makes at its final place; a failure puts the old one back.
 
         ``copy``: the writer adds to the file that is there (a table in a GeoPackage).
         """
-        kept = []
+        kept: list[tuple[str, str]] = []
         self._in_place.append((path, kept))
         try:
             for suffix in _DATABASE_PARTS:
@@ -80,12 +97,9 @@ class OutputFiles:
                     shutil.copy2(old, aside) if copy else os.replace(old, aside)
                     kept.append((old, aside))
         except OSError as error:
-            raise InputError(
-                f"Output '{path}' could not be replaced ({error.strerror}): close the "
-                f"program that holds it open, or choose another name."
-            ) from None
+            raise _not_replaced(path, error) from None
 
-    def temporary(self, path):
+    def temporary(self, path: str) -> str:
         """A name beside ``path`` to write to; it takes the place of ``path`` at the end."""
         require_writable(path)
         folder, name = os.path.split(os.path.abspath(path))
@@ -97,12 +111,12 @@ class OutputFiles:
         self._pending.append((partial, target))
         return partial
 
-    def raster(self, grid, path, progress=SILENT):
+    def raster(self, grid: Grid, path: str, progress: Progress = SILENT) -> str:
         """Add a GeoTIFF: compressed, tiled, with overviews above four million cells."""
         progress.check()
         declare_nan = grid.nodata is None and np.issubdtype(grid.values.dtype, np.floating)
         writer = self.raster_windows(
-            grid.template, path, stored_dtype(grid.values), math.nan if declare_nan else grid.nodata
+            grid.template, path, dtype=stored_dtype(grid.values), nodata=math.nan if declare_nan else grid.nodata
         )
         for window in windows(grid.template):
             progress.check()
@@ -112,13 +126,15 @@ class OutputFiles:
             self.text(_category_names(grid.categories), path + ".aux.xml")
         return path
 
-    def raster_windows(self, template, path, dtype=np.float32, nodata=math.nan):
+    def raster_windows(
+        self, template: Template, path: str, *, dtype: DTypeLike = np.float32, nodata: float | None = math.nan
+    ) -> RasterWriter:
         """Add a GeoTIFF like that of `raster`, to be written window by window: a `RasterWriter`."""
         writer = RasterWriter(self.temporary(path), template, target=path, dtype=np.dtype(dtype), nodata=nodata)
         self._writers.append(writer)
         return writer
 
-    def text(self, content, path):
+    def text(self, content: str, path: str) -> str:
         """Add a text file in UTF-8."""
         partial = self.temporary(path)
         try:
@@ -131,8 +147,16 @@ class OutputFiles:
             ) from None
         return path
 
-    def commit(self):
-        aside, done = [], []
+    def commit(self) -> None:
+        """Put every file in its place.
+
+        Raises
+        ------
+        InputError
+            One cannot be replaced; the old files are back, and nothing of the run is kept.
+        """
+        aside: list[tuple[str, str]] = []
+        done: list[str] = []
         try:
             for partial, path in self._pending:
                 # what GDAL laid beside the old file would be taken for the new one's
@@ -143,23 +167,21 @@ class OutputFiles:
                 os.replace(partial, path)
                 done.append(path)
         except OSError as error:
-            with contextlib.suppress(OSError):  # the first error is the one to tell
+            with contextlib.suppress(OSError):  # the first error is the one to report
                 for new in done:
                     os.remove(new)
                 for old, kept in aside:
                     if os.path.lexists(kept):
                         os.replace(kept, old)
             self.discard()
-            raise InputError(
-                f"Output '{path}' could not be replaced ({error.strerror}): close the "
-                f"program that holds it open, or choose another name."
-            ) from None
+            raise _not_replaced(path, error) from None
         for _, kept in aside + [pair for _, pairs in self._in_place for pair in pairs]:
             with contextlib.suppress(OSError):
                 os.remove(kept)
-        self._pending, self._folders, self._in_place, self._writers = [], [], [], []
+        self._forget()
 
-    def discard(self):
+    def discard(self) -> None:
+        """Remove what was written, and put back what stood there before."""
         for writer in self._writers:
             writer.close()
         for partial, _ in self._pending:
@@ -174,21 +196,23 @@ class OutputFiles:
         for folder in self._folders:
             with contextlib.suppress(OSError):  # somebody else put something there
                 os.rmdir(folder)
-        self._pending, self._folders, self._in_place, self._writers = [], [], [], []
+        self._forget()
 
 
-_SIDE_CARS = (".aux.xml", ".ovr", ".msk")
+def _not_replaced(path: str, error: OSError) -> InputError:
+    return InputError(
+        f"Output '{path}' could not be replaced ({error.strerror}): close the "
+        f"program that holds it open, or choose another name."
+    )
 
-_DATABASE_PARTS = ("", "-wal", "-shm", "-journal")
 
-
-def _category_names(categories):
+def _category_names(categories: Sequence[str]) -> str:
     """The names of a band's categories as GDAL keeps them beside a GeoTIFF, which has no place for them."""
     names = "".join(f"<Category>{html.escape(name)}</Category>" for name in categories)
     return f'<PAMDataset><PAMRasterBand band="1"><CategoryNames>{names}</CategoryNames></PAMRasterBand></PAMDataset>\n'
 
 
-def _aside(path):
+def _aside(path: str) -> str:
     """A free name beside a file, for it to wait under."""
     name, number = path + ".replaced", 1
     while os.path.lexists(name):
@@ -197,8 +221,13 @@ def _aside(path):
     return name
 
 
-def require_writable(path):
-    """Refuse an output file whose folder is missing or closed, or whose name is a folder's."""
+def require_writable(path: str) -> None:
+    """Refuse an output file whose folder is missing or closed, or whose name is a folder's.
+
+    Raises
+    ------
+    InputError
+    """
     if not os.path.basename(path):
         raise InputError(f"Output '{path}' is not a file name: choose one.")
     folder, name = os.path.split(os.path.abspath(path))

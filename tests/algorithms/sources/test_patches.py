@@ -79,7 +79,7 @@ def test_options_and_report(run, make):
 
 def test_refusals(run, make, classes):
     for parameters, message in (
-        ({"AREA_BANDS": "7, 4, 1"}, "Limits of small, medium and large patches (AREA_BANDS): '7, 4, 1'"),
+        ({"AREA_BANDS": "7, 4, 1"}, "Limits of small, medium and large patches (km2): '7, 4, 1'"),
         ({"PATCH_CLASSES": "best"}, "(PATCH_CLASSES): 'best'"),
         ({"OUTPUT": make.out("p.shp")}, "p.gpkg"),
     ):

@@ -122,7 +122,7 @@ def test_new_numbers_out_of_range_are_refused_by_the_dialog(run, make, patches):
         ({"MIN_EC_SHARE": 120}, "(MIN_EC_SHARE) is 120"),
         ({"MERGE_AREA": 2}, "(MERGE_DISTANCE)"),
         ({"DISPERSAL_DISTANCE": 0}, "(DISPERSAL_DISTANCE) is 0"),
-        ({"AREA_BANDS": "3, 2, 1"}, "AREA_BANDS"),
+        ({"AREA_BANDS": "3, 2, 1"}, "Limits of small, medium and large merged patches (km2): '3, 2, 1'"),
     ):
         fine, message = run.check("selectsources", PATCHES=patches, OUTPUT=make.out("x.gpkg"), **given)
         assert not fine and key in message
@@ -152,6 +152,6 @@ def test_cancel_leaves_nothing(run, make, patches):
 
 def test_no_size_class_is_refused(run, make, patches):
     message = run.refusal("selectsources", PATCHES=patches, SIZE_CLASSES=[], OUTPUT=make.out("sources.gpkg"))
-    assert (
-        message == "No size class (SIZE_CLASSES) is chosen: choose at least one of super-large, large, medium, small."
+    assert message == (
+        "Size classes: No size class is chosen: choose at least one of super-large, large, medium, small."
     )

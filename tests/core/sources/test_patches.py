@@ -81,10 +81,9 @@ def test_bands_and_their_ends():
     assert bands_from_text("1, 4, 7") == (1, 4, 7) and bands_from_text("0,5; 2; 10,5") == (0.5, 2, 10.5)
     assert bands_from_text("1，4，7") == (1, 4, 7) and bands_from_text("0，5；2；10，5") == (0.5, 2, 10.5)
     for text in ("1, 4", "4, 1, 7", "a, b, c", "0, 1, 2"):
-        with pytest.raises(
-            InputError, match=r"Limits of small, medium and large patches \(AREA_BANDS\): '.*give three"
-        ):
+        with pytest.raises(InputError, match="not three ascending areas.*give three") as caught:
             bands_from_text(text)
+        assert caught.value.parameter == "area_bands"
     assert classes_from_text("4, 5") == (4, 5) == classes_from_text("4;5") == classes_from_text("4，5")
     for text in ("", "x", "4.5"):
         with pytest.raises(InputError, match=r"Classes that make patches \(PATCH_CLASSES\)"):
