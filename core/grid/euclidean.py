@@ -5,18 +5,28 @@ transform (Maurer, Qi & Raghavan 2003) finds each cell's nearest feature cell. P
 that sweep the raster can be off by a quarter of a cell.
 """
 
+from __future__ import annotations
+
 import math
+from collections.abc import Iterable, Iterator
 
 import numpy as np
+from osgeo import ogr
 
+from ..arrays import AnyArray, Bools, Float32s, Floats, Int32s
 from ..geometry.cells import rasterize
-from ..progress import SILENT
+from ..progress import SILENT, Progress
+from .grid import Envelope, Template
 
 # one library call works on about four million cells, so that a cancel acts within a second
 _CALL_SIDE = 2000
 
+Slices = tuple[slice, slice]
 
-def distance_m(mask, template, progress=SILENT, reach_m=math.inf):
+
+def distance_m(
+    mask: AnyArray, template: Template, *, reach_m: float = math.inf, progress: Progress = SILENT
+) -> Float32s:
     """Distance in metres from each cell's centre to the nearest centre of a feature cell.
 
     Parameters
@@ -37,16 +47,22 @@ def distance_m(mask, template, progress=SILENT, reach_m=math.inf):
     -----
     About 15 bytes per cell while it runs; 5 and a tile where ``reach_m`` is given.
     """
-    distance = np.full(template.shape, np.inf, dtype=np.float32)
+    distance: Float32s = np.full(template.shape, np.inf, dtype=np.float32)
     for here, apart, _ in _nearest(np.asarray(mask, dtype=bool), template, reach_m, progress):
         distance[here] = apart
     return distance
 
 
-def distance_and_value_m(values, template, progress=SILENT, reach_m=math.inf):
+def distance_and_value_m(
+    values: AnyArray, template: Template, *, reach_m: float = math.inf, progress: Progress = SILENT
+) -> tuple[Float32s, AnyArray]:
     """Distance to the nearest cell with a value above 0, and that value.
 
-    Parameters as for `distance_m`, with ``values`` an array of numbers.
+    Parameters
+    ----------
+    values : array of numbers, shape ``template.shape``
+    template, reach_m, progress
+        As for `distance_m`.
 
     Returns
     -------
@@ -54,7 +70,7 @@ def distance_and_value_m(values, template, progress=SILENT, reach_m=math.inf):
     value : ndarray of the dtype of ``values``
         0 where no feature is in reach.
     """
-    distance = np.full(template.shape, np.inf, dtype=np.float32)
+    distance: Float32s = np.full(template.shape, np.inf, dtype=np.float32)
     value = np.zeros_like(values)
     for here, apart, (row, col) in _nearest(values > 0, template, reach_m, progress):
         distance[here] = apart
@@ -62,8 +78,14 @@ def distance_and_value_m(values, template, progress=SILENT, reach_m=math.inf):
     return distance, value
 
 
-def tiles(shape, margin_rows, margin_cols):
+def tiles(shape: tuple[int, int], margin_rows: int, margin_cols: int) -> Iterator[tuple[Slices, Slices]]:
     """Tiles of an array with what lies around them.
+
+    Parameters
+    ----------
+    shape : (int, int)
+    margin_rows, margin_cols : int
+        How many rows and columns around a tile its work needs.
 
     Yields
     ------
@@ -90,17 +112,21 @@ def tiles(shape, margin_rows, margin_cols):
             )
 
 
-def _nearest(mask, template, reach_m, progress):
-    """Yields slices, distances there (float64, infinite beyond reach), and the nearest rows and cols."""
+def _nearest(
+    mask: Bools, template: Template, reach_m: float, progress: Progress
+) -> Iterator[tuple[Slices, Floats, tuple[Int32s, Int32s]]]:
+    """Yields slices, distances there (infinite beyond reach), and the nearest feature cells' rows and columns."""
     from scipy.ndimage import distance_transform_edt
 
     rows, cols = template.shape
-    finite = math.isfinite(reach_m)
+    is_limited = math.isfinite(reach_m)
     margins = (
-        [int(reach_m // size) + 1 for size in (template.cell_height, template.cell_width)] if finite else (rows, cols)
+        [int(reach_m // size) + 1 for size in (template.cell_height, template.cell_width)]
+        if is_limited
+        else [rows, cols]
     )
     progress.check()
-    for (down, across), outer in tiles(template.shape, *margins):
+    for (down, across), outer in tiles(template.shape, margins[0], margins[1]):
         part = mask[outer]
         if part.any():
             nearest = np.empty((2, *part.shape), dtype=np.int32)
@@ -123,14 +149,21 @@ def _nearest(mask, template, reach_m, progress):
                     (row - np.arange(band.start, band.stop)[:, None]) * template.cell_height,
                     (col - np.arange(across.start, across.stop)) * template.cell_width,
                 )
-                if finite:
+                if is_limited:
                     apart[apart > reach_m] = np.inf
                 yield (band, across), apart, (row, col)
         done = (down.start * cols + (down.stop - down.start) * across.stop) / (rows * cols)
         progress(done)
 
 
-def distance_to_features_m(geometries, template, reach_m=math.inf, all_touched=False, progress=SILENT):
+def distance_to_features_m(
+    geometries: list[ogr.Geometry],
+    template: Template,
+    *,
+    reach_m: float = math.inf,
+    all_touched: bool = False,
+    progress: Progress = SILENT,
+) -> Float32s:
     """Distance in metres to the nearest geometry, also to those beyond the map's edge.
 
     Parameters
@@ -154,17 +187,17 @@ def distance_to_features_m(geometries, template, reach_m=math.inf, all_touched=F
     """
     wide = template.padded(min(reach_m, overhang_m([g.GetEnvelope() for g in geometries], template)))
     mask = rasterize(geometries, wide, all_touched=all_touched, dtype=np.uint8) > 0
-    return window(distance_m(mask, wide, progress, reach_m), wide, template)
+    return unpadded(distance_m(mask, wide, reach_m=reach_m, progress=progress), wide, template)
 
 
-def window(values, wide, template):
-    """The part of an array on a padded template that lies on ``template``."""
+def unpadded(values: AnyArray, wide: Template, template: Template) -> AnyArray:
+    """The part of an array on ``wide``, a padded template, that lies on ``template``; a view."""
     row, col = template.offset_in(wide)
     return values[row : row + template.rows, col : col + template.cols]
 
 
-def overhang_m(envelopes, template):
-    """How far boxes ``(left, right, bottom, top)`` stick out of a template, in metres; 0 if not."""
+def overhang_m(envelopes: Iterable[Envelope], template: Template) -> float:
+    """How far boxes, as OGR gives them, stick out of a template, in metres; 0 if not."""
     west, south, east, north = template.bounds
     return max(
         [0.0]

@@ -1,19 +1,36 @@
 """Slope after Horn (1981), Proc. IEEE 69(1): 14-47: weighted differences over 3 x 3 cells."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
+from ..arrays import AnyArray, Float32s, Floats, Ints
 from ..errors import InputError
-from ..progress import SILENT
-from .grid import Grid, Window
+from ..options import Option
+from ..progress import SILENT, Progress
+from .grid import Grid, Template, Window
+from .reading import RasterSource
 from .warping import AlignedRaster
 
-STRAIGHT, AS_INVEST = EDGES = ("straight", "as InVEST")
 _BLOCK_CELLS = 1 << 16
 
 
-def slope_degrees(elevation_m, template, progress=SILENT):
+class SlopeEdges(Option):
+    """What stands in for a neighbour that is missing.
+
+    ``straight``: the surface is continued as `slope_degrees` says. ``as InVEST``: each of the three
+    differences is taken over the cells that are there, with half the weight where one is missing
+    (pygeoprocessing's calculate_slope).
+    """
+
+    STRAIGHT = "straight"
+    AS_INVEST = "as InVEST"
+
+
+def slope_degrees(elevation_m: AnyArray, template: Template, progress: Progress = SILENT) -> Float32s:
     """Slope in degrees, 0 to 90, of a surface in metres; cells need not be square.
 
     Parameters
@@ -35,7 +52,7 @@ def slope_degrees(elevation_m, template, progress=SILENT):
     -----
     4 bytes per cell beyond the input; works block by block.
     """
-    slope = np.empty(template.shape, dtype=np.float32)
+    slope: Float32s = np.empty(template.shape, dtype=np.float32)
     for rows, east_rise, south_rise in rises(elevation_m, template, progress=progress):
         slope[rows] = np.degrees(np.arctan(np.sqrt(east_rise**2 + south_rise**2)))
     return slope
@@ -44,16 +61,17 @@ def slope_degrees(elevation_m, template, progress=SILENT):
 class SlopeDegrees(AlignedRaster):
     """The slope of an elevation raster on its own cells, window by window, with the values of `slope_degrees`."""
 
-    def __init__(self, source, template):
+    def __init__(self, source: RasterSource, template: Template) -> None:
         super().__init__(source, template)
         if not self.same_cells:
             raise InputError(
                 f"Raster '{source.name}' is not on the cells of '{template.name}': slope is computed on "
-                f"the elevation's own cells."
+                f"the elevation's own cells.",
+                layer=source.name,
             )
 
-    def read(self, window, progress=SILENT):
-        # one more cell on every side that the map has
+    def read(self, window: Window, progress: Progress = SILENT) -> Grid:
+        """The slope in a window, from elevations of one more cell on every side that the map has."""
         top, left = max(0, window.row - 1), max(0, window.col - 1)
         bottom = min(self.template.rows, window.row + window.rows + 1)
         right = min(self.template.cols, window.col + window.cols + 1)
@@ -63,17 +81,21 @@ class SlopeDegrees(AlignedRaster):
         return Grid(slope[window.within(around)], self.template.part(window), math.nan, self.name)
 
 
-def rises(elevation_m, template, edges=STRAIGHT, progress=SILENT):
+def rises(
+    elevation_m: AnyArray,
+    template: Template,
+    *,
+    edges: SlopeEdges = SlopeEdges.STRAIGHT,
+    progress: Progress = SILENT,
+) -> Iterator[tuple[slice, Floats, Floats]]:
     """Rise per metre towards east and towards south, block by block.
 
     Parameters
     ----------
     elevation_m, template
         As for `slope_degrees`.
-    edges : str
-        ``straight``: where a neighbour is missing the surface is continued as `slope_degrees` says.
-        ``as InVEST``: each of the three differences is taken over the cells that are there, with half
-        the weight where one is missing (pygeoprocessing's calculate_slope).
+    edges : SlopeEdges
+    progress : Progress
 
     Yields
     ------
@@ -86,10 +108,10 @@ def rises(elevation_m, template, edges=STRAIGHT, progress=SILENT):
     for start in range(0, rows, step):
         progress(start / rows)
         stop = min(rows, start + step)
-        block = np.asarray(elevation_m[max(0, start - 1) : stop + 1], dtype=np.float64)
-        if edges == AS_INVEST:
+        block: Floats = np.asarray(elevation_m[max(0, start - 1) : stop + 1], dtype=np.float64)
+        if edges == SlopeEdges.AS_INVEST:
             block = np.pad(block, ((start == 0, stop == rows), (1, 1)), constant_values=np.nan)
-            yield (slice(start, stop), *_rises_of_those_there(block, template))
+            yield (slice(start, stop), *_rises_of_known_cells(block, template))
             continue
         if start == 0:
             block = np.vstack([_beyond(block[0], block[1] if rows > 1 else block[0]), block])
@@ -100,12 +122,12 @@ def rises(elevation_m, template, edges=STRAIGHT, progress=SILENT):
         yield (slice(start, stop), *_horn(np.hstack([west.T, block, east.T]), template))
 
 
-def _beyond(edge, inner):
-    """One more row, in line with the last two; level where the inner one has no value."""
+def _beyond(edge: Floats, inner: Floats) -> Floats:
+    """One more row, in line with the last two; level where the inner one has no value; shape (1, n)."""
     return np.where(np.isnan(inner), edge, 2 * edge - inner)[None, :]
 
 
-def _horn(block, template):
+def _horn(block: Floats, template: Template) -> tuple[Floats, Floats]:
     """Rises of a block that carries one more row and column on every side."""
     a, b, c, d, centre, f, g, h, i = around = _around(block)
     if np.isnan(block).any():
@@ -116,30 +138,32 @@ def _horn(block, template):
     return east_rise, south_rise
 
 
-def _around(block):
+def _around(block: Floats) -> list[Floats]:
+    """Views of the nine neighbours of the inner cells, row by row from the north-west."""
     rows, cols = block.shape[0] - 2, block.shape[1] - 2
     return [block[r : r + rows, k : k + cols] for r in range(3) for k in range(3)]
 
 
-def _rises_of_those_there(block, template):
-    """As `_horn`, each difference over the cells that are there."""
+def _rises_of_known_cells(block: Floats, template: Template) -> tuple[Floats, Floats]:
+    """As `_horn`, each difference over the cells that have a value."""
     a, b, c, d, centre, f, g, h, i = _around(block)
-    rises_of = []
+    rises_of: list[Floats] = []
     for lines, size in (
         (((a, b, c), (d, centre, f), (g, h, i)), template.cell_width),
         (((a, d, g), (b, centre, h), (c, f, i)), template.cell_height),
     ):
-        total = weights = 0
+        total, weights = np.zeros(centre.shape), np.zeros(centre.shape, dtype=np.int64)
         for line, weight in zip(lines, (1, 2, 1)):
             difference, known = _difference(*line, centre)
             total, weights = total + weight * difference, weights + weight * known
         rises_of.append(total / (np.maximum(weights, 1) * size))
     for rise in rises_of:
         rise[np.isnan(centre)] = np.nan
-    return rises_of
+    east_rise, south_rise = rises_of
+    return east_rise, south_rise
 
 
-def _difference(first, middle, last, centre):
+def _difference(first: Floats, middle: Floats, last: Floats, centre: Floats) -> tuple[Floats, Ints]:
     """Last minus first of three cells in line, and the number of steps it spans: 2, 1 or 0."""
     has_first, has_middle, has_last = ~np.isnan(first), ~np.isnan(middle), ~np.isnan(last)
     # towards the centre the step is a diagonal, and counted as such
@@ -151,7 +175,7 @@ def _difference(first, middle, last, centre):
     return difference, np.where(has_first & has_last, 2, has_first | has_last)
 
 
-def _filled(neighbour, opposite, centre):
-    """A missing neighbour lies in line with the cell and its opposite neighbour; else level."""
+def _filled(neighbour: Floats, opposite: Floats, centre: Floats) -> Floats:
+    """A neighbour, where missing in line with the cell and its opposite neighbour, else level with the cell."""
     straight = np.where(np.isnan(opposite), centre, 2 * centre - opposite)
     return np.where(np.isnan(neighbour), straight, neighbour)

@@ -16,7 +16,7 @@ from .. import tables
 from ..errors import InputError
 from ..geometry.cells import ThinPolygons, mask_of, rasterize
 from ..geometry.layers import Layer
-from ..grid.euclidean import distance_and_value_m, distance_m, overhang_m, tiles, window
+from ..grid.euclidean import distance_and_value_m, distance_m, overhang_m, tiles, unpadded
 from ..grid.grid import CLASSES, Grid, float_grid
 from ..grid.reading import RasterSource, bounds_in, check_overlap
 from ..grid.row_blocks import row_blocks
@@ -516,11 +516,11 @@ def _impact(threat, land_cover, rule, progress):
     unit = replace(wide, transform=(0.0, 1.0, 0.0, 0.0, 0.0, -template.cell_height / template.cell_width))
     found = None
     if rule == INTENSITY:
-        share, found = distance_and_value_m(intensity, unit, progress, reach_cells)
-        found = window(found, wide, template)
+        share, found = distance_and_value_m(intensity, unit, reach_m=reach_cells, progress=progress)
+        found = unpadded(found, wide, template)
     else:
-        share = distance_m(mask, unit, progress, reach_cells)
-    share = window(share, wide, template)
+        share = distance_m(mask, unit, reach_m=reach_cells, progress=progress)
+    share = unpadded(share, wide, template)
     for block in row_blocks(*share.shape):
         share[block] = decay(share[block], reach_cells, threat.decay)
         progress.check()
@@ -577,5 +577,6 @@ def _sum(intensity, wide, template, threat, progress):
             result[inner] = oaconvolve(around, kernel, mode="valid")
         progress(0.5 * inner[0].stop / template.rows)
     # the FFT leaves traces of 1e-8 where no cell of the threat is in reach
-    result[np.isinf(window(distance_m(intensity > 0, wide, progress.part(0.5, 1), reach), wide, template))] = 0
+    distance = distance_m(intensity > 0, wide, reach_m=reach, progress=progress.part(0.5, 1))
+    result[np.isinf(unpadded(distance, wide, template))] = 0
     return np.maximum(result, 0)

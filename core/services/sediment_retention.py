@@ -21,9 +21,9 @@ from .. import tables
 from ..errors import InputError
 from ..geometry.cells import rasterize
 from ..geometry.layers import Layer
-from ..grid import slope
 from ..grid.grid import CLASSES, Grid, float_grid
 from ..grid.row_blocks import row_blocks
+from ..grid.slope import SlopeEdges, rises
 from ..grid.warping import align
 from ..land_cover_products import CLCD, table_for_product
 from ..presets import check_preset, conventions_told
@@ -382,8 +382,8 @@ def sediment_retention(
     accumulation = flow.accumulate(progress=progress.part(0.5, 0.55))
     stream = _streams(flow, accumulation, threshold, drainage, how, progress.part(0.55, 0.6))
     ls, gentle = (np.full(template.shape, np.nan, dtype=np.float32) for _ in range(2))
-    edges = slope.AS_INVEST if how.flow == FlowConvention.AS_INVEST else slope.STRAIGHT
-    for rows, east, south in slope.rises(filled, template, edges, progress.part(0.6, 0.7)):
+    edges = SlopeEdges.AS_INVEST if how.flow == FlowConvention.AS_INVEST else SlopeEdges.STRAIGHT
+    for rows, east, south in rises(filled, template, edges=edges, progress=progress.part(0.6, 0.7)):
         ls[rows] = ls_factor(east, south, accumulation[rows], template.cell_area_m2, how.ls_method, how.cap, how.capped)
         percent = (100 * np.sqrt(east**2 + south**2)).astype(np.float32)  # as InVEST keeps it
         gentle[rows] = np.clip(percent / 100, _LOWEST_SLOPE, _HIGHEST_SLOPE)

@@ -57,7 +57,7 @@ def test_one_row_one_column_one_cell(shape):
 def test_infinite_without_features():
     t = template(3, 4)
     assert np.isinf(euclidean.distance_m(np.zeros(t.shape, bool), t)).all()
-    assert np.isinf(euclidean.distance_to_features_m([], t, 500.0)).all()
+    assert np.isinf(euclidean.distance_to_features_m([], t, reach_m=500.0)).all()
 
 
 def test_transposing_the_grid_transposes_the_distance():
@@ -113,16 +113,16 @@ def test_a_feature_beyond_the_map_counts_within_reach_only():
         f"POLYGON(({east + 90} {south}, {east + 120} {south}, {east + 120} {north}, {east + 90} {north}, "
         f"{east + 90} {south}))"
     )
-    distance = euclidean.distance_to_features_m([beyond], t, 400.0)
+    distance = euclidean.distance_to_features_m([beyond], t, reach_m=400.0)
     expected = np.tile(120.0 + 30.0 * np.arange(5, -1, -1), (5, 1))
     assert np.array_equal(distance, expected)
-    assert np.isinf(euclidean.distance_to_features_m([beyond], t, 80.0)).all()
+    assert np.isinf(euclidean.distance_to_features_m([beyond], t, reach_m=80.0)).all()
 
 
 def test_unlimited_reach_grows_no_further_than_the_features():
     t = template(5, 6)
     point = ogr.CreateGeometryFromWkt("POINT(500015 4599985)")
-    distance = euclidean.distance_to_features_m([point], t, math.inf)
+    distance = euclidean.distance_to_features_m([point], t, reach_m=math.inf)
     assert distance[0, 0] == 0.0
     assert distance[0, 5] == 150.0
 
@@ -130,4 +130,4 @@ def test_unlimited_reach_grows_no_further_than_the_features():
 def test_cancel():
     t = template(5, 6)
     with pytest.raises(Cancelled):
-        euclidean.distance_m(np.ones(t.shape, bool), t, Progress(cancelled=lambda: True))
+        euclidean.distance_m(np.ones(t.shape, bool), t, progress=Progress(cancelled=lambda: True))
