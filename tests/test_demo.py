@@ -163,7 +163,7 @@ def test_zion_roads_are_cells_of_class_21():
 
 def test_zion_has_two_grids_and_two_crs():
     template = open_template(LAND_COVER)
-    assert "26912" in template.crs
+    assert "26912" in template.crs.wkt
     elevation = demo.QgsRasterLayer(str(demo.ZION / "srtm.tif"), "srtm")
     assert elevation.crs().authid() == "EPSG:4326"
     assert (elevation.width(), elevation.height()) != (template.cols, template.rows)
