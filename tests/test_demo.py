@@ -147,12 +147,15 @@ def test_outputs_of_a_model_have_files_of_their_own(study):
 
 # the maps of Zion --------------------------------------------------------------------------------
 
-LAND_COVER = RasterSource(str(demo.ZION / "land_cover.tif"))
+
+def land_cover():
+    """A source of its own for each test: one that outlives QGIS holds a file that GDAL has closed."""
+    return RasterSource(str(demo.ZION / "land_cover.tif"))
 
 
 def test_zion_roads_are_cells_of_class_21():
-    template = open_template(LAND_COVER)
-    codes = read_classes(LAND_COVER).values
+    source = land_cover()
+    template, codes = open_template(source), read_classes(source).values
     roads = read_layer(str(demo.ZION / "roads.gpkg"))
     burnt = rasterize(roads.geometries, template) > 0
     assert (codes[burnt] == 21).all()
@@ -162,7 +165,7 @@ def test_zion_roads_are_cells_of_class_21():
 
 
 def test_zion_has_two_grids_and_two_crs():
-    template = open_template(LAND_COVER)
+    template = open_template(land_cover())
     assert "26912" in template.crs.wkt
     elevation = demo.QgsRasterLayer(str(demo.ZION / "srtm.tif"), "srtm")
     assert elevation.crs().authid() == "EPSG:4326"
@@ -177,7 +180,7 @@ def test_zion_tables_cover_every_code_of_the_map(name):
     from econet.core.services.land_cover import CODE
 
     rows = tables.parse(tables.read_csv(demo.ZION / "tables" / name), [CODE])
-    grid = read_classes(LAND_COVER)
+    grid = read_classes(land_cover())
     assert set(np.unique(grid.values[grid.valid]).tolist()) <= {row["land_cover"] for row in rows}
 
 
