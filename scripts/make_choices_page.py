@@ -11,7 +11,7 @@ import io
 import re
 import sys
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,13 +26,15 @@ from econet.core.grid.reading import RasterSource
 from econet.core.grid.warping import align, read_classes
 from econet.core.mines import MineFields, read_mines
 from econet.core.outputs import write_raster
-from econet.core.progress import Progress
+from econet.core.progress import SILENT, Progress
 from econet.core.routing.ways import FlowConvention, Routing
 from econet.core.services import carbon_storage as carbon
 from econet.core.services import habitat_quality as habitat
 from econet.core.services import sediment_retention as sediment
 from econet.core.services import water_yield as water
 from econet.core.services.burn_mines import burn_mines
+from econet.core.services.sediment_delivery import IcLength, Masking, SedimentUnit
+from econet.core.services.sediment_factors import Capped, LsMethod
 from econet.core.sources.importance import service_importance
 from econet.core.sources.patches import find_patches
 
@@ -61,7 +63,7 @@ KEYS = {
 PRESETS_OF = {
     "habitatquality": habitat.PRESETS,
     "wateryield": [vars(conventions) for conventions in water.PRESETS],
-    "sedimentretention": [vars(conventions) for conventions in sediment.PRESETS],
+    "sedimentretention": [vars(conventions) for conventions in sediment.PRESETS.values()],
     "carbonstorage": [{}] * 3,
 }
 
@@ -155,15 +157,16 @@ def habitat_by_night_light(city):
 
 
 def sediment_of(city):
-    maps = [city.map("dem"), city.land_cover, city.map("erosivity"), city.map("erodibility")]
+    maps = sediment.SedimentMaps(city.map("dem"), city.land_cover, city.map("erosivity"), city.map("erodibility"))
+    pits = [mine.geometry for mine in city.mines if mine.method == "open pit" and mine.feature == "pit"]
 
-    def run(**choices):
-        if choices.pop("mines", False):
-            choices["mine_geometries"] = [
-                mine.geometry for mine in city.mines if mine.method == "open pit" and mine.feature == "pit"
-            ]
-        found = sediment.sediment_retention(*maps, **choices)
-        factor = city.template.cell_area_m2 / 1e4 if found.conventions.unit == sediment.PER_PIXEL else 1.0
+    def run(mines=False, preset=presets.RECOMMENDED, progress=SILENT, **by_hand):
+        found = sediment.sediment_retention(
+            replace(maps, mine_geometries=pits) if mines else maps,
+            choices=sediment.SedimentChoices(presets.Preset(presets.PRESETS[preset]), by_hand),
+            progress=progress,
+        )
+        factor = city.template.cell_area_m2 / 1e4 if found.conventions.unit is SedimentUnit.PER_PIXEL else 1.0
         return Result(
             found.retention.values,
             found.totals["retention"],
@@ -284,13 +287,13 @@ def services(city):
             [
                 *pair[1:],
                 ("ROUTING", Routing.D8, "d8", {"routing": Routing.D8}),
-                ("LS_METHOD", sediment.INVEST_LS, "ls", {"ls_method": sediment.INVEST_LS}),
+                ("LS_METHOD", LsMethod.INVEST, "ls", {"ls_method": LsMethod.INVEST}),
                 ("LS_CAP", "122", "cap", {"cap": 122.0}),
-                ("CAPPED", sediment.L_FACTOR, "capped", {"capped": sediment.L_FACTOR}),
-                ("IC_LENGTH", sediment.PIXELS, "pixels", {"ic_length": sediment.PIXELS}),
+                ("CAPPED", Capped.L_FACTOR, "capped", {"capped": Capped.L_FACTOR}),
+                ("IC_LENGTH", IcLength.PIXELS, "pixels", {"ic_length": IcLength.PIXELS}),
                 ("TIES_AND_FLATS", FlowConvention.AS_INVEST, "flats", {"flow": FlowConvention.AS_INVEST}),
-                ("MASKING", sediment.AS_INVEST, "masking", {"masking": sediment.AS_INVEST}),
-                ("UNIT", sediment.PER_PIXEL, "", {"unit": sediment.PER_PIXEL}),
+                ("MASKING", Masking.AS_INVEST, "masking", {"masking": Masking.AS_INVEST}),
+                ("UNIT", SedimentUnit.PER_PIXEL, "", {"unit": SedimentUnit.PER_PIXEL}),
                 ("MINES", "given, open pits drain inside (not of PRESET)", "pits", {"mines": True}),
             ],
             sediment_of(city),
@@ -533,9 +536,9 @@ CHAIN_ROWS = [
             ("habitatquality", "habitat quality", "EXPONENT", habitat.AS_PRINTED),
             ("habitatquality", "habitat quality", "HALF_SATURATION", "0.05"),
             ("sedimentretention", "sediment", "ROUTING", Routing.D8),
-            ("sedimentretention", "sediment", "LS_METHOD", sediment.INVEST_LS),
-            ("sedimentretention", "sediment", "IC_LENGTH", sediment.PIXELS),
-            ("sedimentretention", "sediment", "MASKING", sediment.AS_INVEST),
+            ("sedimentretention", "sediment", "LS_METHOD", LsMethod.INVEST),
+            ("sedimentretention", "sediment", "IC_LENGTH", IcLength.PIXELS),
+            ("sedimentretention", "sediment", "MASKING", Masking.AS_INVEST),
             ("wateryield", "water yield", "BUDYKO", water.BudykoCurve.ZHANG_2001),
         )
     ),

@@ -15,7 +15,7 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
 CORE = {
     "habitatquality": habitat_quality.PRESETS,
     "wateryield": [vars(preset) for preset in water_yield.PRESETS],
-    "sedimentretention": [vars(preset) for preset in sediment_retention.PRESETS],
+    "sedimentretention": [vars(preset) for preset in sediment_retention.PRESETS.values()],
 }
 CORE_NAMES = {"TIES_AND_FLATS": "flow", "LS_CAP": "cap"}  # any other key is core's name in capitals
 AS_PRESET = "as PRESET"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from ...core import schemas
 from ...core.corridors.least_cost_paths import CorridorChoices, PairsOfSources, check_outline, corridors
@@ -36,7 +37,7 @@ class Corridors(EcoNetAlgorithm[Inputs]):
     TEMPLATE = ("RESISTANCE",)
     STYLES = {"OUTPUT": "corridors", "OUTPUT_SURFACE": "corridor_surface"}
 
-    def definitions(self):
+    def definitions(self) -> list[Any]:
         return [
             p.raster("RESISTANCE", "Resistance"),
             p.vector("SOURCES", "Ecological sources", p.POLYGON),

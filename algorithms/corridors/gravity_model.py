@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from ...core import schemas
 from ...core.corridors.gravity import (
@@ -43,7 +44,7 @@ class GravityModel(EcoNetAlgorithm[Inputs]):
     TEMPLATE = ("RESISTANCE",)
     STYLES = {"OUTPUT": "corridors"}
 
-    def definitions(self):
+    def definitions(self) -> list[Any]:
         return [
             p.vector("CORRIDORS", "Corridors", p.LINE),
             p.vector("SOURCES", "Ecological sources", p.POLYGON),

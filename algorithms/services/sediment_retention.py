@@ -1,40 +1,67 @@
 """Toolbox step: soil loss, its delivery to streams, and the sediment that vegetation keeps back."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
 from ...core.errors import InputError
-from ...core.grid.grid import QUANTITY
+from ...core.geometry.layers import LayerSource
+from ...core.grid.grid import QUANTITY, Grid, Template
+from ...core.grid.reading import RasterSource, open_template
 from ...core.grid.warping import align, read_classes
 from ...core.land_cover_products import LandCoverProduct
+from ...core.presets import Preset
+from ...core.progress import Progress
 from ...core.routing.ways import FlowConvention, Routing
-from ...core.services.sediment_retention import (
-    CAPPED,
-    COVER_KINDS,
-    IC_LENGTHS,
-    LS_METHODS,
-    MASKINGS,
-    UNITS,
-    conventions,
+from ...core.services.sediment_delivery import Delivery, IcLength, Masking, SedimentUnit
+from ...core.services.sediment_factors import (
+    Capped,
+    CoverKind,
+    LsMethod,
     cover_factor,
     default_table,
     drainage_cells,
     read_table,
-    sediment_retention,
 )
+from ...core.services.sediment_retention import SedimentChoices, SedimentMaps, sediment_retention
+from ...core.tables import RawTable
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
+from ..job import Job
 
-_CHOICES = {
-    "ROUTING": ("routing", tuple(Routing)),
-    "LS_METHOD": ("ls_method", LS_METHODS),
-    "CAPPED": ("capped", CAPPED),
-    "IC_LENGTH": ("ic_length", IC_LENGTHS),
-    "UNIT": ("unit", UNITS),
-    "TIES_AND_FLATS": ("flow", tuple(FlowConvention)),
-    "MASKING": ("masking", MASKINGS),
+_CONVENTIONS = {
+    "routing": ("ROUTING", Routing),
+    "flow": ("TIES_AND_FLATS", FlowConvention),
+    "ls_method": ("LS_METHOD", LsMethod),
+    "capped": ("CAPPED", Capped),
+    "ic_length": ("IC_LENGTH", IcLength),
+    "masking": ("MASKING", Masking),
+    "unit": ("UNIT", SedimentUnit),
 }
 _FACTORS = ("bare_soil_loss", "ls", "connectivity", "accumulation", "deposition")
 
 
-class SedimentRetention(EcoNetAlgorithm):
+@dataclass(frozen=True)
+class Inputs:
+    """Maps, the table of C and P, streams and pits, and how sediment is reckoned."""
+
+    land_cover: RasterSource
+    dem: RasterSource
+    erosivity: RasterSource
+    erodibility: RasterSource
+    cover: RasterSource | None
+    cover_kind: CoverKind
+    drainage: Sequence[RasterSource | LayerSource]
+    mines: LayerSource | None
+    table: RawTable
+    choices: SedimentChoices
+
+
+class SedimentRetention(EcoNetAlgorithm[Inputs]):
+    """RUSLE and the sediment delivery ratio."""
+
     ID = "sedimentretention"
     NAME = "Sediment retention"
     GROUP = "services"
@@ -50,7 +77,7 @@ class SedimentRetention(EcoNetAlgorithm):
         "OUTPUT_AVOIDED_EXPORT": "sediment_retention",
     }
 
-    def definitions(self):
+    def definitions(self) -> list[Any]:
         return [
             p.raster("DEM", "Elevation (m)"),
             p.raster("LAND_COVER", "Land cover"),
@@ -67,15 +94,15 @@ class SedimentRetention(EcoNetAlgorithm):
             p.number("IC0", "Calibration IC_0", 0.5),
             p.number("SDR_MAX", "Highest sediment delivery ratio", 0.8, 0.0, 1.0),
             p.preset(),
-            p.preset_choice("ROUTING", "Routing", list(Routing)),
-            p.preset_choice("LS_METHOD", "Slope length and steepness factor", LS_METHODS),
-            p.preset_choice("IC_LENGTH", "Lengths in the connectivity index", IC_LENGTHS),
-            p.preset_choice("UNIT", "Unit of the maps", UNITS),
-            p.choice("COVER_FACTOR_HOLDS", "What the cover raster holds", COVER_KINDS),
+            p.option("ROUTING", "Routing", Routing, as_preset=True),
+            p.option("LS_METHOD", "Slope length and steepness factor", LsMethod, as_preset=True),
+            p.option("IC_LENGTH", "Lengths in the connectivity index", IcLength, as_preset=True),
+            p.option("UNIT", "Unit of the maps", SedimentUnit, as_preset=True),
+            p.option("COVER_FACTOR_HOLDS", "What the cover raster holds", CoverKind),
             p.advanced(p.number("LS_CAP", "Cap in the LS factor (empty: as PRESET)", minimum=0, optional=True)),
-            p.advanced(p.preset_choice("CAPPED", "What the cap holds down", CAPPED)),
-            p.advanced(p.preset_choice("TIES_AND_FLATS", "Ties, flats and shares in routing", list(FlowConvention))),
-            p.advanced(p.preset_choice("MASKING", "Streams and ways without a stream", MASKINGS)),
+            p.advanced(p.option("CAPPED", "What the cap holds down", Capped, as_preset=True)),
+            p.advanced(p.option("TIES_AND_FLATS", "Ties, flats and shares in routing", FlowConvention, as_preset=True)),
+            p.advanced(p.option("MASKING", "Streams and ways without a stream", Masking, as_preset=True)),
             p.land_cover_product(),
             p.raster_output("OUTPUT_RETENTION", "Sediment retention"),
             p.raster_output("OUTPUT_SOIL_LOSS", "Soil loss", True, by_default=True),
@@ -91,65 +118,43 @@ class SedimentRetention(EcoNetAlgorithm):
             p.number_output("LEAVES_MAP", "Sediment on its way when it leaves the map (t a year)"),
         ]
 
-    def _table(self, job):
-        return job.table("BIOPHYSICAL_TABLE") or default_table(job.option("LAND_COVER_PRODUCT", LandCoverProduct))
-
-    def _chosen(self, job):
-        chosen = {name: [None, *options][job.choice(key)] for key, (name, options) in _CHOICES.items()}
-        return {**chosen, "cap": job.number("LS_CAP")}
-
-    def validate(self, job):
-        conventions(job.choice("PRESET"), **self._chosen(job))
-        read_table(self._table(job), not job.given("COVER_FACTOR"))
-        if not job.given("COVER_FACTOR") and job.choice("COVER_FACTOR_HOLDS"):
-            raise InputError(
-                "No cover raster is given to reckon the cover factor from: choose one, or leave 'What the "
-                "cover raster holds' at its first entry."
-            )
-        if not job.number("KB"):
-            raise InputError("k_b is 0: it must be above 0 (2 is usual).")
-        if not job.number("SDR_MAX"):
-            raise InputError("SDR_max is 0: it must be above 0 and at most 1 (0.8 is usual).")
-        if not job.number("ACCUMULATION_THRESHOLD") and not job.given("DRAINAGE"):
-            raise InputError(
-                "The accumulation threshold is 0 and no drainage layer is given: give the number of cells "
-                "from which a stream begins, or a drainage layer."
-            )
-
-    def execute(self, job):
-        template = job.template()
-        dem, erosivity, erodibility = (
-            align(job.raster(key), template, QUANTITY, job.progress) for key in ("DEM", "EROSIVITY", "ERODIBILITY")
+    def read(self, job: Job) -> Inputs:
+        by_hand = {name: job.preset_option(key, kind) for name, (key, kind) in _CONVENTIONS.items()}
+        return Inputs(
+            land_cover=job.raster("LAND_COVER"),
+            dem=job.raster("DEM"),
+            erosivity=job.raster("EROSIVITY"),
+            erodibility=job.raster("ERODIBILITY"),
+            cover=job.raster("COVER_FACTOR"),
+            cover_kind=job.option("COVER_FACTOR_HOLDS", CoverKind),
+            drainage=job.layers("DRAINAGE"),
+            mines=job.layer("MINES"),
+            table=job.table("BIOPHYSICAL_TABLE") or default_table(job.option("LAND_COVER_PRODUCT", LandCoverProduct)),
+            choices=SedimentChoices(
+                preset=job.option("PRESET", Preset),
+                by_hand={**by_hand, "cap": job.number("LS_CAP")},
+                delivery=Delivery(
+                    kb=job.number("KB"),
+                    ic0=job.number("IC0"),
+                    sdr_max=job.number("SDR_MAX"),
+                    threshold=job.number("ACCUMULATION_THRESHOLD"),
+                ),
+            ),
         )
-        cover = drainage = None
-        if job.given("COVER_FACTOR"):
-            cover = cover_factor(
-                align(job.raster("COVER_FACTOR"), template, QUANTITY, job.progress),
-                COVER_KINDS[job.choice("COVER_FACTOR_HOLDS")],
-                job.progress,
+
+    def check(self, inputs: Inputs) -> None:
+        read_table(inputs.table, with_cover=inputs.cover is None)
+        if inputs.cover is None and inputs.cover_kind is not CoverKind.COVER_FACTOR:
+            raise InputError(
+                "no cover raster is given to reckon the cover factor from: choose one, or leave this at its first "
+                "entry.",
+                parameter="cover_factor_holds",
             )
-        if job.given("DRAINAGE"):
-            drainage = drainage_cells(
-                [_read(layer, job.progress) for layer in job.layers("DRAINAGE")], template, job.progress
-            )
-        mines = job.features("MINES")
-        pits = () if mines is None else mines.to_crs(template.crs, job.progress).valid_polygons(job.progress).geometries
+        inputs.choices.delivery.require_streams(with_drainage=bool(inputs.drainage))
+
+    def execute(self, inputs: Inputs, job: Job) -> None:
         result = sediment_retention(
-            dem,
-            read_classes(job.raster("LAND_COVER")),
-            erosivity,
-            erodibility,
-            self._table(job),
-            cover,
-            drainage,
-            pits,
-            job.number("ACCUMULATION_THRESHOLD"),
-            job.number("KB"),
-            job.number("IC0"),
-            job.number("SDR_MAX"),
-            job.choice("PRESET"),
-            job.progress,
-            **self._chosen(job),
+            _maps(inputs, job.progress), inputs.table, choices=inputs.choices, progress=job.progress
         )
         job.write_raster("OUTPUT_RETENTION", result.retention)
         job.write_raster("OUTPUT_SOIL_LOSS", result.soil_loss)
@@ -163,5 +168,31 @@ class SedimentRetention(EcoNetAlgorithm):
             job.result(key, result.totals[key.lower()])
 
 
-def _read(layer, progress):
-    return layer.read(progress) if hasattr(layer, "read") else layer
+def _maps(inputs: Inputs, progress: Progress) -> SedimentMaps:
+    template = open_template(inputs.land_cover)
+    dem, erosivity, erodibility = (
+        align(source, template, QUANTITY, progress) for source in (inputs.dem, inputs.erosivity, inputs.erodibility)
+    )
+    cover = None
+    if inputs.cover is not None:
+        cover = cover_factor(
+            align(inputs.cover, template, QUANTITY, progress), kind=inputs.cover_kind, progress=progress
+        )
+    drainage = _drainage(inputs, template, progress)
+    pits = inputs.mines.read(progress).to_crs(template.crs, progress).valid_polygons(progress) if inputs.mines else None
+    return SedimentMaps(
+        dem=dem,
+        land_cover=read_classes(inputs.land_cover),
+        erosivity=erosivity,
+        erodibility=erodibility,
+        cover=cover,
+        drainage=drainage,
+        mine_geometries=pits.geometries if pits is not None else (),
+    )
+
+
+def _drainage(inputs: Inputs, template: Template, progress: Progress) -> Grid | None:
+    if not inputs.drainage:
+        return None
+    layers = [each if isinstance(each, RasterSource) else each.read(progress) for each in inputs.drainage]
+    return drainage_cells(layers, template, progress=progress)

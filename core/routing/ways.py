@@ -19,8 +19,8 @@ class Routing(Option):
 class FlowConvention(Option):
     """How ties, flats and shares are settled."""
 
-    RECOMMENDED = "recommended"
-    AS_INVEST = "as InVEST"
+    RECOMMENDED = "recommended", "recommended"
+    AS_INVEST = "as InVEST", "as InVEST"
 
 
 @dataclass(frozen=True)

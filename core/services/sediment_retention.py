@@ -12,45 +12,44 @@ On streams SDR is 1 (and SDR / SDR_max counts as 1 in Eq 2, its limit towards a 
 drain into a pit without outlet have SDR 0. Ways that leave the map before a stream end at its edge.
 """
 
+from __future__ import annotations
+
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from osgeo import ogr
 
 from .. import tables
+from ..arrays import AnyFloats, Bools, Float32s, Floats
 from ..errors import InputError
 from ..geometry.cells import rasterize
-from ..geometry.layers import Layer
-from ..grid.grid import CLASSES, Grid, float_grid
-from ..grid.row_blocks import row_blocks
+from ..grid.grid import Grid, float_grid
 from ..grid.slope import SlopeEdges, rises
-from ..grid.warping import align
-from ..land_cover_products import CLCD, table_for_product
-from ..presets import check_preset, conventions_told
-from ..progress import SILENT
+from ..presets import Preset, conventions_text, settled
+from ..progress import SILENT, Progress
 from ..routing.depressions import fill_depressions, internal_drains
-from ..routing.flow import Unfilled, WayEnds, route
-from ..routing.streams import streams as stream_cells
+from ..routing.flow import Unfilled, route
 from ..routing.ways import FlowConvention, Routing
-from .land_cover import CODE, class_rows, codes_of, values_by_class
-
-DESMET_GOVERS, INVEST_LS = LS_METHODS = ("Desmet-Govers", "InVEST from 3.14 on")
-SLOPE_LENGTH, L_FACTOR = CAPPED = ("slope length in metres", "L factor")
-METRES, PIXELS = IC_LENGTHS = ("metres", "InVEST pixels")
-PER_HECTARE, PER_PIXEL = UNITS = ("t/ha", "t per pixel")
-KEPT, AS_INVEST = MASKINGS = ("values everywhere", "as InVEST")
-COVER_FACTOR, VAN_DER_KNIJFF, CAI = COVER_KINDS = (
-    "cover factor",
-    "NDVI (van der Knijff 1999)",
-    "vegetation cover in % (Cai 2000)",
+from .land_cover import class_rows, codes_of, values_by_class
+from .sediment_delivery import (
+    Delivery,
+    IcLength,
+    Masking,
+    SedimentUnit,
+    SoilLoss,
+    WaterWays,
+    check_streams,
+    connectivity_and_delivery,
+    find_streams,
+    sediment_balance,
 )
+from .sediment_factors import Capped, LsMethod, SlopeLength, ls_factor, read_table
 
-_LOWEST_C, _LOWEST_SLOPE, _HIGHEST_SLOPE = 0.001, 0.005, 1.0
-_FLATTEST_OF_STEEP = 9.0  # per cent
-_M_UPTO, _M = (1.0, 3.5, 5.0, 9.0), (0.2, 0.3, 0.4, 0.5)
-_UNIT_LENGTH_M = 22.13
-_M2_PER_HA = 1e4
-_CAI_FULL_COVER = 78.3
+_LOWEST_SLOPE, _HIGHEST_SLOPE = 0.005, 1.0
+_NOT_NEGATIVE = "cannot be negative: correct the raster or its nodata value."
 
 
 @dataclass(frozen=True)
@@ -59,49 +58,141 @@ class Conventions:
 
     Parameters
     ----------
-    routing : str
-        A `routing.ways.Routing`.
-    flow : str
-        A `routing.ways.FlowConvention`: ties, flats, MFD shares, threshold, slope at the map's edge.
-    ls_method : str
-        One of ``LS_METHODS``.
+    routing : Routing
+    flow : FlowConvention
+        Ties, flats, MFD shares, threshold, slope at the map's edge.
+    ls_method : LsMethod
     cap : float
-        Upper bound in LS, of what ``capped`` says; infinite: none.
-    capped : str
-        One of ``CAPPED``.
-    ic_length : str
-        Whether D_dn is in ``metres`` or in ``InVEST pixels``.
-    masking : str
-        ``as InVEST``: no value on streams, nor (SDR, IC, exports) where no way leads to a stream, nor
-        (anywhere) where any input has none.
-    unit : str
-        One of ``UNITS``.
+        Upper bound in LS, of what ``capped`` says, above 0; infinite: none.
+    capped : Capped
+    ic_length : IcLength
+        The unit of D_dn.
+    masking : Masking
+    unit : SedimentUnit
+
+    Raises
+    ------
+    InputError
+        A cap that is not above 0; names ``ls_cap``.
     """
 
-    routing: str = Routing.MFD
-    flow: str = FlowConvention.RECOMMENDED
-    ls_method: str = DESMET_GOVERS
+    routing: Routing = Routing.MFD
+    flow: FlowConvention = FlowConvention.RECOMMENDED
+    ls_method: LsMethod = LsMethod.DESMET_GOVERS
     cap: float = 333.0
-    capped: str = SLOPE_LENGTH
-    ic_length: str = METRES
-    masking: str = KEPT
-    unit: str = PER_HECTARE
+    capped: Capped = Capped.SLOPE_LENGTH
+    ic_length: IcLength = IcLength.METRES
+    masking: Masking = Masking.KEPT
+    unit: SedimentUnit = SedimentUnit.PER_HECTARE
+
+    def __post_init__(self) -> None:
+        if not self.cap > 0:
+            raise InputError(
+                f"{self.cap:g} caps everything: the cap must be above 0 (122 to 333 are usual).",
+                parameter="ls_cap",
+                value=self.cap,
+            )
+
+    @property
+    def slope_length(self) -> SlopeLength:
+        """How LS is computed."""
+        return SlopeLength(self.ls_method, self.cap, self.capped)
+
+    def phrases(self) -> dict[str, str]:
+        """What the log says of each convention."""
+        return {
+            "routing": f"{self.routing} routing",
+            "flow": f"ties and flats {self.flow}",
+            "ls_method": f"LS {self.ls_method}",
+            "cap": "no cap in LS" if self.cap == math.inf else f"LS capped at {self.cap:g}",
+            "capped": f"a cap holds the {self.capped}",
+            "ic_length": f"connectivity in {self.ic_length}",
+            "masking": f"cells with {self.masking}",
+            "unit": f"maps in {self.unit} a year",
+        }
 
 
-PRESETS = (
-    Conventions(),
-    Conventions(unit=PER_PIXEL),
-    Conventions(Routing.MFD, FlowConvention.AS_INVEST, INVEST_LS, 122.0, L_FACTOR, PIXELS, AS_INVEST, PER_HECTARE),
-)
-_CHOICES = {
-    "routing": tuple(Routing),
-    "flow": tuple(FlowConvention),
-    "ls_method": LS_METHODS,
-    "capped": CAPPED,
-    "ic_length": IC_LENGTHS,
-    "masking": MASKINGS,
-    "unit": UNITS,
+PRESETS = {
+    Preset.RECOMMENDED: Conventions(),
+    Preset.AS_PUBLISHED: Conventions(unit=SedimentUnit.PER_PIXEL),
+    Preset.AS_INVEST: Conventions(
+        flow=FlowConvention.AS_INVEST,
+        ls_method=LsMethod.INVEST,
+        cap=122.0,
+        capped=Capped.L_FACTOR,
+        ic_length=IcLength.PIXELS,
+        masking=Masking.AS_INVEST,
+    ),
 }
+
+
+@dataclass(frozen=True)
+class SedimentChoices:
+    """How sediment is reckoned.
+
+    Parameters
+    ----------
+    preset : Preset
+    by_hand : mapping
+        Conventions in place of the preset's, by their names in `Conventions`; None leaves the preset's.
+    delivery : Delivery
+    """
+
+    preset: Preset = Preset.RECOMMENDED
+    by_hand: Mapping[str, Any] | None = None
+    delivery: Delivery = field(default_factory=Delivery)
+
+    def __post_init__(self) -> None:
+        settled(PRESETS, self.preset, **(self.by_hand or {}))  # refuses what cannot be
+
+    @property
+    def conventions(self) -> Conventions:
+        """Those of the preset, with those chosen by hand in their place."""
+        return settled(PRESETS, self.preset, **(self.by_hand or {}))
+
+
+@dataclass(frozen=True)
+class SedimentMaps:
+    """What sediment is reckoned from, all on the cells of the DEM.
+
+    Parameters
+    ----------
+    dem : Grid
+        Elevation in metres, on cells in metres.
+    land_cover : Grid
+        Whole-number codes.
+    erosivity : Grid
+        R, MJ mm / (ha h a), at least 0.
+    erodibility : Grid
+        K, t ha h / (ha MJ mm), at least 0.
+    cover : Grid, optional
+        C, 0 to 1, in place of the table's ``usle_c``; see `sediment_factors.cover_factor`.
+    drainage : Grid, optional
+        Cells that hold 1 are streams too.
+    mine_geometries : sequence of ogr.Geometry
+        In the CRS of the DEM: depressions with their lowest cell under one drain inside, and are neither
+        filled nor lost.
+
+    Raises
+    ------
+    InputError
+        Maps on other cells.
+    """
+
+    dem: Grid
+    land_cover: Grid
+    erosivity: Grid
+    erodibility: Grid
+    cover: Grid | None = None
+    drainage: Grid | None = None
+    mine_geometries: Sequence[ogr.Geometry] = ()
+
+    def __post_init__(self) -> None:
+        for grid in (self.land_cover, self.erosivity, self.erodibility, self.cover, self.drainage):
+            if grid is not None and grid.values.shape != self.dem.template.shape:
+                raise InputError(
+                    f"Raster '{grid.name}' is not on the cells of '{self.dem.name}': align it first.", layer=grid.name
+                )
 
 
 @dataclass
@@ -126,213 +217,24 @@ class SedimentRetention:
     accumulation: Grid
     streams: Grid
     conventions: Conventions
-    totals: dict
-
-
-def conventions(preset=0, **chosen):
-    """The conventions of a preset, with those that are given and not None in their place.
-
-    Raises
-    ------
-    InputError
-        An unknown preset or choice, or a cap that is not above 0.
-    """
-    check_preset(preset)
-    taken = {name: value for name, value in chosen.items() if value is not None}
-    for name, value in taken.items():
-        if name in _CHOICES and value not in _CHOICES[name]:
-            raise InputError(f"'{value}' is no choice for {name}: choose one of {', '.join(_CHOICES[name])}.")
-    if not taken.get("cap", 1.0) > 0:
-        raise InputError(f"The cap in LS is {taken['cap']:g}: it must be above 0 (122 to 333 are usual).")
-    return replace(PRESETS[preset], **taken)
-
-
-def default_table(product=CLCD):
-    """The shipped cover and practice factors for a product's codes; ours, not the paper's."""
-    return table_for_product(tables.shipped("services", "biophysical.csv"), product)
-
-
-def read_table(table=None, with_cover=True):
-    """A biophysical table with ``usle_c`` (unless a raster gives it) and ``usle_p`` checked, as `tables.Table`."""
-    columns = [
-        CODE,
-        tables.Column("usle_c", minimum=0, maximum=1, required=with_cover),
-        tables.Column("usle_p", minimum=0, maximum=1),
-    ]
-    parsed = tables.parse(table or default_table(), columns)
-    codes_of(parsed)
-    return parsed
-
-
-def drainage_cells(layers, template, progress=SILENT):
-    """Rivers and canals as a map of 1 for what is drained to, and 0.
-
-    Parameters
-    ----------
-    layers : list of reading.RasterSource and layers.Layer
-        Rasters drain where they hold 1; lines wherever they touch a cell, so that no flow slips through
-        between two cells; polygons where they hold a cell's centre.
-    template : grid.Template
-
-    Returns
-    -------
-    grid.Grid
-        uint8, 2 bytes per cell at most at once.
-    """
-    found = np.zeros(template.shape, dtype=np.uint8)
-    for layer in layers:
-        progress.check()
-        if isinstance(layer, Layer):
-            layer.require_some("line or polygon")
-            geometries = layer.to_crs(template.crs, progress).geometries
-            for by_line in (True, False):
-                some = [geometry for geometry in geometries if (geometry.GetDimension() < 2) == by_line]
-                if some:
-                    found |= rasterize(some, template, all_touched=by_line, dtype=np.uint8)
-        else:
-            grid = align(layer, template, CLASSES, progress)
-            found |= grid.valid & (grid.values == 1)
-    return Grid(found, template, None, "drainage")
-
-
-def cover_factor(grid, kind=VAN_DER_KNIJFF, progress=SILENT):
-    """USLE's cover factor C from a map of vegetation.
-
-    Parameters
-    ----------
-    grid : grid.Grid
-        NDVI, -1 to 1, for ``exp(-2 NDVI / (1 - NDVI))`` (van der Knijff, Jones & Montanarella 1999, EUR
-        19022); or vegetation cover, 0 to 100 %, for ``0.6508 - 0.3436 log10 f`` (Cai et al. 2000,
-        J. Soil Water Conserv. 14(2): 19-24; no cover 1, above 78.3 % 0).
-    kind : str
-        What the grid holds, one of ``COVER_KINDS``; a cover factor is returned as it is.
-
-    Returns
-    -------
-    grid.Grid
-        float32, 0 to 1; cells that the formula puts outside are set to 0 or 1, and their number logged.
-    """
-    if kind == COVER_FACTOR:
-        return grid
-    valid = grid.valid
-    low, high, what = (-1, 1, "NDVI") if kind == VAN_DER_KNIJFF else (0, 100, "vegetation cover in %")
-    wrong = valid & ((grid.values < low) | (grid.values > high))
-    if wrong.any():
-        raise InputError(
-            f"Raster '{grid.name}' holds {grid.values[wrong].flat[0]:g} on {np.count_nonzero(wrong)} "
-            f"cell(s), and {what} is {low} to {high}: rescale it, or correct its nodata value."
-        )
-    cover, beyond = np.full(grid.values.shape, np.nan, dtype=np.float32), 0
-    for block in row_blocks(*cover.shape, progress):
-        values = grid.like(grid.values[block], grid.nodata).floats(np.float64)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            if kind == VAN_DER_KNIJFF:
-                factor = np.where(values < 1, np.exp(-2 * values / (1 - values)), 0 * values)
-            else:
-                factor = np.where(values > 0, 0.6508 - 0.3436 * np.log10(values), 1 + 0 * values)
-                factor = np.where(values > _CAI_FULL_COVER, 0, factor)
-            beyond += np.count_nonzero((factor < 0) | (factor > 1))
-        cover[block] = np.clip(factor, 0, 1)
-    progress.log(f"Cover factor from '{grid.name}', {kind}: {beyond} cell(s) beyond 0 to 1 were set to its ends.")
-    return float_grid(cover, grid.template, "cover factor")
-
-
-def ls_factor(
-    east_rise, south_rise, accumulation, cell_area_m2, method=DESMET_GOVERS, cap=math.inf, capped=SLOPE_LENGTH
-):
-    """Slope length and steepness factor.
-
-    Parameters
-    ----------
-    east_rise, south_rise : float ndarray
-        By `slope.rises`.
-    accumulation : float ndarray
-        Cells that flow through each cell, itself among them.
-    cell_area_m2 : float
-        D is its root.
-    method : str
-        ``Desmet-Govers`` (1996, J. Soil Water Conserv. 51: 427-433): A the inflow area in m2, x = |sin a| +
-        |cos a| of the aspect a. ``InVEST from 3.14 on``: A the root of that area, x from the slope's angle.
-    cap, capped
-        As in `Conventions`. The slope length is (A + D^2) / (D x) with A in m2.
-
-    Returns
-    -------
-    float64 ndarray
-        ``S ((A + D^2)^(m+1) - A^(m+1)) / (D^(m+2) x^m 22.13^m)``, S after McCool et al. (1987, Trans.
-        ASAE 30: 1387-1396), m by slope.
-    """
-    tangent = np.sqrt(np.square(east_rise, dtype=np.float64) + np.square(south_rise, dtype=np.float64))
-    percent = (100 * tangent).astype(np.float32)  # as InVEST keeps it; a slope of 3.5 % is not steeper than 3.5
-    sine = np.sin(np.arctan(tangent))
-    steep = np.where(percent < _FLATTEST_OF_STEEP, 10.8 * sine + 0.03, 16.8 * sine - 0.5)
-    ratio = (sine / 0.0896) / (3 * sine**0.8 + 0.56)
-    m = np.where(percent > _M_UPTO[-1], ratio / (1 + ratio), np.array((*_M, _M[-1]))[np.searchsorted(_M_UPTO, percent)])
-    aspect = np.divide(np.abs(east_rise) + np.abs(south_rise), tangent, out=np.ones_like(tangent), where=tangent > 0)
-    size = math.sqrt(cell_area_m2)
-    area = np.maximum(accumulation - 1, 0) * cell_area_m2
-    if capped == SLOPE_LENGTH and cap < math.inf:
-        area = np.minimum(area, np.maximum(0, cap * size * aspect - cell_area_m2))
-    if method == INVEST_LS:
-        area = np.sqrt(area)
-        cosine = np.cos(np.arctan(tangent))
-        aspect = sine + cosine
-    length = ((area + cell_area_m2) ** (m + 1) - area ** (m + 1)) / (size ** (m + 2) * (aspect * _UNIT_LENGTH_M) ** m)
-    if capped == L_FACTOR:
-        length = np.minimum(length, cap)
-    return length * steep
-
-
-def delivery_ratio(connectivity, sdr_max=0.8, ic0=0.5, kb=2.0):
-    """SDR of an index of connectivity; numbers or arrays."""
-    return sdr_max / (1 + np.exp((ic0 - connectivity) / kb))
+    totals: dict[str, float]
 
 
 def sediment_retention(
-    dem,
-    land_cover,
-    erosivity,
-    erodibility,
-    table=None,
-    cover=None,
-    drainage=None,
-    mine_geometries=(),
-    threshold=1000.0,
-    kb=2.0,
-    ic0=0.5,
-    sdr_max=0.8,
-    preset=0,
-    progress=SILENT,
-    **chosen,
-):
+    maps: SedimentMaps,
+    table: tables.RawTable | None = None,
+    *,
+    choices: SedimentChoices,
+    progress: Progress = SILENT,
+) -> SedimentRetention:
     """Soil loss, its delivery to streams, and what vegetation keeps back.
 
     Parameters
     ----------
-    dem : grid.Grid
-        Elevation in metres, on cells in metres. All other grids lie on its cells.
-    land_cover : grid.Grid
-        Whole-number codes.
-    erosivity : grid.Grid
-        R, MJ mm / (ha h a), at least 0.
-    erodibility : grid.Grid
-        K, t ha h / (ha MJ mm), at least 0.
+    maps : SedimentMaps
     table : tables.RawTable, optional
         ``land_cover, usle_c, usle_p``, 0 to 1; default the shipped one.
-    cover : grid.Grid, optional
-        C, 0 to 1, in place of ``usle_c``; see `cover_factor`.
-    drainage : grid.Grid, optional
-        Cells that hold 1 are streams too.
-    mine_geometries : list of ogr.Geometry
-        In the CRS of the DEM: depressions with their lowest cell under one drain inside, and are neither
-        filled nor lost.
-    threshold : float
-        Cells that flow through a stream, at least; 0: only ``drainage``.
-    kb, ic0, sdr_max : float
-        Of `delivery_ratio`; kb above 0, sdr_max above 0 and at most 1.
-    preset : int
-        0 recommended, 1 as published (t per pixel), 2 as InVEST 3.20; with ``chosen`` conventions in place
-        of its own (`Conventions`).
+    choices : SedimentChoices
 
     Returns
     -------
@@ -341,251 +243,157 @@ def sediment_retention(
     Raises
     ------
     InputError
-        Grids on other cells, values out of range, codes that the table lacks, no stream in preset 2.
+        Values out of range, codes that the table lacks, no stream where masking is as InVEST's.
 
     Notes
     -----
     Peak 145 bytes per cell with D8 and 195 with MFD, of which 50 are the results; with ties and flats as
     InVEST up to 260 where a third of the map is flat.
     """
-    how = conventions(preset, **chosen)
-    _check(kb, sdr_max, threshold, drainage)
-    template = dem.template
-    for grid in (land_cover, erosivity, erodibility, cover, drainage):
-        if grid is not None and grid.values.shape != template.shape:
-            raise InputError(f"Raster '{grid.name}' is not on the cells of '{dem.name}': align it first.")
-    _require_range(erosivity, math.inf, "cannot be negative: correct the raster or its nodata value.")
-    _require_range(erodibility, math.inf, "cannot be negative: correct the raster or its nodata value.")
-    factors = _cover_and_practice(land_cover, table, cover, progress.part(0, 0.05))
+    how, delivery, template = choices.conventions, choices.delivery, maps.dem.template
+    delivery.require_streams(with_drainage=maps.drainage is not None)
+    for grid in (maps.erosivity, maps.erodibility):
+        _require_range(grid, math.inf, _NOT_NEGATIVE)
+    factors = _Factors.read(maps, table, progress.part(0, 0.05))
+    elevation = factors.elevation(maps.dem, only_known=how.masking is Masking.AS_INVEST)
     progress.check()
-    rainfall, soil = erosivity.floats(), erodibility.floats()
-    progress.check()
-    elevation = dem.floats(np.float64)
-    progress.check()
-    if how.masking == AS_INVEST:
-        known = np.isfinite(rainfall) & np.isfinite(soil) & np.isfinite(factors[0]) & np.isfinite(factors[1])
-        elevation[~known] = np.nan
-    if np.isnan(elevation).all():
-        raise InputError(
-            f"No cell of '{dem.name}' has a value in all inputs: choose maps of one area, or correct "
-            f"their nodata values."
-        )
-    filled, drains = _filled(dem, elevation, mine_geometries, progress.part(0.05, 0.25))
+    filled, drains = _filled(maps, elevation, progress.part(0.05, 0.25))
     flow = route(
         filled,
         template,
-        routing=Routing(how.routing),
-        convention=FlowConvention(how.flow),
+        routing=how.routing,
+        convention=how.flow,
         unfilled=Unfilled(elevation, drains),
         progress=progress.part(0.25, 0.5),
     )
+    del elevation
     accumulation = flow.accumulate(progress=progress.part(0.5, 0.55))
-    stream = _streams(flow, accumulation, threshold, drainage, how, progress.part(0.55, 0.6))
-    ls, gentle = (np.full(template.shape, np.nan, dtype=np.float32) for _ in range(2))
-    edges = SlopeEdges.AS_INVEST if how.flow == FlowConvention.AS_INVEST else SlopeEdges.STRAIGHT
-    for rows, east, south in rises(filled, template, edges=edges, progress=progress.part(0.6, 0.7)):
-        ls[rows] = ls_factor(east, south, accumulation[rows], template.cell_area_m2, how.ls_method, how.cap, how.capped)
-        percent = (100 * np.sqrt(east**2 + south**2)).astype(np.float32)  # as InVEST keeps it
-        gentle[rows] = np.clip(percent / 100, _LOWEST_SLOPE, _HIGHEST_SLOPE)
-    del filled, elevation
-    progress.check()
-    bare = ls * rainfall * soil
-    progress.check()
-    loss = bare * (factors[0] * factors[1])
-    del rainfall, soil
-    index, sdr = _delivery(
-        flow, accumulation, stream, factors[0], gentle, template, how, (sdr_max, ic0, kb), progress.part(0.7, 0.88)
+    stream = find_streams(
+        flow,
+        accumulation,
+        threshold=delivery.threshold,
+        convention=how.flow,
+        drainage=maps.drainage,
+        progress=progress.part(0.55, 0.6),
+    )
+    check_streams(stream, accumulation, masking=how.masking, progress=progress)
+    ways = WaterWays(flow, accumulation, stream, template, how.masking)
+    ls, gentle = _slopes(filled, ways, how, progress.part(0.6, 0.7))
+    del filled
+    loss = factors.soil_loss(ls, progress)
+    index, sdr = connectivity_and_delivery(
+        ways, factors.cover, gentle, delivery=delivery, ic_length=how.ic_length, progress=progress.part(0.7, 0.88)
     )
     del gentle
-    if how.masking == AS_INVEST:
-        bare[stream] = loss[stream] = np.nan
-    result = _maps(flow, stream, bare, loss, sdr, sdr_max, template, how, progress.part(0.88, 1.0))
+    if how.masking is Masking.AS_INVEST:
+        loss.bare[stream] = loss.covered[stream] = np.nan
+    balance, totals = sediment_balance(
+        ways, loss, sdr, sdr_max=delivery.sdr_max, unit=how.unit, progress=progress.part(0.88, 1.0)
+    )
     progress.check()
-    result.connectivity = float_grid(index, template, "connectivity index")
-    result.ls = float_grid(ls, template, "LS factor")
-    result.accumulation = float_grid(np.where(flow.valid, accumulation, np.nan), template, "flow accumulation")
-    result.streams = Grid(np.where(flow.valid, stream, 255).astype(np.uint8), template, 255, "streams")
-    _tell(how, preset, chosen, result.totals, threshold, drains, progress)
-    return result
+    _log_result(choices, totals, drains, progress)
+    return SedimentRetention(
+        **{name: float_grid(values, template, name.replace("_", " ")) for name, values in balance.items()},
+        sdr=float_grid(sdr, template, "sediment delivery ratio"),
+        connectivity=float_grid(index, template, "connectivity index"),
+        ls=float_grid(ls, template, "LS factor"),
+        accumulation=float_grid(np.where(flow.valid, accumulation, np.nan), template, "flow accumulation"),
+        streams=Grid(np.where(flow.valid, stream, 255).astype(np.uint8), template, 255, "streams"),
+        conventions=how,
+        totals=totals,
+    )
 
 
-def _check(kb, sdr_max, threshold, drainage):
-    if not kb > 0:
-        raise InputError(f"k_b is {kb:g}: it must be above 0 (2 is usual).")
-    if not 0 < sdr_max <= 1:
-        raise InputError(f"SDR_max is {sdr_max:g}: it must be above 0 and at most 1 (0.8 is usual).")
-    if threshold < 0 or (threshold == 0 and drainage is None):
-        raise InputError(
-            f"The accumulation threshold is {threshold:g}: give the number of cells above 0 from which "
-            f"a stream begins, or 0 and a drainage layer."
+@dataclass
+class _Factors:
+    """R, K, C and P, float32 with NaN without value."""
+
+    rain: Float32s
+    soil: Float32s
+    cover: Float32s
+    practice: Float32s
+
+    @classmethod
+    def read(cls, maps: SedimentMaps, table: tables.RawTable | None, progress: Progress) -> _Factors:
+        parsed = read_table(table, with_cover=maps.cover is None)
+        rows = class_rows(maps.land_cover, codes_of(parsed), progress=progress)
+        practice = values_by_class(rows, [row["usle_p"] for row in parsed.rows])
+        if maps.cover is None:
+            cover = values_by_class(rows, [row["usle_c"] for row in parsed.rows])
+        else:
+            _require_range(maps.cover, 1, "a cover factor is 0 to 1: rescale it, or correct its nodata value.")
+            cover = maps.cover.floats()
+        progress.check()
+        return cls(maps.erosivity.floats(), maps.erodibility.floats(), cover, practice)
+
+    def elevation(self, dem: Grid, *, only_known: bool) -> Floats:
+        """The DEM in float64; ``only_known``: NaN where any factor has no value."""
+        elevation: Floats = dem.floats(np.float64)
+        if only_known:
+            known = (
+                np.isfinite(self.rain) & np.isfinite(self.soil) & np.isfinite(self.cover) & np.isfinite(self.practice)
+            )
+            elevation[~known] = np.nan
+        if np.isnan(elevation).all():
+            raise InputError(
+                f"No cell of '{dem.name}' has a value in all inputs: choose maps of one area, or correct "
+                f"their nodata values.",
+                layer=dem.name,
+            )
+        return elevation
+
+    def soil_loss(self, ls: Float32s, progress: Progress) -> SoilLoss:
+        """Soil loss; R and K are let go of, since memory is at its peak after it."""
+        bare = ls * self.rain * self.soil
+        del self.rain, self.soil
+        progress.check()
+        return SoilLoss(bare, bare * (self.cover * self.practice))
+
+
+def _slopes(filled: AnyFloats, ways: WaterWays, how: Conventions, progress: Progress) -> tuple[Float32s, Float32s]:
+    """LS, and the slope in m/m within the bounds of the index of connectivity."""
+    template = ways.template
+    ls, gentle = (np.full(template.shape, np.nan, dtype=np.float32) for _ in range(2))
+    edges = SlopeEdges.AS_INVEST if how.flow is FlowConvention.AS_INVEST else SlopeEdges.STRAIGHT
+    for rows, east, south in rises(filled, template, edges=edges, progress=progress):
+        ls[rows] = ls_factor(
+            east, south, ways.accumulation[rows], cell_area_m2=template.cell_area_m2, how=how.slope_length
         )
+        percent = (100 * np.sqrt(east**2 + south**2)).astype(np.float32)  # as InVEST keeps it
+        gentle[rows] = np.clip(percent / 100, _LOWEST_SLOPE, _HIGHEST_SLOPE)
+    return ls, gentle
 
 
-def _require_range(grid, highest, mend):
+def _require_range(grid: Grid, highest: float, remedy: str) -> None:
     wrong = grid.valid & ((grid.values < 0) | (grid.values > highest))
     if wrong.any():
+        found = grid.values[wrong].flat[0]
         raise InputError(
-            f"Raster '{grid.name}' holds {grid.values[wrong].flat[0]:g} on {np.count_nonzero(wrong)} "
-            f"cell(s), and {mend}"
+            f"Raster '{grid.name}' holds {found:g} on {np.count_nonzero(wrong)} cell(s), and {remedy}",
+            layer=grid.name,
+            value=float(found),
         )
 
 
-def _cover_and_practice(land_cover, table, cover, progress):
-    """Maps of C and P."""
-    parsed = read_table(table, cover is None)
-    rows = class_rows(land_cover, codes_of(parsed), progress=progress)
-    practice = values_by_class(rows, [row["usle_p"] for row in parsed.rows])
-    if cover is None:
-        return values_by_class(rows, [row["usle_c"] for row in parsed.rows]), practice
-    _require_range(cover, 1, "a cover factor is 0 to 1: rescale it, or correct its nodata value.")
-    return cover.floats(), practice
-
-
-def _filled(dem, elevation, mine_geometries, progress):
+def _filled(maps: SedimentMaps, elevation: Floats, progress: Progress) -> tuple[AnyFloats, Bools | None]:
     """The DEM without depressions, and the internal drains or None."""
     filled = fill_depressions(elevation, progress=progress.part(0.0, 0.5))
-    if not len(mine_geometries):
+    if not len(maps.mine_geometries):
         return filled, None
-    under = rasterize(mine_geometries, dem.template, dtype=np.uint8) > 0
+    under = rasterize(maps.mine_geometries, maps.dem.template, dtype=np.uint8) > 0
     drains = internal_drains(elevation, filled, under=under)
     if not drains.any():
         progress.warn(
-            f"No depression of '{dem.name}' has its lowest cell under a mine, so none drains inside: check "
+            f"No depression of '{maps.dem.name}' has its lowest cell under a mine, so none drains inside: check "
             f"that the DEM is younger than the pits, or leave the mines out."
         )
         return filled, None
     return fill_depressions(elevation, drains=drains, progress=progress.part(0.5, 1.0)), drains
 
 
-def _streams(flow, accumulation, threshold, drainage, how, progress):
-    stream = np.zeros(flow.shape, dtype=bool)
-    if threshold > 0:
-        stream = stream_cells(
-            flow, accumulation, threshold=threshold, convention=FlowConvention(how.flow), progress=progress
-        )
-    if flow.drains.any():  # what gathers in a pit is no stream
-        _, leaving = flow.path_to(False, 1.0, progress=progress)
-        stream &= leaving > 0
-    if drainage is not None:
-        stream |= drainage.valid & (drainage.values == 1) & flow.valid
-    if not stream.any():
-        mend = "lower the accumulation threshold, or give a drainage layer."
-        if how.masking == AS_INVEST:
-            raise InputError(
-                f"No cell is a stream, since no more than {accumulation.max():.0f} cell(s) flow through any: {mend}"
-            )
-        progress.warn(
-            f"No cell is a stream, since no more than {accumulation.max():.0f} cell(s) flow through any; all "
-            f"ways were followed to the map's edge: {mend}"
-        )
-    return stream
-
-
-def _delivery(flow, accumulation, stream, cover, gentle, template, how, parameters, progress):
-    """Index of connectivity and sediment delivery ratio, float32; see the module."""
-    known = np.isfinite(cover) & flow.valid
-    floor = np.maximum(cover, np.float32(_LOWEST_C))
-    mean_cover = flow.accumulate(np.where(known, floor, 0), progress=progress.part(0.0, 0.2))
-    if known.sum() < flow.valid.sum():  # on its way sediment passes cells without a cover as through the mean one
-        floor = np.where(known, floor, floor[known].mean() if known.any() else 1)
-        with_cover = flow.accumulate(known, progress=progress.part(0.2, 0.3))
-        mean_cover = np.where(with_cover > 0, mean_cover / np.maximum(with_cover, 1e-300), floor)
-    else:
-        mean_cover /= accumulation.clip(1)
-    mean_slope = flow.accumulate(np.where(flow.valid, gentle, 0), progress=progress.part(0.3, 0.5))
-    cost = np.where(flow.valid, 1 / (floor * gentle), np.float32(0))
-    progress.check()
-    downslope, reach = flow.path_to(
-        stream,
-        cost,
-        how=WayEnds(in_cells=how.ic_length == PIXELS, at_edge=how.masking != AS_INVEST),
-        progress=progress.part(0.5, 0.9),
-    )
-    index, sdr = (np.full(flow.shape, np.nan, dtype=np.float32) for _ in range(2))
-    for block in row_blocks(*flow.shape, progress.part(0.9, 1.0)):
-        number = accumulation[block].clip(1)
-        upslope = mean_cover[block] * (mean_slope[block] / number) * np.sqrt(number * template.cell_area_m2)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            # in float32, as InVEST keeps it: small differences of SDR decide what is deposited
-            index[block] = np.where(flow.valid[block] & ~stream[block], np.log10(upslope / downslope[block]), np.nan)
-        ratio = delivery_ratio(index[block], *parameters)
-        if how.masking != AS_INVEST:
-            ratio = np.where(reach[block] > 0, ratio * reach[block], 0.0)
-        ratio[stream[block]] = 1.0
-        sdr[block] = np.where(flow.valid[block], ratio, np.nan)
-    return index, sdr
-
-
-def _maps(flow, stream, bare, loss, sdr, sdr_max, template, how, progress):
-    """The maps that follow from soil loss and delivery, and the balance of sediment."""
-    below = flow.mean_below(np.nan_to_num(sdr), progress=progress.part(0.0, 0.4))
-    own, kept = (np.zeros(flow.shape) for _ in range(2))
-    sinks = flow.drains & ~stream
-    for block in row_blocks(*flow.shape, progress.part(0.4, 0.5)):
-        ratio, unknown = np.nan_to_num(sdr[block]).astype(np.float64), np.isnan(sdr[block])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            kept[block] = np.where(ratio < 1, np.maximum(below[block] - ratio, 0) / (1 - ratio), 1.0)
-        own[block] = np.where(unknown, 0, np.nan_to_num(loss[block]) * (1 - ratio))
-        kept[block][unknown] = 1
-        kept[block][sinks[block]] = 0  # and all that goes on from there stays there
-    del below
-    arrived = flow.inflow(own, kept=kept, progress=progress.part(0.5, 0.9))
-
-    hectares = template.cell_area_m2 / _M2_PER_HA
-    factor = np.float32(hectares if how.unit == PER_PIXEL else 1)
-    names = ("retention", "soil_loss", "bare_soil_loss", "export", "avoided_erosion", "avoided_export", "deposition")
-    maps = {name: np.empty(flow.shape, dtype=np.float32) for name in names}
-    totals = dict.fromkeys((*names, "leaves_map"), 0.0)
-    for block in row_blocks(*flow.shape, progress.part(0.9, 1.0)):
-        ratio, on_stream = sdr[block], stream[block]
-        out = own[block] + (1 - kept[block]) * arrived[block]
-        known = flow.valid[block] & np.isfinite(ratio)
-        trapped = np.where(sinks[block], out, kept[block] * arrived[block])
-        totals["leaves_map"] += out[flow.leaves[block]].sum()
-        totals["deposition"] += trapped[known].sum()
-        totals["soil_loss"] += np.nansum(np.where(known, loss[block], 0), dtype=np.float64)
-        trapped[~known | (on_stream & (how.masking == AS_INVEST))] = np.nan
-        avoided = bare[block] - loss[block]
-        for name, values in (
-            ("retention", avoided * np.where(on_stream, np.float32(sdr_max), ratio) / np.float32(sdr_max)),
-            ("soil_loss", loss[block]),
-            ("bare_soil_loss", bare[block]),
-            ("export", loss[block] * ratio),
-            ("avoided_erosion", avoided),
-            ("avoided_export", avoided * ratio + trapped),
-            ("deposition", trapped),
-        ):
-            if name not in ("soil_loss", "deposition"):
-                totals[name] += np.nansum(values, dtype=np.float64)
-            maps[name][block] = values * factor
-    totals = {name: float(total) * hectares for name, total in totals.items()}
-
-    named = {name: float_grid(values, template, name.replace("_", " ")) for name, values in maps.items()}
-    return SedimentRetention(
-        **named,
-        sdr=float_grid(sdr, template, "sediment delivery ratio"),
-        connectivity=None,
-        ls=None,
-        accumulation=None,
-        streams=None,
-        conventions=how,
-        totals=totals,
-    )
-
-
-def _tell(how, preset, given, totals, threshold, drains, progress):
-    cap = "no cap in LS" if how.cap == math.inf else f"LS capped at {how.cap:g}"
-    phrases = {
-        "routing": f"{how.routing} routing",
-        "flow": f"ties and flats {how.flow}",
-        "ls_method": f"LS {how.ls_method}",
-        "cap": cap,
-        "capped": f"a cap holds the {how.capped}",
-        "ic_length": f"connectivity in {how.ic_length}",
-        "masking": f"cells with {how.masking}",
-        "unit": f"maps in {how.unit} a year",
-    }
-    progress.log(f"Sediment retention, {conventions_told(preset, phrases, given)}; streams from {threshold:g} cells.")
+def _log_result(choices: SedimentChoices, totals: dict[str, float], drains: Bools | None, progress: Progress) -> None:
+    conventions = conventions_text(choices.preset, choices.conventions.phrases(), choices.by_hand or {})
+    progress.log(f"Sediment retention, {conventions}; streams from {choices.delivery.threshold:g} cells.")
     if drains is not None:
         progress.log(
             f"{np.count_nonzero(drains)} cell(s) at the bottom of pits drain inside: SDR is 0 where all "

@@ -129,7 +129,9 @@ def test_sums_balance_and_unit(run, make, small):
     hectare = run("sedimentretention", **small(), PRESET=1, UNIT=1, OUTPUT_SOIL_LOSS=make.out("h.tif"))
     assert values(hectare["OUTPUT_SOIL_LOSS"]).sum() * 0.09 == pytest.approx(result["SOIL_LOSS"], rel=1e-5)
     assert {"OUTPUT_SDR", "OUTPUT_STREAMS"}.isdisjoint(result)
-    assert "PRESET 1 (as published): MFD routing [PRESET]" in run.log and "t/ha a year [by hand]" in run.log
+    assert (
+        "conventions of preset 'as published': MFD routing [preset]" in run.log and "t/ha a year [by hand]" in run.log
+    )
 
 
 def test_pits_under_mines_drain_inside(run, make, small):
@@ -182,8 +184,8 @@ def test_refusals_name_what_to_mend(run, make, small):
         ({"ACCUMULATION_THRESHOLD": 0}, "no drainage layer is given"),
         ({"KB": 0}, "k_b is 0"),
         ({"SDR_MAX": 0}, "SDR_max is 0"),
-        ({"COVER_FACTOR_HOLDS": 1}, "No cover raster is given"),
-        ({"LS_CAP": 0}, "cap in LS is 0"),
+        ({"COVER_FACTOR_HOLDS": 1}, "What the cover raster holds: no cover raster is given"),
+        ({"LS_CAP": 0}, "Cap in the LS factor (empty: as PRESET): 0 caps everything"),
         ({"DEM": make.raster("far", np.ones((2, 2), np.float32), west=900000)}, "'far' does not overlap 'cover'"),
     ]
     for changed, expected in cases:

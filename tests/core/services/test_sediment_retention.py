@@ -1,5 +1,6 @@
 """Sediment retention against InVEST 3.20.2, worked numbers, a chain of cells by hand, and its balance."""
 
+import itertools
 import math
 from pathlib import Path
 
@@ -16,11 +17,15 @@ from econet.core.grid.grid import Grid, Template
 from econet.core.grid.reading import RasterSource, read_raster
 from econet.core.grid.warping import read_classes
 from econet.core.outputs import write_raster
-from econet.core.progress import Progress
+from econet.core.presets import Preset
+from econet.core.progress import SILENT, Progress
 from econet.core.routing.depressions import fill_depressions
 from econet.core.routing.flow import Unfilled, route
 from econet.core.routing.ways import Routing
+from econet.core.services import sediment_factors as factors
 from econet.core.services import sediment_retention as sr
+from econet.core.services.sediment_delivery import Delivery, IcLength, Masking, SedimentUnit
+from econet.core.services.sediment_factors import Capped, CoverKind, LsMethod, SlopeLength
 
 INVEST = Path(__file__).resolve().parents[2] / "data" / "invest_synth"
 WKT = Crs.of("EPSG:32651").reference.ExportToWkt()
@@ -28,6 +33,24 @@ TABLE = "land_cover,usle_c,usle_p\n1,0.01,1\n2,0.3,0.6\n3,1,1\n"
 
 
 D8, MFD = ROUTINGS = tuple(Routing)
+_DELIVERY = ("threshold", "kb", "ic0", "sdr_max")
+_MAPS = ("cover", "drainage", "mine_geometries")
+
+
+def retention(dem, land_cover, erosivity, erodibility, table=None, *, preset=0, progress=SILENT, **more):
+    """`sr.sediment_retention` with its maps, numbers and conventions by name."""
+    maps = {name: more.pop(name) for name in _MAPS if name in more}
+    delivery = {name: more.pop(name) for name in _DELIVERY if name in more}
+    return sr.sediment_retention(
+        sr.SedimentMaps(dem, land_cover, erosivity, erodibility, **maps),
+        table,
+        choices=sr.SedimentChoices(preset=tuple(Preset)[preset], by_hand=more, delivery=Delivery(**delivery)),
+        progress=progress,
+    )
+
+
+def ls_of(east, south, accumulation, cell_area_m2, method=LsMethod.DESMET_GOVERS, **cap):
+    return factors.ls_factor(east, south, accumulation, cell_area_m2=cell_area_m2, how=SlopeLength(method, **cap))
 
 
 def invest(name):
@@ -78,7 +101,7 @@ def said(words):
 
 @pytest.fixture(scope="module", params=ROUTINGS)
 def as_invest(request, invest_inputs):
-    return request.param, sr.sediment_retention(*invest_inputs, threshold=60, preset=2, routing=request.param)
+    return request.param, retention(*invest_inputs, threshold=60, preset=2, routing=request.param)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +138,7 @@ def test_streams_and_accumulation_as_invest(as_invest):
 
 
 def test_recommended_on_the_same_landscape_masks_nothing(invest_inputs):
-    result = sr.sediment_retention(*invest_inputs, threshold=60)
+    result = retention(*invest_inputs, threshold=60)
     for name in ("retention", "soil_loss", "export", "avoided_erosion", "avoided_export", "deposition", "sdr"):
         values = getattr(result, name).values
         assert np.isfinite(values).all() and (values >= 0).all(), name
@@ -126,12 +149,12 @@ def test_recommended_on_the_same_landscape_masks_nothing(invest_inputs):
 
 @pytest.mark.parametrize(
     "method, diagonal, expected",
-    [(sr.DESMET_GOVERS, False, 4.05), (sr.DESMET_GOVERS, True, 3.53), (sr.INVEST_LS, False, 1.23)],
+    [(LsMethod.DESMET_GOVERS, False, 4.05), (LsMethod.DESMET_GOVERS, True, 3.53), (LsMethod.INVEST, False, 1.23)],
 )
 def test_length_factor_of_eleven_cells(method, diagonal, expected):
     """11 cells of 30 m, slope 5 %; S = 10.8 sin + 0.03."""
     rise = np.array([0.05 / math.sqrt(2) if diagonal else 0.05])
-    ls = sr.ls_factor(rise, rise if diagonal else 0 * rise, np.array([11.0]), 900.0, method)
+    ls = ls_of(rise, rise if diagonal else 0 * rise, np.array([11.0]), 900.0, method)
     steep = 10.8 * math.sin(math.atan(0.05)) + 0.03
     assert ls[0] / steep == pytest.approx(expected, abs=0.005)
 
@@ -151,7 +174,7 @@ def test_length_factor_of_eleven_cells(method, diagonal, expected):
 def test_steepness_and_exponent_by_slope(percent, m, steepness):
     """Steepness of the printed formulas; m from how LS grows with the inflow area."""
     rise = np.array([percent / 100])
-    one, many = (sr.ls_factor(rise, 0 * rise, np.array([n]), 1.0)[0] for n in (1.0, 1e9))
+    one, many = (ls_of(rise, 0 * rise, np.array([n]), 1.0)[0] for n in (1.0, 1e9))
     if m is None:
         sine = math.sin(math.atan(0.2))
         ratio = sine / 0.0896 / (3 * sine**0.8 + 0.56)
@@ -162,28 +185,28 @@ def test_steepness_and_exponent_by_slope(percent, m, steepness):
 
 def test_what_the_cap_caps():
     rise, flow = np.array([0.05]), np.array([1001.0])
-    free = sr.ls_factor(rise, 0 * rise, flow, 900.0)[0]
+    free = ls_of(rise, 0 * rise, flow, 900.0)[0]
     steep = 10.8 * math.sin(math.atan(0.05)) + 0.03
-    assert sr.ls_factor(rise, 0 * rise, flow, 900.0, cap=3.0, capped=sr.L_FACTOR)[0] == pytest.approx(3 * steep)
+    assert ls_of(rise, 0 * rise, flow, 900.0, cap=3.0, capped=Capped.L_FACTOR)[0] == pytest.approx(3 * steep)
     # 330 m of slope length in cells of 30 m are 11 cells
-    assert sr.ls_factor(rise, 0 * rise, flow, 900.0, cap=330.0)[0] == pytest.approx(
-        sr.ls_factor(rise, 0 * rise, np.array([11.0]), 900.0)[0]
+    assert ls_of(rise, 0 * rise, flow, 900.0, cap=330.0)[0] == pytest.approx(
+        ls_of(rise, 0 * rise, np.array([11.0]), 900.0)[0]
     )
     # across the diagonal a cell is sqrt 2 wide
-    assert sr.ls_factor(rise, rise, flow, 900.0, cap=330.0)[0] == pytest.approx(
-        sr.ls_factor(rise, rise, np.array([11 * math.sqrt(2)]), 900.0)[0]
+    assert ls_of(rise, rise, flow, 900.0, cap=330.0)[0] == pytest.approx(
+        ls_of(rise, rise, np.array([11 * math.sqrt(2)]), 900.0)[0]
     )
-    assert sr.ls_factor(rise, 0 * rise, flow, 900.0, cap=1e9)[0] == pytest.approx(free)
+    assert ls_of(rise, 0 * rise, flow, 900.0, cap=1e9)[0] == pytest.approx(free)
 
 
 @pytest.mark.parametrize("index, ratio", [(-2, 0.178160), (0, 0.350259), (0.5, 0.4), (2, 0.543343)])
 def test_delivery_ratio_of_an_index(index, ratio):
-    assert sr.delivery_ratio(index) == pytest.approx(ratio, abs=5e-7)
+    assert Delivery().ratio(index) == pytest.approx(ratio, abs=5e-7)
 
 
 def test_a_slope_of_five_cells_by_hand():
     """A 10 % ramp, five cells of 10 m down to a stream in the last one, all by the printed formulas."""
-    result = sr.sediment_retention(
+    result = retention(
         *case([[6, 5, 4, 3, 2, 1]], codes=[[1, 2, 3, 1, 2, 1]], dx=10, dy=10), threshold=5, routing=D8, cap=math.inf
     )
     c, p = np.array([0.01, 0.3, 1, 0.01, 0.3, 0.01]), np.array([1, 0.6, 1, 1, 0.6, 1])
@@ -219,11 +242,11 @@ def test_a_slope_of_five_cells_by_hand():
     assert result.totals["soil_loss"] == pytest.approx(loss.sum() * hectare, rel=1e-5)
     assert result.totals["deposition"] == pytest.approx(sum(trapped) * hectare, rel=1e-4)
 
-    pixels = sr.sediment_retention(
+    pixels = retention(
         *case([[6, 5, 4, 3, 2, 1]], codes=[[1, 2, 3, 1, 2, 1]], dx=10, dy=10),
         threshold=5,
         routing=D8,
-        ic_length=sr.PIXELS,
+        ic_length=IcLength.PIXELS,
     )
     np.testing.assert_allclose(pixels.connectivity.values[0, :4], index + 1, atol=1e-5)  # cells of 10 m
 
@@ -238,7 +261,7 @@ def test_a_slope_of_five_cells_by_hand():
 )
 def test_what_is_eroded_leaves_or_is_deposited(routing, preset, holes, shape):
     z, codes = ground(shape, holes=holes)
-    result = sr.sediment_retention(*case(z, codes, dx=20, dy=35), threshold=40, preset=preset, routing=routing)
+    result = retention(*case(z, codes, dx=20, dy=35), threshold=40, preset=preset, routing=routing)
     totals = result.totals
     assert totals["soil_loss"] > 0 and totals["deposition"] > 0
     assert totals["export"] + totals["deposition"] + totals["leaves_map"] == pytest.approx(
@@ -255,8 +278,8 @@ def test_what_is_eroded_leaves_or_is_deposited(routing, preset, holes, shape):
 def test_a_map_turned_around_gives_its_result_turned_around(turned):
     z, codes = ground()
     for routing in ROUTINGS:
-        result = sr.sediment_retention(*case(z, codes), threshold=40, routing=routing)
-        again = sr.sediment_retention(*case(turned(z), turned(codes)), threshold=40, routing=routing)
+        result = retention(*case(z, codes), threshold=40, routing=routing)
+        again = retention(*case(turned(z), turned(codes)), threshold=40, routing=routing)
         for name in ("soil_loss", "sdr", "export", "avoided_export", "retention"):
             ours, theirs = getattr(again, name).values, turned(getattr(result, name).values)
             np.testing.assert_allclose(ours, theirs, rtol=2e-3, atol=1e-3 * theirs.mean(), err_msg=name)
@@ -265,7 +288,7 @@ def test_a_map_turned_around_gives_its_result_turned_around(turned):
 def test_per_pixel_is_per_hectare_times_hectares():
     z, codes = ground()
     inputs = case(z, codes, dx=20, dy=40)
-    hectare, pixel = (sr.sediment_retention(*inputs, threshold=40, unit=unit) for unit in sr.UNITS)
+    hectare, pixel = (retention(*inputs, threshold=40, unit=unit) for unit in SedimentUnit)
     for name in ("retention", "soil_loss", "export", "avoided_erosion", "avoided_export", "deposition"):
         np.testing.assert_allclose(getattr(pixel, name).values, getattr(hectare, name).values * 0.08, rtol=1e-5)
     np.testing.assert_array_equal(pixel.sdr.values, hectare.sdr.values)
@@ -274,7 +297,7 @@ def test_per_pixel_is_per_hectare_times_hectares():
 
 def test_more_cover_loses_and_delivers_less():
     z, _ = ground()
-    bare, grass = (sr.sediment_retention(*case(z, code), threshold=40) for code in (3, 1))
+    bare, grass = (retention(*case(z, code), threshold=40) for code in (3, 1))
     assert (grass.soil_loss.values < bare.soil_loss.values).all()
     not_stream = grass.streams.values == 0
     assert (grass.sdr.values[not_stream] <= bare.sdr.values[not_stream] + 1e-7).all()
@@ -283,11 +306,11 @@ def test_more_cover_loses_and_delivers_less():
 
 def test_an_all_flat_dem_erodes_hardly_and_stays_finite():
     for preset in (0, 1):
-        result = sr.sediment_retention(*case(np.full((12, 15), 50.0), 3), threshold=10, preset=preset)
+        result = retention(*case(np.full((12, 15), 50.0), 3), threshold=10, preset=preset)
         assert np.isfinite(result.soil_loss.values).all() and np.isfinite(result.sdr.values).all()
         assert result.ls.values.max() < 0.1
     with pytest.raises(InputError, match="lower the accumulation threshold"):
-        sr.sediment_retention(*case(np.full((12, 15), 50.0), 3), preset=2)
+        retention(*case(np.full((12, 15), 50.0), 3), preset=2)
 
 
 # pits --------------------------------------------------------------------------------------------
@@ -306,11 +329,9 @@ def with_pit():
 
 @pytest.mark.parametrize("routing", ROUTINGS)
 def test_a_pit_under_a_mine_keeps_all_its_sediment(routing):
-    z, inside, mine = with_pit()
+    z, _inside, mine = with_pit()
     words = []
-    result = sr.sediment_retention(
-        *case(z, 3), threshold=20, routing=routing, mine_geometries=[mine], progress=said(words)
-    )
+    result = retention(*case(z, 3), threshold=20, routing=routing, mine_geometries=[mine], progress=said(words))
     assert any("drain inside" in word for word in words)
     core = np.hypot(*(np.mgrid[:21, :25] - np.array([10, 12])[:, None, None])) < 5
     assert (result.sdr.values[core] == 0).all() and (result.export.values[core] == 0).all()
@@ -323,7 +344,7 @@ def test_a_pit_under_a_mine_keeps_all_its_sediment(routing):
     assert totals["export"] + totals["deposition"] + totals["leaves_map"] == pytest.approx(
         totals["soil_loss"], rel=1e-6
     )
-    filled = sr.sediment_retention(*case(z, 3), threshold=20, routing=routing)
+    filled = retention(*case(z, 3), threshold=20, routing=routing)
     assert (filled.sdr.values[core] > 0).all()
     # uphill of the pit nothing changes
     np.testing.assert_array_equal(result.soil_loss.values[:, :5], filled.soil_loss.values[:, :5])
@@ -332,7 +353,7 @@ def test_a_pit_under_a_mine_keeps_all_its_sediment(routing):
 def test_where_some_water_runs_to_a_pit_so_much_less_is_delivered():
     z, _, mine = with_pit()
     inputs = case(z + np.random.default_rng(5).random(z.shape), 3)
-    result = sr.sediment_retention(*inputs, threshold=20, routing=MFD, mine_geometries=[mine])
+    result = retention(*inputs, threshold=20, routing=MFD, mine_geometries=[mine])
     elevation = inputs[0].values.astype(float)
     drains = np.zeros(z.shape, bool)
     drains[10, 12] = True
@@ -342,16 +363,14 @@ def test_where_some_water_runs_to_a_pit_so_much_less_is_delivered():
     divided = (reach > 0.05) & (reach < 0.95) & ~stream
     assert divided.sum() > 3
     np.testing.assert_allclose(
-        result.sdr.values[divided], (reach * sr.delivery_ratio(result.connectivity.values))[divided], rtol=1e-5
+        result.sdr.values[divided], (reach * Delivery().ratio(result.connectivity.values))[divided], rtol=1e-5
     )
 
 
 def test_mines_without_a_pit_are_told():
-    z, _, mine = with_pit()
+    _z, _, mine = with_pit()
     words = []
-    sr.sediment_retention(
-        *case(100.0 - np.mgrid[:21, :25][1], 3), threshold=20, mine_geometries=[mine], progress=said(words)
-    )
+    retention(*case(100.0 - np.mgrid[:21, :25][1], 3), threshold=20, mine_geometries=[mine], progress=said(words))
     assert any("No depression of 'dem'" in word for word in words)
 
 
@@ -364,17 +383,17 @@ def test_streams_from_a_drainage_layer():
     drainage = Grid(np.zeros(z.shape, np.uint8), inputs[0].template, 255, "drainage")
     drainage.values[5, 3:9] = 1
     drainage.values[6, 6] = 255
-    only = sr.sediment_retention(*inputs, drainage=drainage, threshold=0)
+    only = retention(*inputs, drainage=drainage, threshold=0)
     np.testing.assert_array_equal(only.streams.values, drainage.values == 1)
-    both = sr.sediment_retention(*inputs, drainage=drainage, threshold=30)
-    alone = sr.sediment_retention(*inputs, threshold=30)
+    both = retention(*inputs, drainage=drainage, threshold=30)
+    alone = retention(*inputs, threshold=30)
     np.testing.assert_array_equal(both.streams.values, (drainage.values == 1) | (alone.streams.values == 1))
 
 
 def test_no_stream_is_told_and_ways_end_at_the_edge():
     z, codes = ground((12, 12))
     words = []
-    result = sr.sediment_retention(*case(z, codes), threshold=1000, progress=said(words))
+    result = retention(*case(z, codes), threshold=1000, progress=said(words))
     assert any("No cell is a stream" in word for word in words)
     assert (result.sdr.values > 0).all() and (result.sdr.values < 0.8).all()
 
@@ -384,7 +403,7 @@ def test_gaps_in_other_inputs_stay_where_they_are():
     dem, cover, rain, soil, table = case(z, codes)
     cover.values[8, 8:12] = cover.nodata
     rain.values[15, 5] = rain.nodata
-    result = sr.sediment_retention(dem, cover, rain, soil, table, threshold=30)
+    result = retention(dem, cover, rain, soil, table, threshold=30)
     gap = np.zeros(z.shape, bool)
     gap[8, 8:12] = gap[15, 5] = True
     np.testing.assert_array_equal(np.isnan(result.soil_loss.values), gap)
@@ -407,20 +426,20 @@ def test_drainage_from_rasters_lines_and_polygons(tmp_path):
         "POLYGON((500240 4600000,500300 4600000,500300 4599960,500240 4599960,500240 4600000))"
     )
     rivers = Layer("rivers", WKT, [line, pond], [{}, {}], [])
-    found = sr.drainage_cells([RasterSource(str(tmp_path / "river.tif")), rivers], template).values
+    found = factors.drainage_cells([RasterSource(str(tmp_path / "river.tif")), rivers], template).values
     assert found[0, 0] == 1 and found[1, 1] == 0
     assert found[0, 8:].tolist() == [1, 1] and found[1, 8:].sum() == 0  # a centre at 45 m is not inside
     river = found[3:, :8]
-    label, count = ndimage.label(river)  # by sides alone: no flow slips through
+    _label, count = ndimage.label(river)  # by sides alone: no flow slips through
     assert count == 1 and river.any(axis=0)[2:8].all()
 
 
 def test_a_gap_in_a_uniform_cover_changes_no_connectivity():
     z, _ = ground((25, 25))
     dem, cover, rain, soil, table = case(z, 2)
-    whole = sr.sediment_retention(dem, cover, rain, soil, table, threshold=30)
+    whole = retention(dem, cover, rain, soil, table, threshold=30)
     cover.values[5:14, 6:19] = cover.nodata
-    gap = sr.sediment_retention(dem, cover, rain, soil, table, threshold=30)
+    gap = retention(dem, cover, rain, soil, table, threshold=30)
     np.testing.assert_allclose(gap.connectivity.values, whole.connectivity.values, atol=1e-5)
 
 
@@ -435,23 +454,25 @@ def vegetation(values):
 
 def test_cover_factor_from_ndvi():
     words = []
-    factor = sr.cover_factor(vegetation([0, 0.5, 0.8, 1, -0.3, -1, -9999]), progress=said(words))
+    factor = factors.cover_factor(vegetation([0, 0.5, 0.8, 1, -0.3, -1, -9999]), progress=said(words))
     np.testing.assert_allclose(factor.values[0], [1, math.exp(-2), math.exp(-8), 0, 1, 1, np.nan], rtol=1e-5)
     assert "2 cell(s) beyond 0 to 1" in words[0]
 
 
 def test_cover_factor_from_cover():
     words = []
-    factor = sr.cover_factor(vegetation([0, 0.05, 10, 50, 78.3, 78.4, 100]), sr.CAI, said(words))
+    factor = factors.cover_factor(
+        vegetation([0, 0.05, 10, 50, 78.3, 78.4, 100]), kind=CoverKind.CAI, progress=said(words)
+    )
     np.testing.assert_allclose(factor.values[0], [1, 1, 0.3072, 0.6508 - 0.3436 * math.log10(50), 0, 0, 0], atol=2e-4)
     assert "1 cell(s) beyond" in words[0]
 
 
 def test_cover_factor_refuses_what_it_cannot_be():
     with pytest.raises(InputError, match="'vegetation' holds 120 on 1 cell.* NDVI is -1 to 1"):
-        sr.cover_factor(vegetation([0.2, 120]))
+        factors.cover_factor(vegetation([0.2, 120]))
     with pytest.raises(InputError, match="0 to 100"):
-        sr.cover_factor(vegetation([-5, 20]), sr.CAI)
+        factors.cover_factor(vegetation([-5, 20]), kind=CoverKind.CAI)
 
 
 def test_a_cover_raster_takes_the_place_of_the_table():
@@ -460,29 +481,29 @@ def test_a_cover_raster_takes_the_place_of_the_table():
     by_code = np.array([0, 0.01, 0.3, 1], np.float32)[codes]
     cover = Grid(by_code, inputs[0].template, -1.0, "C")
     table = tables.parse_csv("land_cover,usle_p\n1,1\n2,0.6\n3,1\n", "p.csv")
-    ours = sr.sediment_retention(*inputs[:4], table, cover=cover, threshold=30)
-    theirs = sr.sediment_retention(*inputs, threshold=30)
+    ours = retention(*inputs[:4], table, cover=cover, threshold=30)
+    theirs = retention(*inputs, threshold=30)
     np.testing.assert_array_equal(ours.export.values, theirs.export.values)
     with pytest.raises(InputError, match="usle_c"):
-        sr.sediment_retention(*inputs[:4], table, threshold=30)
+        retention(*inputs[:4], table, threshold=30)
     cover.values[3, 3] = 1.5
     with pytest.raises(InputError, match="'C' holds 1.5 on 1 cell"):
-        sr.sediment_retention(*inputs[:4], table, cover=cover, threshold=30)
+        retention(*inputs[:4], table, cover=cover, threshold=30)
 
 
 # tables, presets, manners ------------------------------------------------------------------------
 
 
 def test_shipped_table_serves_the_default_codes():
-    parsed = sr.read_table()
+    parsed = factors.read_table()
     by_code = {row["land_cover"]: row for row in parsed.rows}
     assert set(by_code) == {*range(1, 10), *range(11, 16)}
     assert by_code[2]["usle_c"] < by_code[4]["usle_c"] < by_code[1]["usle_c"] < by_code[12]["usle_c"]
-    nlcd = {row["land_cover"]: row["usle_c"] for row in sr.read_table(sr.default_table("NLCD")).rows}
+    nlcd = {row["land_cover"]: row["usle_c"] for row in factors.read_table(factors.default_table("NLCD")).rows}
     assert nlcd[41] == by_code[2]["usle_c"] and nlcd[11] == 0
     z, codes = ground((20, 20))
     dem, cover, rain, soil, _ = case(z, codes)
-    assert sr.sediment_retention(dem, cover, rain, soil, threshold=30).totals["soil_loss"] > 0
+    assert retention(dem, cover, rain, soil, threshold=30).totals["soil_loss"] > 0
 
 
 def test_what_each_preset_sets():
@@ -496,34 +517,36 @@ def test_what_each_preset_sets():
             ("MFD", "as InVEST", "InVEST from 3.14 on", 122, "L factor", "InVEST pixels", "as InVEST", "t/ha"),
         )
     ):
-        assert vars(sr.conventions(preset)) == dict(zip(names, expected)), preset
+        assert vars(sr.PRESETS[tuple(Preset)[preset]]) == dict(zip(names, expected)), preset
 
 
 def test_presets_and_single_choices():
-    assert sr.conventions(1).unit == sr.PER_PIXEL and sr.conventions(0).unit == sr.PER_HECTARE
-    assert sr.conventions(2).masking == sr.AS_INVEST and sr.conventions(2, masking=sr.KEPT).masking == sr.KEPT
-    assert sr.conventions(0, cap=None, routing=D8) == sr.conventions(0, routing=D8)
-    for wrong, message in (
-        (dict(preset=3), "PRESET 3"),
-        (dict(routing="D16"), "'D16' is no choice for routing"),
-        (dict(cap=0), "cap in LS is 0"),
-    ):
-        with pytest.raises(InputError, match=message):
-            sr.conventions(**wrong)
+    def conventions(preset, **by_hand):
+        return sr.SedimentChoices(preset, by_hand).conventions
+
+    assert conventions(Preset.AS_PUBLISHED).unit is SedimentUnit.PER_PIXEL
+    assert conventions(Preset.RECOMMENDED).unit is SedimentUnit.PER_HECTARE
+    assert conventions(Preset.AS_INVEST).masking is Masking.AS_INVEST
+    assert conventions(Preset.AS_INVEST, masking=Masking.KEPT).masking is Masking.KEPT
+    assert conventions(Preset.RECOMMENDED, cap=None, routing=D8) == conventions(Preset.RECOMMENDED, routing=D8)
+    with pytest.raises(InputError, match="must be above 0") as caught:
+        sr.SedimentChoices(by_hand={"cap": 0})
+    assert caught.value.parameter == "ls_cap" and caught.value.value == 0
 
 
 @pytest.mark.parametrize(
-    "more, message",
+    "more, message, parameter",
     [
-        (dict(kb=0), "k_b is 0"),
-        (dict(sdr_max=1.2), "SDR_max is 1.2"),
-        (dict(threshold=0), "threshold is 0"),
-        (dict(threshold=-3), "threshold is -3"),
+        ({"kb": 0}, "k_b is 0", "kb"),
+        ({"sdr_max": 1.2}, "SDR_max is 1.2", "sdr_max"),
+        ({"threshold": 0}, "threshold of 0", "accumulation_threshold"),
+        ({"threshold": -3}, "-3 is below 0", "accumulation_threshold"),
     ],
 )
-def test_wrong_numbers_are_refused(more, message):
-    with pytest.raises(InputError, match=message):
-        sr.sediment_retention(*case(*ground((8, 8))), **more)
+def test_wrong_numbers_are_refused(more, message, parameter):
+    with pytest.raises(InputError, match=message) as caught:
+        retention(*case(*ground((8, 8))), **more)
+    assert caught.value.parameter == parameter
 
 
 def test_wrong_maps_are_refused():
@@ -531,37 +554,37 @@ def test_wrong_maps_are_refused():
     for grid, name in ((rain, "rain"), (soil, "soil")):
         kept, grid.values[2, 2] = grid.values[2, 2], -1
         with pytest.raises(InputError, match=f"'{name}' holds -1 on 1 cell"):
-            sr.sediment_retention(dem, cover, rain, soil, table)
+            retention(dem, cover, rain, soil, table)
         grid.values[2, 2] = kept
     with pytest.raises(InputError, match="not on the cells of 'dem'"):
-        sr.sediment_retention(dem, cover, Grid(rain.values[1:], rain.template, -9, "rain"), soil, table)
+        retention(dem, cover, Grid(rain.values[1:], rain.template, -9, "rain"), soil, table)
     cover.values[0, 0] = 7
     with pytest.raises(InputError, match=r"code 7 \(1 pixels\)"):
-        sr.sediment_retention(dem, cover, rain, soil, table)
+        retention(dem, cover, rain, soil, table)
     cover.values[0, 0] = 1
     for text, message in (("1,1.2,1\n", "usle_c"), ("1,0.5,-1\n", "usle_p"), ("1,,1\n", "usle_c")):
         with pytest.raises(InputError, match=message):
-            sr.sediment_retention(dem, cover, rain, soil, tables.parse_csv("land_cover,usle_c,usle_p\n" + text, "t"))
+            retention(dem, cover, rain, soil, tables.parse_csv("land_cover,usle_c,usle_p\n" + text, "t"))
     rain.values[:] = -9
     with pytest.raises(InputError, match="No cell of 'dem'"):
-        sr.sediment_retention(dem, cover, rain, soil, table, preset=2)
+        retention(dem, cover, rain, soil, table, preset=2)
 
 
 def test_inputs_are_not_altered():
     inputs = case(*ground((20, 20), holes=0.05))
     before = [grid.values.copy() for grid in inputs[:4]]
     for preset in range(3):
-        sr.sediment_retention(*inputs, threshold=20, preset=preset)
+        retention(*inputs, threshold=20, preset=preset)
     for grid, values in zip(inputs, before):
         np.testing.assert_array_equal(grid.values, values)
 
 
 def test_a_cancel_acts():
     for after in (1, 5, 10, 15):
-        calls = []
+        calls = itertools.count(1)
         with pytest.raises(Cancelled):
-            sr.sediment_retention(
+            retention(
                 *case(*ground()),
                 threshold=40,
-                progress=Progress(cancelled=lambda: calls.append(1) or len(calls) > after),
+                progress=Progress(cancelled=lambda calls=calls, after=after: next(calls) > after),
             )
