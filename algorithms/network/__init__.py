@@ -1,0 +1,1 @@
+"""Toolbox steps of where corridors meet roads and mines."""

@@ -1,100 +1,112 @@
-"""Where corridors meet roads and mines: crossings of many lines at once.
+"""Where corridors meet lines and polygons: crossings of many corridors at once.
 
-Corridors are taken apart into the steps between their vertices; a step that several corridors
+Corridors are taken apart into the segments between their vertices; a segment that several corridors
 share (least-cost paths join on their way) is kept once and remembers its corridors. A crossing is
-a stretch ``start`` to ``end`` of a step, as fractions of it; both are equal where a line is crossed
+an interval ``start`` to ``end`` of a segment, as fractions of it; both are equal where a line is crossed
 at a point. Touching counts as crossing, as OGC ``Intersects`` does.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import NamedTuple, Union
 
 import numpy as np
 from osgeo import ogr
 
+from ..arrays import AnyArray, Bools, Floats, Ints
 from ..errors import InputError
 from ..gdal_session import gdal_exceptions
 from ..ids import as_id, in_order
-from ..progress import SILENT
-from .segments import segments_of
+from ..progress import SILENT, Progress
+from .layers import Layer
+from .segment_intersections import TOUCH_M, ranges_of, segment_intersections
+from .segments import Segments, segments_of
 
-TOUCH_M = 1e-3
-"""Coordinates closer than this are one place."""
-
-_PAIRS_AT_ONCE = 200_000
-_PIECES = 2_000_000
-"""How many pieces the segments are cut into at most when they are put into bins."""
+CorridorId = Union[int, str]
 
 
-@dataclass
-class Steps:
-    """The distinct steps of all corridors.
+@dataclass(frozen=True)
+class CorridorSegments:
+    """The distinct segments of all corridors, and the corridors' paths over them.
 
     Parameters
     ----------
-    start, end : ndarray, shape (n, 2)
+    start, end : float64 ndarray, shape (n, 2)
         Metres.
-    length_m : ndarray, shape (n,)
+    length_m : float64 ndarray, shape (n,)
     ids : list
         Corridor ids; the corridors are numbered by their place here.
-    walk_step, walk_corridor, walk_part : int ndarray
-        Every corridor from one end to the other: step, corridor, and part of a multiline.
-    walk_forward : bool ndarray
-        Whether the corridor goes the step from ``start`` to ``end``.
-    uses, uses_from : int ndarray
-        ``uses[uses_from[s]:uses_from[s + 1]]`` are the places of step s in the walk.
+    path_segment, path_corridor, path_part : int64 ndarray
+        Every corridor from one end to the other: segment, corridor, and part of a multiline.
+    path_forward : bool ndarray
+        Whether the corridor follows the segment from ``start`` to ``end``.
+    uses, first_use : int64 ndarray
+        ``uses[first_use[s]:first_use[s + 1]]`` are the places of segment s in the paths.
     """
 
-    start: np.ndarray
-    end: np.ndarray
-    length_m: np.ndarray
-    ids: list
-    walk_step: np.ndarray
-    walk_corridor: np.ndarray
-    walk_part: np.ndarray
-    walk_forward: np.ndarray
-    uses: np.ndarray
-    uses_from: np.ndarray
+    start: Floats
+    end: Floats
+    length_m: Floats
+    ids: list[CorridorId]
+    path_segment: Ints
+    path_corridor: Ints
+    path_part: Ints
+    path_forward: Bools
+    uses: Ints
+    first_use: Ints
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.start)
 
-    def places(self, steps):
-        """All places in the walk of some steps, and for each the index into ``steps``."""
-        return _ranges(self.uses, self.uses_from[steps], self.uses_from[np.asarray(steps) + 1])
+    def places_in_paths(self, segments: Ints) -> tuple[Ints, Ints]:
+        """All places in the paths of some segments, and for each the index into ``segments``."""
+        return ranges_of(self.uses, self.first_use[segments], self.first_use[np.asarray(segments) + 1])
 
-    def point(self, steps, fractions):
-        """Coordinates at fractions of steps, shape (n, 2)."""
-        return self.start[steps] + np.asarray(fractions)[:, None] * (self.end[steps] - self.start[steps])
+    def point(self, segments: Ints, fractions: Floats) -> Floats:
+        """Coordinates at fractions of segments, shape (n, 2)."""
+        found: Floats = self.start[segments] + np.asarray(fractions)[:, None] * (
+            self.end[segments] - self.start[segments]
+        )
+        return found
 
 
-@dataclass
-class Stretches:
-    """Stretches of steps, sorted by step and start.
+@dataclass(frozen=True)
+class Intervals:
+    """Intervals of corridors' segments, sorted by segment and start.
 
     Parameters
     ----------
-    step : int ndarray
-    start, end : ndarray
-        Fractions of the step, ``start <= end``.
+    segment : int64 ndarray
+    start, end : float64 ndarray
+        Fractions of the segment, ``start <= end``.
     """
 
-    step: np.ndarray
-    start: np.ndarray
-    end: np.ndarray
+    segment: Ints
+    start: Floats
+    end: Floats
 
-    def __len__(self):
-        return len(self.step)
+    def __len__(self) -> int:
+        return len(self.segment)
 
-
-def _ranges(values, first, last):
-    """``values[first[i]:last[i]]`` for every i, one after another, and i for each value."""
-    counts = last - first
-    owner = np.repeat(np.arange(len(counts)), counts)
-    within = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return values[np.repeat(first, counts) + within], owner
+    def length_m(self, segments: CorridorSegments) -> Floats:
+        """Metres of each."""
+        length: Floats = (self.end - self.start) * segments.length_m[self.segment]
+        return length
 
 
-def line_segments(layer, what, progress=SILENT):
+class RunPiece(NamedTuple):
+    """What a run takes of one segment: fractions where it enters and leaves, in the corridor's direction."""
+
+    segment: int
+    enter: float
+    leave: float
+
+
+Run = list[RunPiece]
+
+
+def line_segments(layer: Layer, what: str, progress: Progress = SILENT) -> Segments:
     """The segments of the lines and rings of a layer; those without length are left out.
 
     Raises
@@ -113,14 +125,14 @@ def line_segments(layer, what, progress=SILENT):
     return segments_of(layer.geometries, progress).with_length
 
 
-def _holds_point(geometry):
+def _holds_point(geometry: ogr.Geometry) -> bool:
     """Whether a geometry is a point, or a collection with one."""
     if ogr.GT_Flatten(geometry.GetGeometryType()) in (ogr.wkbPoint, ogr.wkbMultiPoint):
         return True
     return any(_holds_point(geometry.GetGeometryRef(index)) for index in range(geometry.GetGeometryCount()))
 
 
-def corridor_ids(corridors, progress=SILENT):
+def corridor_ids(corridors: Layer, progress: Progress = SILENT) -> list[CorridorId]:
     """The id of every corridor; the features' numbers where the layer has no ``corridor_id``."""
     if "corridor_id" not in corridors.field_names:
         progress.log(f"Layer '{corridors.name}' has no field 'corridor_id': its corridors are numbered by their order.")
@@ -129,13 +141,15 @@ def corridor_ids(corridors, progress=SILENT):
     if None in ids:
         raise InputError(
             f"Layer '{corridors.name}', field 'corridor_id', feature {ids.index(None) + 1}: "
-            f"NULL is not an id; give every corridor one."
+            f"NULL is not an id; give every corridor one.",
+            layer=corridors.name,
+            feature=ids.index(None) + 1,
         )
-    return ids
+    return [each for each in ids if each is not None]
 
 
-def corridor_steps(corridors, progress=SILENT):
-    """The distinct steps of a layer of corridors (features of one ``corridor_id`` are one corridor).
+def corridor_segments(corridors: Layer, progress: Progress = SILENT) -> CorridorSegments:
+    """The distinct segments of a layer of corridors (features of one ``corridor_id`` are one corridor).
 
     Raises
     ------
@@ -148,185 +162,78 @@ def corridor_steps(corridors, progress=SILENT):
             raise InputError(
                 f"Layer '{corridors.name}', feature {index + 1} is a "
                 f"{geometry.GetGeometryName().lower()}: corridors must be lines; choose the "
-                f"layer that 'corridors' or 'gravitymodel' gave."
+                f"layer that 'corridors' or 'gravitymodel' gave.",
+                layer=corridors.name,
+                feature=index + 1,
             )
-    of_feature = corridor_ids(corridors, progress)
-    ids = in_order(of_feature)
+    id_of_feature = corridor_ids(corridors, progress)
+    ids = in_order(id_of_feature)
     number = {corridor_id: index for index, corridor_id in enumerate(ids)}
     pieces = line_segments(corridors, "corridors", progress)
-    both = np.vstack([pieces.start, pieces.end])
-    _, x = np.unique(np.rint(both[:, 0] / TOUCH_M), return_inverse=True)
-    _, y = np.unique(np.rint(both[:, 1] / TOUCH_M), return_inverse=True)
+    first, second = _numbered_ends(pieces, progress)
+    with_length = first != second
+    pieces, first, second = pieces.select(with_length), first[with_length], second[with_length]
+    key = np.minimum(first, second) * (2 * len(with_length) + 1) + np.maximum(first, second)
     progress.check()
-    place = x.reshape(-1).astype(np.int64) * (len(both) + 1) + y.reshape(-1)
-    _, place = np.unique(place, return_inverse=True)
-    place = place.reshape(-1)
-    first, second = place[: len(pieces)], place[len(pieces) :]
-    real = first != second
-    pieces, first, second = pieces.select(real), first[real], second[real]
-    key = np.minimum(first, second) * (len(both) + 1) + np.maximum(first, second)
-    progress.check()
-    _, kept, step = np.unique(key, return_index=True, return_inverse=True)
-    step = step.reshape(-1)
+    _, kept, segment = np.unique(key, return_index=True, return_inverse=True)
+    segment = segment.reshape(-1)
     start, end = pieces.start[kept], pieces.end[kept]
-    uses = np.argsort(step, kind="stable")
-    corridor_of = np.array([number[i] for i in of_feature], dtype=np.int64)
-    return Steps(
+    uses = np.argsort(segment, kind="stable")
+    corridor_of = np.array([number[i] for i in id_of_feature], dtype=np.int64)
+    return CorridorSegments(
         start,
         end,
         np.hypot(*(end - start).T),
         ids,
-        step,
+        segment,
         corridor_of[pieces.owner],
         pieces.part,
-        first == first[kept][step],
+        first == first[kept][segment],
         uses,
-        np.searchsorted(step[uses], np.arange(len(kept) + 1)),
+        np.searchsorted(segment[uses], np.arange(len(kept) + 1)),
     )
 
 
-# segments against segments -----------------------------------------------------------------------
+def _numbered_ends(pieces: Segments, progress: Progress) -> tuple[Ints, Ints]:
+    """A number for the start and one for the end of each segment, the same where coordinates are one place."""
+    both = np.vstack([pieces.start, pieces.end])
+    _, x = np.unique(np.rint(both[:, 0] / TOUCH_M), return_inverse=True)
+    _, y = np.unique(np.rint(both[:, 1] / TOUCH_M), return_inverse=True)
+    progress.check()
+    key = x.reshape(-1).astype(np.int64) * (len(both) + 1) + y.reshape(-1)
+    _, place = np.unique(key, return_inverse=True)
+    place = place.reshape(-1)
+    return place[: len(pieces)], place[len(pieces) :]
 
 
-def meetings(a_start, a_end, b_start, b_end, within_m=TOUCH_M, progress=SILENT):
-    """Every pair of a segment of A and one of B that meet, found through a grid of bins.
-
-    Parameters
-    ----------
-    a_start, a_end, b_start, b_end : ndarray, shape (n, 2)
-        Metres; segments of B may be points (start equal to end), those of A may not.
-    within_m : float
-        Ends this close to the other segment touch it.
-
-    Returns
-    -------
-    a, b : int ndarray
-        The pairs.
-    a_from, a_to, b_from, b_to : ndarray
-        The common stretch as fractions of both segments, ``a_from <= a_to``; equal at a point.
-
-    Notes
-    -----
-    Segments are cut to the length of a bin, so that each lies in at most four; pairs are tested
-    where they share a bin: time grows with the segments and their meetings, not their product.
-    """
-    none = np.empty(0, dtype=np.int64)
-    results = [(none, none) + (np.empty(0),) * 4]
-    if len(a_start) and len(b_start):
-        low = np.minimum(a_start, a_end).min(axis=0) - 2 * within_m
-        high = np.maximum(a_start, a_end).max(axis=0) + 2 * within_m
-        near = np.nonzero(((np.maximum(b_start, b_end) >= low) & (np.minimum(b_start, b_end) <= high)).all(axis=1))[0]
-        if len(near):
-            longest_sides = np.abs(a_end - a_start).max(axis=1), np.abs(b_end[near] - b_start[near]).max(axis=1)
-            size = max(
-                2 * min(sides.mean() for sides in longest_sides if sides.any()),
-                sum(sides.sum() for sides in longest_sides) / _PIECES,
-                10 * within_m,
-            )
-            a_key, a_index = _bins(a_start, a_end, low, high, size, within_m)
-            b_key, b_index = _bins(b_start[near], b_end[near], low, high, size, within_m)
-            order = np.argsort(a_key, kind="stable")
-            a_key, a_index = a_key[order], a_index[order]
-            first, last = (np.searchsorted(a_key, b_key, side) for side in ("left", "right"))
-            shared = last > first
-            first, last, b_index = first[shared], last[shared], b_index[shared]
-            done = np.concatenate([[0], np.cumsum(last - first)])
-            cut = 0
-            while cut < len(first):
-                progress(cut / len(first))
-                stop = max(cut + 1, int(np.searchsorted(done, done[cut] + _PAIRS_AT_ONCE, "right")) - 1)
-                a, which = _ranges(a_index, first[cut:stop], last[cut:stop])
-                results.append(_meet(a, near[b_index[cut:stop][which]], a_start, a_end, b_start, b_end, within_m))
-                cut = stop
-    a, b, *fractions = (np.concatenate(column) for column in zip(*results))
-    _, once = np.unique(a * max(1, len(b_start)) + b, return_index=True)
-    return (a[once], b[once], *(column[once] for column in fractions))
+# segments inside polygons ------------------------------------------------------------------------
 
 
-def _bins(start, end, low, high, size, within_m):
-    """Bin and segment of every bin that a segment may touch."""
-    delta = end - start
-    pieces = np.maximum(1, np.ceil(np.abs(delta).max(axis=1) / size).astype(np.int64))
-    index = np.repeat(np.arange(len(start)), pieces)
-    nth = (np.arange(len(index)) - np.repeat(np.cumsum(pieces) - pieces, pieces))[:, None]
-    share = pieces[index][:, None]
-    one = start[index] + delta[index] * (nth / share)
-    two = start[index] + delta[index] * ((nth + 1) / share)
-    first = np.floor((np.minimum(one, two) - within_m - low) / size).astype(np.int64)
-    last = np.floor((np.maximum(one, two) + within_m - low) / size).astype(np.int64)
-    most = np.floor((high - low) / size).astype(np.int64)
-    inside = ((last >= 0) & (first <= most)).all(axis=1)
-    first, last, index = first[inside], last[inside], index[inside]
-    keys, owners = [], []
-    for right in range(3):
-        for up in range(3):
-            column, row = first[:, 0] + right, first[:, 1] + up
-            there = (column <= last[:, 0]) & (row <= last[:, 1])
-            keys.append((column[there] + 1) * (most[1] + 4) + row[there] + 1)
-            owners.append(index[there])
-    return np.concatenate(keys), np.concatenate(owners)
-
-
-def _cross(a, b):
-    return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
-
-
-def _meet(a, b, a_start, a_end, b_start, b_end, within_m):
-    """The pairs that meet, with the common stretch; coordinates are taken from the start of A."""
-    along, other = a_end[a] - a_start[a], b_end[b] - b_start[b]
-    gap = b_start[b] - a_start[a]
-    a_length, b_length = np.hypot(*along.T), np.hypot(*other.T)
-    slack_a = within_m / a_length
-    turn = _cross(along, other)
-    crossing = np.abs(turn) > 1e-12 * a_length * b_length
-    with np.errstate(divide="ignore", invalid="ignore"):
-        slack_b = within_m / b_length
-        t, u = _cross(gap, other) / turn, _cross(gap, along) / turn
-        meets = crossing & (np.abs(t - 0.5) <= 0.5 + slack_a) & (np.abs(u - 0.5) <= 0.5 + slack_b)
-        # parallel or a point: both on one line, and their shadows on A overlap
-        head = (gap * along).sum(axis=1) / a_length**2
-        tail = ((gap + other) * along).sum(axis=1) / a_length**2
-        aside = np.maximum(np.abs(_cross(along, gap)), np.abs(_cross(along, gap + other))) / a_length
-        low, high = np.maximum(np.minimum(head, tail), 0), np.minimum(np.maximum(head, tail), 1)
-        overlap = ~crossing & (aside <= within_m) & (high - low >= -slack_a)
-        span = np.where(tail == head, 1.0, tail - head)
-        first, last = np.where(crossing, t, np.minimum(low, high)), np.where(crossing, t, np.maximum(low, high))
-        touch = overlap & (high <= low)
-        first, last = np.where(touch, (low + high) / 2, first), np.where(touch, (low + high) / 2, last)
-        u_first, u_last = np.where(crossing, u, (first - head) / span), np.where(crossing, u, (last - head) / span)
-    keep = meets | overlap
-    return (a[keep], b[keep], *(np.clip(column[keep], 0, 1) for column in (first, last, u_first, u_last)))
-
-
-# steps inside polygons ---------------------------------------------------------------------------
-
-
-def stretches_inside(steps, polygons, progress=SILENT):
-    """The stretches of steps inside (or touching) each polygon.
+def intervals_inside(segments: CorridorSegments, polygons: Layer, progress: Progress = SILENT) -> list[Intervals]:
+    """The intervals of corridors' segments inside (or touching) each polygon.
 
     Parameters
     ----------
-    steps : Steps
-    polygons : Features
+    segments : CorridorSegments
+    polygons : Layer
         Valid polygons, in the corridors' CRS.
+    progress : Progress
 
     Returns
     -------
-    list of Stretches
+    list of Intervals
         One per polygon.
     """
     edges = line_segments(polygons, "polygons", progress)
-    step, edge, first, last, _, _ = meetings(
-        steps.start, steps.end, edges.start, edges.end, progress=progress.part(0, 0.5)
-    )
-    owner = edges.owner[edge]
+    met = segment_intersections(segments, edges, progress=progress.part(0, 0.5))
+    owner = edges.owner[met.b]
     order = np.argsort(owner, kind="stable")
-    step, first, last, owner = step[order], first[order], last[order], owner[order]
+    segment, first, last, owner = met.a[order], met.start[order], met.end[order], owner[order]
     of_polygon = np.searchsorted(owner, np.arange(len(polygons) + 1))
-    low, high = np.minimum(steps.start, steps.end), np.maximum(steps.start, steps.end)
+    low, high = np.minimum(segments.start, segments.end), np.maximum(segments.start, segments.end)
     by_west = np.argsort(low[:, 0], kind="stable")
     west = low[by_west, 0]
-    widest = (high[:, 0] - low[:, 0]).max() if len(steps) else 0.0
+    widest = (high[:, 0] - low[:, 0]).max() if len(segments) else 0.0
     found = []
     with gdal_exceptions():
         for index, polygon in enumerate(polygons.geometries):
@@ -334,92 +241,92 @@ def stretches_inside(steps, polygons, progress=SILENT):
             x0, x1, y0, y1 = polygon.GetEnvelope()
             near = by_west[np.searchsorted(west, x0 - widest) : np.searchsorted(west, x1, "right")]
             near = near[(high[near, 0] >= x0) & (low[near, 1] <= y1) & (high[near, 1] >= y0)]
-            mine = slice(of_polygon[index], of_polygon[index + 1])
-            found.append(_inside(steps, polygon, near, step[mine], first[mine], last[mine], progress))
+            own = slice(of_polygon[index], of_polygon[index + 1])
+            on_boundary = Intervals(segment[own], first[own], last[own])
+            found.append(_inside(segments, polygon, near, on_boundary, progress))
     return found
 
 
-def _inside(steps, polygon, near, met, first, last, progress):
-    """Cut the steps where they meet the boundary and keep what lies inside."""
-    near = np.union1d(near, met)
-    step = np.concatenate([near, near, met, met])
-    cut = np.concatenate([np.zeros(len(near)), np.ones(len(near)), first, last])
-    order = np.lexsort((cut, step))
-    step, cut = step[order], cut[order]
-    pair = np.nonzero((step[1:] == step[:-1]) & (cut[1:] > cut[:-1]))[0]
-    step, start, end = step[pair], cut[pair], cut[pair + 1]
-    middle = steps.point(step, (start + end) / 2)
-    prepared, inside = polygon.CreatePreparedGeometry(), np.zeros(len(step), dtype=bool)
+def _inside(
+    segments: CorridorSegments, polygon: ogr.Geometry, near: Ints, on_boundary: Intervals, progress: Progress
+) -> Intervals:
+    """Cut segments where they meet the boundary and keep what lies inside, with the boundary itself."""
+    near = np.union1d(near, on_boundary.segment)
+    segment = np.concatenate([near, near, on_boundary.segment, on_boundary.segment])
+    cut = np.concatenate([np.zeros(len(near)), np.ones(len(near)), on_boundary.start, on_boundary.end])
+    order = np.lexsort((cut, segment))
+    segment, cut = segment[order], cut[order]
+    pair = np.nonzero((segment[1:] == segment[:-1]) & (cut[1:] > cut[:-1]))[0]
+    segment, start, end = segment[pair], cut[pair], cut[pair + 1]
+    middle = segments.point(segment, (start + end) / 2)
+    prepared, inside = polygon.CreatePreparedGeometry(), np.zeros(len(segment), dtype=bool)
     point = ogr.Geometry(ogr.wkbPoint)
     for index, (x, y) in enumerate(middle.tolist()):
         if index % 20000 == 0:
             progress.check()
         point.SetPoint_2D(0, x, y)
         inside[index] = prepared.Intersects(point)
-    return joined(
-        np.concatenate([step[inside], met]), np.concatenate([start[inside], first]), np.concatenate([end[inside], last])
+    return merged_intervals(
+        np.concatenate([segment[inside], on_boundary.segment]),
+        np.concatenate([start[inside], on_boundary.start]),
+        np.concatenate([end[inside], on_boundary.end]),
     )
 
 
-def joined(step, start, end):
-    """Stretches with overlapping and adjoining ones of a step made one."""
-    order = np.lexsort((end, start, step))
-    step, start, end = step[order], start[order], end[order]
-    if not len(step):
-        return Stretches(step, start, end)
-    # steps are laid behind each other, so that one running maximum serves all
-    reach = np.maximum.accumulate(end + 2.0 * step) - 2.0 * step
-    new = np.concatenate([[True], (step[1:] != step[:-1]) | (start[1:] > reach[:-1] + 1e-9)])
-    last = np.concatenate([np.nonzero(new)[0][1:] - 1, [len(step) - 1]])
-    return Stretches(step[new], start[new], reach[last])
+# intervals ---------------------------------------------------------------------------------------
 
 
-def runs(steps, stretches, progress=SILENT):
-    """The unbroken runs of each corridor through some stretches.
+def merged_intervals(segment: Ints, start: Floats, end: Floats) -> Intervals:
+    """Intervals with overlapping and adjoining ones of a segment made one."""
+    order = np.lexsort((end, start, segment))
+    segment, start, end = segment[order], start[order], end[order]
+    if not len(segment):
+        return Intervals(segment, start, end)
+    # segments are laid behind each other, so that one running maximum serves all
+    reach = np.maximum.accumulate(end + 2.0 * segment) - 2.0 * segment
+    is_new = np.concatenate([[True], (segment[1:] != segment[:-1]) | (start[1:] > reach[:-1] + 1e-9)])
+    last = np.concatenate([np.nonzero(is_new)[0][1:] - 1, [len(segment) - 1]])
+    return Intervals(segment[is_new], start[is_new], reach[last])
 
-    Parameters
-    ----------
-    stretches : Stretches
-        Joined.
 
-    Returns
-    -------
-    list of (int, list of (int, float, float))
-        Corridor number and its run: step, fraction where it enters, fraction where it leaves.
-    """
-    unique, first = np.unique(stretches.step, return_index=True)
-    after = np.concatenate([first[1:], [len(stretches)]]).astype(np.int64)
-    place, which = steps.places(unique)
+def unbroken_runs(segments: CorridorSegments, intervals: Intervals, progress: Progress = SILENT) -> list[Run]:
+    """The unbroken runs of each corridor through some merged intervals."""
+    unique, first = np.unique(intervals.segment, return_index=True)
+    after = np.concatenate([first[1:], [len(intervals)]]).astype(np.int64)
+    place, which = segments.places_in_paths(unique)
     order = np.argsort(place)
-    found, previous = [], None
+    runs: list[Run] = []
+    previous_place, previous_reaches_end = -1, False
     for count, (position, index) in enumerate(zip(place[order].tolist(), which[order].tolist())):
         if count % 20000 == 0:
             progress.check()
         rows = range(first[index], after[index])
-        forward = steps.walk_forward[position]
+        forward = segments.path_forward[position]
         for row in rows if forward else reversed(rows):
-            one, two = float(stretches.start[row]), float(stretches.end[row])
+            one, two = float(intervals.start[row]), float(intervals.end[row])
             enter, leave = (one, two) if forward else (two, one)
             begins, reaches_end = (one <= 1e-9, two >= 1 - 1e-9) if forward else (two >= 1 - 1e-9, one <= 1e-9)
             follows = (
-                previous is not None
-                and begins
-                and previous[0] == position - 1
-                and previous[1]
-                and steps.walk_part[position] == steps.walk_part[position - 1]
+                begins
+                and bool(runs)
+                and previous_place == position - 1
+                and previous_reaches_end
+                and segments.path_part[position] == segments.path_part[position - 1]
             )
             if not follows:
-                found.append((int(steps.walk_corridor[position]), []))
-            found[-1][1].append((int(unique[index]), enter, leave))
-            previous = (position, reaches_end)
-    return found
+                runs.append([])
+            runs[-1].append(RunPiece(int(unique[index]), enter, leave))
+            previous_place, previous_reaches_end = position, reaches_end
+    return runs
 
 
-def middle_of(steps, run):
+def middle_of(segments: CorridorSegments, run: Run) -> AnyArray:
     """The point halfway along a run, by length."""
-    pieces = np.array([abs(leave - enter) for _, enter, leave in run]) * steps.length_m[[s for s, _, _ in run]]
+    of_run = [piece.segment for piece in run]
+    pieces = np.array([abs(piece.leave - piece.enter) for piece in run]) * segments.length_m[of_run]
     half, passed = pieces.sum() / 2, np.cumsum(pieces)
     index = min(int(np.searchsorted(passed, half)), len(run) - 1)
-    step, enter, leave = run[index]
+    segment, enter, leave = run[index]
     share = 0.0 if pieces[index] == 0 else (half - passed[index] + pieces[index]) / pieces[index]
-    return steps.point(np.array([step]), np.array([enter + share * (leave - enter)]))[0]
+    middle: Floats = segments.point(np.array([segment]), np.array([enter + share * (leave - enter)]))[0]
+    return middle

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from osgeo import gdal, ogr
 
-from ..arrays import Floats
+from ..arrays import Floats, Ints
 from ..crs import Crs, require_known
 from ..errors import InputError
 from ..gdal_session import gdal_exceptions, gdal_says, gdal_silent
@@ -89,7 +89,7 @@ class Layer:
         """The values of a field, None for NULL and where a feature lacks it."""
         return [attributes.get(field_name) for attributes in self.attributes]
 
-    def part(self, features: Sequence[int]) -> Layer:
+    def part(self, features: Sequence[int] | Ints) -> Layer:
         """The layer of some features, by their places in this one."""
         return replace(
             self,

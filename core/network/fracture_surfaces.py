@@ -6,34 +6,74 @@ corridor 9-21; East pit: 9-3 and 9-19), which are "two corridors" on the map and
 sources: both counts are reported here.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from osgeo import ogr
 
-from ..errors import InputError
+from ..arrays import Floats, Ints
 from ..gdal_session import gdal_exceptions
-from ..geometry import crossings
+from ..geometry.crossings import (
+    CorridorId,
+    CorridorSegments,
+    Intervals,
+    corridor_ids,
+    corridor_segments,
+    intervals_inside,
+)
 from ..geometry.layers import Layer
 from ..geometry.polygons import polygons_of
+from ..geometry.segment_intersections import TOUCH_M
+from ..grid.grid import Grid, Template
 from ..ids import id_list
-from ..mines import FEATURES, METHODS, STATES, require_near
-from ..progress import SILENT
+from ..mines import Mine, MineFeature, MineState, MiningMethod, require_near
+from ..progress import SILENT, Progress
+from ..schemas import FRACTURE_SURFACES, names
+from .costs_along import CostsAlong, sums_of
 
-FIELDS = (
-    "fracture_id",
-    "mine",
-    "mineral",
-    "method",
-    "state",
-    "corridors",
-    "n_corridors",
-    "crossing_m",
-    "cost_share",
-    "area_km2",
-)
 
-PAIR_FIELDS = ("fracture_id", "mine", "corridor_id", "source_a", "source_b", "class", "crossing_m", "cost_share")
+@dataclass(frozen=True)
+class FractureChoices:
+    """Which mines count; an empty choice is all.
+
+    Parameters
+    ----------
+    methods : tuple of MiningMethod
+    states : tuple of MineState
+        A restored mine can be passed, so it is left out by default.
+    features : tuple of MineFeature
+
+    Raises
+    ------
+    InputError
+        An unknown word.
+    """
+
+    methods: tuple[MiningMethod, ...] = (MiningMethod.OPEN_PIT,)
+    states: tuple[MineState, ...] = (MineState.PRODUCING, MineState.ABANDONED)
+    features: tuple[MineFeature, ...] = (MineFeature.PIT,)
+
+    def __post_init__(self) -> None:
+        for method in self.methods:
+            MiningMethod.of(method, parameter="methods")
+        for state in self.states:
+            MineState.of(state, parameter="states")
+        for feature in self.features:
+            MineFeature.of(feature, parameter="features")
+
+    def why_left_out(self, mine: Mine) -> str:
+        """What keeps a mine from counting, in words; empty where it counts. An unknown method or state counts."""
+        if self.methods and mine.method and mine.method not in self.methods:
+            return f"method '{mine.method}'"
+        if self.states and mine.state and mine.state not in self.states:
+            return f"state '{mine.state}'"
+        if self.features and mine.feature and mine.feature not in self.features:
+            return f"feature '{mine.feature}'"
+        return ""
 
 
 @dataclass
@@ -42,176 +82,162 @@ class Fractures:
 
     Parameters
     ----------
-    surfaces : layers.Layer
-        Polygons with :data:`FIELDS`, the longest crossing first.
+    surfaces : Layer
+        Polygons with the fields of `schemas.FRACTURE_SURFACES`, the longest crossing first.
     pairs : list of dict
-        One row per corridor and surface, with :data:`PAIR_FIELDS`.
+        One row per corridor and surface, with the fields of `schemas.FRACTURE_PAIRS`.
     n_lines : int
         Distinct lines across the surfaces: corridors that join inside a mine count once.
     """
 
-    surfaces: object
-    pairs: list
+    surfaces: Layer
+    pairs: list[dict[str, Any]]
     n_lines: int
 
 
 def fracture_surfaces(
-    corridors,
-    mines,
-    resistance,
-    methods=("open pit",),
-    states=("producing", "abandoned"),
-    features=("pit",),
-    progress=SILENT,
-):
+    corridors: Layer,
+    mines: Sequence[Mine],
+    resistance: Grid,
+    *,
+    choices: FractureChoices | None = None,
+    progress: Progress = SILENT,
+) -> Fractures:
     """The mines that corridors pass through over more than a cell.
 
     Parameters
     ----------
-    corridors : layers.Layer
-        Lines, in any known CRS; ``corridor_id``, ``source_a``, ``source_b``, ``class`` and ``gravity``
-        are used where they are.
+    corridors : Layer
+        Lines, in any known CRS; ``corridor_id``, ``source_a``, ``source_b`` and ``class`` are used where they are.
     mines : list of mines.Mine
         In the CRS of the resistance surface; those of one name, mineral, method and state are one mine.
-    resistance : grid.Grid
+    resistance : Grid
         The resistance surface of the corridors; gives the CRS, the cell and the costs. One float64
         copy of it is held.
-    methods, states, features : tuple of str
-        Which mines count (words of ``core.mines``); empty: all. A restored mine can be passed, so
-        it is left out by default. A mine whose method or state is not known counts.
+    choices : FractureChoices, optional
+    progress : Progress
 
     Returns
     -------
     Fractures
         A surface is one part of a mine that at least one corridor follows for more than the longer
-        side of a cell; parts that touch are one. ``crossing_m`` is the length of corridors inside, stretches that several share
-        counted once; ``cost_share`` is the share of these corridors' cost spent inside (0 to 1), both
+        side of a cell; parts that touch are one. ``crossing_m`` is the length of corridors inside, intervals that
+        several share counted once; ``cost_share`` is the share of these corridors' cost spent inside (0 to 1), both
         sums over the corridors.
 
     Raises
     ------
     InputError
-        No corridor or no mine, geometries that are not lines, an unknown word, negative resistance; layers
+        No corridor or no mine, geometries that are not lines, negative resistance; layers
         that lie wholly away from the resistance surface.
     """
+    choices = choices or FractureChoices()
     template = resistance.template
-    for chosen, known, what in (
-        (methods, METHODS, "method"),
-        (states, STATES, "state"),
-        (features, FEATURES, "feature"),
-    ):
-        for word in chosen:
-            if word not in known:
-                raise InputError(f"'{word}' is not a {what} of mines: choose among {', '.join(known)}.")
-    corridors.require_some("corridor")
     name = resistance.name or template.name
-    corridors = corridors.to_crs_near(template.crs, template.bounds, other=name, progress=progress)
-    corridors = corridors.with_fields("corridor_id", "source_a", "source_b", "class")
+    corridors = check_corridors(corridors, template, name=name, progress=progress)
     require_near(mines, template, 0, name)
-    steps = crossings.corridor_steps(corridors, progress.part(0, 0.2))
-    parts = _parts(_chosen(mines, methods, states, features, progress), progress)
-    layer = Layer("mines", template.crs, [geometry for _, geometry in parts])
-    inside = crossings.stretches_inside(steps, layer, progress.part(0.2, 0.7)) if parts else []
-    values = _costs(resistance)
-    by_id = {}
-    for corridor_id, attributes in zip(crossings.corridor_ids(corridors), corridors.attributes):
-        by_id.setdefault(corridor_id, attributes)
-    total, unknown = _total_costs(steps, values, template)
-    if unknown:
+    segments = corridor_segments(corridors, progress.part(0, 0.2))
+    parts = _unbroken_parts(_mines_that_count(mines, choices, progress), progress)
+    layer = Layer("mines", template.crs, [part.geometry for part in parts])
+    inside = intervals_inside(segments, layer, progress.part(0.2, 0.7)) if parts else []
+    costs = CostsAlong(segments, resistance)
+    if costs.beyond:
         progress.warn(
-            f"{len(unknown)} corridor(s) of '{corridors.name}' leave the passable cells of "
-            f"'{resistance.name or template.name}' ({id_list(unknown)}): their costs are those of the "
+            f"{len(costs.beyond)} corridor(s) of '{corridors.name}' leave the passable cells of "
+            f"'{name}' ({id_list(costs.beyond)}): their costs are those of the "
             f"rest; choose the resistance surface that gave the corridors."
         )
-    cell = max(template.cell_width, template.cell_height)
-    rows, n_lines = [], 0
-    for index, ((mine, geometry), stretches) in enumerate(zip(parts, inside)):
+    longer_side = max(template.cell_width, template.cell_height)
+    crossed = []
+    for index, (part, intervals) in enumerate(zip(parts, inside)):
         progress(0.7 + 0.3 * index / len(parts))
-        if not len(stretches):
-            continue
-        length = (stretches.end - stretches.start) * steps.length_m[stretches.step]
-        cost, _ = _stretch_costs(steps, stretches, values, template)
-        places, which = steps.places(stretches.step)
-        corridor = steps.walk_corridor[places]
-        n = len(steps.ids)
-        crossing_m, cost_inside = (np.bincount(corridor, of[which], n) for of in (length, cost))
-        crossed = np.nonzero(crossing_m > cell * (1 + 1e-9))[0]
-        if not len(crossed):
-            continue
-        counted = np.isin(corridor, crossed)
-        used = np.unique(which[counted])
-        n_lines += _lines(steps, stretches, which[counted], corridor[counted])
-        rows.append((mine, geometry, crossed, crossing_m, cost_inside, float(length[used].sum())))
-    rows.sort(key=lambda row: (-row[5], row[0].name))
-    result = Fractures(Layer("fracture surfaces", template.crs, field_names=list(FIELDS)), [], n_lines)
-    for fracture_id, (mine, geometry, crossed, crossing_m, cost_inside, together_m) in enumerate(rows, 1):
-        all_costs = float(total[crossed].sum())
-        result.surfaces.geometries.append(geometry)
-        result.surfaces.attributes.append(
-            {
-                "fracture_id": fracture_id,
-                "mine": mine.name,
-                "mineral": mine.mineral or None,
-                "method": mine.method or None,
-                "state": mine.state or None,
-                "corridors": id_list(steps.ids[c] for c in crossed),
-                "n_corridors": len(crossed),
-                "crossing_m": together_m,
-                "cost_share": float(cost_inside[crossed].sum()) / all_costs if all_costs else None,
-                "area_km2": geometry.Area() / 1e6,
-            }
-        )
-        for c in crossed:
-            attributes = by_id[steps.ids[c]]
-            result.pairs.append(
-                {
-                    "fracture_id": fracture_id,
-                    "mine": mine.name,
-                    "corridor_id": steps.ids[c],
-                    "source_a": attributes.get("source_a"),
-                    "source_b": attributes.get("source_b"),
-                    "class": attributes.get("class"),
-                    "crossing_m": float(crossing_m[c]),
-                    "cost_share": float(cost_inside[c] / total[c]) if total[c] else None,
-                }
-            )
+        crossing = _crossing_of(part, intervals, segments=segments, costs=costs, longer_than_m=longer_side)
+        if crossing is not None:
+            crossed.append(crossing)
+    crossed.sort(key=lambda crossing: (-crossing.together_m, crossing.part.mine.name))
+    found = _fractures(crossed, corridors, segments, costs)
     progress.log(
-        f"{len(rows)} fracture surface(s): {n_lines} line(s) across mines, of {len(result.pairs)} pair(s) of "
+        f"{len(crossed)} fracture surface(s): {found.n_lines} line(s) across mines, of {len(found.pairs)} pair(s) of "
         f"corridor and mine (the paper prints both counts: two lines, three pairs)."
     )
-    return result
+    return found
 
 
-def _chosen(mines, methods, states, features, progress):
-    """The mines that count; says how many were left out and why."""
-    kept, left = [], {}
+def check_corridors(corridors: Layer, template: Template, *, name: str = "", progress: Progress = SILENT) -> Layer:
+    """Corridors in the CRS of a map, with the fields that are used, recognised regardless of case.
+
+    Parameters
+    ----------
+    corridors : Layer
+    template : Template
+        The cells of the resistance surface.
+    name : str
+        Of the surface, for messages; by default the template's.
+    progress : Progress
+
+    Raises
+    ------
+    InputError
+        An empty layer, or one that lies wholly away from the map.
+    """
+    corridors.require_some("corridor")
+    near = corridors.to_crs_near(template.crs, template.bounds, other=name or template.name, progress=progress)
+    return near.with_fields("corridor_id", "source_a", "source_b", "class")
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One unbroken polygon of a mine."""
+
+    mine: Mine
+    geometry: ogr.Geometry
+
+
+@dataclass(frozen=True)
+class _Crossing:
+    """Corridors in a part of a mine.
+
+    Parameters
+    ----------
+    part : _Part
+    corridors : int64 ndarray
+        Numbers of the corridors that count.
+    crossing_m, cost : float64 ndarray
+        Of every corridor, inside.
+    together_m : float
+        Of those that count, what several share counted once.
+    n_lines : int
+        Lines across the part when corridors that meet inside it are one.
+    """
+
+    part: _Part
+    corridors: Ints
+    crossing_m: Floats
+    cost: Floats
+    together_m: float
+    n_lines: int
+
+
+def _mines_that_count(mines: Sequence[Mine], choices: FractureChoices, progress: Progress) -> list[Mine]:
+    """The mines that count; logs how many were left out and why."""
+    kept: list[Mine] = []
+    left_out: dict[str, int] = {}
     for mine in mines:
-        why = next(
-            (
-                f"{what} '{word}'"
-                for word, chosen, what in (
-                    (mine.method, methods, "method"),
-                    (mine.state, states, "state"),
-                    (mine.feature, features, "feature"),
-                )
-                if chosen and word and word not in chosen
-            ),
-            None,
-        )
-        if why is None:
-            kept.append(mine)
+        why = choices.why_left_out(mine)
+        if why:
+            left_out[why] = left_out.get(why, 0) + 1
         else:
-            left[why] = left.get(why, 0) + 1
-    for why, count in sorted(left.items()):
+            kept.append(mine)
+    for why, count in sorted(left_out.items()):
         progress.log(f"{count} mine feature(s) of {why} were left out.")
     if not kept:
         progress.warn("No mine is of the chosen method, state and feature: there is no fracture surface.")
     return kept
 
 
-def _parts(mines, progress):
-    """The unbroken polygons of each mine: a list of (Mine, ogr.Geometry)."""
-    groups = {}
+def _unbroken_parts(mines: Sequence[Mine], progress: Progress) -> list[_Part]:
+    """The unbroken polygons of each mine."""
+    groups: dict[tuple[str, ...], list[Mine]] = {}
     for mine in mines:
         groups.setdefault((mine.name, mine.mineral, mine.method, mine.state), []).append(mine)
     parts = []
@@ -223,28 +249,42 @@ def _parts(mines, progress):
             for mine in group:
                 for polygon in polygons_of(mine.geometry):
                     union.AddGeometryDirectly(polygon)
-            parts += [(group[0], polygon) for polygon in polygons_of(union.UnionCascaded())]
+            parts += [_Part(group[0], polygon) for polygon in polygons_of(union.UnionCascaded())]
     return parts
 
 
-def _lines(steps, stretches, rows, corridors):
+def _crossing_of(
+    part: _Part, intervals: Intervals, *, segments: CorridorSegments, costs: CostsAlong, longer_than_m: float
+) -> _Crossing | None:
+    """What corridors do in a part of a mine; None where none follows it for more than a length."""
+    if not len(intervals):
+        return None
+    length = intervals.length_m(segments)
+    cost = costs.of_intervals(intervals)
+    places, which = segments.places_in_paths(intervals.segment)
+    corridor = segments.path_corridor[places]
+    crossing_m, cost_inside = (sums_of(of[which], corridor, len(segments.ids)) for of in (length, cost))
+    crossed = np.nonzero(crossing_m > longer_than_m * (1 + 1e-9))[0]
+    if not len(crossed):
+        return None
+    counted = np.isin(corridor, crossed)
+    used = np.unique(which[counted])
+    n_lines = _count_lines(segments, intervals, rows=which[counted], corridors=corridor[counted])
+    return _Crossing(part, crossed, crossing_m, cost_inside, float(length[used].sum()), n_lines)
+
+
+def _count_lines(segments: CorridorSegments, intervals: Intervals, *, rows: Ints, corridors: Ints) -> int:
     """How many lines cross a mine when corridors that meet inside it are one."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
-    _, place = np.unique(
-        np.rint(
-            np.vstack(
-                [
-                    steps.point(stretches.step[rows], stretches.start[rows]),
-                    steps.point(stretches.step[rows], stretches.end[rows]),
-                ]
-            )
-            / crossings.TOUCH_M
-        ),
-        axis=0,
-        return_inverse=True,
+    ends = np.vstack(
+        [
+            segments.point(intervals.segment[rows], intervals.start[rows]),
+            segments.point(intervals.segment[rows], intervals.end[rows]),
+        ]
     )
+    _, place = np.unique(np.rint(ends / TOUCH_M), axis=0, return_inverse=True)
     _, number = np.unique(corridors, return_inverse=True)
     number, place = np.tile(number.reshape(-1), 2), place.reshape(-1) + number.max() + 1
     size = int(place.max()) + 1
@@ -254,68 +294,45 @@ def _lines(steps, stretches, rows, corridors):
     return len(np.unique(label[number]))
 
 
-# costs along lines -------------------------------------------------------------------------------
-
-
-def _costs(resistance):
-    """Resistance as float64, NaN on barriers."""
-    values = resistance.floats(np.float64)
-    if (values < 0).any():
-        raise InputError(
-            f"Resistance '{resistance.name or resistance.template.name}' holds {np.nanmin(values):g}: "
-            f"resistance must be above 0; correct the raster."
+def _fractures(
+    crossings: Sequence[_Crossing], corridors: Layer, segments: CorridorSegments, costs: CostsAlong
+) -> Fractures:
+    """Surfaces and pairs, numbered in the order of the crossings."""
+    by_id: dict[CorridorId, dict[str, Any]] = {}
+    for corridor_id, attributes in zip(corridor_ids(corridors), corridors.attributes):
+        by_id.setdefault(corridor_id, attributes)
+    surfaces = Layer("fracture surfaces", corridors.crs, field_names=names(FRACTURE_SURFACES))
+    result = Fractures(surfaces, [], sum(crossing.n_lines for crossing in crossings))
+    for fracture_id, crossing in enumerate(crossings, 1):
+        mine, geometry, crossed = crossing.part.mine, crossing.part.geometry, crossing.corridors
+        whole_cost = float(costs.of_corridor[crossed].sum())
+        surfaces.geometries.append(geometry)
+        surfaces.attributes.append(
+            {
+                "fracture_id": fracture_id,
+                "mine": mine.name,
+                "mineral": mine.mineral or None,
+                "method": mine.method or None,
+                "state": mine.state or None,
+                "corridors": id_list(segments.ids[corridor] for corridor in crossed),
+                "n_corridors": len(crossed),
+                "crossing_m": crossing.together_m,
+                "cost_share": float(crossing.cost[crossed].sum()) / whole_cost if whole_cost else None,
+                "area_km2": geometry.Area() / 1e6,
+            }
         )
-    values[values == 0] = np.nan
-    return values
-
-
-def _total_costs(steps, values, template):
-    """Cost of each whole corridor, and the ids of those that leave the map."""
-    n = np.arange(len(steps))
-    cost, outside = _stretch_costs(steps, crossings.Stretches(n, np.zeros(len(n)), np.ones(len(n))), values, template)
-    n_corridors = len(steps.ids)
-    total = np.bincount(steps.walk_corridor, cost[steps.walk_step], n_corridors)
-    gone = np.bincount(steps.walk_corridor, outside[steps.walk_step], n_corridors)
-    return total, [steps.ids[c] for c in np.nonzero(gone > crossings.TOUCH_M)[0]]
-
-
-def _stretch_costs(steps, stretches, values, template):
-    """Resistance summed along stretches, cut exactly at the borders of cells.
-
-    Between two cell centres this is the least-cost step of method Eq 8: the distance times the mean
-    of both cells, since the border, or the corner, lies halfway.
-
-    Returns
-    -------
-    cost, outside_m : ndarray
-        Resistance x metre, and the metres without a resistance.
-    """
-    west, width, _, north, _, height = template.transform
-    count = len(stretches)
-    one, two = (steps.point(stretches.step, f) for f in (stretches.start, stretches.end))
-    owners, cuts = [np.arange(count)] * 2, [np.zeros(count), np.ones(count)]
-    for axis, origin, size in ((0, west, width), (1, north, height)):
-        low, high = (one[:, axis] - origin) / size, (two[:, axis] - origin) / size
-        first = np.ceil(np.minimum(low, high)).astype(np.int64)
-        borders = np.maximum(0, np.floor(np.maximum(low, high)).astype(np.int64) - first + 1)
-        borders[low == high] = 0
-        owner = np.repeat(np.arange(count), borders)
-        nth = np.arange(len(owner)) - np.repeat(np.cumsum(borders) - borders, borders)
-        owners.append(owner)
-        cuts.append((first[owner] + nth - low[owner]) / (high - low)[owner])
-    owner, cut = np.concatenate(owners), np.clip(np.concatenate(cuts), 0, 1)
-    order = np.lexsort((cut, owner))
-    owner, cut = owner[order], cut[order]
-    piece = np.nonzero(owner[1:] == owner[:-1])[0]
-    owner, middle, share = owner[piece], (cut[piece] + cut[piece + 1]) / 2, cut[piece + 1] - cut[piece]
-    length = share * np.hypot(*(two - one).T)[owner]
-    x, y = (one[owner] + middle[:, None] * (two - one)[owner]).T
-    row, col = template.row_col(x, y)
-    there = template.contains(row, col)
-    resistance = np.full(len(owner), np.nan)
-    resistance[there] = values[row[there], col[there]]
-    known = np.isfinite(resistance)
-    return (
-        np.bincount(owner[known], (resistance * length)[known], count),
-        np.bincount(owner[~known], length[~known], count),
-    )
+        for corridor in crossed:
+            attributes, total = by_id[segments.ids[corridor]], costs.of_corridor[corridor]
+            result.pairs.append(
+                {
+                    "fracture_id": fracture_id,
+                    "mine": mine.name,
+                    "corridor_id": segments.ids[corridor],
+                    "source_a": attributes.get("source_a"),
+                    "source_b": attributes.get("source_b"),
+                    "class": attributes.get("class"),
+                    "crossing_m": float(crossing.crossing_m[corridor]),
+                    "cost_share": float(crossing.cost[corridor] / total) if total else None,
+                }
+            )
+    return result

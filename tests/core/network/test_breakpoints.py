@@ -9,8 +9,9 @@ from osgeo import ogr
 from econet.core.crs import Crs
 from econet.core.errors import Cancelled, InputError
 from econet.core.geometry.layers import Layer
-from econet.core.network.breakpoints import FIELDS, breakpoints
-from econet.core.progress import Progress
+from econet.core.network.breakpoints import BreakpointChoices, breakpoints
+from econet.core.progress import SILENT, Progress
+from econet.core.schemas import BREAKPOINTS, names
 
 UTM = Crs.of("EPSG:32651").reference.ExportToWkt()
 X0, Y0 = 560000.0, 4630000.0
@@ -70,10 +71,13 @@ def roads(*rows):
     )
 
 
+def find(lines, streets, progress=SILENT, **choices):
+    return breakpoints(lines, streets, choices=BreakpointChoices(**choices), progress=progress)
+
+
 def run(lines, streets, **options):
-    options = {"class_field": "kind", "name_field": "name", **options}
-    found = breakpoints(lines, streets, **options)
-    assert found.field_names == list(FIELDS) and found.crs.wkt == UTM
+    found = find(lines, streets, **{"class_field": "kind", "name_field": "name", **options})
+    assert found.field_names == names(BREAKPOINTS) and found.crs.wkt == UTM
     assert [a["breakpoint_id"] for a in found.attributes] == list(range(1, len(found) + 1))
     return [((g.GetX() - X0, g.GetY() - Y0), a) for g, a in zip(found.geometries, found.attributes)]
 
@@ -263,7 +267,7 @@ def test_polygon_road_in_adjoining_pieces_and_with_a_hole():
     assert sorted(p for p, _ in found) == [pytest.approx((300, 25)), pytest.approx((300, 575))]
     [(place, _)] = run(corridors([(60, 20), (540, 20)]), roads((ring, "a", "b")))
     assert place == pytest.approx((300, 20), abs=1e-6), "wholly inside"
-    assert not breakpoints(corridors([(100, 100), (500, 500)]), roads((ring, "a", "b"))).geometries, "in the hole"
+    assert not find(corridors([(100, 100), (500, 500)]), roads((ring, "a", "b"))).geometries, "in the hole"
 
 
 def test_overlapping_polygons_are_one_crossing_whatever_the_tolerance():
@@ -347,31 +351,35 @@ def test_roads_of_another_city_are_refused_with_both_extents():
 def test_bad_input():
     lines, street = corridors([(0, -50), (0, 50)]), roads((EAST, "a", "b"))
     with pytest.raises(InputError, match="'roads' has no field 'highway'"):
-        breakpoints(lines, street, class_field="highway")
+        find(lines, street, class_field="highway")
     with pytest.raises(InputError, match="'roads' has no field 'label'"):
-        breakpoints(lines, street, name_field="label")
+        find(lines, street, name_field="label")
     with pytest.raises(InputError, match="holds none of the road classes motorway: choose among b"):
-        breakpoints(lines, street, class_field="kind", classes=["motorway"])
-    with pytest.raises(InputError, match="the field of layer 'roads' that holds the class is not"):
-        breakpoints(lines, street, classes=["motorway"])
-    with pytest.raises(InputError, match="tolerance is -1 m"):
-        breakpoints(lines, street, tolerance_m=-1)
+        find(lines, street, class_field="kind", classes=["motorway"])
+    with pytest.raises(
+        InputError, match="motorway are given, and the roads' field that holds the class is not"
+    ) as caught:
+        find(lines, street, classes=["motorway"])
+    assert caught.value.parameter == "classes"
+    with pytest.raises(InputError, match="-1 m is no tolerance") as caught:
+        find(lines, street, tolerance_m=-1)
+    assert (caught.value.parameter, caught.value.value) == ("tolerance_m", -1)
     with pytest.raises(InputError, match="'roads' is empty"):
-        breakpoints(lines, roads())
+        find(lines, roads())
     with pytest.raises(InputError, match="'corridors' is empty"):
-        breakpoints(corridors(), street)
+        find(corridors(), street)
     with pytest.raises(InputError, match="roads must be lines or polygons"):
-        breakpoints(lines, roads(("POINT(1 1)", "a", "b")))
+        find(lines, roads(("POINT(1 1)", "a", "b")))
     with pytest.raises(InputError, match="corridors must be lines"):
-        breakpoints(corridors(BLOCK), street)
+        find(corridors(BLOCK), street)
     with pytest.raises(InputError, match="field 'corridor_id', feature 1: NULL is not an id"):
-        breakpoints(corridors([(0, 0), (1, 1)], ids=[None]), street)
+        find(corridors([(0, 0), (1, 1)], ids=[None]), street)
     with pytest.raises(InputError, match="'many' is not a number"):
-        breakpoints(corridors([(0, 0), (1, 1)], classes=["general"], gravity=["many"]), street)
+        find(corridors([(0, 0), (1, 1)], classes=["general"], gravity=["many"]), street)
     with pytest.raises(InputError, match="in degrees"):
-        breakpoints(lines.to_crs(Crs.of("EPSG:4326").reference.ExportToWkt()), street)
+        find(lines.to_crs(Crs.of("EPSG:4326").reference.ExportToWkt()), street)
     with pytest.raises(InputError, match="'roads' has no coordinate reference system"):
-        breakpoints(lines, Layer("roads", "", street.geometries, street.attributes, street.field_names))
+        find(lines, Layer("roads", "", street.geometries, street.attributes, street.field_names))
 
 
 def test_fields_are_recognised_in_any_case():
@@ -386,8 +394,8 @@ def test_fields_are_recognised_in_any_case():
         ["CORRIDOR_ID", "GRAVITY", "CLASS"],
     )
     street = roads(([(-50, 50), (50, 50)], "a", "b"))
-    (found,) = breakpoints(shouted, street).attributes
-    assert found == breakpoints(lines, street).attributes[0]
+    (found,) = find(shouted, street).attributes
+    assert found == find(lines, street).attributes[0]
     assert (found["corridors"], found["class"], found["gravity_sum"]) == ("41,42", "important", 7)
 
 
@@ -440,7 +448,7 @@ def test_against_everything_with_everything(seed, kind):
         rows.append(shape)
     streets = Layer("roads", UTM, rows, [{"name": f"r{n // 2}", "kind": "b"} for n in range(8)], ["name", "kind"])
     for tolerance in (0, 25, 90, 400) if kind == "lines" else (25, 90, 400):
-        found = breakpoints(lines, streets, "kind", (), "name", tolerance)
+        found = find(lines, streets, class_field="kind", name_field="name", tolerance_m=tolerance)
         mine = sorted((a["road"], tuple(int(i) for i in a["corridors"].split(","))) for a in found.attributes)
         assert mine == brute_force(lines, streets, tolerance), tolerance
         if tolerance == 0:
@@ -489,6 +497,6 @@ def test_cancel_acts_within_a_second():
         return len(calls) > 5
 
     with pytest.raises(Cancelled):
-        breakpoints(lines, streets, "kind", (), "name", progress=Progress(cancelled=stop))
+        find(lines, streets, class_field="kind", name_field="name", progress=Progress(cancelled=stop))
     gaps = np.diff([start, *calls])
     assert gaps.max() < 1

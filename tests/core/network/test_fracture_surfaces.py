@@ -11,8 +11,9 @@ from econet.core.errors import Cancelled, InputError
 from econet.core.geometry.layers import Layer
 from econet.core.grid.grid import Grid, Template
 from econet.core.mines import MineFields, read_mines
-from econet.core.network.fracture_surfaces import FIELDS, PAIR_FIELDS, fracture_surfaces
+from econet.core.network.fracture_surfaces import FractureChoices, fracture_surfaces
 from econet.core.progress import SILENT, Progress
+from econet.core.schemas import FRACTURE_PAIRS, FRACTURE_SURFACES, names
 
 UTM = Crs.of("EPSG:32651").reference.ExportToWkt()
 FIELDS_OF = dict(name_field="name", mineral_field="mineral", method_field="method", state_field="state")
@@ -78,9 +79,9 @@ def run(lines, pits, grid=None, progress=SILENT, **options):
     own = {key: options.pop(key, value) for key, value in {**FIELDS_OF, "feature_field": ""}.items()}
     fields = MineFields(**{key.replace("_field", ""): name for key, name in own.items()})
     found = read_mines(pits, grid.template.crs, fields=fields, needed=(), progress=progress)
-    found = fracture_surfaces(lines, found, grid, **options, progress=progress)
-    assert found.surfaces.field_names == list(FIELDS)
-    assert all(set(row) == set(PAIR_FIELDS) for row in found.pairs)
+    found = fracture_surfaces(lines, found, grid, choices=FractureChoices(**options), progress=progress)
+    assert found.surfaces.field_names == names(FRACTURE_SURFACES)
+    assert all(set(row) == set(names(FRACTURE_PAIRS)) for row in found.pairs)
     assert sum(a["n_corridors"] for a in found.surfaces.attributes) == len(found.pairs)
     return found
 
@@ -304,8 +305,9 @@ def test_bad_input():
         run(corridors(), pit)
     with pytest.raises(InputError, match="'mines' is empty"):
         run(line, mines())
-    with pytest.raises(InputError, match="'quarrying' is not a method of mines"):
+    with pytest.raises(InputError, match="'quarrying' is no choice: choose one of underground, open pit") as caught:
         run(line, pit, methods=("quarrying",))
+    assert caught.value.parameter == "methods"
     with pytest.raises(InputError, match="resistance.*holds -1"):
         run(line, pit, resistance(-np.ones((100, 100))))
     with pytest.raises(Cancelled):
