@@ -12,6 +12,9 @@ from ...core.services.burn_mines import MineCodes, burn_mines_blocks, read_mine_
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 from ..job import Job
+from ..layers import MineLayer
+
+_NEEDED = ("state",)
 
 
 @dataclass(frozen=True)
@@ -19,10 +22,11 @@ class Inputs:
     """What the step works on."""
 
     land_cover: RasterSource
+    mines: MineLayer
     codes: MineCodes
 
 
-class BurnMines(EcoNetAlgorithm):
+class BurnMines(EcoNetAlgorithm[Inputs]):
     """Burns mines into a land-cover map."""
 
     ID = "burnmines"
@@ -45,7 +49,15 @@ class BurnMines(EcoNetAlgorithm):
     def read(self, job: Job) -> Inputs:
         """The step's inputs."""
         product = job.option("LAND_COVER_PRODUCT", LandCoverProduct)
-        return Inputs(job.raster("LAND_COVER"), read_mine_codes(job.table("MINE_CODES"), product=product))
+        return Inputs(
+            land_cover=job.raster("LAND_COVER"),
+            mines=job.mine_layer(),
+            codes=read_mine_codes(job.table("MINE_CODES"), product=product),
+        )
+
+    def check(self, inputs: Inputs) -> None:
+        """Refuse a layer of mines that is empty or lacks a field."""
+        inputs.mines.check(_NEEDED)
 
     def execute(self, inputs: Inputs, job: Job) -> None:
         """Burn the mines and write the map."""
@@ -53,7 +65,7 @@ class BurnMines(EcoNetAlgorithm):
         land_cover = Classes(inputs.land_cover, template)
         burn_mines_blocks(
             land_cover,
-            job.mines(template.crs, needed=("state",)),
+            inputs.mines.read(template.crs, job.progress, needed=_NEEDED),
             codes=inputs.codes,
             output=job.open_raster("OUTPUT", template, dtype="int32", nodata=land_cover.nodata),
             progress=job.progress,

@@ -25,7 +25,7 @@ class Inputs:
     preset: int
 
 
-class CarbonStorage(EcoNetAlgorithm):
+class CarbonStorage(EcoNetAlgorithm[Inputs]):
     """Carbon stored by each land-cover class."""
 
     ID = "carbonstorage"
@@ -51,7 +51,10 @@ class CarbonStorage(EcoNetAlgorithm):
         """The step's inputs."""
         table = job.table("CARBON_TABLE") or default_table(job.option("LAND_COVER_PRODUCT", LandCoverProduct))
         return Inputs(
-            job.raster("LAND_COVER"), job.raster("OTHER_LAND_COVER"), read_carbon_table(table), job.choice("PRESET")
+            land_cover=job.raster("LAND_COVER"),
+            other=job.optional_raster("OTHER_LAND_COVER"),
+            table=read_carbon_table(table),
+            preset=job.choice("PRESET"),
         )
 
     def execute(self, inputs: Inputs, job: Job) -> None:

@@ -1,39 +1,19 @@
 """Toolbox step: plant-available water content from texture and organic carbon."""
 
-from ...core.grid.warping import AlignedRaster
-from ...core.services.soil import CARBON_KINDS, UNITS, AvailableWater, soil_blocks
+from __future__ import annotations
+
+from typing import Any
+
+from ...core.services.soil import AvailableWater, soil_blocks
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
-
-SOIL_TEMPLATE = ("TEMPLATE", "SAND")
-
-
-def soil_parameters():
-    """The soil maps, their units and the raster that gives the cells; two steps share them."""
-    return [
-        p.raster("SAND", "Sand"),
-        p.raster("SILT", "Silt"),
-        p.raster("CLAY", "Clay"),
-        p.raster("ORGANIC_CARBON", "Organic carbon"),
-        p.raster("TEMPLATE", "Raster that gives the cells (empty: the sand map)", optional=True),
-        p.choice("TEXTURE_UNIT", "Unit of sand, silt and clay", list(UNITS)),
-        p.choice("CARBON_UNIT", "Unit of organic carbon", list(UNITS)),
-        p.choice("CARBON_KIND", "The organic carbon map holds", list(CARBON_KINDS)),
-    ]
+from ..job import Job
+from .soil_maps import SOIL_TEMPLATE, SoilMaps, read_soil_maps, soil_parameters
 
 
-def soil_inputs(job):
-    """The four maps on the template's cells, and their units."""
-    template = job.template()
-    inputs = [AlignedRaster(job.raster(key), template) for key in ("SAND", "SILT", "CLAY", "ORGANIC_CARBON")]
-    return inputs, (
-        UNITS[job.choice("TEXTURE_UNIT")],
-        UNITS[job.choice("CARBON_UNIT")],
-        CARBON_KINDS[job.choice("CARBON_KIND")],
-    )
+class PlantAvailableWater(EcoNetAlgorithm[SoilMaps]):
+    """Plant-available water content."""
 
-
-class PlantAvailableWater(EcoNetAlgorithm):
     ID = "plantavailablewater"
     NAME = "Plant-available water content"
     GROUP = "services"
@@ -41,9 +21,21 @@ class PlantAvailableWater(EcoNetAlgorithm):
     TEMPLATE = SOIL_TEMPLATE
     STYLES = {"OUTPUT": "plant_available_water"}
 
-    def definitions(self):
+    def definitions(self) -> list[Any]:
+        """Parameters and outputs, in the dialog's order."""
         return [*soil_parameters(), p.raster_output("OUTPUT", "Plant-available water content (0 to 1)")]
 
-    def execute(self, job):
-        inputs, units = soil_inputs(job)
-        soil_blocks(inputs, units, AvailableWater(), job.open_raster("OUTPUT", job.template()), job.progress)
+    def read(self, job: Job) -> SoilMaps:
+        """The soil maps and their units."""
+        return read_soil_maps(job)
+
+    def execute(self, inputs: SoilMaps, job: Job) -> None:
+        """Compute the map, part by part, and write it."""
+        template = job.template()
+        soil_blocks(
+            inputs.aligned(template),
+            AvailableWater(),
+            units=inputs.units,
+            output=job.open_raster("OUTPUT", template),
+            progress=job.progress,
+        )

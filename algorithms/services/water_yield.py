@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...core import schemas
-from ...core.geometry.layers import LayerSource
 from ...core.grid.blocks import Classes
 from ...core.grid.reading import RasterSource
 from ...core.grid.warping import AlignedRaster
@@ -28,6 +27,7 @@ from .. import parameters as p
 from ..base import EcoNetAlgorithm
 from ..compat import GEOMETRY
 from ..job import Job
+from ..layers import QgisLayer
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,11 @@ class Inputs:
     evapotranspiration: RasterSource
     soil_depth: RasterSource
     plant_available_water: RasterSource
-    watersheds: LayerSource | None
+    watersheds: QgisLayer | None
     choices: YieldChoices
 
 
-class WaterYield(EcoNetAlgorithm):
+class WaterYield(EcoNetAlgorithm[Inputs]):
     """Annual water yield."""
 
     ID = "wateryield"
@@ -97,7 +97,7 @@ class WaterYield(EcoNetAlgorithm):
             evapotranspiration=job.raster("EVAPOTRANSPIRATION"),
             soil_depth=job.raster("SOIL_DEPTH"),
             plant_available_water=job.raster("PLANT_AVAILABLE_WATER"),
-            watersheds=job.layer("WATERSHEDS"),
+            watersheds=job.optional_layer("WATERSHEDS"),
             choices=choices,
         )
 
@@ -121,7 +121,7 @@ class WaterYield(EcoNetAlgorithm):
         )
         if inputs.watersheds is not None:
             own = schemas.names(schemas.WATERSHEDS)
-            schema = [field for field in job.schema("WATERSHEDS") if field.name not in own]
+            schema = [field for field in inputs.watersheds.schema(job.progress) if field.name not in own]
             rows = [(watershed.geometry, {**watershed.attributes, **vars(watershed)}) for watershed in watersheds]
             job.write_features(
                 "OUTPUT_WATERSHEDS", [*schema, *schemas.WATERSHEDS], GEOMETRY.MultiPolygon, template.crs, rows
