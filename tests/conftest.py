@@ -35,6 +35,13 @@ from econet.core.outputs import write_raster
 UTM = "EPSG:32651"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _collected(qgis_app):
+    """Close what is still open while GDAL is there: QGIS takes it down, and a file closed later crashes."""
+    yield
+    gc.collect()
+
+
 @pytest.fixture(scope="session")
 def provider(qgis_app, qgis_processing):
     """The EcoNet provider, loaded as qgis_process loads it."""
