@@ -19,7 +19,7 @@ from run import in_turns, table, versions
 from econet.core.errors import Cancelled
 from econet.core.grid.grid import Grid, Template
 from econet.core.progress import Progress
-from econet.core.sources.patches import delineate
+from econet.core.sources.patches import PatchChoices, delineate
 
 SIZES = {"1.2": (1000, 1200), "12": (3000, 4000)}
 MAPS = ("blobby", "noisy")
@@ -66,8 +66,10 @@ def ways(classes):
             _kept, layer = gdal_alone(classes)
             took = time.perf_counter() - began
             return took, np.sort([feature.GetGeometryRef().GetArea() / 1e6 for feature in layer])[::-1]
-        options = {} if name == "EcoNet" else {"fill_holes_km2": 0.05, "sliver_cells": 3 if blobs else 2}
-        found = delineate(classes, **options)
+        choices = (
+            PatchChoices() if name == "EcoNet" else PatchChoices(fill_holes_km2=0.05, sliver_cells=3 if blobs else 2)
+        )
+        found = delineate(classes, choices)
         return time.perf_counter() - began, np.array([patch.area_km2 for patch in found.patches])
 
     blobs = np.count_nonzero(np.diff(classes.values[0])) < classes.values.shape[1] / 10

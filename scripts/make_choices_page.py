@@ -36,7 +36,7 @@ from econet.core.services.burn_mines import burn_mines
 from econet.core.services.sediment_delivery import IcLength, Masking, SedimentUnit
 from econet.core.services.sediment_factors import Capped, LsMethod
 from econet.core.sources.importance import service_importance
-from econet.core.sources.patches import find_patches
+from econet.core.sources.patches import delineate
 
 CITY = ROOT / "examples" / "mining_city"
 PAGE, IMAGES = "choices.md", Path("images") / "choices"
@@ -550,8 +550,8 @@ def chain(city, keep, images):
     rows, maps = [], {}
     for title, choices in CHAIN_ROWS:
         grids = [keep[name, choices.get(name, "")] for name in CHAIN]
-        found = service_importance(grids, list(CHAIN))
-        patches = [patch for patch in find_patches(found.classes) if patch.size_class == "super-large"]
+        found = service_importance(grids, names=list(CHAIN))
+        patches = [patch for patch in delineate(found.classes).patches if patch.size_class == "super-large"]
         area = sum(patch.area_km2 for patch in patches)
         largest = max(patch.area_km2 for patch in patches) if patches else 0.0
         rows.append(

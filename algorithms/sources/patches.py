@@ -1,17 +1,35 @@
 """Toolbox step: patches of important ground and their size classes."""
 
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
 from ...core.grid.grid import QUANTITY
+from ...core.grid.reading import RasterSource, open_template
 from ...core.grid.warping import align, read_classes
 from ...core.patch_sizes import bands_from_text
 from ...core.schemas import PATCHES
-from ...core.sources.patches import check_options, classes_from_text, delineate
+from ...core.sources.patches import PatchChoices, classes_from_text, delineate
 from ...core.sources.patches_report import patches_report
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 from ..compat import GEOMETRY
+from ..job import Job
 
 
-class Patches(EcoNetAlgorithm):
+@dataclass(frozen=True)
+class Inputs:
+    """What the step reads."""
+
+    classes: RasterSource
+    importance: RasterSource | None
+    choices: PatchChoices
+
+
+class Patches(EcoNetAlgorithm[Inputs]):
+    """Patches of important ground and their size classes."""
+
     ID = "patches"
     NAME = "Patches"
     GROUP = "sources"
@@ -19,8 +37,14 @@ class Patches(EcoNetAlgorithm):
     REQUIRES = ("scipy",)
     TEMPLATE = ("CLASSES",)
     STYLES = {"OUTPUT": "patches"}
+    KEYS = {
+        "min_area_km2": "MIN_AREA",
+        "fill_holes_km2": "HOLES",
+        "sliver_cells": "SLIVERS",
+    }
 
-    def definitions(self):
+    def definitions(self) -> list[Any]:
+        """Parameters and outputs, in the dialog's order."""
         return [
             p.raster("CLASSES", "Importance classes"),
             p.raster("IMPORTANCE", "Importance, for its mean in each patch", optional=True),
@@ -36,44 +60,33 @@ class Patches(EcoNetAlgorithm):
             p.number_output("TOTAL_AREA", "Area of all patches (km2)"),
         ]
 
-    def _options(self, job):
-        return job.number("MIN_AREA"), job.number("HOLES"), job.integer("SLIVERS")
+    def read(self, job: Job) -> Inputs:
+        """The maps and the choices."""
+        return Inputs(
+            classes=job.raster("CLASSES"),
+            importance=job.optional_raster("IMPORTANCE"),
+            choices=PatchChoices(
+                patch_classes=classes_from_text(job.text("PATCH_CLASSES")),
+                area_bands=bands_from_text(job.text("AREA_BANDS")),
+                diagonals=job.flag("DIAGONALS"),
+                min_area_km2=job.optional_number("MIN_AREA"),
+                fill_holes_km2=job.optional_number("HOLES"),
+                sliver_cells=job.optional_integer("SLIVERS"),
+            ),
+        )
 
-    def validate(self, job):
-        classes_from_text(job.text("PATCH_CLASSES"))
-        bands_from_text(job.text("AREA_BANDS"))
-        check_options(*self._options(job))
-
-    def execute(self, job):
-        template, importance, source = job.template(), job.raster("IMPORTANCE"), job.raster("CLASSES")
+    def execute(self, inputs: Inputs, job: Job) -> None:
+        """Delineate, and write the patches and the report."""
+        template, importance = open_template(inputs.classes), inputs.importance
         found = delineate(
-            read_classes(source),
-            classes_from_text(job.text("PATCH_CLASSES")),
-            None if importance is None else align(importance, template, QUANTITY, job.progress),
-            bands_from_text(job.text("AREA_BANDS")),
-            job.flag("DIAGONALS"),
-            *self._options(job),
-            job.progress,
+            read_classes(inputs.classes),
+            inputs.choices,
+            importance=None if importance is None else align(importance, template, QUANTITY, job.progress),
+            progress=job.progress,
         )
         job.write_features(
             "OUTPUT", PATCHES, GEOMETRY.MultiPolygon, template.crs, [(patch.geometry, patch) for patch in found.patches]
         )
-        job.write_report(
-            "OUTPUT_REPORT",
-            patches_report(
-                found,
-                [
-                    ("importance classes", source.name),
-                    ("importance", "none" if importance is None else importance.name),
-                    ("classes that make patches", job.text("PATCH_CLASSES")),
-                    ("limits of small, medium and large patches (km2)", job.text("AREA_BANDS")),
-                    ("cells that meet at a corner are one patch", "yes" if job.flag("DIAGONALS") else "no"),
-                    *zip(
-                        ("least area (km2)", "holes filled up to (km2)", "parts cut off narrower than (cells)"),
-                        ("none" if value is None else value for value in self._options(job)),
-                    ),
-                ],
-            ),
-        )
+        job.write_report("OUTPUT_REPORT", patches_report(found, job.report_parameters()))
         job.result("N_PATCHES", len(found.patches))
         job.result("TOTAL_AREA", found.total_km2)

@@ -1,32 +1,49 @@
 """Toolbox step: composite importance of services, its classes and its grid."""
 
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
 from ...core.grid.grid import QUANTITY
-from ...core.grid.reading import check_overlap, open_template
+from ...core.grid.reading import RasterSource, check_overlap, open_template
 from ...core.grid.warping import align, read_classes
 from ...core.land_cover_products import LandCoverProduct
-from ...core.natural_breaks.classes import breaks_from_text
 from ...core.schemas import importance_grid
-from ...core.sources.components import COMPONENT_RULES, MANUAL, MATRICES, WEIGHTINGS
-from ...core.sources.grid_cells import check_grid_size
-from ...core.sources.importance import (
-    CLASSIFY,
-    check_grid_count,
-    check_valid_share,
-    ground_codes,
-    parse_clip,
-    parse_weights,
-    require_two,
-    service_importance,
-    service_names,
-)
+from ...core.sources.components import ComponentMatrix, ComponentRule, Weighting
+from ...core.sources.importance import service_importance
+from ...core.sources.importance_choices import ClassifyOn, ImportanceChoices, parse_clip, require_two
 from ...core.sources.importance_report import importance_report
 from ...core.sources.patches import classes_from_text
+from ...core.sources.service_checks import GroundCover, ground_codes
+from ...core.sources.service_names import service_names
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 from ..compat import GEOMETRY
+from ..job import Job
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
-class ServiceImportance(EcoNetAlgorithm):
+@dataclass(frozen=True)
+class Inputs:
+    """What the step reads; ``ground`` is land cover with its codes of forest, and of artificial ground."""
+
+    services: Sequence[RasterSource]
+    names: Sequence[str]
+    choices: ImportanceChoices
+    ground: tuple[RasterSource, Sequence[int], Sequence[int]] | None
+
+    @property
+    def template(self) -> RasterSource:
+        """The raster whose cells all others are brought to."""
+        return self.services[0] if self.ground is None else self.ground[0]
+
+
+class ServiceImportance(EcoNetAlgorithm[Inputs]):
+    """Composite importance of services, its classes and its grid."""
+
     ID = "serviceimportance"
     NAME = "Importance of ecosystem services"
     GROUP = "sources"
@@ -38,21 +55,28 @@ class ServiceImportance(EcoNetAlgorithm):
         "OUTPUT_CLASSES": "importance_classes",
         "OUTPUT_GRID": "importance_grid",
     }
+    KEYS = {
+        "grid_size_m": "GRID_SIZE",
+        "classify_on": "CLASSIFY",
+        "component_rule": "COMPONENTS",
+        "min_valid_share": "MIN_VALID",
+    }
 
-    def definitions(self):
+    def definitions(self) -> list[Any]:
+        """Parameters and outputs, in the dialog's order."""
         return [
             p.rasters("SERVICES", "Services"),
             p.raster("LAND_COVER", "Land cover, to check the services' signs", optional=True),
             p.text("SERVICE_NAMES", "Names of the services, in their order (comma between)"),
             p.number("GRID_SIZE", "Grid size (m)", 3000, 0),
             p.integer("CLASS_COUNT", "Number of classes", 5, 2, 255),
-            p.choice("WEIGHTING", "Weighting", WEIGHTINGS),
+            p.option("WEIGHTING", "Weighting", Weighting),
             p.text("WEIGHTS", "Manual weights (name=value, comma between)"),
             p.text("CLIP", "Limit values to percentiles first (such as 0.5, 99.5; empty: not)"),
-            p.choice("CLASSIFY", "Classify", CLASSIFY),
+            p.option("CLASSIFY", "Classify", ClassifyOn),
             p.text("BREAKS", "Upper bounds of the classes by hand (empty: natural breaks)"),
-            p.advanced(p.choice("COMPONENTS", "Components that weigh", COMPONENT_RULES)),
-            p.advanced(p.choice("MATRIX", "Matrix that the components are taken of", MATRICES, optional=True)),
+            p.advanced(p.option("COMPONENTS", "Components that weigh", ComponentRule)),
+            p.advanced(p.option("MATRIX", "Matrix that the components are taken of", ComponentMatrix, optional=True)),
             p.advanced(p.number("MIN_VALID", "Least valid share of a grid cell", 0.5, 0, 1)),
             p.land_cover_product(),
             p.advanced(p.text("FOREST_CODES", "Land-cover codes of forest (empty: of the land-cover product)")),
@@ -67,65 +91,60 @@ class ServiceImportance(EcoNetAlgorithm):
             p.text_output("BREAKS_USED", "Upper bounds of the classes that were used"),
         ]
 
-    def _names(self, job):
-        return service_names(job.text("SERVICE_NAMES"), [source.name for source in job.rasters("SERVICES")])
-
-    def _template(self, job):
-        services = job.rasters("SERVICES")
+    def read(self, job: Job) -> Inputs:
+        """Services with their names, land cover with its codes, and the choices."""
+        services, ground = job.rasters("SERVICES"), None
         require_two(services)
-        return open_template(job.template_source() or services[0])
+        if job.given("LAND_COVER"):
+            ground = (job.raster("LAND_COVER"), *self._ground_codes(job))
+        return Inputs(
+            services=services,
+            names=service_names(job.text("SERVICE_NAMES"), [source.name for source in services]),
+            choices=ImportanceChoices(
+                weighting=job.option("WEIGHTING", Weighting),
+                weights=job.text("WEIGHTS"),
+                clip=parse_clip(job.text("CLIP")),
+                grid_size_m=job.number("GRID_SIZE"),
+                min_valid_share=job.number("MIN_VALID"),
+                class_count=job.integer("CLASS_COUNT"),
+                classify_on=job.option("CLASSIFY", ClassifyOn),
+                breaks=job.text("BREAKS"),
+                component_rule=job.option("COMPONENTS", ComponentRule),
+                matrix=job.option("MATRIX", ComponentMatrix),
+            ),
+            ground=ground,
+        )
 
-    def validate(self, job):
-        template, names = self._template(job), self._names(job)
-        for source in job.rasters("SERVICES"):
+    @staticmethod
+    def _ground_codes(job: Job) -> tuple[Sequence[int], Sequence[int]]:
+        forest, artificial = ground_codes(job.option("LAND_COVER_PRODUCT", LandCoverProduct))
+        own_forest, own_artificial = job.text("FOREST_CODES"), job.text("ARTIFICIAL_CODES")
+        return (
+            classes_from_text(own_forest, parameter="forest_codes") if own_forest else forest,
+            classes_from_text(own_artificial, parameter="artificial_codes") if own_artificial else artificial,
+        )
+
+    def check(self, inputs: Inputs) -> None:
+        """Refuse services that do not overlap, a grid that does not fit them, and weights that name others."""
+        template = open_template(inputs.template)
+        for source in inputs.services:
             check_overlap(source, template)
-        check_grid_size(job.number("GRID_SIZE"), template)
-        check_grid_count(job.number("GRID_SIZE"), template, len(names), WEIGHTINGS[job.choice("WEIGHTING")])
-        check_valid_share(job.number("MIN_VALID"))
-        parse_clip(job.text("CLIP"))
-        if job.text("BREAKS"):
-            breaks_from_text(job.text("BREAKS"), job.integer("CLASS_COUNT"))
-        if WEIGHTINGS[job.choice("WEIGHTING")] == MANUAL:
-            parse_weights(job.text("WEIGHTS"), names)
-        if job.given("LAND_COVER"):
-            self._codes(job)
+        inputs.choices.check_grid(template, service_count=len(inputs.services))
+        inputs.choices.manual_weights(inputs.names)
 
-    def _codes(self, job):
-        usual = ground_codes(job.option("LAND_COVER_PRODUCT", LandCoverProduct))
-        return [
-            classes_from_text(job.text(key), f"{label} ({key})") if job.text(key) else codes
-            for (key, label), codes in zip(
-                (
-                    ("FOREST_CODES", "Land-cover codes of forest"),
-                    ("ARTIFICIAL_CODES", "Land-cover codes of artificial and mined ground"),
-                ),
-                usual,
-            )
-        ]
-
-    def execute(self, job):
-        template, progress = self._template(job), job.progress
-        land_cover, codes = None, {}
-        if job.given("LAND_COVER"):
-            land_cover = read_classes(job.raster("LAND_COVER"), template, progress)
-            codes = dict(zip(("forest_codes", "artificial_codes"), self._codes(job)))
-        services = [align(source, template, QUANTITY, progress) for source in job.rasters("SERVICES")]
+    def execute(self, inputs: Inputs, job: Job) -> None:
+        """Weigh, classify, and write the maps, the grid and the report."""
+        template, progress = open_template(inputs.template), job.progress
+        ground = None
+        if inputs.ground is not None:
+            source, forest_codes, artificial_codes = inputs.ground
+            ground = GroundCover(read_classes(source, template, progress), forest_codes, artificial_codes)
         result = service_importance(
-            services,
-            self._names(job),
-            WEIGHTINGS[job.choice("WEIGHTING")],
-            job.text("WEIGHTS"),
-            parse_clip(job.text("CLIP")),
-            job.number("GRID_SIZE"),
-            job.number("MIN_VALID"),
-            job.integer("CLASS_COUNT"),
-            CLASSIFY[job.choice("CLASSIFY")],
-            job.text("BREAKS"),
-            COMPONENT_RULES[job.choice("COMPONENTS")],
-            MATRICES[job.choice("MATRIX")],
-            land_cover,
+            [align(source, template, QUANTITY, progress) for source in inputs.services],
+            inputs.choices,
+            names=inputs.names,
+            ground=ground,
             progress=progress,
-            **codes,
         )
         job.write_raster("OUTPUT_IMPORTANCE", result.importance)
         job.write_raster("OUTPUT_CLASSES", result.classes)
@@ -136,25 +155,9 @@ class ServiceImportance(EcoNetAlgorithm):
             template.crs,
             zip(result.cells.polygons(template), result.rows()),
         )
-        job.write_report("OUTPUT_REPORT", importance_report(result, self.chosen(job)))
+        job.write_report("OUTPUT_REPORT", importance_report(result, job.report_parameters()))
         if result.kmo == result.kmo:
             job.result("KMO", result.kmo)
         job.result("GVF", result.breaks.gvf)
         job.result("WEIGHTS_USED", result.weights_text())
         job.result("BREAKS_USED", result.breaks.text())
-
-    def chosen(self, job):
-        """What the report says of inputs and parameters."""
-        return [
-            ("services", ", ".join(source.name for source in job.rasters("SERVICES"))),
-            ("weighting", WEIGHTINGS[job.choice("WEIGHTING")]),
-            ("manual weights", job.text("WEIGHTS") or "none"),
-            ("percentiles", job.text("CLIP") or "none"),
-            ("grid size (m)", job.number("GRID_SIZE")),
-            ("least valid share", job.number("MIN_VALID")),
-            ("classes", job.integer("CLASS_COUNT")),
-            ("classified", CLASSIFY[job.choice("CLASSIFY")]),
-            ("breaks", job.text("BREAKS") or "natural breaks"),
-            ("components that weigh", COMPONENT_RULES[job.choice("COMPONENTS")]),
-            ("matrix of the components", MATRICES[job.choice("MATRIX")]),
-        ]

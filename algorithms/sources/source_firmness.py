@@ -1,23 +1,50 @@
 """Toolbox step: how firm a list of sources is when the choices behind it are made otherwise."""
 
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ...core.connectivity.dispersal import Dispersal
 from ...core.grid.grid import QUANTITY
-from ...core.grid.reading import check_overlap, open_template
+from ...core.grid.reading import RasterSource, check_overlap, open_template
 from ...core.grid.warping import align
-from ...core.ids import source_ids
 from ...core.schemas import FIRMNESS_VARIANTS, SOURCE_FIRMNESS, names
-from ...core.sources.components import COMPONENT_RULES, MANUAL, MATRICES, WEIGHTINGS
-from ...core.sources.firmness import Alternatives, check_given, numbers_from_text, source_firmness
+from ...core.sources.components import ComponentMatrix, ComponentRule, Weighting
+from ...core.sources.firmness import source_firmness
+from ...core.sources.firmness_choices import Alternatives
 from ...core.sources.firmness_report import conclusions, firmness_report
-from ...core.sources.grid_cells import check_grid_size
-from ...core.sources.importance import CLASSIFY, parse_clip, parse_weights, require_two, service_names
+from ...core.sources.firmness_sources import GivenSources, check_given
+from ...core.sources.importance_choices import ClassifyOn, ImportanceChoices, parse_clip, require_two
 from ...core.sources.patches import classes_from_text
-from ...core.sources.source_lists import Settings
+from ...core.sources.service_names import service_names
+from ...core.sources.source_lists import SourceListChoices
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 from ..compat import GEOMETRY
+from ..job import Job
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ...core.geometry.layers import LayerSource
 
 
-class SourceFirmness(EcoNetAlgorithm):
+@dataclass(frozen=True)
+class Inputs:
+    """What the step reads; ``sources`` is None where those of the base are scored."""
+
+    services: Sequence[RasterSource]
+    names: Sequence[str]
+    sources: LayerSource | None
+    id_field: str
+    choices: SourceListChoices
+    alternatives: Alternatives
+
+
+class SourceFirmness(EcoNetAlgorithm[Inputs]):
+    """How firm a list of sources is when the choices behind it are made otherwise."""
+
     ID = "sourcefirmness"
     NAME = "Firmness of the sources"
     GROUP = "sources"
@@ -25,8 +52,19 @@ class SourceFirmness(EcoNetAlgorithm):
     REQUIRES = ("scipy",)
     TEMPLATE = ("SERVICES",)
     STYLES = {"OUTPUT": "firmness", "OUTPUT_FREQUENCY": "frequency"}
+    KEYS = {
+        "grid_size_m": "GRID_SIZE",
+        "classify_on": "CLASSIFY",
+        "component_rule": "COMPONENTS",
+        "min_valid_share": "MIN_VALID",
+        "min_area_km2": "MIN_AREA",
+        "grid_sizes_m": "GRID_SIZES",
+        "min_areas_km2": "AREA_THRESHOLDS_KM2",
+        "weight_changes": "WEIGHT_CHANGES_PERCENT",
+    }
 
-    def definitions(self):
+    def definitions(self) -> list[Any]:
+        """Parameters and outputs, in the dialog's order."""
         return [
             p.rasters("SERVICES", "Services"),
             p.vector("SOURCES", "Sources to be scored (empty: those that the base settings make)", p.POLYGON, True),
@@ -43,14 +81,14 @@ class SourceFirmness(EcoNetAlgorithm):
             p.text("AREA_THRESHOLDS_KM2", "Other area thresholds (km2)", "4, 5, 7, 10, 15"),
             p.text("WEIGHT_CHANGES_PERCENT", "Changes of each weight, up and down (%)", "10, 20, 30, 40, 50"),
             p.text("DISPERSAL_DISTANCES", "Other dispersal distances (m)", "500, 1000, 2500, 5000, 10000"),
-            p.choice("WEIGHTING", "Base: weighting", WEIGHTINGS),
-            p.choice("CLASSIFY", "Base: classify", CLASSIFY),
+            p.option("WEIGHTING", "Base: weighting", Weighting),
+            p.option("CLASSIFY", "Base: classify", ClassifyOn),
             p.flag("DIAGONALS", "Base: cells that meet at a corner are one patch", True),
             p.text("WEIGHTS", "Base: manual weights (name=value, comma between)"),
             p.text("CLIP", "Base: limit values to percentiles first (such as 0.5, 99.5; empty: not)"),
             p.integer("TOP", "Base: keep only the first so many by dPC (empty: all)", minimum=0, optional=True),
-            p.advanced(p.choice("COMPONENTS", "Base: components that weigh", COMPONENT_RULES)),
-            p.advanced(p.choice("MATRIX", "Base: matrix that the components are taken of", MATRICES)),
+            p.advanced(p.option("COMPONENTS", "Base: components that weigh", ComponentRule)),
+            p.advanced(p.option("MATRIX", "Base: matrix that the components are taken of", ComponentMatrix)),
             p.advanced(p.number("MIN_VALID", "Base: least valid share of a grid cell", 0.5, 0, 1)),
             p.vector_output("OUTPUT", "Sources with their stability", p.POLYGON),
             p.raster_output("OUTPUT_FREQUENCY", "How often ground is source (0 to 1)", True, by_default=True),
@@ -59,73 +97,73 @@ class SourceFirmness(EcoNetAlgorithm):
             p.number_output("STABILITY", "Stability of the whole list (0 to 1)"),
         ]
 
-    def _names(self, job):
-        return service_names(job.text("SERVICE_NAMES"), [source.name for source in job.rasters("SERVICES")])
-
-    def _settings(self, job):
-        return Settings(
-            job.number("GRID_SIZE"),
-            job.integer("CLASS_COUNT"),
-            classes_from_text(job.text("PATCH_CLASSES")),
-            job.number("MIN_AREA"),
-            WEIGHTINGS[job.choice("WEIGHTING")],
-            job.text("WEIGHTS"),
-            parse_clip(job.text("CLIP")),
-            CLASSIFY[job.choice("CLASSIFY")],
-            job.flag("DIAGONALS"),
-            job.number("DISPERSAL_DISTANCE"),
-            job.number("DISPERSAL_PROBABILITY"),
-            job.integer("TOP") or 0,
-            COMPONENT_RULES[job.choice("COMPONENTS")],
-            MATRICES[job.choice("MATRIX")],
-            job.number("MIN_VALID"),
-        )
-
-    def _alternatives(self, job):
-        def numbers(key, **limits):
-            label = self.parameterDefinition(key).description()
-            return numbers_from_text(job.text(key), f"{label} ({key})", **limits)
-
-        return Alternatives(
-            numbers("GRID_SIZES"),
-            numbers("CLASS_COUNTS", whole=True, above=2, up_to=255, including=True),
-            numbers("AREA_THRESHOLDS_KM2", including=True),
-            numbers("WEIGHT_CHANGES_PERCENT", up_to=100),
-            numbers("DISPERSAL_DISTANCES"),
-        )
-
-    def validate(self, job):
+    def read(self, job: Job) -> Inputs:
+        """Services with their names, sources to be scored, the base and the alternatives."""
         services = job.rasters("SERVICES")
         require_two(services)
-        template, settings = open_template(services[0]), self._settings(job)
-        for source in services:
-            check_overlap(source, template)
-        settings.check()
-        check_grid_size(settings.grid_size_m, template)
-        self._alternatives(job)
-        service_names = self._names(job)
-        if settings.weighting == MANUAL:
-            parse_weights(settings.weights, service_names)
-        if job.given("SOURCES"):
-            check_given(job.outline("SOURCES"), template)
-            source_ids(job.features("SOURCES"), job.field("ID_FIELD"))
+        return Inputs(
+            services=services,
+            names=service_names(job.text("SERVICE_NAMES"), [source.name for source in services]),
+            sources=job.optional_layer("SOURCES"),
+            id_field=job.field("ID_FIELD"),
+            choices=self._choices(job),
+            alternatives=Alternatives.from_texts(
+                grid_sizes_m=job.text("GRID_SIZES"),
+                class_counts=job.text("CLASS_COUNTS"),
+                min_areas_km2=job.text("AREA_THRESHOLDS_KM2"),
+                weight_changes=job.text("WEIGHT_CHANGES_PERCENT"),
+                dispersal_distances=job.text("DISPERSAL_DISTANCES"),
+            ),
+        )
 
-    def execute(self, job):
-        template, settings, alternatives = job.template(), self._settings(job), self._alternatives(job)
-        services = job.rasters("SERVICES")
+    @staticmethod
+    def _choices(job: Job) -> SourceListChoices:
+        return SourceListChoices(
+            importance=ImportanceChoices(
+                weighting=job.option("WEIGHTING", Weighting),
+                weights=job.text("WEIGHTS"),
+                clip=parse_clip(job.text("CLIP")),
+                grid_size_m=job.number("GRID_SIZE"),
+                min_valid_share=job.number("MIN_VALID"),
+                class_count=job.integer("CLASS_COUNT"),
+                classify_on=job.option("CLASSIFY", ClassifyOn),
+                component_rule=job.option("COMPONENTS", ComponentRule),
+                matrix=job.option("MATRIX", ComponentMatrix),
+            ),
+            patch_classes=classes_from_text(job.text("PATCH_CLASSES")),
+            min_area_km2=job.number("MIN_AREA"),
+            diagonals=job.flag("DIAGONALS"),
+            dispersal=Dispersal(job.number("DISPERSAL_DISTANCE"), job.number("DISPERSAL_PROBABILITY")),
+            top=job.optional_integer("TOP") or 0,
+        )
+
+    def check(self, inputs: Inputs) -> None:
+        """Refuse services that do not overlap, a grid that does not fit them, and sources that lie elsewhere."""
+        template = open_template(inputs.services[0])
+        for source in inputs.services:
+            check_overlap(source, template)
+        inputs.choices.importance.check_grid(template, service_count=len(inputs.services))
+        inputs.choices.importance.manual_weights(inputs.names)
+        if inputs.sources is not None:
+            check_given(inputs.sources.outline, inputs.id_field, template=template)
+
+    def execute(self, inputs: Inputs, job: Job) -> None:
+        """Score the sources, and write them, the map, the table and the report."""
+        template = open_template(inputs.services[0])
+        layer = inputs.sources
+        sources = None if layer is None else GivenSources(layer.read(job.progress), inputs.id_field)
         result = source_firmness(
-            (align(source, template, QUANTITY, job.progress) for source in services),
-            self._names(job),
-            settings,
-            alternatives,
-            job.features("SOURCES"),
-            job.field("ID_FIELD"),
-            job.progress,
+            (align(source, template, QUANTITY, job.progress) for source in inputs.services),
+            inputs.names,
+            inputs.choices,
+            alternatives=inputs.alternatives,
+            sources=sources,
+            progress=job.progress,
         )
         for text in conclusions(result):
             job.progress.log(text)
         ours = {name.lower() for name in names(SOURCE_FIRMNESS)}
-        carried = [f for f in job.schema("SOURCES") if f.name.lower() not in ours] if job.given("SOURCES") else []
+        carried = [] if sources is None else [f for f in job.schema("SOURCES") if f.name.lower() not in ours]
         job.write_features(
             "OUTPUT",
             (*SOURCE_FIRMNESS, *carried),
@@ -135,51 +173,5 @@ class SourceFirmness(EcoNetAlgorithm):
         )
         job.write_raster("OUTPUT_FREQUENCY", result.frequency)
         job.write_table("OUTPUT_VARIANTS", FIRMNESS_VARIANTS, result.variants)
-        job.write_report("OUTPUT_REPORT", firmness_report(result, self._chosen(job)))
+        job.write_report("OUTPUT_REPORT", firmness_report(result, job.report_parameters()))
         job.result("STABILITY", result.stability)
-
-    def _chosen(self, job):
-        """What the report says of inputs and parameters."""
-        sources = job.outline("SOURCES")
-        rows = [
-            ("services", ", ".join(source.name for source in job.rasters("SERVICES"))),
-            ("names of the services", ", ".join(self._names(job))),
-            ("sources", "of the base settings" if sources is None else sources.name),
-        ]
-        for key in (
-            "GRID_SIZE",
-            "CLASS_COUNT",
-            "PATCH_CLASSES",
-            "MIN_AREA",
-            "WEIGHTING",
-            "WEIGHTS",
-            "CLIP",
-            "CLASSIFY",
-            "COMPONENTS",
-            "MATRIX",
-            "MIN_VALID",
-            "DIAGONALS",
-            "DISPERSAL_DISTANCE",
-            "DISPERSAL_PROBABILITY",
-            "TOP",
-            "GRID_SIZES",
-            "CLASS_COUNTS",
-            "AREA_THRESHOLDS_KM2",
-            "WEIGHT_CHANGES_PERCENT",
-            "DISPERSAL_DISTANCES",
-        ):
-            rows.append((self.parameterDefinition(key).description(), self._value(job, key)))
-        return rows
-
-    def _value(self, job, key):
-        options = {"WEIGHTING": WEIGHTINGS, "CLASSIFY": CLASSIFY, "COMPONENTS": COMPONENT_RULES, "MATRIX": MATRICES}
-        if key in options:
-            return options[key][job.choice(key)]
-        if key == "DIAGONALS":
-            return job.flag(key)
-        if key in ("CLASS_COUNT", "TOP"):
-            value = job.integer(key)
-            return "none" if value is None else value
-        if key in ("GRID_SIZE", "MIN_AREA", "DISPERSAL_DISTANCE", "DISPERSAL_PROBABILITY", "MIN_VALID"):
-            return job.number(key)
-        return job.text(key) or "none"

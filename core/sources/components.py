@@ -16,23 +16,48 @@ for a correlation matrix: Kaiser's rule as SPSS applies it to either matrix (Jol
 Analysis, section 6.1.2).
 """
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
+from ..arrays import Floats
 from ..errors import InputError
-from ..report import number, p_value
+from ..options import Option
 
-COMPONENT_SCORES, COMMUNALITIES, EQUAL, ENTROPY, MANUAL = WEIGHTINGS = (
-    "component scores",
-    "communalities",
-    "equal",
-    "entropy",
-    "manual",
-)
-EIGENVALUE_RULE, VARIANCE_RULE = COMPONENT_RULES = ("eigenvalue above 1", "explained variance of 85 %")
-CORRELATION, COVARIANCE = MATRICES = ("correlation", "covariance")
+
+class Weighting(Option):
+    """How services are weighed against each other."""
+
+    COMPONENT_SCORES = "component scores", "component scores"
+    COMMUNALITIES = "communalities", "communalities"
+    EQUAL = "equal", "equal"
+    ENTROPY = "entropy", "entropy"
+    MANUAL = "manual", "manual"
+
+    @property
+    def needs_components(self) -> bool:
+        """Whether the weights come from principal components."""
+        return self in (Weighting.COMPONENT_SCORES, Weighting.COMMUNALITIES)
+
+
+class ComponentRule(Option):
+    """Which principal components are kept, and weigh."""
+
+    EIGENVALUE = "eigenvalue above 1", "eigenvalue above 1"
+    VARIANCE = "explained variance of 85 %", "explained variance of 85 %"
+
+
+class ComponentMatrix(Option):
+    """The matrix whose components are taken."""
+
+    CORRELATION = "correlation", "correlation"
+    COVARIANCE = "covariance", "covariance"
+
 
 KAISER = (
     (0.5, "unacceptable"),
@@ -45,7 +70,7 @@ KAISER = (
 """Kaiser's (1974) words for a KMO below each bound."""
 
 _SINGULAR = 1e-10
-_TWINS = 0.9  # services that correlate above it say nearly the same
+_NEARLY_SAME = 0.9  # a correlation above it: two services that measure nearly the same
 
 
 @dataclass
@@ -57,7 +82,7 @@ class Components:
     names : list of str
         p variables.
     n : int
-        Observations.
+        Number of observations.
     correlation, vectors, loadings : ndarray, shape (p, p)
         A component per column, largest eigenvalue first; loadings are vectors x sqrt(eigenvalue) (of a
         covariance matrix: raw), signed so that each column's sum is not negative.
@@ -66,63 +91,67 @@ class Components:
     deviations : ndarray, shape (p,)
         Standard deviations (n - 1) of the variables.
     kept : int
-        Components that weigh.
+        Number of components that weigh, the first ones.
     kmo : float
     msa : ndarray, shape (p,)
     bartlett_chi2, bartlett_p : float
     bartlett_df : int
     notes : list of str
         What is unusual about this matrix.
-    rule : str
-        Which components were kept; one of ``COMPONENT_RULES``.
+    rule : ComponentRule
+        Which components were kept.
+    matrix : ComponentMatrix
+        The matrix they are components of.
     """
 
-    names: list
+    names: list[str]
     n: int
-    correlation: np.ndarray
-    vectors: np.ndarray
-    loadings: np.ndarray
-    eigenvalues: np.ndarray
-    explained: np.ndarray
-    deviations: np.ndarray
+    correlation: Floats
+    vectors: Floats
+    loadings: Floats
+    eigenvalues: Floats
+    explained: Floats
+    deviations: Floats
     kept: int
     kmo: float
-    msa: np.ndarray
+    msa: Floats
     bartlett_chi2: float
     bartlett_df: int
     bartlett_p: float
-    notes: list = field(default_factory=list)
-    rule: str = EIGENVALUE_RULE
-    matrix: str = CORRELATION
+    notes: list[str] = field(default_factory=list)
+    rule: ComponentRule = ComponentRule.EIGENVALUE
+    matrix: ComponentMatrix = ComponentMatrix.CORRELATION
 
     @property
-    def covariance(self):
+    def covariance(self) -> Floats:
         """Covariance matrix (n - 1), shape (p, p)."""
-        return self.correlation * np.outer(self.deviations, self.deviations)
+        covariance: Floats = self.correlation * np.outer(self.deviations, self.deviations)
+        return covariance
 
     @property
-    def rescaled_loadings(self):
+    def rescaled_loadings(self) -> Floats:
         """Correlations, -1 to 1, of the variables (rows) with the components (columns), shape (p, p)."""
-        return self.loadings if self.matrix == CORRELATION else self.loadings / self.deviations[:, None]
+        return self.loadings if self.matrix == ComponentMatrix.CORRELATION else self.loadings / self.deviations[:, None]
 
     @property
-    def communalities(self):
+    def communalities(self) -> Floats:
         """Share (0 to 1) of each variable's own variance that the components kept hold, shape (p,)."""
-        return (self.rescaled_loadings[:, : self.kept] ** 2).sum(axis=1)
+        shares: Floats = (self.rescaled_loadings[:, : self.kept] ** 2).sum(axis=1)
+        return shares
 
     @property
-    def rule_text(self):
+    def rule_text(self) -> str:
         """The rule that kept components, in words that fit the matrix."""
-        if self.rule == EIGENVALUE_RULE and self.matrix == COVARIANCE:
+        if self.rule == ComponentRule.EIGENVALUE and self.matrix == ComponentMatrix.COVARIANCE:
             return f"eigenvalue above the mean of all, {self.eigenvalues.mean():.4g}"
-        return self.rule
+        return str(self.rule)
 
     @property
-    def dropped_share(self):
+    def dropped_share(self) -> float:
         """Share (0 to 1) of the variance that lies in the components that were not kept."""
         return float(self.explained[self.kept :].sum())
 
-    def kmo_text(self):
+    def kmo_text(self) -> str:
         """A sentence on what this KMO means for the weights."""
         if len(self.names) == 2:
             return "KMO: not applicable (always 0.5 with two services)."
@@ -146,7 +175,7 @@ class Components:
             f"0.6 mediocre, 0.7 middling, 0.8 meritorious, 0.9 marvellous): {weak}."
         )
 
-    def kept_text(self):
+    def kept_text(self) -> str:
         """A sentence on the components that were kept and dropped."""
         dropped = len(self.names) - self.kept
         if not dropped:
@@ -158,18 +187,26 @@ class Components:
         )
 
 
-def principal_components(observations, names, rule=EIGENVALUE_RULE, matrix=CORRELATION):
+def principal_components(
+    observations: Floats,
+    names: Sequence[str],
+    *,
+    rule: ComponentRule = ComponentRule.EIGENVALUE,
+    matrix: ComponentMatrix = ComponentMatrix.CORRELATION,
+) -> Components:
     """Principal components of the correlation or covariance matrix, KMO, MSA and Bartlett's test.
 
     Parameters
     ----------
     observations : ndarray, shape (n, p)
         n >= 3 rows, p >= 2 columns that each vary.
-    rule : str
-        Which components are kept; one of ``COMPONENT_RULES``. ``eigenvalue above 1`` means above the mean
-        eigenvalue, which is 1 for correlations; where none passes, the first is kept.
-    matrix : str
-        One of ``MATRICES``.
+    names : sequence of str
+        One per column.
+    rule : ComponentRule
+        Which components are kept. ``eigenvalue above 1`` means above the mean eigenvalue, which is 1 for
+        correlations; where none passes, the first is kept.
+    matrix : ComponentMatrix
+        What the components are taken of.
 
     Returns
     -------
@@ -180,13 +217,13 @@ def principal_components(observations, names, rule=EIGENVALUE_RULE, matrix=CORRE
     n, p = observations.shape
     deviations = observations.std(axis=0, ddof=1)
     correlation = np.corrcoef(observations, rowvar=False)
-    analysed = correlation if matrix == CORRELATION else correlation * np.outer(deviations, deviations)
+    analysed = correlation if matrix == ComponentMatrix.CORRELATION else correlation * np.outer(deviations, deviations)
     eigenvalues, vectors = np.linalg.eigh(analysed)
     eigenvalues, vectors = eigenvalues[::-1].copy(), vectors[:, ::-1].copy()
     vectors *= np.where(vectors.sum(axis=0) < 0, -1.0, 1.0)
     total = float(np.trace(analysed))
     explained = eigenvalues / total
-    if rule == EIGENVALUE_RULE:
+    if rule == ComponentRule.EIGENVALUE:
         kept = int(np.count_nonzero(eigenvalues > total / p * (1 + 1e-9)))
     else:
         kept = int(np.searchsorted(np.cumsum(explained), 0.85 - 1e-12)) + 1
@@ -194,10 +231,10 @@ def principal_components(observations, names, rule=EIGENVALUE_RULE, matrix=CORRE
     notes = []
     kmo, msa, chi2, bartlett_p = math.nan, np.full(p, np.nan), math.nan, math.nan
     df = p * (p - 1) // 2
-    spectrum = eigenvalues if matrix == CORRELATION else np.linalg.eigvalsh(correlation)
+    spectrum = eigenvalues if matrix == ComponentMatrix.CORRELATION else np.linalg.eigvalsh(correlation)
     if spectrum.min() <= _SINGULAR:
         notes.append(
-            _why_singular(correlation, names, n) + " KMO, MSA and Bartlett's test are not defined; the weights are."
+            _singular_note(correlation, names, n) + " KMO, MSA and Bartlett's test are not defined; the weights are."
         )
     else:
         kmo, msa = _kaiser_meyer_olkin(correlation)
@@ -207,27 +244,28 @@ def principal_components(observations, names, rule=EIGENVALUE_RULE, matrix=CORRE
         bartlett_p = float(chdtrc(df, chi2)) if chi2 > 0 else 1.0
     loadings = vectors * np.sqrt(np.maximum(eigenvalues, 0))
     return Components(
-        list(names),
-        n,
-        correlation,
-        vectors,
-        loadings,
-        eigenvalues,
-        explained,
-        deviations,
-        kept,
-        kmo,
-        msa,
-        chi2,
-        df,
-        bartlett_p,
-        notes,
-        rule,
-        matrix,
+        names=list(names),
+        n=n,
+        correlation=correlation,
+        vectors=vectors,
+        loadings=loadings,
+        eigenvalues=eigenvalues,
+        explained=explained,
+        deviations=deviations,
+        kept=kept,
+        kmo=kmo,
+        msa=msa,
+        bartlett_chi2=chi2,
+        bartlett_df=df,
+        bartlett_p=bartlett_p,
+        notes=notes,
+        rule=rule,
+        matrix=matrix,
     )
 
 
-def _kaiser_meyer_olkin(correlation):
+def _kaiser_meyer_olkin(correlation: Floats) -> tuple[float, Floats]:
+    """KMO of all variables, and the MSA of each."""
     inverse = np.linalg.inv(correlation)
     scale = np.sqrt(np.diag(inverse))
     partial = (inverse / np.outer(scale, scale)) ** 2
@@ -240,16 +278,17 @@ def _kaiser_meyer_olkin(correlation):
         return float(plain.sum() / total) if total else math.nan, plain.sum(axis=0) / by_variable
 
 
-def _why_singular(correlation, names, n):
+def _singular_note(correlation: Floats, names: Sequence[str], n: int) -> str:
+    """Why a correlation matrix of ``n`` observations is singular."""
     p = len(names)
-    twins = [
+    pairs = [
         f"'{names[i]}' and '{names[j]}'"
         for i in range(p)
         for j in range(i + 1, p)
         if abs(correlation[i, j]) > 1 - _SINGULAR
     ]
-    if twins:
-        return f"The correlation matrix is singular: {', '.join(twins)} are perfectly correlated."
+    if pairs:
+        return f"The correlation matrix is singular: {', '.join(pairs)} are perfectly correlated."
     if n <= p:
         return (
             f"The correlation matrix is singular: {n} grid cells cannot tell {p} services apart "
@@ -258,26 +297,29 @@ def _why_singular(correlation, names, n):
     return "The correlation matrix is singular: one service is a linear combination of the others."
 
 
-def component_score_weights(components):
+def component_score_weights(components: Components) -> Floats:
     """|raw loading| / sqrt(eigenvalue), averaged over the components kept by explained variance; sum 1."""
-    raw = np.abs(components.vectors[:, : components.kept]) @ components.explained[: components.kept]
-    return raw / raw.sum()
+    raw: Floats = np.abs(components.vectors[:, : components.kept]) @ components.explained[: components.kept]
+    weights: Floats = raw / raw.sum()
+    return weights
 
 
-def communality_weights(components):
+def communality_weights(components: Components) -> Floats:
     """Communality (from rescaled loadings) over the components kept, scaled to add to 1."""
-    return components.communalities / components.communalities.sum()
+    weights: Floats = components.communalities / components.communalities.sum()
+    return weights
 
 
-def entropy_weights(observations):
+def entropy_weights(observations: Floats) -> Floats:
     """Entropy weights of non-negative observations, shape (n, p): even services weigh little; sum 1."""
     share = observations / observations.sum(axis=0)
     logs = np.log(np.where(share > 0, share, 1.0))
     difference = 1 + (share * logs).sum(axis=0) / math.log(observations.shape[0])
-    return difference / difference.sum()
+    weights: Floats = difference / difference.sum()
+    return weights
 
 
-def weights_by_rule(observations, components):
+def weights_by_rule(observations: Floats, components: Components | None) -> dict[Weighting, Floats]:
     """The weights that each rule gives, beside each other.
 
     Parameters
@@ -285,45 +327,67 @@ def weights_by_rule(observations, components):
     observations : ndarray, shape (n, p)
         Non-negative.
     components : Components or None
+        Of the observations; None where they could not be computed.
 
     Returns
     -------
-    dict of str to ndarray, shape (p,)
-        In the order of ``WEIGHTINGS``, without ``manual``; without components equal weights alone, and with
+    dict of Weighting to ndarray, shape (p,)
+        In the order of `Weighting`, without ``manual``; without components equal weights alone, and with
         two variables no weights from components, which are always equal.
     """
     found = {}
     if components is not None and len(components.names) > 2:
-        found = {COMPONENT_SCORES: component_score_weights(components), COMMUNALITIES: communality_weights(components)}
-    found[EQUAL] = np.full(observations.shape[1], 1.0 / observations.shape[1])
+        found = {
+            Weighting.COMPONENT_SCORES: component_score_weights(components),
+            Weighting.COMMUNALITIES: communality_weights(components),
+        }
+    found[Weighting.EQUAL] = np.full(observations.shape[1], 1.0 / observations.shape[1])
     if components is not None:
-        found[ENTROPY] = entropy_weights(observations)
+        found[Weighting.ENTROPY] = entropy_weights(observations)
     return found
 
 
-def needs_statistics(weighting, service_count):
+def needs_statistics(weighting: Weighting, service_count: int) -> bool:
     """Whether a way of weighing needs at least three grid cells that differ."""
-    return weighting == ENTROPY or (weighting in (COMPONENT_SCORES, COMMUNALITIES) and service_count > 2)
+    return weighting == Weighting.ENTROPY or (weighting.needs_components and service_count > 2)
 
 
-def weigh(observations, names, weighting, manual=None, rule=EIGENVALUE_RULE, matrix=CORRELATION):
+class WeightsFound(NamedTuple):
+    """What :func:`weigh` finds; ``weighting`` is the rule that was used."""
+
+    weights: Floats
+    components: Components | None
+    warnings: list[str]
+    weighting: Weighting
+
+
+def weigh(
+    observations: Floats,
+    names: Sequence[str],
+    *,
+    weighting: Weighting,
+    manual: Floats | None = None,
+    rule: ComponentRule = ComponentRule.EIGENVALUE,
+    matrix: ComponentMatrix = ComponentMatrix.CORRELATION,
+) -> WeightsFound:
     """Weights of services by their means over grid cells, and what a planner should know of them.
 
     Parameters
     ----------
     observations : ndarray, shape (n, p)
         Means of p >= 2 normalised services.
-    names : list of str
-    weighting : str
-        One of ``WEIGHTINGS``; with two services equal takes the place of weights from components.
+    names : sequence of str
+        One per service.
+    weighting : Weighting
+        With two services equal takes the place of weights from components.
     manual : ndarray, shape (p,), optional
         Weights by hand, for ``manual``.
-    rule, matrix : str
+    rule, matrix : ComponentRule, ComponentMatrix
         As in :func:`principal_components`.
 
     Returns
     -------
-    (ndarray of shape (p,), Components or None, list of str, str)
+    WeightsFound
         Weights, components where they could be computed, warnings, and the rule that was used.
 
     Raises
@@ -332,54 +396,57 @@ def weigh(observations, names, weighting, manual=None, rule=EIGENVALUE_RULE, mat
         Fewer than three observations, or a variable without variance, where the weights need more.
     """
     n, p = observations.shape
-    warnings = []
+    warnings: list[str] = []
     spread = np.ptp(observations, axis=0) if n else np.zeros(p)
     flat = [name for name, s in zip(names, spread) if not s > 1e-9]
     components = None
     if n >= 3 and not flat:
-        components = principal_components(observations, names, rule, matrix)
+        components = principal_components(observations, names, rule=rule, matrix=matrix)
         warnings += components.notes
     elif needs_statistics(weighting, p):
         if n < 3:
             raise InputError(
-                f"Only {n} grid cell(s) hold enough valid ground, too few to weigh the services "
-                f"by: make the grid size (GRID_SIZE) smaller, or choose equal or manual weights."
+                f"only {n} grid cell(s) hold enough valid ground, too few to weigh the services by; give a "
+                f"smaller grid size, or choose equal or manual weights.",
+                parameter="grid_size_m",
             )
         raise InputError(
-            f"Service '{flat[0]}' has the same mean in all {n} grid cells, so its weight cannot "
-            f"be found: make the grid size (GRID_SIZE) smaller, leave it out, or choose equal or manual "
-            f"weights."
+            f"service '{flat[0]}' has the same mean in all {n} grid cells, so its weight cannot be found; give "
+            f"a smaller grid size, leave the service out, or choose equal or manual weights.",
+            parameter="grid_size_m",
         )
     by_rule = weights_by_rule(observations, components)
-    if weighting == MANUAL:
-        by_rule[MANUAL] = manual
+    if weighting == Weighting.MANUAL:
+        if manual is None:
+            raise ValueError("Manual weighting needs the weights.")
+        by_rule[Weighting.MANUAL] = manual
     elif weighting not in by_rule:
-        weighting = EQUAL
+        weighting = Weighting.EQUAL
         warnings.append(
             "With two services principal components cannot weigh (KMO is always 0.5 and the "
             "weights are always equal): equal weights were used."
         )
     if components is not None:
-        warnings += _doubts(components, weighting)
-    return by_rule[weighting], components, warnings, weighting
+        warnings += _weight_warnings(components, weighting)
+    return WeightsFound(by_rule[weighting], components, warnings, weighting)
 
 
-def _doubts(components, weighting):
+def _weight_warnings(components: Components, weighting: Weighting) -> list[str]:
     """What in the components speaks against the weights."""
     names, warnings = components.names, []
     p = len(names)
     if p > 2:
         if components.kmo < 0.5:
             worst = int(np.nanargmin(components.msa))
-            mend = (
-                f"choose equal or manual weights (WEIGHTING), or leave out '{names[worst]}', which shares least "
+            advice = (
+                f"choose equal or manual weights, or leave out '{names[worst]}', which shares least "
                 f"with the rest (MSA {components.msa[worst]:.3f})"
-                if weighting in (COMPONENT_SCORES, COMMUNALITIES)
+                if weighting.needs_components
                 else f"the {weighting} weights used here do not come from components"
             )
             warnings.append(
                 f"KMO is {components.kmo:.3f}, below 0.5: the services share too little for "
-                f"principal components to weigh them; {mend}."
+                f"principal components to weigh them; {advice}."
             )
         for name, loading in zip(names, components.rescaled_loadings[:, 0]):
             if loading < -1e-9:
@@ -389,113 +456,10 @@ def _doubts(components, weighting):
                     f"account of the sign."
                 )
     for i, j in zip(*np.triu_indices(p, 1)):
-        if _TWINS < components.correlation[i, j] <= 1 - _SINGULAR:
+        if _NEARLY_SAME < components.correlation[i, j] <= 1 - _SINGULAR:
             warnings.append(
                 f"Services '{names[i]}' and '{names[j]}' correlate at "
-                f"{components.correlation[i, j]:.3f}: they say nearly the same, which counts twice; leave "
+                f"{components.correlation[i, j]:.3f}: they measure nearly the same, which counts twice; leave "
                 f"one out, or give manual weights."
             )
     return warnings
-
-
-# report -----------------------------------------------------------------------------------------------
-
-
-def report_components(report, components, size_m, weighting):
-    """The section of a report on components of grid cells of ``size_m``; ``weighting`` is the rule that was used."""
-    c = components
-    report.heading("Principal components of the grid cells")
-    if c is None:
-        report.text("Not computed: they need services that vary over at least three grid cells.")
-        return
-    if weighting not in (COMPONENT_SCORES, COMMUNALITIES):
-        report.text(f"For comparison only: the weights are {weighting} ones.")
-    report.text(f"{c.n} grid cells of {number(size_m)} m.")
-    report.text(c.kmo_text())
-    two = len(c.names) == 2
-    report.table(
-        ("correlation (-1 to 1)", *c.names), [(name, *map(float, row)) for name, row in zip(c.names, c.correlation)]
-    )
-    if c.matrix == COVARIANCE:
-        report.text(
-            "The components are of the covariance matrix, of services normalised to 0 to 1: a service that "
-            "uses more of its range between the grid cells counts for more. KMO, MSA and Bartlett's test are of "
-            "the correlations, as they always are."
-        )
-        report.table(
-            ("covariance", *c.names, "standard deviation"),
-            [(name, *map(float, row), float(s)) for name, row, s in zip(c.names, c.covariance, c.deviations)],
-        )
-    report.table(
-        ("test", "value"),
-        [
-            ("KMO overall (0 to 1)", "not applicable (always 0.5 with two services)" if two else _defined(c.kmo)),
-            *((f"MSA {name} (0 to 1)", _defined(value)) for name, value in zip(c.names, c.msa) if not two),
-            ("Bartlett chi2", _defined(c.bartlett_chi2)),
-            ("Bartlett degrees of freedom", c.bartlett_df),
-            ("Bartlett p", "not defined" if math.isnan(c.bartlett_p) else p_value(c.bartlett_p)),
-        ],
-    )
-    report.text(
-        "KMO and MSA: how much of what services share is shared by all, not by pairs alone. Bartlett: whether "
-        "services correlate at all; its p assumes independent observations, and neighbouring grid cells "
-        "are correlated in space, so it is smaller than it should be."
-    )
-    if not two:
-        report.text(c.kept_text())
-    parts = [f"component {i + 1}" for i in range(len(c.names))]
-    rows = [(f"loading of {name} (-1 to 1)", *map(float, row)) for name, row in zip(c.names, c.rescaled_loadings)]
-    if c.matrix == COVARIANCE:
-        rows += [(f"raw loading of {name}", *map(float, row)) for name, row in zip(c.names, c.loadings)]
-    report.table(
-        ("", *parts),
-        [
-            ("eigenvalue", *map(float, c.eigenvalues)),
-            ("explained variance (%)", *map(float, 100 * c.explained)),
-            ("explained so far (%)", *map(float, 100 * np.cumsum(c.explained))),
-            ("kept", *(i < c.kept for i in range(len(parts)))),
-            *rows,
-        ],
-    )
-    report.text(
-        "A loading is the correlation of a service with a component, with its sign: services of one sign rise "
-        "and fall together, services of opposite signs replace each other. The sign of a whole component is "
-        "free; here its loadings add to a positive number."
-        + (" Raw loadings are in the normalised service's own unit." if c.matrix == COVARIANCE else "")
-    )
-    if not two:
-        report.table(("service", "communality (0 to 1)"), list(zip(c.names, map(float, c.communalities))))
-        report.text(
-            "A communality is the share of a service's own variance that the kept components hold; what is "
-            "missing to 1 has no say in weights from components."
-        )
-    report.figure(
-        lambda axes: _scree(axes, c),
-        "Scree plot: eigenvalues of the components, their share of the variance, and the mean eigenvalue",
-        height=3.4,
-    )
-
-
-def _scree(axes, components):
-    places, mean = np.arange(1, len(components.names) + 1), float(components.eigenvalues.mean())
-    kept = places <= components.kept
-    axes.plot(places, components.eigenvalues, "-", color="#2f7d4f", zorder=1)
-    axes.plot(places[kept], components.eigenvalues[kept], "o", color="#2f7d4f", label="kept")
-    axes.plot(
-        places[~kept], components.eigenvalues[~kept], "o", color="#2f7d4f", markerfacecolor="white", label="dropped"
-    )
-    axes.axhline(mean, color="#b5462f", linewidth=1, linestyle="--", label=f"mean eigenvalue, {number(mean)}")
-    for place, value, share in zip(places, components.eigenvalues, components.explained):
-        axes.annotate(
-            f"{100 * share:.1f} %", (place, value), textcoords="offset points", xytext=(6, 6), fontsize="small"
-        )
-    axes.set_xticks(places)
-    axes.set_ylim(0, 1.15 * components.eigenvalues[0])
-    axes.margins(x=0.1)
-    axes.set_xlabel("component")
-    axes.set_ylabel("eigenvalue")
-    axes.legend(fontsize="small")
-
-
-def _defined(value):
-    return "not defined" if math.isnan(value) else float(value)

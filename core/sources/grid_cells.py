@@ -1,15 +1,28 @@
-"""Means of services over coarse grid cells, and their normalisation."""
+"""Means of services over coarse, square grid cells."""
 
-import math
-from dataclasses import dataclass
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from osgeo import ogr
 
+from ..arrays import Bools, Bytes, Floats, Ints
 from ..errors import InputError
-from ..progress import SILENT
+from ..progress import SILENT, Progress
 
-_BLOCK = 512
+if TYPE_CHECKING:
+    from ..grid.grid import Template
+    from .normalisation import NormalisedServices
+
+
+def _no_floats() -> Floats:
+    return np.empty(0)
+
+
+def _no_classes() -> Bytes:
+    return np.empty(0, dtype=np.uint8)
 
 
 @dataclass
@@ -18,6 +31,8 @@ class GridCells:
 
     Parameters
     ----------
+    size_m : float
+        Side of a cell.
     cell_id : integer array, shape (n,)
         From 1, along rows from the top left; cells without any value have no number.
     row, col : integer arrays, shape (n,)
@@ -29,20 +44,22 @@ class GridCells:
     used : boolean array, shape (n,)
         Cells that enter the statistics.
     importance : ndarray, shape (n,)
-    class_number : integer array, shape (n,)
+        Empty until the services are weighed.
+    class_number : uint8 array, shape (n,)
+        Empty until the importance is classed.
     """
 
     size_m: float
-    cell_id: np.ndarray
-    row: np.ndarray
-    col: np.ndarray
-    means: np.ndarray
-    share: np.ndarray
-    used: np.ndarray
-    importance: np.ndarray = None
-    class_number: np.ndarray = None
+    cell_id: Ints
+    row: Ints
+    col: Ints
+    means: Floats
+    share: Floats
+    used: Bools
+    importance: Floats = field(default_factory=_no_floats)
+    class_number: Bytes = field(default_factory=_no_classes)
 
-    def polygons(self, template):
+    def polygons(self, template: Template) -> list[ogr.Geometry]:
         """A square ogr.Geometry per cell."""
         west, north, size = template.transform[0], template.transform[3], self.size_m
         result = []
@@ -55,138 +72,91 @@ class GridCells:
             result.append(square)
         return result
 
+    def class_map(self, services: NormalisedServices) -> Bytes:
+        """The classes of the grid cells on the raster; 0 where not all services have a value."""
+        template = services.template
+        rows = grid_index(template.rows, cell_m=template.cell_height, grid_size_m=self.size_m)
+        cols = grid_index(template.cols, cell_m=template.cell_width, grid_size_m=self.size_m)
+        lookup = np.zeros((rows[-1] + 1, cols[-1] + 1), dtype=np.uint8)
+        lookup[self.row, self.col] = self.class_number
+        return np.where(services.valid, lookup[rows[:, None], cols[None, :]], 0).astype(np.uint8)
 
-def check_grid_size(size_m, template):
+
+def check_grid_size(grid_size_m: float, template: Template) -> None:
     """Refuse grid cells smaller than a raster cell, or larger than the whole map."""
-    if not size_m >= max(template.cell_width, template.cell_height):
+    if not grid_size_m >= max(template.cell_width, template.cell_height):
         raise InputError(
-            f"The grid size (GRID_SIZE) is {size_m:g} m and the raster's cells are "
-            f"{template.cell_width:g} x {template.cell_height:g} m: give a larger grid size."
+            f"{grid_size_m:g} m is less than a cell of the raster, {template.cell_width:g} x "
+            f"{template.cell_height:g} m; give a larger grid size.",
+            parameter="grid_size_m",
+            value=grid_size_m,
         )
     west, south, east, north = template.bounds
-    if size_m > max(east - west, north - south):
+    if grid_size_m > max(east - west, north - south):
         raise InputError(
-            f"The grid size (GRID_SIZE) is {size_m:g} m and '{template.name or 'the map'}' measures only "
-            f"{east - west:g} x {north - south:g} m, which is less than one grid cell: give a smaller "
-            f"grid size."
+            f"{grid_size_m:g} m is too large: '{template.name or 'the map'}' measures only {east - west:g} x "
+            f"{north - south:g} m, which is less than one grid cell; give a smaller grid size.",
+            parameter="grid_size_m",
+            value=grid_size_m,
         )
 
 
-def normalise(service, name, clip=None, progress=SILENT):
-    """A service by its range, (x - min) / (max - min).
-
-    Parameters
-    ----------
-    service : Grid
-    clip : (float, float) or None
-        Percentiles 0 to 100 that values are limited to first.
-
-    Returns
-    -------
-    (float32 array, (float, float, int))
-        0 to 1 with NaN where there is no value; minimum, maximum, and how many values were limited.
-
-    Raises
-    ------
-    InputError
-        No value at all, or one value everywhere.
-    """
-    valid = service.valid
-    if not valid.any():
-        raise InputError(f"Service '{name}' holds no value at all, only nodata: choose another raster.")
-    known = service.values[valid]  # in their own type: float32 has no room for 1,000,000,000 and one more
-    low, high, limited = float(known.min()), float(known.max()), 0
-    if clip is not None and low < high:
-        low, high = (float(v) for v in np.percentile(known, clip))
-        limited = int(np.count_nonzero((known < low) | (known > high)))
-        progress.log(
-            f"Service '{name}': {limited} of {known.size} values were limited to {low:g} to "
-            f"{high:g}, percentiles {clip[0]:g} to {clip[1]:g}."
-        )
-    if not low < high:
-        between = "" if clip is None else f" between percentiles {clip[0]:g} and {clip[1]:g}"
-        raise InputError(
-            f"Service '{name}' is {low:g} everywhere{between}, so it cannot be normalised: leave "
-            f"it out{', or widen the percentiles (CLIP)' if clip else ''}."
-        )
-    del known
-    values = np.empty(valid.shape, dtype=np.float32)
-    half = 1.0 if math.isfinite(high - low) else 0.5  # a range beyond all numbers
-    for start in range(0, values.shape[0], _BLOCK):
-        part = slice(start, start + _BLOCK)
-        block = np.where(valid[part], service.values[part], np.nan)  # float64, and float32 where both are
-        block = (block.astype(np.float64) * half - low * half) / (high * half - low * half)
-        values[part] = np.clip(block, 0.0, 1.0) if limited else block
-        progress.check()
-    return values, (low, high, limited)
+def grid_cell_count(grid_size_m: float, template: Template) -> int:
+    """How many grid cells cover a map."""
+    rows = grid_index(template.rows, cell_m=template.cell_height, grid_size_m=grid_size_m)
+    cols = grid_index(template.cols, cell_m=template.cell_width, grid_size_m=grid_size_m)
+    return (int(rows[-1]) + 1) * (int(cols[-1]) + 1)
 
 
-def grid_means(normalised, valid, template, size_m, min_share, progress=SILENT):
+def grid_means(
+    services: NormalisedServices, *, grid_size_m: float, min_valid_share: float, progress: Progress = SILENT
+) -> GridCells:
     """Means of services over square grid cells.
 
     Parameters
     ----------
-    normalised : list of arrays, shape (rows, cols)
-    valid : boolean array, shape (rows, cols)
-        Raster cells that have all services; a raster cell belongs to the grid cell of its centre.
-    size_m : float
+    services : NormalisedServices
+        A raster cell counts where it has all services, and belongs to the grid cell of its centre.
+    grid_size_m : float
         At least the side of a raster cell.
-    min_share : float
+    min_valid_share : float
         Above 0 to 1: the valid part from which a grid cell is ``used``.
-
-    Returns
-    -------
-    GridCells
     """
-    check_grid_size(size_m, template)
-    rows = cell_index(template.rows, template.cell_height, size_m)
-    cols = cell_index(template.cols, template.cell_width, size_m)
-    shape = rows[-1] + 1, cols[-1] + 1
+    template, valid = services.template, services.valid
+    check_grid_size(grid_size_m, template)
+    rows = grid_index(template.rows, cell_m=template.cell_height, grid_size_m=grid_size_m)
+    cols = grid_index(template.cols, cell_m=template.cell_width, grid_size_m=grid_size_m)
+    shape = int(rows[-1] + 1), int(cols[-1] + 1)
     edges = np.searchsorted(rows, np.arange(shape[0] + 1))
     starts = np.searchsorted(cols, np.arange(shape[1]))
-    counts, sums = np.empty(shape), np.empty((len(normalised), *shape))
+    counts, sums = np.empty(shape), np.empty((len(services.values), *shape))
     for r in range(shape[0]):
         part = slice(edges[r], edges[r + 1])
         inside = valid[part]
         counts[r] = np.add.reduceat(inside.sum(axis=0, dtype=np.float64), starts)
-        for k, values in enumerate(normalised):
+        for k, values in enumerate(services.values):
             column = np.where(inside, values[part], 0).sum(axis=0, dtype=np.float64)
             sums[k, r] = np.add.reduceat(column, starts)
         progress((r + 1) / shape[0])
     some = counts > 0
     row, col = np.nonzero(some)
-    share = counts[some] * template.cell_area_m2 / (size_m * size_m)
+    share = counts[some] * template.cell_area_m2 / (grid_size_m * grid_size_m)
     # where the size is no multiple of the cells, a full grid cell may hold a row or column less
     full = np.diff(edges)[row] * np.bincount(cols)[col]
     inner = (row < shape[0] - 1) & (col < shape[1] - 1)
     share = np.where(inner, counts[some] / full, share)
     return GridCells(
-        size_m, np.arange(1, row.size + 1), row, col, (sums[:, some] / counts[some]).T, share, share >= min_share - 1e-9
+        size_m=grid_size_m,
+        cell_id=np.arange(1, row.size + 1),
+        row=row,
+        col=col,
+        means=(sums[:, some] / counts[some]).T,
+        share=share,
+        used=share >= min_valid_share - 1e-9,
     )
 
 
-def cell_index(count, cell_m, size_m):
-    """Grid row (or column) of each raster row by its centre."""
-    return np.floor((np.arange(count) + 0.5) * cell_m / size_m + 1e-9).astype(np.int64)
-
-
-def weighted_sum(normalised, weights, valid, progress=SILENT):
-    """Sum of weight x service as float32, NaN where not ``valid``; 4 bytes per cell."""
-    importance = np.full(valid.shape, np.nan, dtype=np.float32)
-    for start in range(0, valid.shape[0], _BLOCK):
-        part = slice(start, start + _BLOCK)
-        total = np.zeros(valid[part].shape)
-        for values, weight in zip(normalised, weights):
-            total += weight * np.where(valid[part], values[part], 0)
-        importance[part] = np.where(valid[part], total, np.nan)
-        progress(start / valid.shape[0])
-    return importance
-
-
-def spread(cells, template, valid):
-    """The grid cells' classes on the raster."""
-    rows = cell_index(template.rows, template.cell_height, cells.size_m)
-    cols = cell_index(template.cols, template.cell_width, cells.size_m)
-    lookup = np.zeros((rows[-1] + 1, cols[-1] + 1), dtype=np.uint8)
-    lookup[cells.row, cells.col] = cells.class_number
-    return np.where(valid, lookup[rows[:, None], cols[None, :]], 0).astype(np.uint8)
+def grid_index(count: int, *, cell_m: float, grid_size_m: float) -> Ints:
+    """Grid row (or column) of each of ``count`` raster rows, by its centre."""
+    index: Ints = np.floor((np.arange(count) + 0.5) * cell_m / grid_size_m + 1e-9).astype(np.int64)
+    return index

@@ -1,21 +1,28 @@
 """The report of the composite importance."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 
+from ..arrays import Floats
 from ..natural_breaks.report import report_classes
 from ..report import Report, number
-from .components import report_components, weights_by_rule
-from .importance import CLASS_WORDS
+from .components import Weighting, weights_by_rule
+from .components_report import report_components
+from .importance import CLASS_WORDS, Importance
 
 
-def importance_report(result, parameters=()):
-    """The report of :func:`service_importance`: correlations, tests, components, weights, classes."""
+def importance_report(result: Importance, parameters: Iterable[tuple[str, Any]] = ()) -> Report:
+    """The report of :func:`~.importance.service_importance`: correlations, tests, components, weights, classes."""
     report = Report("Importance of ecosystem services")
     for text in result.warnings:
         report.warning(text)
     report.parameters(parameters)
     _report_weights(report, result)
-    report_components(report, result.components, result.cells.size_m, result.weighting)
+    report_components(report, result.components, grid_size_m=result.cells.size_m, weighting=result.weighting)
     report.heading("Classes")
     template = result.classes.template
     counts = np.bincount(result.classes.values.reshape(-1), minlength=len(result.breaks.breaks) + 1)[1:]
@@ -29,18 +36,18 @@ def importance_report(result, parameters=()):
         CLASS_WORDS.get(len(counts)),
     )
     report.text(
-        f"Breaks taken from the {result.classify_on}; goodness of variance fit {number(result.breaks.gvf)} (1 "
+        f"Breaks taken from the {result.choices.classify_on}; goodness of variance fit {number(result.breaks.gvf)} (1 "
         f"would be a perfect fit). The lowest value belongs to class 1."
     )
     report.text(
-        "To compare years, give the upper bounds of one year (BREAKS_USED) and its weights (WEIGHTS_USED) to "
-        "the other. Each service is still normalised by its own minimum and maximum of the year: where these "
-        "differ between the years (table of weights), the same importance does not mean the same service."
+        "To compare years, give the upper bounds and the weights that were used for one year to the other. Each "
+        "service is still normalised by its own minimum and maximum of the year: where these differ between the "
+        "years (table of weights), the same importance does not mean the same service."
     )
     return report
 
 
-def _report_weights(report, result):
+def _report_weights(report: Report, result: Importance) -> None:
     report.heading("Weights")
     report.text(
         f"Weighting used: {result.weighting}. A weight is a service's share of the importance; all add to 1. "
@@ -63,24 +70,26 @@ def _report_weights(report, result):
         )
         even = np.full(len(result.names), 1 / len(result.names))
         apart = {rule: float(np.abs(weights - even).max()) for rule, weights in by_rule.items()}
-        widest = max(apart, key=apart.get)
+        widest = max(apart, key=lambda rule: apart[rule])
         report.text(f"Farthest from equal weights: {widest}, by up to {number(apart[widest])} for one service.")
+    report.figure(
+        lambda axes: _draw_weights(axes, result, by_rule), "Weights of the services by every rule", height=3.4
+    )
 
-    def bars(axes):
-        width, places = 0.8 / len(by_rule), np.arange(len(result.names))
-        others = iter(("#8fb8a0", "#b7c4bb", "#d99a00", "#7a8fb0", "#b5462f"))
-        for index, (rule, weights) in enumerate(by_rule.items()):
-            used = rule == result.weighting
-            axes.bar(
-                places + (index - (len(by_rule) - 1) / 2) * width,
-                weights,
-                width,
-                color="#2f7d4f" if used else next(others),
-                label=f"{rule} (used)" if used else rule,
-            )
-        axes.set_xticks(places)
-        axes.set_xticklabels(result.names)
-        axes.set_ylabel("weight (share of 1)")
-        axes.legend(fontsize="small", loc="lower center", bbox_to_anchor=(0.5, 1), ncol=len(by_rule), frameon=False)
 
-    report.figure(bars, "Weights of the services by every rule", height=3.4)
+def _draw_weights(axes: Any, result: Importance, by_rule: dict[Weighting, Floats]) -> None:
+    width, places = 0.8 / len(by_rule), np.arange(len(result.names))
+    others = iter(("#8fb8a0", "#b7c4bb", "#d99a00", "#7a8fb0", "#b5462f"))
+    for index, (rule, weights) in enumerate(by_rule.items()):
+        used = rule == result.weighting
+        axes.bar(
+            places + (index - (len(by_rule) - 1) / 2) * width,
+            weights,
+            width,
+            color="#2f7d4f" if used else next(others),
+            label=f"{rule} (used)" if used else str(rule),
+        )
+    axes.set_xticks(places)
+    axes.set_xticklabels(result.names)
+    axes.set_ylabel("weight (share of 1)")
+    axes.legend(fontsize="small", loc="lower center", bbox_to_anchor=(0.5, 1), ncol=len(by_rule), frameon=False)

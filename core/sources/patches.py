@@ -4,107 +4,37 @@ Section 2.4 of Feng, Bai & Wang (2024): cells of the very important and importan
 patches; 7, 4 and 1 km2 part super-large, large, medium and small ones.
 """
 
+from __future__ import annotations
+
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
+from osgeo import ogr
 
+from ..arrays import AnyArray, Bools, Floats, Int32s, Ints
 from ..errors import InputError
 from ..geometry.cells import polygonize
-from ..patch_sizes import AREA_BANDS_KM2, ROUNDING, SIZE_CLASSES, size_class
-from ..progress import SILENT
+from ..grid.grid import Grid
+from ..patch_sizes import AREA_BANDS_KM2, ROUNDING, SIZE_CLASSES, AreaBands, size_class
+from ..progress import SILENT, Progress
 from ..tables import number_of, split_list
 
-_BLOCK = 512  # rows that are worked on together
-
-LISTED = 30  # patches that the report tells one by one
+_BLOCK_ROWS = 512
 
 
-@dataclass
-class Patch:
-    """One patch; ``importance_mean`` is NaN where no importance map is given."""
-
-    patch_id: int
-    area_km2: float
-    size_class: str
-    importance_mean: float
-    geometry: object
-
-
-def classes_from_text(text, name="Classes that make patches (PATCH_CLASSES)"):
-    """Class numbers from ``4, 5``."""
-    numbers = [number_of(part) for part in split_list(text)]
-    if not numbers or any(n is None or n != math.floor(n) for n in numbers):
-        raise InputError(
-            f"{name}: '{text}' is not a list of class numbers; write whole numbers with commas between, such as 4, 5."
-        )
-    return tuple(int(n) for n in numbers)
-
-
-@dataclass
-class Delineation:
-    """The patches of a map and what the options changed; areas in km2.
-
-    ``filled``: (holes, area, holes left because they hold cells without a value); ``cut``: (area, patches
-    gone, patches split); ``dropped``: (patches, area). None where the option is off.
-    """
-
-    patches: list
-    map_name: str
-    map_km2: float
-    cell_km2: float
-    bands: tuple
-    filled: tuple = None
-    cut: tuple = None
-    dropped: tuple = None
-
-    @property
-    def total_km2(self):
-        return float(sum(patch.area_km2 for patch in self.patches))
-
-
-def check_options(min_area_km2=None, fill_holes_km2=None, sliver_cells=None):
-    """Refuse what cannot be a least area, a largest hole or a least width."""
-    for value, name, what in (
-        (min_area_km2, "Least area (MIN_AREA)", "an area of 0 km2 or more"),
-        (fill_holes_km2, "Largest hole that is filled (HOLES)", "an area of 0 km2 or more"),
-        (sliver_cells, "Least width (SLIVERS)", "a number of cells, 0 or more"),
-    ):
-        if value is not None and not value >= 0:
-            raise InputError(f"{name}: {value:g} is not {what}; correct it or leave it empty.")
-
-
-def find_patches(
-    classes, patch_classes=(4, 5), importance=None, bands=AREA_BANDS_KM2, diagonals=True, progress=SILENT, **options
-):
-    """The patches of :func:`delineate`, as a list of Patch."""
-    return delineate(classes, patch_classes, importance, bands, diagonals, progress=progress, **options).patches
-
-
-def delineate(
-    classes,
-    patch_classes=(4, 5),
-    importance=None,
-    bands=AREA_BANDS_KM2,
-    diagonals=True,
-    min_area_km2=None,
-    fill_holes_km2=None,
-    sliver_cells=None,
-    progress=SILENT,
-):
-    """Connected cells of the chosen classes as polygons that follow the cells.
-
-    In this order: holes are filled, narrow parts cut, patches joined, small ones dropped.
+@dataclass(frozen=True)
+class PatchChoices:
+    """Which cells make patches, and what is done to them.
 
     Parameters
     ----------
-    classes : grid.Grid of whole numbers
     patch_classes : tuple of int
         Classes that make a patch.
-    importance : grid.Grid, optional
-        On the same cells; its mean over the cells that have a value goes to each patch.
-    bands : three ascending floats
-        km2; see :func:`size_class`.
+    area_bands : three ascending floats
+        Limits of small, medium and large patches; see :func:`~..patch_sizes.size_class`.
     diagonals : bool
         True: cells that meet at a corner are one patch (8 neighbours); False: 4 neighbours.
     min_area_km2 : float, optional
@@ -120,6 +50,155 @@ def delineate(
         side that fit into the patches (opening; Serra 1982). Pieces that no longer meet are patches of
         their own. Ground outside the map counts as no patch. None, 0 and 1: nothing is cut.
 
+    Raises
+    ------
+    InputError
+        A choice out of its range; names it.
+    """
+
+    patch_classes: tuple[int, ...] = (4, 5)
+    area_bands: AreaBands = AREA_BANDS_KM2
+    diagonals: bool = True
+    min_area_km2: float | None = None
+    fill_holes_km2: float | None = None
+    sliver_cells: int | None = None
+
+    def __post_init__(self) -> None:
+        small, medium, large = self.area_bands
+        if not 0 < small < medium < large:
+            raise InputError(
+                f"{small:g}, {medium:g}, {large:g} are not three ascending areas above 0; give three, such as 1, 4, 7.",
+                parameter="area_bands",
+                value=self.area_bands,
+            )
+        for name, what in (
+            ("min_area_km2", "an area of 0 km2 or more"),
+            ("fill_holes_km2", "an area of 0 km2 or more"),
+            ("sliver_cells", "a number of cells, 0 or more"),
+        ):
+            value = getattr(self, name)
+            if value is not None and not value >= 0:
+                raise InputError(f"{value:g} is not {what}; correct it or leave it empty.", parameter=name, value=value)
+
+
+@dataclass
+class Patch:
+    """One patch; ``importance_mean`` is NaN where no importance map is given."""
+
+    patch_id: int
+    area_km2: float
+    size_class: str
+    importance_mean: float
+    geometry: ogr.Geometry
+
+
+class FilledHoles(NamedTuple):
+    """Holes that were filled, their area, and holes that were kept because they hold cells without a value."""
+
+    holes: int
+    area_km2: float
+    kept: int
+
+
+class CutSlivers(NamedTuple):
+    """Area of the narrow parts that were cut off, and patches that are gone or fell into pieces by it."""
+
+    area_km2: float
+    gone: int
+    split: int
+
+
+class DroppedPatches(NamedTuple):
+    """Patches below the least area, and their area."""
+
+    patches: int
+    area_km2: float
+
+
+@dataclass
+class Delineation:
+    """The patches of a map, and what the choices changed: None where a choice is off.
+
+    Parameters
+    ----------
+    patches : list of Patch
+        Largest first.
+    map_name : str
+        Of the map of classes.
+    map_km2, cell_km2 : float
+        Area of its cells that have a value, and of one.
+    bands : three floats
+        As in `PatchChoices`.
+    filled : FilledHoles, optional
+    cut : CutSlivers, optional
+    dropped : DroppedPatches, optional
+    """
+
+    map_name: str
+    map_km2: float
+    cell_km2: float
+    bands: AreaBands
+    patches: list[Patch] = field(default_factory=list)
+    filled: FilledHoles | None = None
+    cut: CutSlivers | None = None
+    dropped: DroppedPatches | None = None
+
+    @property
+    def total_km2(self) -> float:
+        """Area of all patches."""
+        return float(sum(patch.area_km2 for patch in self.patches))
+
+
+class SizeSummary(NamedTuple):
+    """The patches of a size class; ``share`` is that of the area of all patches, in %."""
+
+    size_class: str
+    patch_count: int
+    area_km2: float
+    share: float
+
+
+_DEFAULT_CHOICES = PatchChoices()
+
+
+def classes_from_text(text: str, *, parameter: str = "patch_classes") -> tuple[int, ...]:
+    """Class numbers from ``4, 5``.
+
+    Raises
+    ------
+    InputError
+        An empty text or anything but whole numbers; names ``parameter``.
+    """
+    numbers = [number_of(part) for part in split_list(text)]
+    if not numbers or any(n is None or n != math.floor(n) for n in numbers):
+        raise InputError(
+            f"'{text}' is not a list of class numbers; write whole numbers with commas between, such as 4, 5.",
+            parameter=parameter,
+            value=text,
+        )
+    return tuple(int(n) for n in numbers if n is not None)
+
+
+def delineate(
+    classes: Grid,
+    choices: PatchChoices = _DEFAULT_CHOICES,
+    *,
+    importance: Grid | None = None,
+    progress: Progress = SILENT,
+) -> Delineation:
+    """Connected cells of the chosen classes as polygons that follow the cells.
+
+    In this order: holes are filled, narrow parts cut, patches joined, small ones dropped.
+
+    Parameters
+    ----------
+    classes : Grid of whole numbers
+        Such as importance classes.
+    choices : PatchChoices
+        Which classes make patches, and what is done to them.
+    importance : Grid, optional
+        On the same cells; its mean over the cells that have a value goes to each patch.
+
     Returns
     -------
     Delineation
@@ -128,70 +207,52 @@ def delineate(
     Raises
     ------
     InputError
-        When no cell has one of the classes, none is left, or an option is out of range.
+        When no cell has one of the classes, or no patch is left.
 
     Notes
     -----
-    Memory beside the inputs: 11 bytes per cell (labels, the same for GDAL, masks), and polygons, which
+    Memory beside the inputs: 11 bytes per cell (patch numbers, the same for GDAL, masks), and polygons, which
     take up to 6 KB per patch where each cell is on its own; time is mostly that of GDAL's polygons.
     """
-    check_options(min_area_km2, fill_holes_km2, sliver_cells)
     template = classes.template
     km2 = template.cell_area_m2 / 1e6
-    chosen, known = _chosen(classes, patch_classes, progress.part(0, 0.05))
-    result = Delineation([], classes.name, known * km2, km2, tuple(bands))
-    labels = np.empty(template.shape, dtype=np.int32)
-    neighbours = np.ones((3, 3)) if diagonals else None
-    if fill_holes_km2:
-        holes, cells, unknown = _fill_holes(
-            chosen, classes, fill_holes_km2 / km2 * (1 + ROUNDING), diagonals, labels, progress.part(0.05, 0.15)
-        )
-        result.filled = holes, cells * km2, unknown
+    chosen, known = _chosen_cells(classes, choices.patch_classes, progress.part(0, 0.05))
+    result = Delineation(classes.name, known * km2, km2, choices.area_bands)
+    numbers = np.empty(template.shape, dtype=np.int32)
+    if choices.fill_holes_km2:
+        result.filled = _fill_holes(chosen, classes, choices, numbers=numbers, progress=progress.part(0.05, 0.15))
+    if choices.sliver_cells and choices.sliver_cells > min(template.shape):
+        raise _nothing_so_wide(classes.name, choices.sliver_cells)
+    if choices.sliver_cells and choices.sliver_cells > 1:
+        cut_cells, gone, split = _cut_slivers(chosen, choices, numbers=numbers, progress=progress.part(0.15, 0.25))
+        result.cut = CutSlivers(cut_cells * km2, gone, split)
         progress.log(
-            f"{holes} hole(s) of at most {fill_holes_km2:g} km2 were filled, {cells * km2:.3f} km2 in all"
-            + (f"; {unknown} such hole(s) hold cells without a value and were kept." if unknown else ".")
+            f"Parts narrower than {choices.sliver_cells} cells were cut off, {result.cut.area_km2:.3f} km2 in all: "
+            f"{gone} patch(es) are gone wholly, {split} fell into pieces, each a patch of its own."
         )
-    if sliver_cells and sliver_cells > min(template.shape):
-        raise _too_wide(classes.name, sliver_cells)
-    if sliver_cells and sliver_cells > 1:
-        cells, gone, split = _cut_slivers(chosen, int(sliver_cells), neighbours, labels, progress.part(0.15, 0.25))
-        result.cut = cells * km2, gone, split
-        progress.log(
-            f"Parts narrower than {sliver_cells} cells were cut off, {cells * km2:.3f} km2 in all: {gone} "
-            f"patch(es) are gone wholly, {split} fell into pieces, each a patch of its own."
-        )
-    _, cells = label_patches(chosen, diagonals, labels, progress)
-    count = cells.size
-    if not count:
-        raise _too_wide(classes.name, sliver_cells)
+    _, cells = number_patches(chosen, diagonals=choices.diagonals, out=numbers, progress=progress)
+    if not cells.size:
+        raise _nothing_so_wide(classes.name, choices.sliver_cells or 0)
     del chosen
     progress(0.3)
     order = np.argsort(-cells, kind="stable")
-    if min_area_km2:
-        kept = int(np.count_nonzero(cells * km2 >= min_area_km2 * (1 - ROUNDING)))
-        if not kept:
-            raise InputError(
-                f"The largest of the {count} patches of '{classes.name}' has {cells.max() * km2:g} km2, "
-                f"less than the least area of {min_area_km2:g} km2 (MIN_AREA): lower it."
-            )
-        result.dropped = count - kept, float(cells[order[kept:]].sum() * km2)
+    if choices.min_area_km2:
+        order, result.dropped = _drop_small(order, cells, km2=km2, min_area_km2=choices.min_area_km2, name=classes.name)
         progress.log(
-            f"{count - kept} of {count} patches are smaller than {min_area_km2:g} km2 and were dropped, {result.dropped[1]:.3f} km2 in all."
+            f"{result.dropped.patches} of {cells.size} patches are smaller than {choices.min_area_km2:g} km2 and were "
+            f"dropped, {result.dropped.area_km2:.3f} km2 in all."
         )
-        order, count = order[:kept], kept
-    renumber = np.zeros(cells.size + 1, dtype=np.int32)
-    renumber[order + 1] = np.arange(1, count + 1, dtype=np.int32)
-    for part in _blocks(labels):
-        labels[part] = renumber[labels[part]]
-        progress.check()
+    _renumber(numbers, order, patch_count=cells.size, progress=progress)
     areas = cells[order] * km2
     progress(0.4)
-    means = np.full(count, np.nan) if importance is None else _means(labels, count, importance, progress)
-    polygons = polygonize(labels, template, progress.part(0.5, 0.95))
+    means = np.full(order.size, np.nan)
+    if importance is not None:
+        means = _mean_importance(numbers, importance, patch_count=order.size, progress=progress.part(0.4, 0.5))
+    polygons = polygonize(numbers, template, progress.part(0.5, 0.95))
     progress(0.95)
     result.patches = [
-        Patch(i + 1, float(areas[i]), size_class(areas[i], bands), float(means[i]), polygons[i + 1])
-        for i in range(count)
+        Patch(i + 1, float(areas[i]), size_class(areas[i], choices.area_bands), float(means[i]), polygons[i + 1])
+        for i in range(order.size)
     ]
     for row in size_summary(result.patches):
         progress.log("{}: {} patch(es), {:.3f} km2, {:.1f} % of the patches' area.".format(*row))
@@ -199,45 +260,67 @@ def delineate(
     return result
 
 
-def label_patches(chosen, diagonals=True, labels=None, progress=SILENT):
+def number_patches(
+    chosen: Bools, *, diagonals: bool = True, out: Int32s | None = None, progress: Progress = SILENT
+) -> tuple[Int32s, Ints]:
     """Connected cells of a mask, numbered from 1 from the top left.
 
     Parameters
     ----------
     chosen : boolean array, shape (rows, cols)
-    labels : int32 array of that shape, optional
+        Cells of patches.
+    diagonals : bool
+        Whether cells that meet at a corner are connected.
+    out : int32 array of that shape, optional
         Written to.
 
     Returns
     -------
     (int32 array, int64 array)
-        Labels, 0 elsewhere, and the number of cells of each.
+        Patch numbers, 0 elsewhere, and the number of cells of each patch.
     """
-    labels = np.empty(chosen.shape, dtype=np.int32) if labels is None else labels
-    count = _label(chosen, np.ones((3, 3)) if diagonals else None, labels, progress)
-    return labels, _counts(labels, count, progress)
+    numbers = np.empty(chosen.shape, dtype=np.int32) if out is None else out
+    count = _label(chosen, _neighbours(diagonals), numbers, progress)
+    return numbers, _cell_counts(numbers, count, progress)
 
 
-def _too_wide(name, sliver_cells):
+def size_summary(patches: Sequence[Patch]) -> list[SizeSummary]:
+    """Count and area of the patches of each size class, largest class first."""
+    total = sum(p.area_km2 for p in patches)
+    rows = []
+    for name in SIZE_CLASSES:
+        areas = [p.area_km2 for p in patches if p.size_class == name]
+        rows.append(SizeSummary(name, len(areas), sum(areas), 100 * sum(areas) / total if total else 0.0))
+    return rows
+
+
+def _nothing_so_wide(name: str, sliver_cells: int) -> InputError:
     return InputError(
-        f"No part of the patches of '{name}' is {sliver_cells} cells wide: lower the least width (SLIVERS) "
-        f"or leave it empty."
+        f"no part of the patches of '{name}' is {sliver_cells} cells wide; lower the least width or leave it empty.",
+        parameter="sliver_cells",
+        value=sliver_cells,
     )
 
 
-def _blocks(array):
-    for start in range(0, array.shape[0], _BLOCK):
-        yield slice(start, start + _BLOCK)
+def _row_blocks(array: AnyArray) -> Iterator[slice]:
+    for start in range(0, array.shape[0], _BLOCK_ROWS):
+        yield slice(start, start + _BLOCK_ROWS)
 
 
-def _valid(grid, part):
-    return grid.like(grid.values[part], grid.nodata).valid
+def _valid(grid: Grid, part: slice) -> Bools:
+    valid: Bools = grid.like(grid.values[part], grid.nodata).valid
+    return valid
 
 
-def _chosen(classes, patch_classes, progress):
+def _neighbours(diagonals: bool) -> Floats | None:
+    """The structure for scipy.ndimage.label: 8 neighbours, or None for 4."""
+    return np.ones((3, 3)) if diagonals else None
+
+
+def _chosen_cells(classes: Grid, patch_classes: tuple[int, ...], progress: Progress) -> tuple[Bools, int]:
     """Mask of the cells of some classes, and the number of cells that have a value."""
     chosen, known = np.zeros(classes.values.shape, dtype=bool), 0
-    for part in _blocks(chosen):
+    for part in _row_blocks(chosen):
         valid = _valid(classes, part)
         for value in patch_classes:
             chosen[part] |= classes.values[part] == value
@@ -247,58 +330,70 @@ def _chosen(classes, patch_classes, progress):
     if not chosen.any():
         have = ", ".join(str(v) for v in np.unique(classes.values[classes.valid])[:20].tolist()) or "none"
         raise InputError(
-            f"No cell of '{classes.name}' has class {' or '.join(map(str, patch_classes))}; its "
-            f"classes are {have}: choose the classes that make patches (PATCH_CLASSES) among "
-            f"them."
+            f"no cell of '{classes.name}' has class {' or '.join(map(str, patch_classes))}; its classes are "
+            f"{have}; choose among them.",
+            parameter="patch_classes",
+            layer=classes.name,
+            value=patch_classes,
         )
     progress(1.0)
     return chosen, known
 
 
-def _label(mask, neighbours, labels, progress):
+def _label(mask: Bools, neighbours: Floats | None, numbers: Int32s, progress: Progress) -> int:
+    """Number the connected parts of a mask; returns how many there are."""
     from scipy import ndimage
 
     progress.check()
-    count = ndimage.label(mask, neighbours, output=labels)
+    count = int(ndimage.label(mask, neighbours, output=numbers))
     progress.check()
     return count
 
 
-def _counts(labels, count, progress):
-    """Cells per label from 1, by parts: ``bincount`` turns what it is given into 8 bytes per cell."""
+def _cell_counts(numbers: Int32s, count: int, progress: Progress) -> Ints:
+    """Cells per patch from 1, by parts: ``bincount`` turns what it is given into 8 bytes per cell."""
     cells = np.zeros(count + 1, dtype=np.int64)
-    for part in _blocks(labels):
-        here = np.bincount(labels[part].reshape(-1))
+    for part in _row_blocks(numbers):
+        here = np.bincount(numbers[part].reshape(-1))
         cells[: here.size] += here
         progress.check()
     return cells[1:]
 
 
-def _fill_holes(chosen, classes, limit_cells, diagonals, labels, progress):
-    """Fill holes in place; (holes filled, cells filled, holes of that size with cells without a value)."""
-    count = _label(~chosen, None if diagonals else np.ones((3, 3)), labels, progress)
+def _fill_holes(
+    chosen: Bools, classes: Grid, choices: PatchChoices, *, numbers: Int32s, progress: Progress
+) -> FilledHoles:
+    """Fill holes in place; ``numbers`` is scratch space."""
+    km2, limit_km2 = classes.template.cell_area_m2 / 1e6, choices.fill_holes_km2 or 0.0
+    count = _label(~chosen, _neighbours(not choices.diagonals), numbers, progress)
     progress(0.5)
-    cells = np.concatenate(([0], _counts(labels, count, progress)))
-    enclosed = cells <= limit_cells
-    for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+    cells = np.concatenate(([0], _cell_counts(numbers, count, progress)))
+    enclosed = cells <= limit_km2 / km2 * (1 + ROUNDING)
+    for edge in (numbers[0], numbers[-1], numbers[:, 0], numbers[:, -1]):
         enclosed[edge] = False
     enclosed[0] = False
     unknown = np.zeros(count + 1, dtype=bool)
-    for part in _blocks(labels):
-        unknown[labels[part][~_valid(classes, part)]] = True
+    for part in _row_blocks(numbers):
+        unknown[numbers[part][~_valid(classes, part)]] = True
     fill = enclosed & ~unknown
-    for part in _blocks(labels):
-        chosen[part] |= fill[labels[part]]
+    for part in _row_blocks(numbers):
+        chosen[part] |= fill[numbers[part]]
         progress.check()
+    filled = FilledHoles(int(fill.sum()), int(cells[fill].sum()) * km2, int((enclosed & unknown).sum()))
+    progress.log(
+        f"{filled.holes} hole(s) of at most {limit_km2:g} km2 were filled, {filled.area_km2:.3f} km2 in all"
+        + (f"; {filled.kept} such hole(s) hold cells without a value and were kept." if filled.kept else ".")
+    )
     progress(1.0)
-    return int(fill.sum()), int(cells[fill].sum()), int((enclosed & unknown).sum())
+    return filled
 
 
-def _cut_slivers(chosen, width, neighbours, labels, progress):
-    """Open in place; (cells cut, patches gone, patches that fell into pieces)."""
+def _cut_slivers(chosen: Bools, choices: PatchChoices, *, numbers: Int32s, progress: Progress) -> tuple[int, int, int]:
+    """Open in place; (cells cut, patches gone, patches that fell into pieces). ``numbers`` is scratch space."""
     from scipy import ndimage
 
-    before = _label(chosen, neighbours, labels, progress)
+    width, neighbours = int(choices.sliver_cells or 0), _neighbours(choices.diagonals)
+    before = _label(chosen, neighbours, numbers, progress)
     opened = chosen.view(np.uint8)
     for find, origin in ((ndimage.minimum_filter1d, 0), (ndimage.maximum_filter1d, -1 if width % 2 == 0 else 0)):
         for axis in (0, 1):  # the square of an even side is off its cell, and the way back has to undo that
@@ -307,35 +402,49 @@ def _cut_slivers(chosen, width, neighbours, labels, progress):
     cut = int(np.count_nonzero(chosen)) - int(np.count_nonzero(opened))
     chosen[...] = opened
     progress(0.5)
-    after = np.empty_like(labels)
-    pieces = _label(opened, neighbours, after, progress)
+    after = np.empty_like(numbers)
+    pieces = _label(chosen, neighbours, after, progress)
     parent = np.zeros(pieces + 1, dtype=np.int32)
-    for part in _blocks(labels):
-        parent[after[part]] = labels[part]
+    for part in _row_blocks(numbers):
+        parent[after[part]] = numbers[part]
         progress.check()
     left = np.bincount(parent[1:], minlength=before + 1)[1:]
     progress(1.0)
     return cut, int((left == 0).sum()), int((left > 1).sum())
 
 
-def _means(labels, count, importance, progress):
-    sums, known = np.zeros(count + 1), np.zeros(count + 1)
-    for part in _blocks(labels):
+def _drop_small(order: Ints, cells: Ints, *, km2: float, min_area_km2: float, name: str) -> tuple[Ints, DroppedPatches]:
+    """The patches, in their order by size, that are not below an area, and what was dropped."""
+    kept = int(np.count_nonzero(cells * km2 >= min_area_km2 * (1 - ROUNDING)))
+    if not kept:
+        raise InputError(
+            f"the largest of the {cells.size} patches of '{name}' has {cells.max() * km2:g} km2, less than the "
+            f"least area of {min_area_km2:g} km2; lower it.",
+            parameter="min_area_km2",
+            value=min_area_km2,
+        )
+    return order[:kept], DroppedPatches(cells.size - kept, float(cells[order[kept:]].sum() * km2))
+
+
+def _renumber(numbers: Int32s, order: Ints, *, patch_count: int, progress: Progress) -> None:
+    """Number patches by their order, in place; those that are not in it become 0."""
+    new_number = np.zeros(patch_count + 1, dtype=np.int32)
+    new_number[order + 1] = np.arange(1, order.size + 1, dtype=np.int32)
+    for part in _row_blocks(numbers):
+        numbers[part] = new_number[numbers[part]]
+        progress.check()
+
+
+def _mean_importance(numbers: Int32s, importance: Grid, *, patch_count: int, progress: Progress) -> Floats:
+    """Mean of a map over the cells of each patch that have a value; NaN where none has."""
+    sums, known = np.zeros(patch_count + 1), np.zeros(patch_count + 1)
+    for part in _row_blocks(numbers):
         values = importance.values[part].astype(np.float64)
-        inside = (labels[part] > 0) & _valid(importance, part)
-        here = labels[part][inside]
-        sums += np.bincount(here, weights=values[inside], minlength=count + 1)
-        known += np.bincount(here, minlength=count + 1)
-        progress(0.4 + 0.1 * part.start / labels.shape[0])
+        inside = (numbers[part] > 0) & _valid(importance, part)
+        here = numbers[part][inside]
+        sums += np.bincount(here, weights=values[inside], minlength=patch_count + 1)
+        known += np.bincount(here, minlength=patch_count + 1)
+        progress(part.start / numbers.shape[0])
     with np.errstate(invalid="ignore"):
-        return (sums / known)[1:]
-
-
-def size_summary(patches):
-    """(size class, count, area_km2, share of the area in %) per size class, largest class first."""
-    total = sum(p.area_km2 for p in patches)
-    rows = []
-    for name in SIZE_CLASSES:
-        areas = [p.area_km2 for p in patches if p.size_class == name]
-        rows.append((name, len(areas), sum(areas), 100 * sum(areas) / total if total else 0.0))
-    return rows
+        means: Floats = (sums / known)[1:]
+    return means

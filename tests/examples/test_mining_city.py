@@ -22,7 +22,8 @@ from econet.core.services.carbon_storage import carbon_storage
 from econet.core.services.habitat_quality import habitat_quality
 from econet.core.services.water_yield import YieldInputs, water_yield
 from econet.core.sources.importance import service_importance
-from econet.core.sources.patches import find_patches
+from econet.core.sources.importance_choices import ImportanceChoices
+from econet.core.sources.patches import PatchChoices, delineate
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples" / "mining_city"
 CROP, FOREST, WATER, BARREN, IMPERVIOUS = 1, 2, 5, 7, 8
@@ -301,8 +302,10 @@ def _chain(folder, bands, grid_size_m, with_water):
                 )
             ).water_yield
         )
-    importance = service_importance(services, grid_size_m=grid_size_m)
-    return found, find_patches(importance.classes, bands=bands, importance=importance.importance)
+    importance = service_importance(services, ImportanceChoices(grid_size_m=grid_size_m))
+    return found, delineate(
+        importance.classes, PatchChoices(area_bands=bands), importance=importance.importance
+    ).patches
 
 
 def test_shipped_city_gives_15_to_30_sources_on_both_sides_of_the_pits():

@@ -68,7 +68,7 @@ def test_options_and_report(run, make):
     assert "1 of 2 patches are smaller than 5 km2 and were dropped, 4.000 km2" in run.log
     text = open(report, encoding="utf-8").read()
     assert "1 below the least area were dropped" in text and "Fushun" in text and "<img" in text
-    assert "(MIN_AREA): lower it" in run.refusal(
+    assert "less than the least area of 99 km2; lower it" in run.refusal(
         "patches", CLASSES=classes, MIN_AREA=99, OUTPUT=make.out("x.gpkg"), OUTPUT_REPORT=make.out("x.html")
     )
     assert not os.path.exists(make.out("x.html"))
@@ -80,7 +80,7 @@ def test_options_and_report(run, make):
 def test_refusals(run, make, classes):
     for parameters, message in (
         ({"AREA_BANDS": "7, 4, 1"}, "Limits of small, medium and large patches (km2): '7, 4, 1'"),
-        ({"PATCH_CLASSES": "best"}, "(PATCH_CLASSES): 'best'"),
+        ({"PATCH_CLASSES": "best"}, "Classes that make patches: 'best' is not a list of class numbers"),
         ({"OUTPUT": make.out("p.shp")}, "p.gpkg"),
     ):
         fine, found = run.check("patches", CLASSES=classes, **{"OUTPUT": make.out("x.gpkg"), **parameters})

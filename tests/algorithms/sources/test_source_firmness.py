@@ -126,28 +126,30 @@ def test_refusals_known_before_the_run(run, make, services):
         "twice", [("POLYGON((500000 4600000,501000 4600000,501000 4599000,500000 4600000))", {"source_id": 1})] * 2
     )
     for parameters, message in (
-        ({"GRID_SIZES": "1000, wide"}, "Other grid sizes (m) (GRID_SIZES): 'wide' is not a number"),
-        ({"CLASS_COUNTS": "4.5"}, "(CLASS_COUNTS): '4.5' is not a whole number"),
+        ({"GRID_SIZES": "1000, wide"}, "Other grid sizes (m): 'wide' is not a number"),
+        ({"CLASS_COUNTS": "4.5"}, "Other numbers of classes: '4.5' is not a whole number"),
         ({"CLASS_COUNTS": "1"}, "give numbers of at least 2, up to 255"),
         ({"AREA_THRESHOLDS_KM2": "-1"}, "give numbers of at least 0"),
         ({"WEIGHT_CHANGES_PERCENT": "120"}, "give numbers above 0, up to 100"),
-        ({"DISPERSAL_DISTANCES": "0"}, "(DISPERSAL_DISTANCES): 0 is out of range"),
+        ({"DISPERSAL_DISTANCES": "0"}, "Other dispersal distances (m): 0 is out of range"),
         ({"PATCH_CLASSES": "5, 6"}, "6 is none of the classes 1 to 5"),
-        ({"GRID_SIZE": 50}, "(GRID_SIZE) is 50 m"),
-        ({"CLIP": "99, 1"}, "(CLIP): '99, 1'"),
+        ({"GRID_SIZE": 50}, "Base: grid size (m): 50 m is less than a cell"),
+        ({"CLIP": "99, 1"}, "empty: not): '99, 1'"),
         ({"WEIGHTING": 4, "WEIGHTS": "habitat=1"}, "no weight for water, carbon"),
-        ({"DISPERSAL_PROBABILITY": 1}, "DISPERSAL_PROBABILITY"),
+        ({"DISPERSAL_PROBABILITY": 1}, "Base: probability at that distance: "),
         ({"SERVICE_NAMES": "one"}, "1 name(s) for 3 services"),
         ({"SERVICES": services[:1]}, "choose at least two rasters"),
         ({"SOURCES": far}, "'far' lies wholly away"),
-        ({"SOURCES": twice}, "both have the id 1"),
+        ({"SOURCES": twice, "ID_FIELD": "number"}, "'twice' has no field 'number'"),
     ):
         fine, found = run.check("sourcefirmness", **{"SERVICES": services, **BASE, **parameters, **outputs(make)})
         assert not fine and message in found, found
     message = run.refusal(
         "sourcefirmness", SERVICES=services, **{**BASE, "MIN_AREA": 99}, **ALTERNATIVES, **outputs(make)
     )
-    assert "The base settings make no source" in message
+    assert "the base settings make no source" in message
+    message = run.refusal("sourcefirmness", SERVICES=services, SOURCES=twice, **BASE, **ALTERNATIVES, **outputs(make))
+    assert "both have the id 1" in message
     flat = make.raster("flat", np.full((60, 70), 3, np.float32), cell=100.0)
     message = run.refusal("sourcefirmness", SERVICES=[*services, flat], **BASE, **ALTERNATIVES, **outputs(make))
     assert "Service 'flat' is 3 everywhere" in message

@@ -14,7 +14,7 @@ from econet.core.geometry.cells import rasterize
 from econet.core.geometry.polygon_distance import edge_distances, edge_links, overlaps
 from econet.core.grid.grid import Grid, Template
 from econet.core.progress import Progress
-from econet.core.sources.patches import find_patches
+from econet.core.sources.patches import delineate
 
 
 def blob(generator, x, y, size, holes=False):
@@ -129,7 +129,7 @@ def test_none_one_and_too_far():
 def test_cells_are_whole_cells_apart():
     values = (np.random.default_rng(2).random((60, 70)) > 0.75).astype(np.int32) * 5
     grid = Grid(values, Template(60, 70, (5e5, 30, 0, 46e5, 0, -40), "EPSG:32651", "c"), 0, "c")
-    patches = find_patches(grid)[:40]
+    patches = delineate(grid).patches[:40]
     found = edge_distances([p.geometry for p in patches])
     cells = [np.argwhere(rasterize([p.geometry], grid.template)) for p in patches]
     for i, j in itertools.combinations(range(len(patches)), 2):

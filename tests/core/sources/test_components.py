@@ -8,15 +8,9 @@ import numpy as np
 import pytest
 
 from econet.core.sources.components import (
-    COMMUNALITIES,
-    COMPONENT_SCORES,
-    CORRELATION,
-    COVARIANCE,
-    EIGENVALUE_RULE,
-    ENTROPY,
-    EQUAL,
-    MANUAL,
-    VARIANCE_RULE,
+    ComponentMatrix,
+    ComponentRule,
+    Weighting,
     communality_weights,
     component_score_weights,
     entropy_weights,
@@ -72,7 +66,7 @@ def test_weights_from_rs_numbers(arrests):
     first = np.array([0.535899474938155, 0.583183634909671, 0.278190874619433, 0.543432091445683])
     second = np.array([0.418180865420955, 0.187985604231939, 0.872806193060425, 0.167318635401746])
     one = principal_components(values, names)
-    two = principal_components(values, names, VARIANCE_RULE)
+    two = principal_components(values, names, rule=ComponentRule.VARIANCE)
     assert (one.kept, two.kept) == (1, 2)
     assert component_score_weights(one) == pytest.approx(first / first.sum(), rel=1e-8)
     mixed = first * 2.480241579149493 + second * 0.989765152539841
@@ -112,7 +106,9 @@ def test_what_dropped_components_hold_is_said():
     components = principal_components(np.random.default_rng(1).random((50, 4)), list("abcd"))
     share = 100 * components.eigenvalues[components.kept :].sum() / 4
     assert 0 < components.kept < 4 and f"{share:.1f} % of the variance" in components.kept_text()
-    every = principal_components(np.random.default_rng(1).random((50, 2)) @ np.eye(2), list("ab"), VARIANCE_RULE)
+    every = principal_components(
+        np.random.default_rng(1).random((50, 2)) @ np.eye(2), list("ab"), rule=ComponentRule.VARIANCE
+    )
     assert every.kept == 2 and every.kept_text().startswith("All 2 components were kept")
 
 
@@ -122,7 +118,7 @@ def test_what_dropped_components_hold_is_said():
 def test_covariance_gives_what_prcomp_prints_for_usarrests(arrests):
     """James et al., Introduction to Statistical Learning, and R's own example: sdev and first loadings, unscaled."""
     names, values = arrests
-    c = principal_components(values, names, matrix=COVARIANCE)
+    c = principal_components(values, names, matrix=ComponentMatrix.COVARIANCE)
     assert np.sqrt(c.eigenvalues) == pytest.approx([83.732400, 14.212402, 6.489426, 2.482790], abs=5e-7)
     assert c.kept == 1 and "eigenvalue above the mean of all, 1815" in c.kept_text()
     same = principal_components(values, names)
@@ -131,14 +127,14 @@ def test_covariance_gives_what_prcomp_prints_for_usarrests(arrests):
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-@pytest.mark.parametrize("matrix", [CORRELATION, COVARIANCE])
+@pytest.mark.parametrize("matrix", [ComponentMatrix.CORRELATION, ComponentMatrix.COVARIANCE])
 def test_equals_the_singular_values_of_the_data(matrix, seed):
     generator = np.random.default_rng(seed)
     n, p = 40, 5
     values = generator.random((n, p)) @ generator.random((p, p)) * generator.random(p) ** 2
     c = principal_components(values, list("abcde"), matrix=matrix)
     centred = values - values.mean(axis=0)
-    if matrix == CORRELATION:
+    if matrix == ComponentMatrix.CORRELATION:
         centred /= values.std(axis=0, ddof=1)
     scores, singular, coefficients = np.linalg.svd(centred, full_matrices=False)
     assert c.eigenvalues == pytest.approx(singular**2 / (n - 1), rel=1e-9)
@@ -162,15 +158,16 @@ def test_equals_the_singular_values_of_the_data(matrix, seed):
 def test_covariance_of_standardised_values_is_their_correlation(arrests):
     names, values = arrests
     standard = (values - values.mean(axis=0)) / values.std(axis=0, ddof=1)
-    for rule in (EIGENVALUE_RULE, VARIANCE_RULE):
-        one, other = principal_components(values, names, rule), principal_components(standard, names, rule, COVARIANCE)
+    for rule in (ComponentRule.EIGENVALUE, ComponentRule.VARIANCE):
+        one = principal_components(values, names, rule=rule)
+        other = principal_components(standard, names, rule=rule, matrix=ComponentMatrix.COVARIANCE)
         assert other.loadings == pytest.approx(one.loadings) and other.kept == one.kept
         assert component_score_weights(other) == pytest.approx(component_score_weights(one))
 
 
 def test_a_covariance_of_services_that_vary_alike_keeps_the_first_alone():
     base = np.array([[1, 1, 1, 1, -1, -1, -1, -1], [1, 1, -1, -1, 1, 1, -1, -1], [1, -1, 1, -1, 1, -1, 1, -1.0]]).T
-    assert principal_components(3 * base, list("abc"), matrix=COVARIANCE).kept == 1
+    assert principal_components(3 * base, list("abc"), matrix=ComponentMatrix.COVARIANCE).kept == 1
 
 
 # weights ----------------------------------------------------------------------------------------------
@@ -178,28 +175,31 @@ def test_a_covariance_of_services_that_vary_alike_keeps_the_first_alone():
 
 def test_weights_by_rule_stand_side_by_side():
     observations = np.random.default_rng(4).random((30, 3))
-    weights, components, _, used = weigh(observations, list("abc"), COMMUNALITIES)
+    weights, components, _, used = weigh(observations, list("abc"), weighting=Weighting.COMMUNALITIES)
     found = weights_by_rule(observations, components)
-    assert list(found) == [COMPONENT_SCORES, COMMUNALITIES, EQUAL, ENTROPY] and used == COMMUNALITIES
-    assert np.array_equal(found[COMMUNALITIES], weights)
-    assert np.array_equal(found[ENTROPY], entropy_weights(observations))
+    assert (
+        list(found) == [Weighting.COMPONENT_SCORES, Weighting.COMMUNALITIES, Weighting.EQUAL, Weighting.ENTROPY]
+        and used == Weighting.COMMUNALITIES
+    )
+    assert np.array_equal(found[Weighting.COMMUNALITIES], weights)
+    assert np.array_equal(found[Weighting.ENTROPY], entropy_weights(observations))
     assert all(w.sum() == pytest.approx(1) for w in found.values())
     assert list(weights_by_rule(observations[:, :2], principal_components(observations[:, :2], list("ab")))) == [
-        EQUAL,
-        ENTROPY,
+        Weighting.EQUAL,
+        Weighting.ENTROPY,
     ]
-    assert list(weights_by_rule(observations, None)) == [EQUAL]
+    assert list(weights_by_rule(observations, None)) == [Weighting.EQUAL]
 
 
 def test_kmo_below_a_half_says_what_to_do():
     generator = np.random.default_rng(0)
     a, b = generator.random((2, 200))
     values = np.column_stack([a, b, a + b + 0.05 * generator.random(200)])
-    _, components, warnings, _ = weigh(values, list("abc"), COMPONENT_SCORES)
+    _, components, warnings, _ = weigh(values, list("abc"), weighting=Weighting.COMPONENT_SCORES)
     assert components.kmo < 0.5
     said = [text for text in warnings if "below 0.5" in text]
-    assert len(said) == 1 and "choose equal or manual weights (WEIGHTING), or leave out '" in said[0]
-    _, _, warnings, _ = weigh(values, list("abc"), MANUAL, np.array([0.2, 0.3, 0.5]))
+    assert len(said) == 1 and "choose equal or manual weights, or leave out '" in said[0]
+    _, _, warnings, _ = weigh(values, list("abc"), weighting=Weighting.MANUAL, manual=np.array([0.2, 0.3, 0.5]))
     assert any("below 0.5" in text and "manual weights used here do not come from" in text for text in warnings)
 
 
@@ -209,13 +209,20 @@ def test_components_stop_at_85_percent():
         [[1, 1, 1], [1, 1, -1], [1, -1, 1], [1, -1, -1], [-1, 1, 1], [-1, 1, -1], [-1, -1, 1], [-1, -1, -1]]
     )
     observations = 0.5 + 0.1 * signs * np.sqrt([82, 10, 8]) / 9
-    assert principal_components(observations, list("abc"), VARIANCE_RULE, COVARIANCE).kept == 2
+    assert (
+        principal_components(
+            observations, list("abc"), rule=ComponentRule.VARIANCE, matrix=ComponentMatrix.COVARIANCE
+        ).kept
+        == 2
+    )
 
 
 def test_services_that_oppose_each_other_do_not_say_the_same():
     x = np.random.default_rng(1).random((200, 3))
     x[:, 1] = 1 - x[:, 0] + 0.02 * x[:, 1]
-    _, _, warnings, _ = weigh(x, list("abc"), COMPONENT_SCORES)
-    assert not any("say nearly the same" in text for text in warnings)
+    _, _, warnings, _ = weigh(x, list("abc"), weighting=Weighting.COMPONENT_SCORES)
+    assert not any("measure nearly the same" in text for text in warnings)
     x[:, 1] = 1 - x[:, 1]
-    assert any("say nearly the same" in text for text in weigh(x, list("abc"), COMPONENT_SCORES)[2])
+    assert any(
+        "measure nearly the same" in text for text in weigh(x, list("abc"), weighting=Weighting.COMPONENT_SCORES)[2]
+    )

@@ -4,39 +4,27 @@ import math
 
 import numpy as np
 import pytest
+from factory import grid as map_of
 
 from econet.core.errors import Cancelled, InputError
-from econet.core.grid.grid import Grid, Template
-from econet.core.progress import Progress
-from econet.core.sources.components import (
-    COMMUNALITIES,
-    COVARIANCE,
-    ENTROPY,
-    EQUAL,
-    MANUAL,
-    entropy_weights,
-    principal_components,
-)
-from econet.core.sources.grid_cells import check_grid_size, grid_means, normalise
-from econet.core.sources.importance import (
-    CLASSIFY,
-    GRID_CELLS,
-    check_grid_count,
-    check_valid_share,
-    parse_clip,
-    parse_weights,
-    service_importance,
-    service_names,
-    unique_names,
-)
+from econet.core.grid.grid import Grid
+from econet.core.progress import SILENT, Progress
+from econet.core.sources.components import ComponentMatrix, Weighting, entropy_weights, principal_components
+from econet.core.sources.grid_cells import check_grid_size, grid_means
+from econet.core.sources.importance import service_importance
+from econet.core.sources.importance_choices import ClassifyOn, ImportanceChoices, parse_clip, parse_weights
 from econet.core.sources.importance_report import importance_report
-
-UTM = "EPSG:32651"
+from econet.core.sources.normalisation import NormalisedServices, normalise
+from econet.core.sources.service_checks import GroundCover
+from econet.core.sources.service_names import service_names, unique_names
 
 
 def grid(values, name="", dx=100.0, dy=100.0):
-    values = np.asarray(values, dtype=np.float32)
-    return Grid(values, Template(*values.shape, (5e5, dx, 0, 46e5, 0, -dy), UTM, name), math.nan, name)
+    return map_of(values, cell=dx, height=dy, nodata=math.nan, name=name, dtype=np.float32)
+
+
+def importance_of(services, *, names=None, ground=None, progress=SILENT, **choices):
+    return service_importance(services, ImportanceChoices(**choices), names=names, ground=ground, progress=progress)
 
 
 def surfaces(shape=(60, 80), count=4, seed=0):
@@ -58,8 +46,12 @@ def test_grid_means_and_composite_by_hand():
     b = a.T.copy()
     c = (a * 7) % 5
     b[0, 0] = np.nan
-    result = service_importance(
-        [grid(a, "a"), grid(b, "b"), grid(c, "c")], weighting=EQUAL, grid_size_m=200, class_count=3, min_valid_share=0.8
+    result = importance_of(
+        [grid(a, "a"), grid(b, "b"), grid(c, "c")],
+        weighting=Weighting.EQUAL,
+        grid_size_m=200,
+        class_count=3,
+        min_valid_share=0.8,
     )
     na, nb, nc = a / 15, (b - 1) / 14, c / 4
     composite = (na + nb + nc) / 3
@@ -82,7 +74,8 @@ def test_grid_that_is_no_multiple_of_the_cells():
     shape = (23, 31)
     values = np.random.default_rng(2).random(shape).astype(np.float32)
     service = grid(values, "a", dx=30.0, dy=40.0)
-    cells = grid_means([values], np.ones(shape, bool), service.template, 250.0, 0.5, Progress())
+    services = NormalisedServices(["a"], [values], np.ones(shape, bool), service.template, [])
+    cells = grid_means(services, grid_size_m=250.0, min_valid_share=0.5)
     found = dict(zip(zip(cells.row, cells.col), cells.means[:, 0]))
     for r in range(cells.row.max() + 1):
         for q in range(cells.col.max() + 1):
@@ -100,7 +93,7 @@ def test_grid_that_is_no_multiple_of_the_cells():
 
 def test_whole_run_weighs_by_its_grid():
     services = surfaces()
-    result = service_importance(services, grid_size_m=500)
+    result = importance_of(services, grid_size_m=500)
     assert result.weights.sum() == pytest.approx(1) and 0 < result.kmo < 1
     values = np.array(
         [(s.values - s.values.min()) / (s.values.max() - s.values.min()) for s in services], dtype=np.float64
@@ -135,19 +128,19 @@ def test_whole_run_weighs_by_its_grid():
 
 def test_order_scale_and_turn_do_not_matter():
     services = surfaces((40, 40))
-    plain = service_importance(services, grid_size_m=500)
-    turned = service_importance(services[::-1], grid_size_m=500)
+    plain = importance_of(services, grid_size_m=500)
+    turned = importance_of(services[::-1], grid_size_m=500)
     assert turned.weights[::-1] == pytest.approx(plain.weights, rel=1e-9)
-    scaled = service_importance([grid(s.values * 1e4 - 77, s.name) for s in services], grid_size_m=500)
+    scaled = importance_of([grid(s.values * 1e4 - 77, s.name) for s in services], grid_size_m=500)
     assert scaled.weights == pytest.approx(plain.weights, rel=1e-3)
-    transposed = service_importance([grid(s.values.T, s.name) for s in services], grid_size_m=500)
+    transposed = importance_of([grid(s.values.T, s.name) for s in services], grid_size_m=500)
     assert transposed.weights == pytest.approx(plain.weights, rel=1e-9)
     assert pytest.approx(plain.importance.values) == transposed.importance.values.T
 
 
 def test_classes_of_the_grid():
     services = surfaces()
-    result = service_importance(services, grid_size_m=1000, classify_on=GRID_CELLS)
+    result = importance_of(services, grid_size_m=1000, classify_on=ClassifyOn.GRID_CELLS)
     blocks = result.classes.values.reshape(6, 10, 8, 10)
     assert (blocks == blocks[:, :1, :, :1]).all()
     assert blocks[:, 0, :, 0].reshape(-1).tolist() == result.cells.class_number.tolist()
@@ -155,24 +148,28 @@ def test_classes_of_the_grid():
 
 def test_breaks_by_hand_and_clip():
     services = surfaces()
-    result = service_importance(services, grid_size_m=500, breaks="0.3, 0.4, 0.5, 0.6")
+    result = importance_of(services, grid_size_m=500, breaks="0.3, 0.4, 0.5, 0.6")
     values = result.importance.values
     assert np.array_equal(result.classes.values == 3, (values > 0.4) & (values <= 0.5))
-    clipped = service_importance(services, grid_size_m=500, clip=(1, 99))
+    clipped = importance_of(services, grid_size_m=500, clip=(1, 99))
     low, high, limited = clipped.ranges[0]
     assert low == pytest.approx(np.percentile(services[0].values, 1)) and limited == 96
     assert high == pytest.approx(np.percentile(services[0].values, 99))
     assert np.nanmax(clipped.importance.values) <= 1
     assert parse_clip("") is None and parse_clip("0,5; 99,5") == (0.5, 99.5)
     for text in ("5", "99, 1", "a, b", "0, 101"):
-        with pytest.raises(InputError, match=r"limited to \(CLIP\)"):
+        with pytest.raises(InputError, match="is not two ascending percentiles") as caught:
             parse_clip(text)
+        assert (caught.value.parameter, caught.value.value) == ("clip", text)
+    with pytest.raises(InputError, match="99, 1") as caught:
+        ImportanceChoices(clip=(99, 1))
+    assert caught.value.parameter == "clip"
 
 
 def test_two_services():
     logged = []
     progress = Progress(log=logged.append)
-    result = service_importance(surfaces(count=2), grid_size_m=500, progress=progress)
+    result = importance_of(surfaces(count=2), grid_size_m=500, progress=progress)
     assert result.weights.tolist() == [0.5, 0.5] and result.kmo == pytest.approx(0.5)
     assert any("equal weights" in text for text in logged) and any("Weights (equal)" in text for text in logged)
     page = importance_report(result).html()
@@ -182,11 +179,11 @@ def test_two_services():
 
 def test_singular_matrices_say_what_happened():
     a, b, c = surfaces(count=3)
-    twin = service_importance([a, b, grid(a.values * 3 + 1, "twin")], grid_size_m=500)
+    twin = importance_of([a, b, grid(a.values * 3 + 1, "twin")], grid_size_m=500)
     assert math.isnan(twin.kmo) and twin.weights.sum() == pytest.approx(1)
     assert twin.weights[0] == pytest.approx(twin.weights[2], rel=1e-4)
     assert any("'service_1' and 'twin' are perfectly correlated" in text for text in twin.warnings)
-    few = service_importance([a, b, c, *surfaces(count=1, seed=9)], grid_size_m=4000)
+    few = importance_of([a, b, c, *surfaces(count=1, seed=9)], grid_size_m=4000)
     assert any("4 grid cells cannot tell 4 services apart" in text for text in few.warnings)
     assert few.weights.sum() == pytest.approx(1)
     assert "not defined" in importance_report(few).html()
@@ -198,28 +195,28 @@ def test_singular_matrices_say_what_happened():
 def test_opposed_and_ill_placed_services_are_named():
     a, b, c = surfaces(count=3)
     against = grid(-c.values, "against")
-    result = service_importance([a, b, against], grid_size_m=500)
+    result = importance_of([a, b, against], grid_size_m=500)
     assert any("'against' opposes the rest" in text for text in result.warnings)
     land = np.full((60, 80), 2)
     land[:, 40:] = 8
     yields = grid(np.where(land == 8, 5, 1) + np.random.default_rng(0).random((60, 80)), "water yield")
     cover = Grid(land.astype(np.int32), a.template, -1, "cover")
-    result = service_importance([grid(-yields.values, "habitat"), b, yields], grid_size_m=500, land_cover=cover)
+    result = importance_of([grid(-yields.values, "habitat"), b, yields], grid_size_m=500, ground=GroundCover(cover))
     named = [text for text in result.warnings if "artificial or mined ground" in text]
     assert len(named) == 1 and "'water_yield'" in named[0]
 
 
 def test_other_weightings():
     services = surfaces()
-    manual = service_importance(
+    manual = importance_of(
         services,
-        weighting=MANUAL,
+        weighting=Weighting.MANUAL,
         grid_size_m=500,
         weights="service_1=0.45, service 2=0.24, service_3=0.21, service_4=0.10",
     )
     assert manual.weights == pytest.approx([0.45, 0.24, 0.21, 0.10])
-    assert service_importance(services, weighting=COMMUNALITIES, grid_size_m=500).weights.sum() == pytest.approx(1)
-    entropy = service_importance(services, weighting=ENTROPY, grid_size_m=500)
+    assert importance_of(services, weighting=Weighting.COMMUNALITIES, grid_size_m=500).weights.sum() == pytest.approx(1)
+    entropy = importance_of(services, weighting=Weighting.ENTROPY, grid_size_m=500)
     assert entropy.weights == pytest.approx(entropy_weights(entropy.cells.means))
     hand = np.array([[0.0, 1.0], [0.5, 1.0], [1.0, 2.0]])
     e1 = -(1 / 3 * math.log(1 / 3) + 2 / 3 * math.log(2 / 3)) / math.log(3)
@@ -238,8 +235,9 @@ def test_texts_of_weights():
         ("a, b", "names no service"),
         ("a=1, b=1, A=2", "a stands twice"),
     ):
-        with pytest.raises(InputError, match=message):
+        with pytest.raises(InputError, match=message) as caught:
             parse_weights(text, ["a", "b"])
+        assert caught.value.parameter == "weights"
 
 
 def test_names_are_unique_and_leave_the_fields_of_the_grid_alone():
@@ -253,10 +251,13 @@ def test_names_are_unique_and_leave_the_fields_of_the_grid_alone():
     ]
     assert unique_names(["fid", "Geom"]) == ["fid_2", "Geom_2"]  # GeoPackage has columns of these names
     assert service_names("", ["a", "a"]) == ["a", "a_2"] and service_names("x; y", ["a", "b"]) == ["x", "y"]
-    with pytest.raises(InputError, match=r"1 name\(s\) for 2 services"):
-        service_names("x", ["a", "b"])
-    with pytest.raises(InputError, match="'soil loss' stands twice"):
-        service_names("Soil_loss, carbon, soil loss", ["a", "b", "c"])
+    for text, layers, message in (
+        ("x", ["a", "b"], r"1 name\(s\) for 2 services"),
+        ("Soil_loss, carbon, soil loss", ["a", "b", "c"], "'soil loss' stands twice"),
+    ):
+        with pytest.raises(InputError, match=message) as caught:
+            service_names(text, layers)
+        assert caught.value.parameter == "service_names"
 
 
 def test_bad_input():
@@ -267,38 +268,40 @@ def test_bad_input():
     other = b.values.copy()
     other[:, 40:] = np.nan
     checker = grid(np.indices((60, 80)).sum(axis=0) % 2, "checker")
-    for services, options, message in (
-        ([], {}, "'Services' is empty: choose at least two"),
-        ([a], {}, "One service is given, 'service 1': choose at least two"),
-        ([a, b, c], {"grid_size_m": 8001}, r"measures only 8000 x 6000 m, which is less than one grid cell"),
-        ([a, b, flat], {}, "'carbon' is 7 everywhere"),
-        ([grid(half, "l"), grid(other, "r")], {}, "No cell of 'l' has a value of all of l, r"),
-        ([a, b, c], {"grid_size_m": 50}, r"grid size \(GRID_SIZE\) is 50 m"),
-        ([a, b, c], {"grid_size_m": 6000}, "Only 1 grid cell"),
-        ([a, b, checker], {"grid_size_m": 1000}, "'checker' has the same mean in all 48 grid cells"),
-        ([a, b, c], {"min_valid_share": 0}, "valid share"),
+    for services, options, parameter, message in (
+        ([], {}, "services", "none is given; choose at least two"),
+        ([a], {}, "services", "only one is given; choose at least two"),
+        ([a, b, c], {"grid_size_m": 8001}, "grid_size_m", "measures only 8000 x 6000 m, which is less than one grid"),
+        ([a, b, flat], {}, "", "'carbon' is 7 everywhere"),
+        ([grid(half, "l"), grid(other, "r")], {}, "services", "no cell of 'l' has a value of all of l, r"),
+        ([a, b, c], {"grid_size_m": 50}, "grid_size_m", "50 m is less than a cell of the raster, 100 x 100 m"),
+        ([a, b, c], {"grid_size_m": 6000}, "grid_size_m", "only 1 grid cell"),
+        ([a, b, checker], {"grid_size_m": 1000}, "grid_size_m", "'checker' has the same mean in all 48 grid cells"),
+        ([a, b, c], {"min_valid_share": 0}, "min_valid_share", "valid share"),
         (
             [grid(np.where(a.values > 0, 1, 0), "two"), grid(np.where(a.values > 0, 2, 1), "too")],
             {},
+            None,
             "distinct value.*5 classes",
         ),
     ):
-        with pytest.raises(InputError, match=message):
-            service_importance(services, **{"grid_size_m": 500, **options})
+        with pytest.raises(InputError, match=message) as caught:
+            importance_of(services, **{"grid_size_m": 500, **options})
+        assert parameter is None or caught.value.parameter == parameter
     with pytest.raises(Cancelled):
-        service_importance([a, b, c], progress=Progress(cancelled=lambda: True))
+        importance_of([a, b, c], progress=Progress(cancelled=lambda: True))
 
 
 def test_one_row():
     services = [grid(np.random.default_rng(k).random((1, 300)), f"s{k}") for k in range(3)]
-    result = service_importance(services, grid_size_m=500, min_valid_share=0.1)
+    result = importance_of(services, grid_size_m=500, min_valid_share=0.1)
     assert result.cells.cell_id.size == 60 and (result.classes.values > 0).all()
 
 
 def test_services_that_say_the_same_are_named():
     a, b, c = surfaces(count=3)
     noise = np.random.default_rng(5).random(a.values.shape) * 0.05 * np.ptp(a.values)
-    result = service_importance([a, b, c, grid(a.values + noise, "echo")], grid_size_m=500)
+    result = importance_of([a, b, c, grid(a.values + noise, "echo")], grid_size_m=500)
     named = [text for text in result.warnings if "counts twice" in text]
     r = np.corrcoef(result.cells.means[result.cells.used], rowvar=False)
     said = f"'service_1' and 'echo' correlate at {r[0, 3]:.3f}"
@@ -308,12 +311,12 @@ def test_services_that_say_the_same_are_named():
 
 def test_weights_and_breaks_of_one_run_give_the_same_map_in_another():
     services = surfaces()
-    for classify_on in CLASSIFY:
-        first = service_importance(services, grid_size_m=500, classify_on=classify_on)
-        again = service_importance(
+    for classify_on in ClassifyOn:
+        first = importance_of(services, grid_size_m=500, classify_on=classify_on)
+        again = importance_of(
             services,
             grid_size_m=500,
-            weighting=MANUAL,
+            weighting=Weighting.MANUAL,
             weights=first.weights_text(),
             breaks=first.breaks.text(),
             classify_on=classify_on,
@@ -327,13 +330,13 @@ def test_weights_and_breaks_of_one_run_give_the_same_map_in_another():
 def test_covariance_matrix_in_the_run_and_its_report():
     services = surfaces()
     services[0] = grid(np.where(np.indices((60, 80)).sum(axis=0) == 0, 99, services[0].values), "flattened")
-    result = service_importance(services, grid_size_m=500, matrix=COVARIANCE)
+    result = importance_of(services, grid_size_m=500, matrix=ComponentMatrix.COVARIANCE)
     means = result.cells.means[result.cells.used]
     eigenvalues, vectors = np.linalg.eigh(np.cov(means.T))
     kept = eigenvalues > eigenvalues.mean()
     raw = np.abs(vectors[:, kept]) @ eigenvalues[kept]
     assert result.weights == pytest.approx(raw / raw.sum())
-    assert result.weights[0] < service_importance(services, grid_size_m=500).weights[0] / 2
+    assert result.weights[0] < importance_of(services, grid_size_m=500).weights[0] / 2
     page = importance_report(result).html()
     for words in (
         "The components are of the covariance matrix",
@@ -346,16 +349,16 @@ def test_covariance_matrix_in_the_run_and_its_report():
     ):
         assert words in page
     assert page.count("<img") >= 3
-    assert "raw loading" not in importance_report(service_importance(services, grid_size_m=500)).html()
+    assert "raw loading" not in importance_report(importance_of(services, grid_size_m=500)).html()
 
 
 def test_weights_by_hand_that_are_not_used_are_named():
-    result = service_importance(surfaces(), grid_size_m=500, weights="service_1=1")
-    assert any("(WEIGHTS) are given and were not used" in text for text in result.warnings)
+    result = importance_of(surfaces(), grid_size_m=500, weights="service_1=1")
+    assert any("Manual weights are given and were not used" in text for text in result.warnings)
 
 
 def test_areas_in_the_report_are_the_maps():
-    result = service_importance(surfaces(), grid_size_m=500, breaks="0.3, 0.4, 0.5, 0.6")
+    result = importance_of(surfaces(), grid_size_m=500, breaks="0.3, 0.4, 0.5, 0.6")
     values = result.importance.values
     page = importance_report(result).html()
     for low, high in ((0.3, 0.4), (0.5, 0.6)):
@@ -382,25 +385,25 @@ def test_services_are_normalised_in_their_own_type(values):
     exact = (service.astype(np.longdouble) - service.min()) / (
         np.longdouble(service.max()) - np.longdouble(service.min())
     )
-    found, _ = normalise(Grid(service, grid(x).template, None, "s"), "s")
+    found, _ = normalise(Grid(service, grid(x).template, None, "s"), name="s")
     assert np.abs(found - exact).max() < 1e-7
 
 
 def test_an_undeclared_nodata_value_is_named():
     a, b, c = surfaces(count=3)
     a.values[:3] = -9999
-    warnings = service_importance([a, b, c], grid_size_m=1000).warnings
+    warnings = importance_of([a, b, c], grid_size_m=1000).warnings
     assert any("'service_1' is -9999 in 240 cell(s)" in text and "declare it as nodata" in text for text in warnings)
     a, b, c = surfaces(count=3)
     a.values[:] = np.linspace(0, 255, a.values.size).reshape(a.values.shape)  # 255 as the end of a range is a value
-    assert not any("nodata" in text for text in service_importance([a, b, c], grid_size_m=1000).warnings)
+    assert not any("nodata" in text for text in importance_of([a, b, c], grid_size_m=1000).warnings)
 
 
 def test_breaks_by_hand_that_leave_classes_empty_are_named():
     services = surfaces(count=3)
-    found = service_importance(services, grid_size_m=1000, breaks="5, 6, 7, 8")
-    assert any("falls into class 2, 3, 4, 5" in text and "(BREAKS)" in text for text in found.warnings)
-    again = service_importance(services, grid_size_m=1000, breaks=found.breaks.text())
+    found = importance_of(services, grid_size_m=1000, breaks="5, 6, 7, 8")
+    assert any("falls into class 2, 3, 4, 5" in text and "given by hand" in text for text in found.warnings)
+    again = importance_of(services, grid_size_m=1000, breaks=found.breaks.text())
     assert (again.classes.values == found.classes.values).all() and again.breaks.breaks == found.breaks.breaks
 
 
@@ -410,15 +413,26 @@ def test_weights_whose_sum_overflows_are_scaled():
 
 def test_numbers_that_are_none_and_grids_of_too_few_cells_are_refused():
     template = grid(np.zeros((60, 60))).template
-    with pytest.raises(InputError, match="GRID_SIZE"):
+    for size in (math.nan, 0, -1):
+        with pytest.raises(InputError) as caught:
+            ImportanceChoices(grid_size_m=size)
+        assert caught.value.parameter == "grid_size_m"
+    with pytest.raises(InputError) as caught:
         check_grid_size(math.nan, template)
+    assert caught.value.parameter == "grid_size_m"
     for share in (0, math.nan, 1.5):
-        with pytest.raises(InputError, match="MIN_VALID"):
-            check_valid_share(share)
-    with pytest.raises(InputError, match=r"makes only 1 grid cell\(s\)"):
-        check_grid_count(6000, template, 3, "component scores")
-    for size, count, weighting in ((6000, 3, EQUAL), (6000, 2, "component scores"), (3000, 3, ENTROPY)):
-        check_grid_count(size, template, count, weighting)
+        with pytest.raises(InputError) as caught:
+            ImportanceChoices(min_valid_share=share)
+        assert caught.value.parameter == "min_valid_share"
+    with pytest.raises(InputError, match=r"makes only 1 grid cell\(s\)") as caught:
+        ImportanceChoices(grid_size_m=6000).check_grid(template, service_count=3)
+    assert caught.value.parameter == "grid_size_m"
+    for size, count, weighting in (
+        (6000, 3, Weighting.EQUAL),
+        (6000, 2, Weighting.COMPONENT_SCORES),
+        (3000, 3, Weighting.ENTROPY),
+    ):
+        ImportanceChoices(grid_size_m=size, weighting=weighting).check_grid(template, service_count=count)
 
 
 def test_a_service_a_little_higher_on_artificial_ground_is_named():
@@ -427,5 +441,5 @@ def test_a_service_a_little_higher_on_artificial_ground_is_named():
     services[0].values[:] = np.linspace(0, 1, 4800).reshape(60, 80)
     services[0].values[:, 40:] += 0.02
     land_cover = Grid(cover, services[0].template, 0, "cover")
-    warned = service_importance(services, grid_size_m=1000, land_cover=land_cover).warnings
+    warned = importance_of(services, grid_size_m=1000, ground=GroundCover(land_cover)).warnings
     assert any("Service 'service_1' is higher on artificial" in text for text in warned)

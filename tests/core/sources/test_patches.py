@@ -6,24 +6,32 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from factory import UTM
+from factory import grid as map_of
 from scipy import ndimage
 
 from econet.core.errors import Cancelled, InputError
 from econet.core.geometry.cells import rasterize
 from econet.core.geometry.layers import Layer
-from econet.core.grid.grid import Grid, Template
+from econet.core.grid.grid import Grid
 from econet.core.patch_sizes import bands_from_text, of_size, size_class
-from econet.core.progress import Progress
-from econet.core.sources.patches import classes_from_text, delineate, find_patches, size_summary
+from econet.core.progress import SILENT, Progress
+from econet.core.sources.patches import PatchChoices, classes_from_text, delineate, size_summary
 from econet.core.sources.patches_report import patches_report
 
-UTM = "EPSG:32651"
 DATA = Path(__file__).parents[2] / "data" / "conefor"
 
 
-def grid(values, dx=100.0, dy=100.0, nodata=0, dtype=np.int32):
-    values = np.asarray(values, dtype=dtype)
-    return Grid(values, Template(*values.shape, (5e5, dx, 0, 46e5, 0, -dy), UTM, "classes"), nodata, "classes")
+def grid(values, dx=100.0, dy=100.0):
+    return map_of(values, cell=dx, height=dy, nodata=0, name="classes", dtype=np.int32)
+
+
+def delineated(classes, *, importance=None, progress=SILENT, **choices):
+    return delineate(classes, PatchChoices(**choices), importance=importance, progress=progress)
+
+
+def find_patches(classes, **given):
+    return delineated(classes, **given).patches
 
 
 def flood(mask, diagonals):
@@ -50,7 +58,9 @@ def test_patches_are_those_of_a_flood_fill(diagonals):
     importance = np.random.default_rng(5).random((23, 31)).astype(np.float32)
     importance[3:5] = np.nan
     g = grid(classes, dx=30.0, dy=50.0)
-    patches = find_patches(g, (4, 5), Grid(importance, g.template, math.nan), diagonals=diagonals)
+    patches = find_patches(
+        g, patch_classes=(4, 5), importance=Grid(importance, g.template, math.nan), diagonals=diagonals
+    )
     expected = flood(np.isin(classes, (4, 5)), diagonals)
     assert len(patches) == len(expected)
     assert [p.patch_id for p in patches] == list(range(1, len(patches) + 1))
@@ -86,13 +96,20 @@ def test_bands_and_their_ends():
         assert caught.value.parameter == "area_bands"
     assert classes_from_text("4, 5") == (4, 5) == classes_from_text("4;5") == classes_from_text("4，5")
     for text in ("", "x", "4.5"):
-        with pytest.raises(InputError, match=r"Classes that make patches \(PATCH_CLASSES\)"):
+        with pytest.raises(InputError, match="is not a list of class numbers") as caught:
             classes_from_text(text)
+        assert caught.value.parameter == "patch_classes"
+    with pytest.raises(InputError) as caught:
+        classes_from_text("wood", parameter="forest_codes")
+    assert caught.value.parameter == "forest_codes"
+    with pytest.raises(InputError, match="ascending") as caught:
+        PatchChoices(area_bands=(1, 7, 4))
+    assert caught.value.parameter == "area_bands"
 
 
 def test_summary_and_exact_areas_in_bands():
-    runs = [[5] * cells + [1] for cells in (701, 700, 400, 100, 99)]
-    patches = find_patches(grid([sum(runs, [])]))
+    row = [value for cells in (701, 700, 400, 100, 99) for value in [5] * cells + [1]]
+    patches = find_patches(grid([row]))
     assert [(p.area_km2, p.size_class) for p in patches] == [
         (7.01, "super-large"),
         (7.0, "large"),
@@ -110,8 +127,9 @@ def test_one_row_and_one_cell():
 
 
 def test_patches_refuse():
-    with pytest.raises(InputError, match="No cell of 'classes' has class 4 or 5; its classes are 1, 2"):
+    with pytest.raises(InputError, match="no cell of 'classes' has class 4 or 5; its classes are 1, 2") as caught:
         find_patches(grid([[1, 2], [2, 0]]))
+    assert (caught.value.parameter, caught.value.layer) == ("patch_classes", "classes")
     with pytest.raises(Cancelled):
         find_patches(grid([[5]]), progress=Progress(cancelled=lambda: True))
 
@@ -129,12 +147,12 @@ def cells_of(patches, template):
 def test_filling_all_holes_is_that_of_scipy(diagonals, share):
     mask = np.random.default_rng(11).random((40, 57)) < share
     g = grid(np.where(mask, 5, 1))
-    found = delineate(g, diagonals=diagonals, fill_holes_km2=1e9)
+    found = delineated(g, diagonals=diagonals, fill_holes_km2=1e9)
     expected = ndimage.binary_fill_holes(mask, None if diagonals else np.ones((3, 3)))
     assert np.array_equal(cells_of(found.patches, g.template), expected)
     assert found.total_km2 == pytest.approx(expected.sum() * 0.01)
     assert found.filled[1] == pytest.approx((expected.sum() - mask.sum()) * 0.01)
-    again = delineate(grid(np.where(expected, 5, 1)), diagonals=diagonals, fill_holes_km2=1e9)
+    again = delineated(grid(np.where(expected, 5, 1)), diagonals=diagonals, fill_holes_km2=1e9)
     assert again.filled == (0, 0.0, 0)
 
 
@@ -150,7 +168,7 @@ def test_holes_up_to_an_area_are_those_of_a_flood_fill(diagonals):
             if inside and len(hole) <= limit:
                 expected[rows, cols] = True
                 holes += 1
-        found = delineate(g, diagonals=diagonals, fill_holes_km2=limit * 0.01)
+        found = delineated(g, diagonals=diagonals, fill_holes_km2=limit * 0.01)
         assert holes and found.filled[0] == holes
         assert np.array_equal(cells_of(found.patches, g.template), expected)
         assert all(p.geometry.IsValid() for p in found.patches)
@@ -160,7 +178,7 @@ def test_holes_by_hand():
     ring = np.full((7, 7), 5)
     ring[2:5, 2:5] = 2  # 9 cells, with an island of one
     ring[3, 3] = 5
-    found = delineate(grid(ring))
+    found = delineated(grid(ring))
     assert [round(p.area_km2 * 100) for p in found.patches] == [40, 1]
     assert found.patches[0].geometry.GetGeometryRef(0).GetGeometryCount() == 2
     assert len(find_patches(grid(ring), fill_holes_km2=0.07)) == 2
@@ -168,13 +186,13 @@ def test_holes_by_hand():
     assert whole.area_km2 == pytest.approx(0.49) and whole.geometry.GetGeometryRef(0).GetGeometryCount() == 1
     ring[2, 2] = 0  # nodata
     said = []
-    found = delineate(grid(ring), fill_holes_km2=1, progress=Progress(log=said.append))
+    found = delineated(grid(ring), fill_holes_km2=1, progress=Progress(log=said.append))
     assert found.filled == (0, 0.0, 1) and any("1 such hole(s) hold cells without a value" in text for text in said)
     corner = np.array([[5, 5, 5, 1], [5, 1, 5, 1], [5, 5, 1, 1]])
-    assert delineate(grid(corner), fill_holes_km2=1).filled[0] == 1
-    assert delineate(grid(corner), fill_holes_km2=1, diagonals=False).filled[0] == 0
+    assert delineated(grid(corner), fill_holes_km2=1).filled[0] == 1
+    assert delineated(grid(corner), fill_holes_km2=1, diagonals=False).filled[0] == 0
     edge = np.array([[5, 1, 5], [5, 5, 5]])
-    assert delineate(grid(edge), fill_holes_km2=1).filled[0] == 0
+    assert delineated(grid(edge), fill_holes_km2=1).filled[0] == 0
 
 
 def test_the_mean_of_filled_ground_counts_what_is_known():
@@ -205,7 +223,7 @@ def test_slivers_leave_the_union_of_squares(width, diagonals):
     mask = field > 0.48
     expected = opened_by_hand(mask, width)
     g = grid(np.where(mask, 4, 2))
-    found = delineate(g, diagonals=diagonals, sliver_cells=width)
+    found = delineated(g, diagonals=diagonals, sliver_cells=width)
     assert np.array_equal(cells_of(found.patches, g.template), expected)
     before = flood(mask, diagonals)
     pieces = [sum(piece <= patch for piece in flood(expected, diagonals)) for patch in before]
@@ -216,7 +234,7 @@ def test_slivers_leave_the_union_of_squares(width, diagonals):
         sum(count > 1 for count in pieces),
     )
     assert all(p.geometry.IsValid() for p in found.patches)
-    again = delineate(grid(np.where(expected, 4, 2)), diagonals=diagonals, sliver_cells=width)
+    again = delineated(grid(np.where(expected, 4, 2)), diagonals=diagonals, sliver_cells=width)
     assert again.cut == (0.0, 0, 0)
 
 
@@ -225,41 +243,39 @@ def test_a_bridge_splits_and_a_strip_goes():
     values[1:5, 1:5] = values[1:5, 9:13] = 5
     values[2, 5:9] = 5  # a bridge one cell wide
     values[7, :] = 4  # a strip
-    found = delineate(grid(values), sliver_cells=2)
+    found = delineated(grid(values), sliver_cells=2)
     assert [round(p.area_km2 * 100) for p in found.patches] == [16, 16]
     assert found.cut == (pytest.approx(0.19), 1, 1)
     assert [round(p.area_km2 * 100) for p in find_patches(grid(values), sliver_cells=1)] == [36, 15]
 
 
 def test_least_area_drops_and_counts():
-    runs = [[5] * cells + [1] for cells in (701, 700, 400, 100, 99)]
-    g = grid([sum(runs, [])])
-    found = delineate(g, min_area_km2=1)
+    row = [value for cells in (701, 700, 400, 100, 99) for value in [5] * cells + [1]]
+    g = grid([row])
+    found = delineated(g, min_area_km2=1)
     assert [p.patch_id for p in found.patches] == [1, 2, 3, 4] and found.dropped == (1, pytest.approx(0.99))
     assert found.total_km2 == pytest.approx(19.01)
     assert len(cells_of(found.patches, g.template).nonzero()[0]) == 1901
-    with pytest.raises(
-        InputError,
-        match=r"largest of the 5 patches of 'classes' has 7.01 km2, less than the least "
-        r"area of 9 km2 \(MIN_AREA\)",
+    for options, parameter, message in (
+        (
+            {"min_area_km2": 9},
+            "min_area_km2",
+            "largest of the 5 patches of 'classes' has 7.01 km2, less than the least area of 9 km2",
+        ),
+        ({"sliver_cells": 2}, "sliver_cells", "'classes' is 2 cells wide; lower the least width"),
+        ({"sliver_cells": 5000}, "sliver_cells", "is 5000 cells wide"),
+        ({"min_area_km2": -1}, "min_area_km2", "-1 is not an area of 0 km2 or more"),
+        ({"fill_holes_km2": math.nan}, "fill_holes_km2", "nan is not an area"),
+        ({"sliver_cells": -2}, "sliver_cells", "-2 is not a number of cells"),
     ):
-        delineate(g, min_area_km2=9)
-    with pytest.raises(InputError, match=r"'classes' is 2 cells wide: lower the least width \(SLIVERS\)"):
-        delineate(g, sliver_cells=2)
-    with pytest.raises(InputError, match="is 5000 cells wide"):
-        delineate(g, sliver_cells=5000)
-    for options, key in (
-        ({"min_area_km2": -1}, "MIN_AREA"),
-        ({"fill_holes_km2": math.nan}, "HOLES"),
-        ({"sliver_cells": -2}, "SLIVERS"),
-    ):
-        with pytest.raises(InputError, match=key):
-            delineate(g, **options)
+        with pytest.raises(InputError, match=message) as caught:
+            delineated(g, **options)
+        assert caught.value.parameter == parameter
 
 
 def test_options_that_are_off_change_nothing():
     g = grid(np.random.default_rng(3).integers(0, 6, (20, 20)))
-    plain, off = find_patches(g), delineate(g, min_area_km2=0, fill_holes_km2=0, sliver_cells=0)
+    plain, off = find_patches(g), delineated(g, min_area_km2=0, fill_holes_km2=0, sliver_cells=0)
     assert [p.geometry.ExportToWkb() for p in plain] == [p.geometry.ExportToWkb() for p in off.patches]
     assert (off.filled, off.cut, off.dropped) == (None, None, None)
 
@@ -268,18 +284,18 @@ def test_options_that_are_off_change_nothing():
 def test_turning_the_map_changes_no_area(change):
     values = np.random.default_rng(8).integers(1, 6, (33, 47))
     options = {"fill_holes_km2": 0.02, "sliver_cells": 2, "min_area_km2": 0.03}
-    a, b = (delineate(grid(v), (3, 4, 5), **options) for v in (values, change(values)))
+    a, b = (delineated(grid(v), patch_classes=(3, 4, 5), **options) for v in (values, change(values)))
     assert [p.area_km2 for p in a.patches] == [p.area_km2 for p in b.patches]
     assert (a.filled, a.cut, a.dropped) == (b.filled, b.cut, b.dropped)
 
 
 def test_report_tells_shares_and_changes():
-    runs = [[5] * cells + [1] for cells in (701, 700, 400, 100, 99)]
-    text = patches_report(delineate(grid([sum(runs, [])]), min_area_km2=1), [("classes", "4, 5")]).html()
+    row = [value for cells in (701, 700, 400, 100, 99) for value in [5] * cells + [1]]
+    text = patches_report(delineated(grid([row]), min_area_km2=1), [("classes", "4, 5")]).html()
     assert "1 below the least area were dropped, 0.99 km2" in text
     assert "4 patches cover 19.01 km2, 94.81 % of the 20.05 km2 of" in text
     assert ('<td>large</td><td>4 to 7</td><td class="n">2</td><td class="n">11</td><td class="n">57.86</td>') in text
-    none = patches_report(delineate(grid([[5, 1]]))).html()
+    none = patches_report(delineated(grid([[5, 1]]))).html()
     assert "No patch is super-large (above 7 km2)" in none and "not known" in none
 
 
@@ -293,7 +309,7 @@ def test_areas_on_a_limit_are_of_their_class_whatever_the_cell(cell):
 
 def test_a_width_beyond_the_map_is_refused_at_once():
     with pytest.raises(InputError, match="1000000000 cells wide"):
-        delineate(grid(np.full((5, 5), 5)), sliver_cells=10**9)
+        delineated(grid(np.full((5, 5), 5)), sliver_cells=10**9)
     assert len(find_patches(grid(np.full((5, 5), 5)), sliver_cells=5)) == 1
 
 
