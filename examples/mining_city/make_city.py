@@ -1091,7 +1091,7 @@ def _write_stack(outputs, path, template, values):
             ["COMPRESS=DEFLATE", "PREDICTOR=3", "INTERLEAVE=BAND"],
         )
         dataset.SetGeoTransform(template.transform)
-        dataset.SetProjection(template.crs)
+        dataset.SetProjection(template.crs.wkt)
         for month, band in enumerate(values, 1):
             dataset.GetRasterBand(month).WriteArray(band)
             dataset.GetRasterBand(month).SetDescription(f"month {month:02d}")
