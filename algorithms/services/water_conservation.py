@@ -1,23 +1,49 @@
 """Toolbox step: water conservation, the part of the water yield that a place holds back."""
 
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
 from ...core.grid.grid import QUANTITY
+from ...core.grid.reading import RasterSource, open_template
 from ...core.grid.warping import align, read_classes
 from ...core.land_cover_products import LandCoverProduct
+from ...core.routing.ways import Routing
 from ...core.services.water_conservation import (
-    CONDUCTIVITY_UNITS,
-    DEPTH_UNITS,
-    ROUTING,
-    TOPOGRAPHIC_INDEX,
+    ConductivityUnit,
+    ConservationChoices,
+    ConservationMaps,
+    IndexForm,
     constant_depth,
     default_table,
     read_table,
     water_conservation,
 )
+from ...core.services.water_yield import DepthUnit
+from ...core.tables import RawTable
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
+from ..job import Job
 
 
-class WaterConservation(EcoNetAlgorithm):
+@dataclass(frozen=True)
+class Inputs:
+    """Maps, the table of velocities, and how water conservation is reckoned."""
+
+    land_cover: RasterSource
+    water_yield: RasterSource
+    dem: RasterSource
+    conductivity: RasterSource
+    soil_depth: RasterSource | None
+    depth_mm: float
+    table: RawTable
+    choices: ConservationChoices
+
+
+class WaterConservation(EcoNetAlgorithm[Inputs]):
+    """Water yield less what runs off."""
+
     ID = "waterconservation"
     NAME = "Water conservation"
     GROUP = "services"
@@ -26,7 +52,7 @@ class WaterConservation(EcoNetAlgorithm):
     TEMPLATE = ("LAND_COVER",)
     STYLES = {"OUTPUT": "water_conservation"}
 
-    def definitions(self):
+    def definitions(self) -> list[Any]:
         return [
             p.raster("WATER_YIELD", "Water yield (mm a year)"),
             p.raster("DEM", "Elevation (m)"),
@@ -34,10 +60,10 @@ class WaterConservation(EcoNetAlgorithm):
             p.raster("LAND_COVER", "Land cover"),
             p.raster("SOIL_DEPTH", "Soil depth (empty: one depth everywhere)", optional=True),
             p.table("VELOCITY_TABLE", "Velocity table (land_cover, velocity)"),
-            p.choice("CONDUCTIVITY_UNIT", "Unit of the conductivity", list(CONDUCTIVITY_UNITS)),
-            p.choice("DEPTH_UNIT", "Unit of the soil depth", list(DEPTH_UNITS)),
-            p.choice("TOPOGRAPHIC_INDEX", "Topographic index", list(TOPOGRAPHIC_INDEX)),
-            p.advanced(p.choice("ROUTING", "Routing", list(ROUTING))),
+            p.option("CONDUCTIVITY_UNIT", "Unit of the conductivity", ConductivityUnit),
+            p.option("DEPTH_UNIT", "Unit of the soil depth", DepthUnit),
+            p.option("TOPOGRAPHIC_INDEX", "Topographic index", IndexForm),
+            p.advanced(p.option("ROUTING", "Routing", Routing)),
             p.advanced(p.number("CONDUCTIVITY_THRESHOLD", "Conductivity that takes all water in (mm a day)", 300.0, 0)),
             p.advanced(p.number("SOIL_DEPTH_VALUE", "Soil depth where no map is given (mm)", 1000.0, 0)),
             p.land_cover_product(),
@@ -45,35 +71,44 @@ class WaterConservation(EcoNetAlgorithm):
             p.raster_output("OUTPUT_INDEX", "Topographic index", optional=True),
         ]
 
-    def _table(self, job):
-        return job.table("VELOCITY_TABLE") or default_table(job.option("LAND_COVER_PRODUCT", LandCoverProduct))
-
-    def validate(self, job):
-        read_table(self._table(job))
-
-    def execute(self, job):
-        template, depth, depth_unit = job.template(), job.raster("SOIL_DEPTH"), DEPTH_UNITS[job.choice("DEPTH_UNIT")]
-        if depth is None:
-            depth, depth_unit = constant_depth(job.number("SOIL_DEPTH_VALUE"), template, job.progress), "mm"
-        else:
-            depth = align(depth, template, QUANTITY, job.progress)
-        water, dem, conductivity = (
-            align(job.raster(key), template, QUANTITY, job.progress)
-            for key in ("WATER_YIELD", "DEM", "SOIL_CONDUCTIVITY")
+    def read(self, job: Job) -> Inputs:
+        return Inputs(
+            land_cover=job.raster("LAND_COVER"),
+            water_yield=job.raster("WATER_YIELD"),
+            dem=job.raster("DEM"),
+            conductivity=job.raster("SOIL_CONDUCTIVITY"),
+            soil_depth=job.raster("SOIL_DEPTH"),
+            depth_mm=job.number("SOIL_DEPTH_VALUE"),
+            table=job.table("VELOCITY_TABLE") or default_table(job.option("LAND_COVER_PRODUCT", LandCoverProduct)),
+            choices=ConservationChoices(
+                form=job.option("TOPOGRAPHIC_INDEX", IndexForm),
+                routing=job.option("ROUTING", Routing),
+                depth_unit=job.option("DEPTH_UNIT", DepthUnit),
+                conductivity_unit=job.option("CONDUCTIVITY_UNIT", ConductivityUnit),
+                conductivity_threshold=job.number("CONDUCTIVITY_THRESHOLD"),
+            ),
         )
+
+    def check(self, inputs: Inputs) -> None:
+        read_table(inputs.table)
+
+    def execute(self, inputs: Inputs, job: Job) -> None:
+        template, choices = open_template(inputs.land_cover), inputs.choices
+        if inputs.soil_depth is None:
+            depth = constant_depth(inputs.depth_mm, template, progress=job.progress)
+            choices = replace(choices, depth_unit=DepthUnit.MM)
+        else:
+            depth = align(inputs.soil_depth, template, QUANTITY, job.progress)
+        water, dem, conductivity = (
+            align(source, template, QUANTITY, job.progress)
+            for source in (inputs.water_yield, inputs.dem, inputs.conductivity)
+        )
+        land_cover = read_classes(inputs.land_cover)
         result = water_conservation(
-            water,
-            dem,
-            depth,
-            conductivity,
-            read_classes(job.raster("LAND_COVER")),
-            self._table(job),
-            depth_unit,
-            CONDUCTIVITY_UNITS[job.choice("CONDUCTIVITY_UNIT")],
-            job.number("CONDUCTIVITY_THRESHOLD"),
-            TOPOGRAPHIC_INDEX[job.choice("TOPOGRAPHIC_INDEX")],
-            ROUTING[job.choice("ROUTING")],
-            job.progress,
+            ConservationMaps(water, dem, depth, conductivity, land_cover),
+            inputs.table,
+            choices=choices,
+            progress=job.progress,
         )
         job.write_raster("OUTPUT", result.conservation)
         job.write_raster("OUTPUT_INDEX", result.index)

@@ -12,33 +12,137 @@ Ding et al. (2017), Acta Ecologica Sinica 37: 3733 (ChinaXiv 201706.00455) and W
 the soil depth in mm; then TI is below 0 on nearly every slope. See `TOPOGRAPHIC_INDEX`.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
 
 from .. import tables
+from ..arrays import Bools, Float32s, Floats
 from ..errors import InputError
-from ..grid.grid import Grid, float_grid
+from ..grid.grid import Grid, Template, float_grid
 from ..grid.row_blocks import row_blocks
 from ..grid.slope import slope_degrees
 from ..land_cover_products import CLCD, table_for_product
-from ..progress import SILENT
+from ..options import Option
+from ..progress import SILENT, Progress
 from ..routing.depressions import fill_depressions
 from ..routing.flow import Unfilled, route
 from ..routing.ways import Routing
 from .land_cover import CODE, class_rows, codes_of, values_by_class
+from .water_yield import DepthUnit
 
-SQUARE_METRES, AS_PRINTED = TOPOGRAPHIC_INDEX = ("area in m2, soil depth in m", "as printed: cells, soil depth in mm")
-ROUTING = tuple(Routing)
-CONDUCTIVITY_UNITS = ("mm/d", "cm/d", "mm/h", "um/s")
-_MM_PER_DAY = {"mm/d": 1.0, "cm/d": 10.0, "mm/h": 24.0, "um/s": 86.4}
-DEPTH_UNITS = ("mm", "cm", "m")
-_M_PER = {"mm": 0.001, "cm": 0.01, "m": 1.0}
 VELOCITY = 249.0
 _LEAST_SLOPE_PERCENT = 0.1  # level ground has no finite index; gentler slopes count as this
 _LEAST_DEPTH_M = 0.01
 
 _COLUMNS = [CODE, tables.Column("velocity", aliases=("velocity_coefficient", "vel_coef"))]
+
+
+class IndexForm(Option):
+    """The units of the topographic index."""
+
+    SQUARE_METRES = "area in m2, soil depth in m", "area in m2, soil depth in m"
+    AS_PRINTED = "as printed: cells, soil depth in mm", "as printed: cells, soil depth in mm"
+
+
+class ConductivityUnit(Option):
+    """Unit of a map of saturated hydraulic conductivity."""
+
+    MM_PER_DAY = "mm/d", "mm/d"
+    CM_PER_DAY = "cm/d", "cm/d"
+    MM_PER_HOUR = "mm/h", "mm/h"
+    UM_PER_SECOND = "um/s", "um/s"
+
+    @property
+    def mm_per_day(self) -> float:
+        """How many mm a day one of it is."""
+        return {"mm/d": 1.0, "cm/d": 10.0, "mm/h": 24.0, "um/s": 86.4}[self.value]
+
+
+_M_PER = {DepthUnit.MM: 0.001, DepthUnit.CM: 0.01, DepthUnit.M: 1.0}
+
+
+@dataclass(frozen=True)
+class ConservationChoices:
+    """How water conservation is reckoned.
+
+    Parameters
+    ----------
+    form : IndexForm
+    routing : Routing
+        Of the drainage area.
+    depth_unit : DepthUnit
+    conductivity_unit : ConductivityUnit
+    conductivity_threshold : float
+        Conductivity from which soil takes all water in, mm a day; above 0.
+
+    Raises
+    ------
+    InputError
+        A threshold that is not above 0.
+    """
+
+    form: IndexForm = IndexForm.SQUARE_METRES
+    routing: Routing = Routing.D8
+    depth_unit: DepthUnit = DepthUnit.MM
+    conductivity_unit: ConductivityUnit = ConductivityUnit.MM_PER_DAY
+    conductivity_threshold: float = 300.0
+
+    def __post_init__(self) -> None:
+        if not self.conductivity_threshold > 0:
+            raise InputError(
+                f"{self.conductivity_threshold:g} mm a day takes no water in: it must be above 0 (300 is usual).",
+                parameter="conductivity_threshold",
+                value=self.conductivity_threshold,
+            )
+
+
+@dataclass(frozen=True)
+class ConservationMaps:
+    """What water conservation is reckoned from, all on the cells of the water yield.
+
+    Parameters
+    ----------
+    water_yield : Grid
+        mm a year, at least 0, by `water_yield.water_yield`.
+    dem : Grid
+        Elevation in metres.
+    soil_depth, conductivity : Grid
+        In the units of `ConservationChoices`, at least 0.
+    land_cover : Grid
+        Whole-number codes.
+
+    Raises
+    ------
+    InputError
+        Maps on other cells, or with values below 0.
+    """
+
+    water_yield: Grid
+    dem: Grid
+    soil_depth: Grid
+    conductivity: Grid
+    land_cover: Grid
+
+    def __post_init__(self) -> None:
+        for grid in (self.dem, self.soil_depth, self.conductivity, self.land_cover):
+            if grid.values.shape != self.water_yield.template.shape:
+                raise InputError(
+                    f"Raster '{grid.name}' is not on the cells of '{self.water_yield.name}': align it first.",
+                    layer=grid.name,
+                )
+        for grid in (self.water_yield, self.soil_depth, self.conductivity):
+            wrong = grid.valid & (grid.values < 0)
+            if wrong.any():
+                found = grid.values[wrong].flat[0]
+                raise InputError(
+                    f"Raster '{grid.name}' holds {found:g} on {np.count_nonzero(wrong)} cell(s), and cannot be "
+                    f"negative: correct the raster or its nodata value.",
+                    layer=grid.name,
+                    value=float(found),
+                )
 
 
 @dataclass
@@ -49,12 +153,12 @@ class WaterConservation:
     index: Grid
 
 
-def default_table(product=CLCD):
+def default_table(product: str = CLCD) -> tables.RawTable:
     """The shipped velocity coefficients for a product's codes; HEC-22's, the choice of class is ours."""
     return table_for_product(tables.shipped("services", "velocity.csv"), product)
 
 
-def read_table(table=None):
+def read_table(table: tables.RawTable | None = None) -> tables.Table:
     """A table of velocity coefficients with every cell checked, as `tables.Table`."""
     parsed = tables.parse(table or default_table(), _COLUMNS)
     codes_of(parsed)
@@ -64,13 +168,15 @@ def read_table(table=None):
     return parsed
 
 
-def constant_depth(depth_mm, template, progress=SILENT):
+def constant_depth(depth_mm: float, template: Template, *, progress: Progress = SILENT) -> Grid:
     """One soil depth everywhere, as a grid in mm, for a study without a map of it; the log says so."""
     progress.log(f"No soil depth map is given: {depth_mm:g} mm are taken everywhere.")
     return float_grid(np.full(template.shape, depth_mm, dtype=np.float32), template, "soil depth")
 
 
-def topographic_index(dem, soil_depth_m, form=SQUARE_METRES, routing=Routing.D8, progress=SILENT):
+def topographic_index(
+    dem: Grid, soil_depth_m: Floats, *, choices: ConservationChoices, progress: Progress = SILENT
+) -> Grid:
     """TI = log10(drainage area / (soil depth x slope in %)), the cell itself counted in its drainage area.
 
     Parameters
@@ -78,10 +184,8 @@ def topographic_index(dem, soil_depth_m, form=SQUARE_METRES, routing=Routing.D8,
     dem : grid.Grid
         Elevation in metres; depressions are filled first.
     soil_depth_m : float ndarray, shape (rows, cols)
-    form : str
-        One of ``TOPOGRAPHIC_INDEX``.
-    routing : str
-        D8 or MFD.
+    choices : ConservationChoices
+        Its form and routing.
 
     Returns
     -------
@@ -93,21 +197,22 @@ def topographic_index(dem, soil_depth_m, form=SQUARE_METRES, routing=Routing.D8,
     -----
     Peak about 130 bytes per cell with D8.
     """
+    is_metric = choices.form is IndexForm.SQUARE_METRES
     template, elevation = dem.template, dem.floats(np.float64)
     filled = fill_depressions(elevation, progress=progress.part(0.0, 0.3))
     flow = route(
         filled,
         template,
-        routing=Routing(routing),
+        routing=choices.routing,
         unfilled=Unfilled(elevation),
         progress=progress.part(0.3, 0.7),
     )
     area = flow.accumulate(progress=progress.part(0.7, 0.9))
-    if form == SQUARE_METRES:
+    if is_metric:
         area *= template.cell_area_m2
-    slope = slope_degrees(filled, template, progress.part(0.9, 1.0))
-    depth = soil_depth_m if form == SQUARE_METRES else 1000.0 * soil_depth_m
-    least = _LEAST_DEPTH_M if form == SQUARE_METRES else 1000.0 * _LEAST_DEPTH_M
+    slope = slope_degrees(filled, template, progress=progress.part(0.9, 1.0))
+    depth = soil_depth_m if is_metric else 1000.0 * soil_depth_m
+    least = _LEAST_DEPTH_M if is_metric else 1000.0 * _LEAST_DEPTH_M
     index = np.empty(template.shape, dtype=np.float32)
     for block in row_blocks(*template.shape):
         percent = 100 * np.tan(np.radians(slope[block].astype(np.float64)))
@@ -120,39 +225,20 @@ def topographic_index(dem, soil_depth_m, form=SQUARE_METRES, routing=Routing.D8,
 
 
 def water_conservation(
-    water_yield,
-    dem,
-    soil_depth,
-    conductivity,
-    land_cover,
-    table=None,
-    depth_unit="mm",
-    conductivity_unit="mm/d",
-    threshold_mm_per_day=300.0,
-    form=SQUARE_METRES,
-    routing=Routing.D8,
-    progress=SILENT,
-):
+    maps: ConservationMaps,
+    table: tables.RawTable | None = None,
+    *,
+    choices: ConservationChoices,
+    progress: Progress = SILENT,
+) -> WaterConservation:
     """Water conservation of an average year.
 
     Parameters
     ----------
-    water_yield : grid.Grid
-        mm a year, at least 0, by `water_yield.water_yield`. All other grids lie on its cells.
-    dem : grid.Grid
-        Elevation in metres.
-    soil_depth : grid.Grid
-        In ``depth_unit``, at least 0.
-    conductivity : grid.Grid
-        Saturated hydraulic conductivity in ``conductivity_unit``, at least 0.
-    land_cover : grid.Grid
-        Whole-number codes.
+    maps : ConservationMaps
     table : tables.RawTable, optional
         ``land_cover, velocity``; default the shipped one.
-    threshold_mm_per_day : float
-        Conductivity from which soil takes all water in.
-    form, routing : str
-        See `topographic_index`.
+    choices : ConservationChoices
 
     Returns
     -------
@@ -160,48 +246,49 @@ def water_conservation(
         float32, between 0 and the water yield; an index below 0 holds nothing back. NaN where an input
         has no value.
 
+    Raises
+    ------
+    InputError
+        Codes that the table lacks, or no cell with a value in all maps.
+
     Notes
     -----
     As `topographic_index`, and 16 bytes per cell.
     """
-    template = water_yield.template
-    for grid in (dem, soil_depth, conductivity, land_cover):
-        if grid.values.shape != template.shape:
-            raise InputError(f"Raster '{grid.name}' is not on the cells of '{water_yield.name}': align it first.")
-    for grid in (water_yield, soil_depth, conductivity):
-        wrong = grid.valid & (grid.values < 0)
-        if wrong.any():
-            raise InputError(
-                f"Raster '{grid.name}' holds {grid.values[wrong].flat[0]:g} on "
-                f"{np.count_nonzero(wrong)} cell(s), and cannot be negative: correct the raster or its "
-                f"nodata value."
-            )
-    if not threshold_mm_per_day > 0:
-        raise InputError(
-            f"The conductivity that takes all water in is {threshold_mm_per_day:g} mm a day: it must be "
-            f"above 0 (300 is usual)."
-        )
     parsed = read_table(table)
-    rows = class_rows(land_cover, codes_of(parsed), progress=progress.part(0, 0.05))
+    rows = class_rows(maps.land_cover, codes_of(parsed), progress=progress.part(0, 0.05))
     velocity = values_by_class(rows, [min(1.0, VELOCITY / row["velocity"]) for row in parsed.rows])
-    depth_m = soil_depth.floats(np.float64) * _M_PER[depth_unit]
-    index = topographic_index(dem, depth_m, form, routing, progress.part(0.05, 0.95))
-    soaking = np.minimum(1.0, conductivity.floats() * (_MM_PER_DAY[conductivity_unit] / threshold_mm_per_day))
+    depth_m = maps.soil_depth.floats(np.float64) * _M_PER[choices.depth_unit]
+    index = topographic_index(maps.dem, depth_m, choices=choices, progress=progress.part(0.05, 0.95))
+    per_threshold = choices.conductivity_unit.mm_per_day / choices.conductivity_threshold
+    soaking = np.minimum(1.0, maps.conductivity.floats() * per_threshold)
     terrain = np.clip(0.3 * index.values, 0, 1)
-    result = water_yield.floats() * velocity * terrain * soaking
+    result = maps.water_yield.floats() * velocity * terrain * soaking
     known = np.isfinite(result)
     if not known.any():
         raise InputError(
-            f"No cell of '{water_yield.name}' has a value in all of {dem.name}, {soil_depth.name}, "
-            f"{conductivity.name} and {land_cover.name}: choose maps of one area, or correct their nodata "
+            f"No cell of '{maps.water_yield.name}' has a value in all of {maps.dem.name}, {maps.soil_depth.name}, "
+            f"{maps.conductivity.name} and {maps.land_cover.name}: choose maps of one area, or correct their nodata "
             f"values."
         )
+    means = tuple(float(factor[known].mean()) for factor in (velocity, terrain, soaking))
+    _log_factors(choices, means, progress)
+    _log_below_zero(index.values, known, maps.soil_depth.name, progress)
+    progress(1.0)
+    return WaterConservation(float_grid(result, maps.water_yield.template, "water conservation"), index)
+
+
+def _log_factors(choices: ConservationChoices, means: tuple[float, ...], progress: Progress) -> None:
+    velocity, terrain, soaking = means
     progress.log(
         f"Water conservation: yield x min(1, 249 / velocity) x min(1, 0.9 TI / 3) x min(1, Ksat / "
-        f"{threshold_mm_per_day:g} mm a day), topographic index with {form}, {routing}; mean factors "
-        f"{velocity[known].mean():.3f}, {terrain[known].mean():.3f} and {soaking[known].mean():.3f}."
+        f"{choices.conductivity_threshold:g} mm a day), topographic index with {choices.form}, {choices.routing}; "
+        f"mean factors {velocity:.3f}, {terrain:.3f} and {soaking:.3f}."
     )
-    below = np.count_nonzero(known & (index.values < 0))
+
+
+def _log_below_zero(index: Float32s, known: Bools, soil_depth: str, progress: Progress) -> None:
+    below = np.count_nonzero(known & (index < 0))
     if below:
         progress.log(
             f"The topographic index is below 0 on {100 * below / known.sum():.1f} % of the cells; nothing is "
@@ -210,7 +297,5 @@ def water_conservation(
     if 2 * below > known.sum():
         progress.warn(
             f"The topographic index is below 0 on more than half of the cells, which leaves no water "
-            f"conservation there: check the unit of '{soil_depth.name}', or choose '{SQUARE_METRES}'."
+            f"conservation there: check the unit of '{soil_depth}', or choose '{IndexForm.SQUARE_METRES}'."
         )
-    progress(1.0)
-    return WaterConservation(float_grid(result, template, "water conservation"), index)

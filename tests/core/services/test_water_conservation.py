@@ -8,11 +8,25 @@ import pytest
 from econet.core import tables
 from econet.core.errors import Cancelled, InputError
 from econet.core.grid.grid import Grid, Template
-from econet.core.progress import Progress
+from econet.core.progress import SILENT, Progress
+from econet.core.routing.ways import Routing
 from econet.core.services import water_conservation as wc
+from econet.core.services.water_yield import DepthUnit
 
 UTM = "EPSG:32651"
 TABLE = "land_cover,velocity\n1,249\n2,498\n3,100\n"
+
+
+def conservation(water, dem, depth, ksat, cover, table=None, *, progress=SILENT, **choices):
+    for name, kind in (("depth_unit", DepthUnit), ("conductivity_unit", wc.ConductivityUnit), ("routing", Routing)):
+        if name in choices:
+            choices[name] = kind(choices[name])
+    return wc.water_conservation(
+        wc.ConservationMaps(water, dem, depth, ksat, cover),
+        table,
+        choices=wc.ConservationChoices(**choices),
+        progress=progress,
+    )
 
 
 def grid(values, name, dx=30.0, dy=30.0):
@@ -43,7 +57,7 @@ def plane(rows=4, cols=6, percent=20.0, dx=30.0):
 
 def test_a_plane_by_hand():
     # water runs east, so the n-th cell of a row drains n cells of 900 m2
-    result = wc.water_conservation(*maps(plane()), table())
+    result = conservation(*maps(plane()), table())
     expected = [math.log10(n * 900 / (0.8 * 20)) for n in range(1, 7)]
     np.testing.assert_allclose(result.index.values, np.tile(expected, (4, 1)), rtol=1e-5)
     np.testing.assert_allclose(
@@ -54,35 +68,35 @@ def test_a_plane_by_hand():
 
 def test_the_index_as_printed_counts_cells_and_millimetres():
     heard = []
-    result = wc.water_conservation(*maps(plane(), depth=0.02), table(), depth_unit="m", form=wc.AS_PRINTED)
+    result = conservation(*maps(plane(), depth=0.02), table(), depth_unit="m", form=wc.IndexForm.AS_PRINTED)
     np.testing.assert_allclose(result.index.values[0], [math.log10(n / (20 * 20)) for n in range(1, 7)], rtol=1e-4)
-    result = wc.water_conservation(*maps(plane()), table(), form=wc.AS_PRINTED, progress=Progress(warn=heard.append))
+    result = conservation(*maps(plane()), table(), form=wc.IndexForm.AS_PRINTED, progress=Progress(warn=heard.append))
     assert (result.conservation.values == 0).all() and "below 0 on more than half" in heard[0]
 
 
 def test_each_factor():
     cover = np.array([[1, 2, 3, 1, 1, 1]] * 4)
     ksat = np.array([[300, 300, 300, 75, 900, 0]] * 4)
-    plain = wc.water_conservation(*maps(plane(), water=100.0), table()).conservation.values
-    both = wc.water_conservation(*maps(plane(), cover, 100.0, ksat=ksat), table()).conservation.values
+    plain = conservation(*maps(plane(), water=100.0), table()).conservation.values
+    both = conservation(*maps(plane(), cover, 100.0, ksat=ksat), table()).conservation.values
     np.testing.assert_allclose(both, plain * [1, 0.5, 1, 0.25, 1, 0], rtol=1e-6)
 
 
 @pytest.mark.parametrize("unit, value", [("mm/d", 120.0), ("cm/d", 12.0), ("mm/h", 5.0), ("um/s", 120 / 86.4)])
 def test_units_of_conductivity(unit, value):
-    expected = wc.water_conservation(*maps(plane(), ksat=120.0), table()).conservation.values
-    found = wc.water_conservation(*maps(plane(), ksat=value), table(), conductivity_unit=unit).conservation.values
+    expected = conservation(*maps(plane(), ksat=120.0), table()).conservation.values
+    found = conservation(*maps(plane(), ksat=value), table(), conductivity_unit=unit).conservation.values
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("unit, value", [("mm", 800.0), ("cm", 80.0), ("m", 0.8)])
 def test_units_of_soil_depth(unit, value):
-    expected = wc.water_conservation(*maps(plane()), table()).conservation.values
-    found = wc.water_conservation(*maps(plane(), depth=value), table(), depth_unit=unit).conservation.values
+    expected = conservation(*maps(plane()), table()).conservation.values
+    found = conservation(*maps(plane(), depth=value), table(), depth_unit=unit).conservation.values
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize("routing", wc.ROUTING)
+@pytest.mark.parametrize("routing", tuple(Routing))
 def test_laws_on_a_rough_map(routing):
     rng = np.random.default_rng(3)
     rows, cols = 30, 41
@@ -91,20 +105,20 @@ def test_laws_on_a_rough_map(routing):
     water = rng.random((rows, cols)) * 500
     cover = rng.choice([1, 2, 3], (rows, cols))
     arguments = maps(dem, cover, water, rng.random((rows, cols)) * 1500, rng.random((rows, cols)) * 500, 30, 45)
-    result = wc.water_conservation(*arguments, table(), routing=routing).conservation.values
+    result = conservation(*arguments, table(), routing=routing).conservation.values
     inside = np.isfinite(result)
     assert np.array_equal(inside, np.isfinite(dem))
     assert (result[inside] >= 0).all() and (result[inside] <= arguments[0].floats()[inside]).all()
     turned = tuple(grid(a.values.T.copy(), a.name, 45, 30) for a in arguments)
     np.testing.assert_allclose(
-        wc.water_conservation(*turned, table(), routing=routing).conservation.values.T, result, rtol=1e-4, atol=1e-3
+        conservation(*turned, table(), routing=routing).conservation.values.T, result, rtol=1e-4, atol=1e-3
     )
 
 
 def test_level_ground_and_no_soil_have_a_finite_index():
-    result = wc.water_conservation(*maps(np.zeros((3, 4)), depth=0.0), table())
+    result = conservation(*maps(np.zeros((3, 4)), depth=0.0), table())
     assert np.isfinite(result.index.values).all() and np.isfinite(result.conservation.values).all()
-    one = wc.water_conservation(*maps([[5.0, 4.0, 3.0]]), table())
+    one = conservation(*maps([[5.0, 4.0, 3.0]]), table())
     assert np.isfinite(one.conservation.values).all()
 
 
@@ -113,24 +127,24 @@ def test_concrete_does_not_win():
     cover = np.tile([2, 4, 1, 7, 8, 11], (4, 1))
     water = np.tile([200.0, 250, 260, 350, 450, 430], (4, 1))
     dem = plane(percent=20.0)[:, :1] * 0 - np.arange(4)[:, None] * 6.0  # every column drains south alone
-    values = wc.water_conservation(*maps(np.tile(dem, (1, 6)), cover, water)).conservation.values
+    values = conservation(*maps(np.tile(dem, (1, 6)), cover, water)).conservation.values
     assert (values[:, 0] > values[:, 4]).all() and (values[:, 0] > values[:, 5]).all()
 
 
 def test_bad_input():
     with pytest.raises(InputError, match=r"'yield' holds -1 on 24 cell\(s\), and cannot be negative"):
-        wc.water_conservation(*maps(plane(), water=-1.0), table())
+        conservation(*maps(plane(), water=-1.0), table())
     with pytest.raises(InputError, match="'ksat' holds -9 "):
-        wc.water_conservation(*maps(plane(), ksat=-9.0), table())
+        conservation(*maps(plane(), ksat=-9.0), table())
     with pytest.raises(InputError, match="holds code 4 .* for which table 'v.csv'"):
-        wc.water_conservation(*maps(plane(), cover=4), table())
+        conservation(*maps(plane(), cover=4), table())
     with pytest.raises(InputError, match="row 2, column 'velocity': '0.0' must be above 0"):
-        wc.water_conservation(*maps(plane()), table("land_cover,velocity\n1,0\n"))
+        conservation(*maps(plane()), table("land_cover,velocity\n1,0\n"))
     with pytest.raises(InputError, match="'dem' is not on the cells of 'yield'"):
-        wc.water_conservation(*maps(plane())[:1], *maps(plane(3))[1:], table())
+        conservation(*maps(plane())[:1], *maps(plane(3))[1:], table())
     with pytest.raises(InputError, match="must be above 0"):
-        wc.water_conservation(*maps(plane()), table(), threshold_mm_per_day=0)
+        conservation(*maps(plane()), table(), conductivity_threshold=0)
     with pytest.raises(InputError, match="No cell of 'yield' has a value in all"):
-        wc.water_conservation(*maps(plane(), water=np.nan), table())
+        conservation(*maps(plane(), water=np.nan), table())
     with pytest.raises(Cancelled):
-        wc.water_conservation(*maps(plane()), table(), progress=Progress(cancelled=lambda: True))
+        conservation(*maps(plane()), table(), progress=Progress(cancelled=lambda: True))
