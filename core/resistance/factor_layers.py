@@ -16,7 +16,7 @@ from .factors import FACTORS, MINE, factor_name
 _MOST_ADDED = 240
 
 
-@dataclass
+@dataclass(frozen=True)
 class FactorLayers:
     """The maps that the factors are made from; what is None is left out.
 

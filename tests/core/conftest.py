@@ -3,14 +3,13 @@
 import math
 from types import SimpleNamespace
 
+import factory
 import numpy as np
 import pytest
 from osgeo import ogr
 
 from econet.core import tables
-from econet.core.crs import Crs
-from econet.core.geometry.layers import Layer
-from econet.core.grid.grid import Grid, Template
+from econet.core.grid.grid import Grid
 from econet.core.grid.reading import RasterSource
 from econet.core.grid.slope import slope_degrees
 from econet.core.mines import Mine
@@ -19,11 +18,10 @@ from econet.core.progress import Progress
 from econet.core.resistance.factor_layers import FactorLayers
 
 CLCD = {1: 4, 2: 1, 3: 2, 4: 3, 5: 2, 6: 5, 7: 5, 8: 5, 9: 2}
-WKT = Crs.of("EPSG:32651").reference.ExportToWkt()
 
 
-def template(rows, cols, dx=100.0, dy=None, west=500000.0, north=4600000.0):
-    return Template(rows, cols, (west, dx, 0.0, north, 0.0, -(dy or dx)), WKT, "template")
+def template(rows, cols, dx=100.0, dy=None, west=factory.WEST, north=factory.NORTH):
+    return factory.template(rows, cols, cell=dx, height=dy, west=west, north=north)
 
 
 def geometry(wkt):
@@ -39,7 +37,7 @@ def box(cells, row, col, rows=1, cols=1):
 
 
 def features(name, *shapes):
-    return Layer(name, WKT, list(shapes), [{} for _ in shapes], [])
+    return factory.layer(shapes, name=name)
 
 
 def mine(shape, mineral="coal", method="open pit", state="producing", feature="pit", name="West pit"):

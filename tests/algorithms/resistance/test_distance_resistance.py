@@ -160,7 +160,7 @@ def test_refusals_before_the_run(run, make, template):
 
 
 def test_refusals_of_the_run_leave_no_file(run, make, template):
-    outputs = dict(TEMPLATE=template, FACTOR="distance_to_water", OUTPUT=make.out("o.tif"))
+    outputs = {"TEMPLATE": template, "FACTOR": "distance_to_water", "OUTPUT": make.out("o.tif")}
     far = make.layer("far", [("POINT(133 41)", {"n": 1})], crs="EPSG:4326")
     assert "'far' lies wholly away from 'template'" in run.refusal("distanceresistance", INPUT=far, **outputs)
     cover = make.raster("cover", np.full((4, 60), 2, np.uint8), cell=50.0)

@@ -23,8 +23,8 @@ def maps(make):
     mines = make.layer(
         "mines",
         [
-            (PIT, dict(name="West pit", mineral="coal", method="open pit", state="abandoned")),
-            (FAR_PIT, dict(name="East pit", mineral="metal", method="underground", state="abandoned")),
+            (PIT, {"name": "West pit", "mineral": "coal", "method": "open pit", "state": "abandoned"}),
+            (FAR_PIT, {"name": "East pit", "mineral": "metal", "method": "underground", "state": "abandoned"}),
         ],
     )
     return template, mines
@@ -139,7 +139,7 @@ def test_cancel_leaves_nothing(run, make, maps):
 def test_mines_of_another_city_are_refused(run, make, maps):
     template, _ = maps
     moved = PIT.replace("4599500", "4699500").replace("4600000", "4700000")
-    mines = make.layer("elsewhere", [(moved, dict(mineral="coal", method="open pit", state="abandoned"))])
+    mines = make.layer("elsewhere", [(moved, {"mineral": "coal", "method": "open pit", "state": "abandoned"})])
     message = run.refusal("mineresistance", MINES=mines, TEMPLATE=template, OUTPUT=make.out("x.tif"))
     assert "'elsewhere' lies wholly away from 'template'" in message and "4699500 to 500000, 4700000" in message
     assert not os.path.exists(make.out("x.tif"))
@@ -150,8 +150,8 @@ def test_mine_fields_in_upper_case_are_the_usual_ones(run, make, maps):
     shouted = make.layer(
         "shouted",
         [
-            (PIT, dict(NAME="West pit", MINERAL="coal", METHOD="open pit", STATE="abandoned")),
-            (FAR_PIT, dict(NAME="East pit", MINERAL="metal", METHOD="underground", STATE="abandoned")),
+            (PIT, {"NAME": "West pit", "MINERAL": "coal", "METHOD": "open pit", "STATE": "abandoned"}),
+            (FAR_PIT, {"NAME": "East pit", "MINERAL": "metal", "METHOD": "underground", "STATE": "abandoned"}),
         ],
     )
     plain = run("mineresistance", MINES=mines, TEMPLATE=template, OUTPUT=make.out("a.tif"))
@@ -180,7 +180,9 @@ def test_rings_for_the_map(run, make, maps):
 
 def test_a_restored_mine_is_its_own_ground_without_an_end(run, make, maps):
     template, _ = maps
-    mines = make.layer("green", [(PIT, dict(mineral="coal", method="open pit", state="已复垦", feature="排土场"))])
+    mines = make.layer(
+        "green", [(PIT, {"mineral": "coal", "method": "open pit", "state": "已复垦", "feature": "排土场"})]
+    )
     result = run(
         "mineresistance", MINES=mines, TEMPLATE=template, OUTPUT=make.out("r.tif"), OUTPUT_RINGS=make.out("rings.gpkg")
     )
@@ -192,12 +194,12 @@ def test_a_restored_mine_is_its_own_ground_without_an_end(run, make, maps):
 
 def test_a_layer_without_mines_or_without_a_field_is_known_before_the_run(run, make, maps):
     template, _ = maps
-    fields = dict(name=str, mineral=str, method=str, state=str)
+    fields = {"name": str, "mineral": str, "method": str, "state": str}
     fine, message = run.check(
         "mineresistance", MINES=make.layer("none", [], fields), TEMPLATE=template, OUTPUT=make.out("x.tif")
     )
     assert not fine and "Layer 'none' is empty: choose a layer with at least one mine" in message
-    half = make.layer("half", [(PIT, dict(name="A", mineral="coal", state="abandoned"))])
+    half = make.layer("half", [(PIT, {"name": "A", "mineral": "coal", "state": "abandoned"})])
     fine, message = run.check("mineresistance", MINES=half, TEMPLATE=template, OUTPUT=make.out("x.tif"))
     assert not fine and "Layer 'half' has no field 'method' (the mine's method): choose one of its fields" in message
 
@@ -207,8 +209,8 @@ def test_all_unknown_words_are_named_at_once(run, make, maps):
     mines = make.layer(
         "mines",
         [
-            (PIT, dict(mineral="cheese", method="open pit", state="sleeping")),
-            (FAR_PIT, dict(mineral="coal", method="tunnel", state="sleeping")),
+            (PIT, {"mineral": "cheese", "method": "open pit", "state": "sleeping"}),
+            (FAR_PIT, {"mineral": "coal", "method": "tunnel", "state": "sleeping"}),
         ],
     )
     message = run.refusal("mineresistance", MINES=mines, TEMPLATE=template, OUTPUT=make.out("x.tif"))
@@ -223,7 +225,7 @@ def test_all_unknown_words_are_named_at_once(run, make, maps):
 def test_a_self_crossing_mine_is_mended_and_said(run, make, maps):
     template, _ = maps
     bow = "POLYGON((500000 4599500,500500 4600000,500500 4599500,500000 4600000,500000 4599500))"
-    mines = make.layer("bow", [(bow, dict(mineral="coal", method="open pit", state="abandoned"))])
+    mines = make.layer("bow", [(bow, {"mineral": "coal", "method": "open pit", "state": "abandoned"})])
     result = run(
         "mineresistance", MINES=mines, TEMPLATE=template, OUTPUT=make.out("r.tif"), OUTPUT_RINGS=make.out("rings.gpkg")
     )

@@ -21,16 +21,18 @@ def maps(make):
     cover = np.full((30, 40), 2, np.uint8)
     cover[20:] = 8
     height = np.repeat(np.arange(30)[:, None] * 100 * np.tan(np.radians(19.9)), 40, axis=1).astype(np.float32)
-    return dict(
-        LAND_COVER=make.raster("cover", cover, cell=100.0, nodata=0),
-        DEM=make.raster("dem", height, cell=100.0),
-        MOTORWAYS=make.layer("roads", [("LINESTRING(500000 4590000,500000 4610000)", {"ref": "G1"})]),
-        MINES=make.layer("mines", [(PIT, dict(name="Pit", mineral="coal", method="open pit", state="producing"))]),
-    )
+    return {
+        "LAND_COVER": make.raster("cover", cover, cell=100.0, nodata=0),
+        "DEM": make.raster("dem", height, cell=100.0),
+        "MOTORWAYS": make.layer("roads", [("LINESTRING(500000 4590000,500000 4610000)", {"ref": "G1"})]),
+        "MINES": make.layer(
+            "mines", [(PIT, {"name": "Pit", "mineral": "coal", "method": "open pit", "state": "producing"})]
+        ),
+    }
 
 
 def outputs(make):
-    return dict(OUTPUT_BASE=make.out("base.tif"), OUTPUT_MINES=make.out("mines.tif"), OUTPUT=make.out("all.tif"))
+    return {"OUTPUT_BASE": make.out("base.tif"), "OUTPUT_MINES": make.out("mines.tif"), "OUTPUT": make.out("all.tif")}
 
 
 def test_definition(provider):
@@ -108,9 +110,9 @@ def test_a_restored_mine_takes_land_cover_15(run, make, maps):
     """Burnt in as an open pit (11) and then restored, it scores 3 as our table has it."""
     cover = values(maps["LAND_COVER"])
     cover[:3, :3] = 11
-    layers = dict(LAND_COVER=make.raster("burnt", cover, cell=100.0, nodata=0))
+    layers = {"LAND_COVER": make.raster("burnt", cover, cell=100.0, nodata=0)}
     for state, inside in (("producing", 5), ("restored", 3)):
-        layers["MINES"] = make.layer("m", [(PIT, dict(mineral="coal", method="open pit", state=state))])
+        layers["MINES"] = make.layer("m", [(PIT, {"mineral": "coal", "method": "open pit", "state": state})])
         result = run("resistancesurface", **layers, **outputs(make))
         base = values(result["OUTPUT_BASE"])
         assert (base[:3, :3] == inside).all() and (base[3:20] == 1).all()
@@ -119,7 +121,7 @@ def test_a_restored_mine_takes_land_cover_15(run, make, maps):
 
 
 def test_tables_options_and_water_codes(run, make, maps):
-    layers = dict(LAND_COVER=maps["LAND_COVER"], MOTORWAYS=maps["MOTORWAYS"])
+    layers = {"LAND_COVER": maps["LAND_COVER"], "MOTORWAYS": maps["MOTORWAYS"]}
     factors = make.csv(
         "factors",
         "factor;weight;from;to;codes;resistance\nland_cover;;;;2;1,5\nland_cover;;;;8;4\n"
@@ -206,7 +208,7 @@ def test_a_temporary_folder_for_the_factors(run, make, maps):
 @pytest.mark.parametrize("state", ["producing", "restored"])
 def test_a_land_cover_of_another_product_gives_the_same_surface(run, make, maps, product, forest, town, state):
     maps["MINES"] = make.layer(
-        f"mines_{state}", [(PIT, dict(name="Pit", mineral="coal", method="open pit", state=state))]
+        f"mines_{state}", [(PIT, {"name": "Pit", "mineral": "coal", "method": "open pit", "state": state})]
     )
     expected = {
         key: values(path)
@@ -253,11 +255,11 @@ def test_dominant_factor_report_and_summary(run, make, maps):
         [
             (
                 "POLYGON((500000 4597000,502000 4597000,502000 4600000,500000 4600000,500000 4597000))",
-                dict(name="West & Co"),
+                {"name": "West & Co"},
             ),
             (
                 "POLYGON((502000 4597000,504000 4597000,504000 4600000,502000 4600000,502000 4597000))",
-                dict(name="东区"),
+                {"name": "东区"},
             ),
         ],
     )
@@ -427,20 +429,20 @@ def test_mines_and_districts_that_are_known_to_be_wrong_before_the_run(run, make
         assert not fine
         return message
 
-    fields = dict(name=str, mineral=str, method=str, state=str)
+    fields = {"name": str, "mineral": str, "method": str, "state": str}
     assert "Layer 'none' is empty: choose a layer with at least one mine" in refusal(
         MINES=make.layer("none", [], fields)
     )
-    half = make.layer("half", [(PIT, dict(mineral="coal", method="open pit"))])
+    half = make.layer("half", [(PIT, {"mineral": "coal", "method": "open pit"})])
     assert "Layer 'half' has no field 'state' (the mine's state)" in refusal(MINES=half)
-    towns = make.layer("towns", [(PIT, dict(town="A"))])
+    towns = make.layer("towns", [(PIT, {"town": "A"})])
     assert "Layer 'towns' has no field 'label' (the district's name)" in refusal(
         DISTRICTS=towns, DISTRICT_FIELD="label"
     )
     assert "Layer 'no towns' is empty: choose a layer with at least one district" in refusal(
-        DISTRICTS=make.layer("no towns", [], dict(name=str))
+        DISTRICTS=make.layer("no towns", [], {"name": str})
     )
-    away = make.layer("away", [(PIT.replace("4599700", "4799700").replace("4600000", "4800000"), dict(name="A"))])
+    away = make.layer("away", [(PIT.replace("4599700", "4799700").replace("4600000", "4800000"), {"name": "A"})])
     assert "'away' lies wholly away from 'cover'" in run.refusal(
         "resistancesurface", **maps, **outputs(make), DISTRICTS=away, OUTPUT_REPORT=make.out("r.html")
     )
@@ -455,7 +457,7 @@ def test_mines_and_districts_that_are_known_to_be_wrong_before_the_run(run, make
 def test_a_scenario_changes_only_the_mines_reach(run, make, maps, before, after):
     made = []
     for state in (before, after):
-        maps["MINES"] = make.layer(f"m_{state}", [(PIT, dict(mineral="metal", method="underground", state=state))])
+        maps["MINES"] = make.layer(f"m_{state}", [(PIT, {"mineral": "metal", "method": "underground", "state": state})])
         result = run("resistancesurface", **maps, **{key: make.out(f"{state}_{key}.tif") for key in outputs(make)})
         made.append({key: values(result[key]) for key in outputs(make)})
     rows, cols = np.mgrid[:30, :40]

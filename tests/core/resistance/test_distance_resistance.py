@@ -8,7 +8,7 @@ from econet.core.grid.blocks import ArrayOutput
 from econet.core.grid.grid import Grid, Template
 from econet.core.grid.reading import RasterSource
 from econet.core.outputs import write_raster
-from econet.core.progress import Progress
+from econet.core.progress import SILENT, Progress
 from econet.core.resistance.distance_resistance import (
     DistanceChoices,
     DistanceOutputs,
@@ -32,7 +32,7 @@ def scored(distance):
     return np.select([distance <= bound for bound in BREAKS], [5, 4, 3, 2], 1).astype(np.float32)
 
 
-def maps(distances, cells, exact, progress=Progress()):
+def maps(distances, cells, exact, progress=SILENT):
     output, metres = ArrayOutput(cells), ArrayOutput(cells) if exact else None
     outputs = DistanceOutputs(output, metres)
     distance_resistance(distances, INTERVALS, cells, name="layer", outputs=outputs, progress=progress)
@@ -186,7 +186,7 @@ def test_self_crossing_polygons_are_mended_and_degenerate_lines_count(lab):
     bow = lab.geometry("POLYGON((500200 4599800,500400 4599600,500400 4599800,500200 4599600,500200 4599800))")
     dot = lab.geometry("LINESTRING(500800 4599200,500800 4599200)")
     layer = lab.features("bow", bow, dot)
-    found, metres = maps(
+    _found, metres = maps(
         distances_to_features(layer, cells, DistanceChoices(INTERVALS, exact=True), progress=log.progress), cells, True
     )
     assert "'bow': 1 self-crossing" in log.text

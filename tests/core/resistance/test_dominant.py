@@ -26,7 +26,7 @@ def brute_force(expected, weights):
 
 
 def test_nine_factors_by_brute_force(city):
-    lab, cells, layers, expected, _ = city
+    _lab, cells, layers, expected, _ = city
     made = s.resistance_surface(layers, cells, explain=True)
     numbers = brute_force(expected, WEIGHTS)
     np.testing.assert_array_equal(made.dominant.values, numbers)
@@ -101,7 +101,7 @@ def test_added_factors_join_the_nine(city):
 
 
 def test_added_factors_that_are_wrong(city):
-    lab, cells, layers, _, data = city
+    lab, cells, layers, _, _data = city
     layers = FactorLayers(
         ndvi=layers.ndvi, extra={"people": lab.raster("density", np.full(cells.shape, 4000.0, np.float32), cells)}
     )

@@ -84,8 +84,8 @@ def test_effects_of_options_on_the_city(city):
     assert made.effects[2].closed == road.sum() and made.effects[4].closed == (pit & ~road).sum()
     assert "Transform 'power', base surface: changes 100.0 % of the cells, moves the surface by" in log.text
     assert (
-        f"Hard barrier 'motorways', base surface: changes {100 * road.mean():.1f} % of the cells, closes {road.sum()} of"
-        in log.text
+        f"Hard barrier 'motorways', base surface: changes {100 * road.mean():.1f} % of the cells, "
+        f"closes {road.sum()} of" in log.text
     )
 
 

@@ -81,7 +81,7 @@ def test_rings_and_overlaps_against_geos(lab, dx, dy, seed):
     rng = np.random.default_rng(seed)
     cells = lab.template(50, 60, dx, dy)
     mines = []
-    for number in range(5):
+    for _number in range(5):
         kind = list(TABLE_2)[rng.integers(12)]
         x, y = 500000 + rng.uniform(-2000, 8000), 4600000 - rng.uniform(-2000, 8000)
         shape = lab.geometry(f"LINESTRING({x} {y},{x + 300} {y + 200},{x + 200} {y - 500})").Buffer(

@@ -13,7 +13,10 @@ from econet.core.resistance.mine_rings import mine_resistance, read_rings
 from econet.core.resistance.ring_polygons import INSIDE_BY, ring_polygons
 
 HEAD = "mineral,method,state,from_m,to_m,resistance\n"
-SPIRAL = "POLYGON((0 0,900 0,900 700,100 700,100 200,600 200,600 400,300 400,300 300,200 300,200 600,800 600,800 100,0 100,0 0))"
+SPIRAL = (
+    "POLYGON((0 0,900 0,900 700,100 700,100 200,600 200,600 400,300 400,300 300,200 300,200 600,800 600,800 100,0 100,"
+    "0 0))"
+)
 BOW = "POLYGON((0 0,400 8,800 0,800 -300,400 -300,0 -300,0 0))"
 
 

@@ -24,12 +24,12 @@ RESTORED = "feature,land_cover,ndvi,slope_degrees\n,5,0.7,3\ndump,4,,12\n"
 
 OPTIONS = {
     "plain": {},
-    "power": dict(transform=Transform.POWER, exponent=2.7),
-    "light and barriers": dict(
-        transform=Transform.ONE_TO_100,
-        correction=Correction.NIGHT_LIGHT,
-        barriers=(HardBarrier.PRODUCING_OPEN_PITS, HardBarrier.MOTORWAYS),
-    ),
+    "power": {"transform": Transform.POWER, "exponent": 2.7},
+    "light and barriers": {
+        "transform": Transform.ONE_TO_100,
+        "correction": Correction.NIGHT_LIGHT,
+        "barriers": (HardBarrier.PRODUCING_OPEN_PITS, HardBarrier.MOTORWAYS),
+    },
 }
 
 

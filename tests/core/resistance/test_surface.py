@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ NATURE = [factor for factor in FACTORS if factor != "mine"]
 
 
 def test_nine_factors_make_three_surfaces(city):
-    lab, cells, layers, expected, _ = city
+    _lab, cells, layers, expected, _ = city
     kept = {}
     made = s.resistance_surface(layers, cells, keep=kept.__setitem__)
     assert list(kept) == list(FACTORS)
@@ -46,7 +47,7 @@ def test_nine_factors_make_three_surfaces(city):
 def test_missing_maps_are_left_out_and_said(city):
     lab, cells, layers, expected, _ = city
     log = lab.Log()
-    layers.ndvi = layers.water = layers.mines = None
+    layers = replace(layers, ndvi=None, water=None, mines=None)
     made = s.resistance_surface(layers, cells, progress=log.progress)
     used = [factor for factor in NATURE if factor not in ("ndvi", "distance_to_water")]
     np.testing.assert_allclose(made.base.values, weighted(expected, used), rtol=1e-6)
@@ -134,8 +135,9 @@ def test_nodata_in_any_factor_is_nodata_and_its_share_is_said(city):
     log = lab.Log()
     ndvi, cover = data["ndvi"].copy(), data["land_cover"].copy()
     ndvi[:4, :10], cover[3, 9:19] = np.nan, 0
-    layers.ndvi = lab.raster("holes", ndvi, cells)
-    layers.land_cover = lab.raster("gaps", cover, cells, nodata=0)
+    layers = replace(
+        layers, ndvi=lab.raster("holes", ndvi, cells), land_cover=lab.raster("gaps", cover, cells, nodata=0)
+    )
     made = s.resistance_surface(layers, cells, progress=log.progress)
     missing = np.isnan(ndvi) | (cover == 0)
     np.testing.assert_array_equal(np.isnan(made.base.values), missing)
@@ -148,7 +150,7 @@ def test_nodata_in_any_factor_is_nodata_and_its_share_is_said(city):
 
 
 def test_maps_that_never_meet(city):
-    lab, cells, layers, _, data = city
+    lab, cells, _layers, _, data = city
     left, right = data["ndvi"].copy(), data["night_light"].copy()
     left[:, :25], right[:, 25:] = np.nan, np.nan
     with pytest.raises(InputError, match="No cell of 'template' has a value in every factor"):
@@ -245,7 +247,7 @@ def test_hard_barriers(city):
         np.testing.assert_array_equal(made.base.values, plain.base.values)
         np.testing.assert_array_equal(made.mines.values, plain.mines.values)
     log = lab.Log()
-    layers.highways = None
+    layers = replace(layers, highways=None)
     made = s.resistance_surface(
         layers,
         cells,
@@ -256,8 +258,7 @@ def test_hard_barriers(city):
         parts, count = ndimage.label(np.isfinite(grid.values), structure=np.ones((3, 3)))
         assert count == 2 and parts[0, 0] != parts[0, -1]
     assert "Hard barrier 'highways' closes nothing, because no layer of highways is given" in log.text
-    layers.highways, layers.mines = layers.motorways, None
-    layers.motorways, bare = None, lab.Log()
+    layers, bare = replace(layers, highways=layers.motorways, mines=None, motorways=None), lab.Log()
     s.resistance_surface(
         layers,
         cells,
@@ -281,7 +282,7 @@ def test_no_diagonal_step_slips_through_a_fence(lab, seed, falling):
         points = [(west + east - x, y) for x, y in reversed(points)]
     line = lab.geometry("LINESTRING(" + ",".join(f"{x} {y}" for x, y in points) + ")")
     closed = b.cells_without_gaps([line], cells)
-    parts, count = ndimage.label(~closed, structure=np.ones((3, 3)))
+    parts, _count = ndimage.label(~closed, structure=np.ones((3, 3)))
     x, y = cells.xy(*np.mgrid[:25, :25])
     above = y > np.interp(x, *zip(*points))
     assert (above & ~closed).any() and (~above & ~closed).any()
@@ -313,7 +314,7 @@ def test_water_from_land_cover_codes_by_brute_force(lab):
     np.testing.assert_array_equal(
         kept["distance_to_water"].values, lab.digitised(distance, (500, 1000, 1500, 2000), (1, 2, 3, 4, 5))
     )
-    layers.water_codes = (55,)
+    layers = replace(layers, water_codes=(55,))
     with pytest.raises(InputError, match=r"No cell of layer 'cover' holds a code of water \(55\)"):
         s.resistance_surface(layers, cells)
 
@@ -390,8 +391,8 @@ def test_roads_far_away_are_warned_of(city):
     log = lab.Log()
     west, south, east, north = cells.bounds
     around = f"LINESTRING({west - 3000} {south - 3000},{east + 3000} {south - 3000},{east + 3000} {north + 3000})"
-    layers.motorways = lab.features("motorways", lab.geometry(around))
-    s.resistance_surface(layers, cells, progress=log.progress)
+    motorways = lab.features("motorways", lab.geometry(around))
+    s.resistance_surface(replace(layers, motorways=motorways), cells, progress=log.progress)
     assert "No feature of layer 'motorways' lies within 2000 m of any cell" in log.text
 
 
@@ -400,11 +401,8 @@ def test_lines_of_another_city_are_refused_with_both_extents(city, name, reach):
     lab, cells, layers, _, _ = city
     west, south, east, north = cells.bounds
     for beyond, refused in ((reach + 1, True), (reach - 1, False)):
-        setattr(
-            layers,
-            name,
-            lab.features(name, lab.geometry(f"LINESTRING({east + beyond} {south},{east + beyond + 500} {north})")),
-        )
+        line = lab.geometry(f"LINESTRING({east + beyond} {south},{east + beyond + 500} {north})")
+        layers = replace(layers, **{name: lab.features(name, line)})
         if refused:
             kept = {}
             with pytest.raises(InputError) as caught:
@@ -421,13 +419,14 @@ def test_lines_of_another_city_are_refused_with_both_extents(city, name, reach):
 
 
 def test_inputs_are_not_altered(city):
-    lab, cells, layers, _, _ = city
+    _lab, cells, layers, _, _ = city
     layers.mines[0].state = "restored"
     shapes = [mine.geometry.ExportToWkt() for mine in layers.mines]
-    sizes = {name: open(getattr(layers, name).path, "rb").read() for name in ("dem", "land_cover", "ndvi")}
+    paths = [Path(getattr(layers, name).path) for name in ("dem", "land_cover", "ndvi")]
+    contents = [path.read_bytes() for path in paths]
     s.resistance_surface(layers, cells)
     assert [mine.geometry.ExportToWkt() for mine in layers.mines] == shapes
-    assert {name: open(getattr(layers, name).path, "rb").read() for name in sizes} == sizes
+    assert [path.read_bytes() for path in paths] == contents
 
 
 def test_an_exponent_that_makes_resistance_nothing_is_refused(lab):
@@ -443,7 +442,7 @@ def test_an_exponent_that_makes_resistance_nothing_is_refused(lab):
 
 def test_mines_of_another_city_are_refused_before_any_map_is_read(city):
     lab, cells, layers, _, _ = city
-    west, south, east, north = cells.bounds
+    west, south, east, _north = cells.bounds
     away = lab.mine(lab.box(cells, 0, cells.cols + 10000))
     unread = replace(layers, mines=[away], dem=RasterSource("nowhere.tif", "nowhere"))
     with pytest.raises(

@@ -51,7 +51,7 @@ def made(city):
     lab, cells, layers, _, data = city
     ndvi = data["ndvi"].copy()
     ndvi[10:14, 20:30] = np.nan
-    layers.ndvi = lab.raster("holes", ndvi, cells)
+    layers = replace(layers, ndvi=lab.raster("holes", ndvi, cells))
     layers.mines[1].state = "producing"
     return s.resistance_surface(
         layers, cells, choices=s.SurfaceChoices(barriers=(HardBarrier.PRODUCING_MINES,)), explain=True
@@ -59,7 +59,7 @@ def made(city):
 
 
 def test_land_cover_by_brute_force(made):
-    surfaces, (lab, cells, layers, _, data) = made
+    surfaces, (_lab, cells, layers, _, data) = made
     zones = zones_of.land_cover_zones(surfaces, layers.land_cover, product=CLCD)
     assert [zone.zone for zone in zones[:3]] == ["1 cropland", "2 forest", "3 shrub"] and len(zones) == 9
     for code, zone in enumerate(zones, 1):
@@ -123,7 +123,7 @@ def plain(report):
 
 
 def test_what_the_report_says(made):
-    surfaces, (lab, cells, layers, expected, _) = made
+    surfaces, (_lab, _cells, layers, expected, _) = made
     zones = zones_of.land_cover_zones(surfaces, layers.land_cover, product=CLCD)
     text = plain(resistance_report(surfaces, zones=zones, parameters=[("Land cover", "cover")], log_lines=["A fact."]))
     low, high = np.nanpercentile(surfaces.integrated.values, [5, 95])
@@ -145,7 +145,7 @@ def test_what_the_report_says(made):
 
 
 def test_what_the_report_says_of_missing_maps_and_of_contrast(city):
-    lab, cells, layers, *_ = city
+    _lab, cells, layers, *_ = city
     made = s.resistance_surface(
         replace(layers, mines=None, water=None, ndvi=None, dem=None),
         cells,
