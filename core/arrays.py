@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     AnyInts = npt.NDArray[np.integer[Any]]
     DType = np.dtype[Any]
     DTypeLike = npt.DTypeLike
+    ArrayLike = npt.ArrayLike
 else:  # the oldest numpy that QGIS brings has no numpy.typing.NDArray
     AnyArray = Bools = Bytes = Floats = Float32s = AnyFloats = Int16s = Ints = Int32s = AnyInts = np.ndarray
     DType = np.dtype
-    DTypeLike = Any
+    DTypeLike = ArrayLike = Any

@@ -314,7 +314,7 @@ def test_natural_breaks_are_the_best_of_all_divisions(seed):
     ordered = np.sort(values)
     between = [i for i in range(1, count) if ordered[i] != ordered[i - 1]]
     for n_classes in range(2, min(len(between) + 1, 6) + 1):
-        found = natural_breaks(values, n_classes, "values")
+        found = natural_breaks(values, n_classes)
         best = min(spread_inside(ordered, cuts) for cuts in itertools.combinations(between, n_classes - 1))
         classes = np.searchsorted(np.asarray(found.breaks)[: n_classes - 1], ordered, "left")
         assert set(classes) == set(range(n_classes))
@@ -329,7 +329,7 @@ def test_natural_breaks_of_values_that_hardly_differ(seed):
     rng = np.random.default_rng(seed)
     values = np.concatenate([rng.uniform(0, 1e-8, 4), rng.uniform(1e-7, 1.1e-7, 4)]) + 1e6
     ordered = np.sort(values)
-    found = natural_breaks(values, 2, "values")
+    found = natural_breaks(values, 2)
     between = [i for i in range(1, len(ordered)) if ordered[i] != ordered[i - 1]]
     best = min(spread_inside(ordered, (cut,)) for cut in between)
     own = spread_inside(ordered, (int(np.searchsorted(ordered, found.breaks[0], "right")),))

@@ -1,20 +1,37 @@
 """Toolbox step: classes of a raster by natural breaks."""
 
-from ...core.grid.reading import open_cells, read_raster
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ...core.grid.reading import RasterSource, open_cells, read_raster
 from ...core.natural_breaks.classes import check_class_count, classify_raster
 from ...core.natural_breaks.report import breaks_report
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
+from ..job import Job
 
 
-class NaturalBreaks(EcoNetAlgorithm):
+@dataclass(frozen=True)
+class Inputs:
+    """What the step works on."""
+
+    raster: RasterSource
+    class_count: int
+
+
+class NaturalBreaks(EcoNetAlgorithm[Inputs]):
+    """Divides a raster's values into classes."""
+
     ID = "naturalbreaks"
     NAME = "Natural breaks"
     GROUP = "sources"
     CORE = "natural_breaks.classes"
     STYLES = {"OUTPUT": "importance_classes"}
 
-    def definitions(self):
+    def definitions(self) -> list[Any]:
+        """Parameters and outputs, in the dialog's order."""
         return [
             p.raster("INPUT", "Raster"),
             p.integer("CLASS_COUNT", "Number of classes", 5, 2, 255),
@@ -24,18 +41,21 @@ class NaturalBreaks(EcoNetAlgorithm):
             p.number_output("GVF", "Goodness of variance fit"),
         ]
 
-    def validate(self, job):
-        open_cells(job.raster("INPUT"))
-        check_class_count(job.integer("CLASS_COUNT"))
+    def read(self, job: Job) -> Inputs:
+        """The step's inputs."""
+        return Inputs(job.raster("INPUT"), job.integer("CLASS_COUNT"))
 
-    def execute(self, job):
-        grid = read_raster(job.raster("INPUT"))
-        classes, found = classify_raster(grid, job.integer("CLASS_COUNT"), job.progress)
+    def check(self, inputs: Inputs) -> None:
+        """Refuse a raster that cannot be opened."""
+        open_cells(inputs.raster)
+        check_class_count(inputs.class_count)
+
+    def execute(self, inputs: Inputs, job: Job) -> None:
+        """Find the breaks, and write the classes and the report."""
+        grid = read_raster(inputs.raster)
+        classes, found = classify_raster(grid, inputs.class_count, job.progress)
         job.write_raster("OUTPUT", classes)
         if job.wants("OUTPUT_REPORT"):
-            job.write_report(
-                "OUTPUT_REPORT",
-                breaks_report(grid, found, [("raster", grid.name), ("classes", job.integer("CLASS_COUNT"))]),
-            )
+            job.write_report("OUTPUT_REPORT", breaks_report(grid, found, job.report_parameters()))
         job.result("BREAKS", found.text())
         job.result("GVF", found.gvf)

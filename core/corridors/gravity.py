@@ -69,9 +69,9 @@ class ThresholdRule(Option):
 _THRESHOLDS: dict[ThresholdRule, Callable[[Floats, float, Progress], float]] = {
     ThresholdRule.MEAN: lambda values, given, progress: float(np.mean(values)),
     ThresholdRule.MEDIAN: lambda values, given, progress: float(np.median(values)),
-    ThresholdRule.NATURAL_BREAKS: lambda values, given, progress: natural_breaks(values, 2, "gravity", progress).breaks[
-        0
-    ],
+    ThresholdRule.NATURAL_BREAKS: lambda values, given, progress: natural_breaks(
+        values, 2, name="gravity", progress=progress
+    ).breaks[0],
     ThresholdRule.QUANTILE: lambda values, given, progress: float(np.quantile(values, given)),
     ThresholdRule.FIXED: lambda values, given, progress: given,
 }

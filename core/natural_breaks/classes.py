@@ -13,20 +13,24 @@ matter, values are summed in groups, each from a value of its own, and the progr
 classes found as groups (``_Sums``).
 """
 
-from dataclasses import dataclass, field
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..arrays import AnyArray, AnyInts, ArrayLike, Bytes, Floats
 from ..errors import InputError
 from ..grid.grid import Grid
-from ..progress import SILENT
+from ..progress import SILENT, Progress
 from ..tables import number_of, split_list
 from .optimum import CHUNK, best_division, scaled_values, sum_of_squares, sum_within
 
 _SORTED = 1 << 21
 
 
-@dataclass
+@dataclass(frozen=True)
 class NaturalBreaks:
     """Classes ``(a, b]`` of one set of values.
 
@@ -44,26 +48,30 @@ class NaturalBreaks:
         Goodness of variance fit, 0 to 1: the share of the variance that the classes explain.
     """
 
-    breaks: list
+    breaks: list[float]
     minimum: float
-    counts: list = field(default_factory=list)
-    within_ss: float = 0.0
-    total_ss: float = 0.0
-    gvf: float = 1.0
+    counts: list[int]
+    within_ss: float
+    total_ss: float
+    gvf: float
 
-    def text(self):
+    def text(self) -> str:
         """The upper bounds with all their digits: read back, they give the same classes.
 
         The last is left out where no value lies above the one before it.
         """
-        return ", ".join(repr(b) for b in self.told())
+        return ", ".join(repr(b) for b in self.shown_breaks)
 
-    def told(self):
-        """The upper bounds as they are shown: without the last where no value lies above the one before it."""
-        return self.breaks[:-1] if len(self.breaks) > 1 and self.breaks[-1] == self.breaks[-2] else self.breaks
+    @property
+    def shown_breaks(self) -> list[float]:
+        """The upper bounds, without the last where no value lies above the one before it."""
+        has_twin = len(self.breaks) > 1 and self.breaks[-1] == self.breaks[-2]
+        return self.breaks[:-1] if has_twin else self.breaks
 
 
-def natural_breaks(values, class_count, name="values", progress=SILENT):
+def natural_breaks(
+    values: ArrayLike, class_count: int, *, name: str = "values", progress: Progress = SILENT
+) -> NaturalBreaks:
     """The division into classes with the smallest within-class sum of squares.
 
     Parameters
@@ -87,7 +95,7 @@ def natural_breaks(values, class_count, name="values", progress=SILENT):
     Notes
     -----
     Memory: about 90 bytes per distinct value. Equal values share a class. Where several divisions are equally
-    good, which one comes out is not defined; their sums of squares agree. numba would serve nothing here: numpy
+    good, which one comes out is not defined; their sums of squares agree. Compiling would gain nothing: numpy
     spends its time in whole arrays.
     """
     check_class_count(class_count)
@@ -95,7 +103,9 @@ def natural_breaks(values, class_count, name="values", progress=SILENT):
     n = distinct.size
     if n < class_count:
         mend = f"ask for at most {n} classes, or choose another layer" if n > 1 else "choose another layer"
-        raise InputError(f"'{name}' has {n} distinct value(s), and {class_count} classes were asked for: {mend}.")
+        raise InputError(
+            f"'{name}' has {n} distinct value(s), and {class_count} classes were asked for: {mend}.", layer=name
+        )
     progress.check()
     ends = best_division(distinct, counts, class_count, progress.part(0.3, 1))
     progress.check()
@@ -104,7 +114,7 @@ def natural_breaks(values, class_count, name="values", progress=SILENT):
     return result
 
 
-def fixed_breaks(values, breaks, name="values"):
+def fixed_breaks(values: ArrayLike, breaks: Sequence[float], *, name: str = "values") -> NaturalBreaks:
     """The fit of breaks chosen by hand: ``breaks`` are the upper bounds of all classes but the last.
 
     Returns
@@ -114,12 +124,11 @@ def fixed_breaks(values, breaks, name="values"):
     """
     distinct, counts = _distinct(values, name)
     ends = np.append(np.searchsorted(distinct, breaks, side="right"), distinct.size)
-    result = _summary(distinct, counts, ends)
-    result.breaks = [float(b) for b in breaks] + [max(float(distinct[-1]), float(breaks[-1]))]
-    return result
+    upper_bounds = [float(b) for b in breaks] + [max(float(distinct[-1]), float(breaks[-1]))]
+    return replace(_summary(distinct, counts, ends.tolist()), breaks=upper_bounds)
 
 
-def breaks_from_text(text, class_count, name="Upper bounds of the classes by hand (BREAKS)"):
+def breaks_from_text(text: str, class_count: int) -> list[float]:
     """Upper bounds written by hand, as ``0.2, 0.4, 0.6, 0.8`` for five classes.
 
     One number fewer than classes, or as many: the last class has no upper end, so the last of as
@@ -128,35 +137,41 @@ def breaks_from_text(text, class_count, name="Upper bounds of the classes by han
     Raises
     ------
     InputError
-        A text that is no number, numbers that do not ascend, or another count of them.
+        A text that is no number, numbers that do not ascend, or another count of them; names the
+        parameter ``breaks``.
     """
-    breaks = []
+    breaks: list[float] = []
     for part in split_list(text, decimals=True):
         value = number_of(part)
         if value is None:
-            raise InputError(f"{name}: '{part}' is not a number; write upper bounds such as 0.2, 0.4, 0.6, 0.8.")
+            raise _refusal(text, f"'{part}' is not a number; write upper bounds such as 0.2, 0.4, 0.6, 0.8.")
         breaks.append(value)
     if len(breaks) not in (class_count - 1, class_count):
-        raise InputError(
-            f"{name}: {len(breaks)} upper bound(s) for {class_count} classes; give "
-            f"{class_count - 1} (the last class has no upper end)."
+        raise _refusal(
+            text,
+            f"{len(breaks)} upper bound(s) for {class_count} classes; give "
+            f"{class_count - 1} (the last class has no upper end).",
         )
     for place, (lower, upper) in enumerate(zip(breaks, breaks[1:]), 2):
         # earlier versions returned the last bound twice where no value lies above it
         if not (lower < upper or (lower == upper and place == class_count)):
-            raise InputError(f"{name}: {upper:g} follows {lower:g}; give the upper bounds in ascending order.")
+            raise _refusal(text, f"{upper:g} follows {lower:g}; give the upper bounds in ascending order.")
     return breaks[: class_count - 1]
 
 
-def classify(values, breaks, progress=SILENT):
+def _refusal(breaks: str, message: str) -> InputError:
+    return InputError(message, parameter="breaks", value=breaks)
+
+
+def classify(values: ArrayLike, breaks: Sequence[float], progress: Progress = SILENT) -> Bytes:
     """Classes 1 to k as uint8 by upper bounds ``(a, b]``; 0 where there is no value.
 
     Values above the last bound belong to the last class, so that the breaks of one year serve another.
     """
-    values = np.asarray(values)
+    array = np.asarray(values)
     inner = np.asarray(breaks[:-1], dtype=np.float64)
-    classes = np.empty(values.shape, dtype=np.uint8)
-    flat, out = values.reshape(-1), classes.reshape(-1)
+    classes: Bytes = np.empty(array.shape, dtype=np.uint8)
+    flat, out = array.reshape(-1), classes.reshape(-1)
     for start in range(0, flat.size, CHUNK):
         progress.check()
         part = flat[start : start + CHUNK].astype(np.float64)
@@ -166,7 +181,7 @@ def classify(values, breaks, progress=SILENT):
     return classes
 
 
-def classify_raster(grid, class_count, progress=SILENT):
+def classify_raster(grid: Grid, class_count: int, progress: Progress = SILENT) -> tuple[Grid, NaturalBreaks]:
     """A raster's natural breaks, and its classes 1 (lowest) to k as a uint8 Grid with nodata 0.
 
     Returns
@@ -174,7 +189,7 @@ def classify_raster(grid, class_count, progress=SILENT):
     (grid.Grid, NaturalBreaks)
     """
     valid = grid.valid
-    found = natural_breaks(grid.values[valid], class_count, grid.name, progress.part(0, 0.9))
+    found = natural_breaks(grid.values[valid], class_count, name=grid.name, progress=progress.part(0, 0.9))
     classes = classify(grid.values, found.breaks, progress)
     classes[~valid] = 0
     progress.log(
@@ -185,24 +200,29 @@ def classify_raster(grid, class_count, progress=SILENT):
     return Grid(classes, grid.template, 0, f"classes of {grid.name}"), found
 
 
-def check_class_count(class_count):
-    """Refuse a number of classes outside 2 to 255."""
+def check_class_count(class_count: int) -> None:
+    """Refuse a number of classes outside 2 to 255.
+
+    Raises
+    ------
+    InputError
+        Names the parameter ``class_count``.
+    """
     if not 2 <= class_count <= 255:
-        raise InputError(f"{class_count} classes were asked for: ask for 2 to 255.")
+        raise InputError(
+            f"{class_count} classes were asked for: ask for 2 to 255.", parameter="class_count", value=class_count
+        )
 
 
-def _distinct(values, name, progress=SILENT):
+def _distinct(values: ArrayLike, name: str, progress: Progress = SILENT) -> tuple[Floats, AnyInts]:
     """Distinct values and their counts, ascending; a long array is sorted in parts, so that it can be stopped."""
-    values = np.asarray(values).reshape(-1)
-    if np.issubdtype(values.dtype, np.floating):
-        values = values[np.isfinite(values)]
-    if values.size == 0:
-        raise InputError(f"'{name}' holds no value at all: choose a layer with values.")
-    limits = []
-    if values.size > _SORTED:
-        sample = np.sort(values[:: max(1, values.size // 65_536)])
-        limits = np.unique(sample[:: max(1, sample.size * _SORTED // values.size)])[1:]
-    parts, left = [], values
+    left = np.asarray(values).reshape(-1)
+    if np.issubdtype(left.dtype, np.floating):
+        left = left[np.isfinite(left)]
+    if left.size == 0:
+        raise InputError(f"'{name}' holds no value at all: choose a layer with values.", layer=name)
+    limits = _limits_of_parts(left)
+    parts = []
     progress.check()
     for index, limit in enumerate([*limits, None]):
         progress(index / (len(limits) + 1))
@@ -217,7 +237,16 @@ def _distinct(values, name, progress=SILENT):
     return distinct.astype(np.float64), counts
 
 
-def _summary(distinct, counts, ends):
+def _limits_of_parts(values: AnyArray) -> AnyArray:
+    """Values that part a long array into parts that are quickly sorted; none where it is short."""
+    if values.size <= _SORTED:
+        return values[:0]
+    sample = np.sort(values[:: max(1, values.size // 65_536)])
+    limits: AnyArray = np.unique(sample[:: max(1, sample.size * _SORTED // values.size)])
+    return limits[1:]
+
+
+def _summary(distinct: Floats, counts: AnyInts, ends: Sequence[int]) -> NaturalBreaks:
     """Sums of squares of the classes that end before positions ``ends``, in two passes."""
     scaled, exponent = scaled_values(distinct)
     class_counts = [int(counts[start:end].sum()) for start, end in zip([0, *ends], ends)]
@@ -225,4 +254,11 @@ def _summary(distinct, counts, ends):
     within, total = sum_within(scaled, counts, ends), sum_of_squares(scaled, counts)
     with np.errstate(over="ignore", under="ignore"):
         squares = [float(np.ldexp(part, 2 * exponent)) for part in (within, total)]
-    return NaturalBreaks(breaks, float(distinct[0]), class_counts, *squares, 1.0 - within / total if total else 1.0)
+    return NaturalBreaks(
+        breaks=breaks,
+        minimum=float(distinct[0]),
+        counts=class_counts,
+        within_ss=squares[0],
+        total_ss=squares[1],
+        gvf=1.0 - within / total if total else 1.0,
+    )

@@ -219,9 +219,9 @@ def importance_classes(
     what = "importance of the " + ("raster" if on_raster else "grid") + " cells"
     by_hand = choices.upper_bounds()
     if by_hand is None:
-        found = natural_breaks(sample, choices.class_count, what, progress)
+        found = natural_breaks(sample, choices.class_count, name=what, progress=progress)
     else:
-        found = fixed_breaks(sample, by_hand, what)
+        found = fixed_breaks(sample, by_hand, name=what)
     cells.class_number = classify(cells.importance, found.breaks)
     if on_raster:
         return classify(importance, found.breaks, progress), found
@@ -259,7 +259,7 @@ def _empty_class_warnings(importance: Float32s, breaks: NaturalBreaks, choices: 
 
 
 def _log_breaks(breaks: NaturalBreaks, choices: ImportanceChoices, progress: Progress) -> None:
-    shown = breaks.told()
+    shown = breaks.shown_breaks
     open_end = "" if len(shown) == choices.class_count else " (the highest class has none: nothing lies above these)"
     progress.log(
         f"Upper bounds of the {choices.class_count} classes: {', '.join(f'{b:.4f}' for b in shown)}{open_end}; "

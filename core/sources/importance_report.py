@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Floats
-from ..natural_breaks.report import report_classes
+from ..natural_breaks.report import ClassedValues, report_classes
 from ..report import Report, number
 from .components import Weighting, weights_by_rule
 from .components_report import report_components
@@ -29,11 +29,13 @@ def importance_report(result: Importance, parameters: Iterable[tuple[str, Any]] 
     report_classes(
         report,
         result.breaks,
-        result.importance.values,
-        "importance (0 to 1)",
-        counts,
-        template.cell_area_m2 / 1e6,
-        CLASS_WORDS.get(len(counts)),
+        ClassedValues(
+            result.importance.values,
+            "importance (0 to 1)",
+            counts,
+            template.cell_area_m2 / 1e6,
+            CLASS_WORDS.get(len(counts)),
+        ),
     )
     report.text(
         f"Breaks taken from the {result.choices.classify_on}; goodness of variance fit {number(result.breaks.gvf)} (1 "

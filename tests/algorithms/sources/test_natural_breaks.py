@@ -22,7 +22,7 @@ def test_classes_and_breaks(run, make):
 
 def test_report(run, make):
     values = np.array([[1, 2, 10], [11, 50, np.nan]], np.float32)
-    for crs, place, told in (
+    for crs, place, has_areas in (
         ("EPSG:32651", {}, True),
         ("EPSG:4326", {"cell": 0.01, "west": 120.0, "north": 42.0}, False),
     ):
@@ -33,7 +33,7 @@ def test_report(run, make):
         with open(result["OUTPUT_REPORT"], encoding="utf-8") as stream:
             page = stream.read()
         assert '<td class="n">40</td>' in page and "Histogram of value of rain" in page
-        assert ("area (km2)" in page) == told
+        assert ("area (km2)" in page) == has_areas
 
 
 def test_degrees_are_fine_here(run, make):

@@ -21,7 +21,7 @@ from econet.core.natural_breaks.classes import (
     natural_breaks,
 )
 from econet.core.natural_breaks.optimum import _cumulated, _Sums
-from econet.core.natural_breaks.report import breaks_report, report_classes
+from econet.core.natural_breaks.report import ClassedValues, breaks_report, report_classes
 from econet.core.progress import Progress
 from econet.core.report import Report
 
@@ -243,9 +243,9 @@ def test_as_many_values_as_classes_and_too_few():
     result = natural_breaks([3, 1, 1, 2, np.nan], 3)
     assert result.breaks == [1, 2, 3] and result.counts == [2, 1, 1] and result.gvf == 1
     with pytest.raises(InputError, match=r"'carbon' has 3 distinct value.*5 classes"):
-        natural_breaks([1, 2, 3], 5, "carbon")
+        natural_breaks([1, 2, 3], 5, name="carbon")
     with pytest.raises(InputError, match=r"'flat' has 1 distinct value.*: choose another layer\.$"):
-        natural_breaks([1, 1, 1], 5, "flat")
+        natural_breaks([1, 1, 1], 5, name="flat")
     with pytest.raises(InputError, match="no value"):
         natural_breaks([np.nan], 2)
     with pytest.raises(InputError, match="2 to 255"):
@@ -273,8 +273,9 @@ def test_breaks_by_hand():
     assert breaks_from_text("0.2, 0.4;0.6".replace(";", ", "), 4) == [0.2, 0.4, 0.6]
     assert breaks_from_text("0,2; 0,4; 0,9", 3) == [0.2, 0.4]
     for text, message in (("0.2, x", "'x' is not a number"), ("0.2", "1 upper bound"), ("0.4, 0.2", "0.2 follows 0.4")):
-        with pytest.raises(InputError, match=message):
+        with pytest.raises(InputError, match=message) as caught:
             breaks_from_text(text, 3)
+        assert caught.value.parameter == "breaks"
     values = np.array([0.0, 1.0, 2.0, 3.0])
     result = fixed_breaks(values, [1.0])
     assert (result.breaks, result.counts, result.within_ss) == ([1.0, 3.0], [2, 2], 1.0)
@@ -308,7 +309,7 @@ def test_bounds_of_a_run_are_read_back_and_the_last_stands_once(values, text):
     assert classify(values, again.breaks).tolist() == classify(values, found.breaks).tolist()
     assert breaks_from_text("0.2, 0.4, 0.8, 0.8", 4) == bounds  # as versions before returned it
     report = Report("bounds")
-    report_classes(report, found, values, "value", found.counts)
+    report_classes(report, found, ClassedValues(values, "value", found.counts))
     assert ("no value above" in report.html()) == (text == "0.2, 0.4, 0.8")
 
 
