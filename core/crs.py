@@ -14,7 +14,7 @@ from osgeo import osr
 from .errors import InputError
 from .gdal_session import gdal_exceptions
 
-_KEPT = 256  # CRS, and pairs of them, of which is remembered what they mean
+_KEPT = 256  # parsed CRS, and compared pairs, that are remembered
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Crs:
     @property
     def is_metric(self) -> bool:
         """Whether it is projected, in metres."""
-        return self.reference.IsProjected() == 1 and abs(self.reference.GetLinearUnits() - 1.0) <= 1e-9
+        return bool(self.reference.IsProjected() == 1 and abs(self.reference.GetLinearUnits() - 1.0) <= 1e-9)
 
     @property
     def name(self) -> str:
@@ -93,7 +93,7 @@ class Crs:
 
 
 class _Parsed(threading.local):
-    """What texts were parsed to, for each thread its own: a spatial reference belongs to one."""
+    """Parsed CRS by their text, for each thread its own: a spatial reference belongs to one thread."""
 
     def __init__(self) -> None:
         self.references: dict[str, osr.SpatialReference] = {}
@@ -137,7 +137,7 @@ def _mean_the_same(text_a: str, text_b: str) -> bool:
 
 
 def _same_datum(a: osr.SpatialReference, b: osr.SpatialReference) -> bool:
-    """Datums of one name, or one without a name on the ellipsoid of the other."""
+    """Whether datums have one name, or one has none, and both the same ellipsoid."""
     if not ((a.IsProjected() and b.IsProjected()) or (a.IsGeographic() and b.IsGeographic())):
         return False
     names = [re.sub(r"\W|_", "", r.GetAttrValue("DATUM") or "unknown").lower() for r in (a, b)]
@@ -179,13 +179,18 @@ def fitting_crs(longitude: float, latitude: float) -> str:
         area = Crs(f"EPSG:{code}").reference.GetAreaOfUse()
         if area and area.south_lat_degree <= latitude <= area.north_lat_degree:
             return f"CGCS2000 / 3-degree Gauss-Kruger CM {meridian}E (EPSG:{code})"
-    zone = int(math.floor((longitude + 180) / 6)) % 60 + 1
+    zone = math.floor((longitude + 180) / 6) % 60 + 1
     north = latitude >= 0
     return f"WGS 84 / UTM zone {zone}{'N' if north else 'S'} (EPSG:{(32600 if north else 32700) + zone})"
 
 
 def require_known(crs: Crs | str, layer: str) -> None:
-    """Refuse a layer without a CRS, and one whose GeoPackage says that it is undefined."""
+    """Refuse a layer without a CRS, and one whose GeoPackage says that it is undefined.
+
+    Raises
+    ------
+    InputError
+    """
     if not Crs.of(crs).is_known:
         raise InputError(
             f"Layer '{layer}' has no coordinate reference system: set the right one under "

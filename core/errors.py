@@ -46,7 +46,7 @@ class InputError(Exception):
         return f"{self.parameter}: {self.message}" if self.parameter else self.message
 
 
-class Cancelled(Exception):
+class Cancelled(Exception):  # noqa: N818 - a stop that was asked for is no error
     """The planner asked to stop; nothing of the unfinished work is kept."""
 
     def __init__(self, message: str = "Cancelled: this step wrote nothing.") -> None:

@@ -1,4 +1,4 @@
-"""How long work tells the outside where it stands, and hears that it must stop."""
+"""How long work reports its progress and learns that it must stop."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ class Progress:
         self._warn = warn or log
 
     def __call__(self, fraction: float) -> None:
+        """Report the fraction done; raise Cancelled when a stop was asked for."""
         self.check()
         if self._report is not None:
             self._report(min(1.0, max(0.0, float(fraction))))
@@ -48,12 +49,12 @@ class Progress:
             raise Cancelled()
 
     def log(self, message: str) -> None:
-        """Say a fact: a choice that was made, a layer that was reprojected."""
+        """Log a fact: a choice that was made, a layer that was reprojected."""
         if self._log is not None:
             self._log(message)
 
     def warn(self, message: str) -> None:
-        """Say something the planner should look at."""
+        """Warn of something the planner should look at."""
         if self._warn is not None:
             self._warn(message)
 
@@ -69,7 +70,7 @@ class Progress:
         return Progress(report, self._cancelled, self._log, self._warn)
 
     def quiet(self) -> Progress:
-        """The same without messages, for work that has said them once already."""
+        """The same without messages, for work whose messages were given already."""
         return Progress(self._report, self._cancelled)
 
     def recording(self, warnings: list[str]) -> Progress:
@@ -83,7 +84,7 @@ class Progress:
 
 
 class Throttled:
-    """Tells progress at most ten times a second, so that tight loops may call it at every step.
+    """Reports progress at most ten times a second, so that tight loops may call it at every step.
 
     Parameters
     ----------
