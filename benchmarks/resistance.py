@@ -23,10 +23,10 @@ from run import in_turns, table, versions
 
 from econet.core.crs import Crs
 from econet.core.geometry.cells import rasterize
-from econet.core.geometry.distance_classes import distance_classes_to_cells
+from econet.core.geometry.distance_classes import Distances, border_of
 from econet.core.geometry.layers import Layer
 from econet.core.geometry.segment_distance import Edges
-from econet.core.grid.grid import Template, windows
+from econet.core.grid.grid import Template, Window, windows
 from econet.core.grid.reading import RasterSource, open_template
 from econet.core.grid.slope import slope_degrees
 from econet.core.grid.storage import memory_dataset
@@ -155,6 +155,12 @@ def proximity(mask, cells, reach_m):
     return target.ReadAsArray() * np.float32(CELL)
 
 
+def classes_to_cells(mask, breaks, cells):
+    points = np.column_stack(cells.xy(*np.nonzero(border_of(mask))))
+    distances = Distances(Edges.of_points(points, cells), lambda window: mask[window.slices], cells)
+    return distances.classes(Window(0, 0, cells.rows, cells.cols), breaks)
+
+
 def transform(mask, cells, _):
     from scipy.ndimage import distance_transform_edt
 
@@ -229,7 +235,7 @@ def accuracy(layers, rules, results):
         within[margin:-margin, margin:-margin] = True
         near = (between <= reach) & within
         sample = np.flatnonzero((between > 0) & near)[::97]
-        edges = Edges(layers.features[factor], cells)
+        edges = Edges.of_geometries(layers.features[factor], cells)
         exact = edges.exact_m(edges.local(*cells.xy(*np.unravel_index(sample, cells.shape))))
         rows.append(
             [
@@ -351,7 +357,7 @@ def main(options):
     breaks = rules["distance_to_water"].intervals.breaks
     medians, found = in_turns(
         {
-            "EcoNet": lambda: distance_classes_to_cells(mask, breaks, layers.cells),
+            "EcoNet": lambda: classes_to_cells(mask, breaks, layers.cells),
             "SciPy": lambda: np.digitize(transform(mask, layers.cells, None), breaks, right=True),
         },
         options.rounds,

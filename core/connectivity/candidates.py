@@ -151,7 +151,7 @@ def read_patches(candidates, weight_field, crs, geometries, names, progress=SILE
     weight = candidates.numbers(field, "the weight of a candidate", minimum=0) if field else area / 1e6
     n, cut, first_overlap = len(geometries), list(candidates.geometries), {}
     with gdal_exceptions():
-        for patch, k, shared in overlaps([*geometries, *candidates.geometries], n, progress):
+        for patch, k, shared in overlaps([*geometries, *candidates.geometries], first=n, progress=progress):
             first_overlap.setdefault(k - n, (patch, shared))
             cut[k - n] = multipolygon_of(cut[k - n].Difference(geometries[patch]))
     for k, (patch, shared) in sorted(first_overlap.items()):

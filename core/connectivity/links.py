@@ -38,7 +38,7 @@ def patch_links(geometries, rule, limit=math.inf, resistance=None, names=(), fir
         24 bytes per link; see the rules for what else they hold.
     """
     if rule == EDGE:
-        found = edge_links(geometries, limit, first, progress)
+        found = edge_links(geometries, limit, first=first, progress=progress)
     elif rule == CENTROID:
         found = centroid_links(geometries, limit, first, progress)
     else:

@@ -9,12 +9,19 @@ d(x)^2 - |x|^2 is the least of functions that are linear in x, one per point of 
 concave: it lies above what is interpolated between corners, and below the function of any one point.
 """
 
+from __future__ import annotations
+
 import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Callable
 
 import numpy as np
+from osgeo import ogr
 
-from ..grid.grid import windows
-from ..progress import SILENT
+from ..arrays import AnyArray, Bools, DTypeLike, Float32s, Floats, Ints
+from ..grid.grid import Template, Window, windows
+from ..progress import SILENT, Progress
 from .cells import rasterize
 from .polygons import polygons_of
 from .segment_distance import Edges
@@ -27,6 +34,9 @@ _CHUNK_CELLS = 1 << 18
 _SLACK_M = 1e-3
 _MOST_BREAKS = 120  # classes of 8 bits
 
+Covered = Callable[[Window], "Bools | None"]
+"""Which cells of a window lie at a distance of 0 m; None where there are none."""
+
 
 class Distances:
     """Distance from the cells of a map to features, in parts of the map of any size.
@@ -36,31 +46,34 @@ class Distances:
     edges : Edges
     covered : callable
         Takes a `grid.Window`; gives True on its cells whose distance is 0 m, or None where there are none.
-    template : grid.Template
+    template : Template
     """
 
-    def __init__(self, edges, covered, template):
+    def __init__(self, edges: Edges, covered: Covered, template: Template) -> None:
         self._edges, self._covered, self._template = edges, covered, template
 
     @classmethod
-    def to_geometries(cls, geometries, template, breaks_m=None):
+    def to_geometries(
+        cls, geometries: Sequence[ogr.Geometry], template: Template, *, breaks_m: Sequence[float] | None = None
+    ) -> Distances:
         """To points, lines and polygons in the template's CRS; those beyond the map's edge count.
 
         ``breaks_m``: classes by these are all that will be asked for, and what is out of their reach is left
         out; None: metres will be asked for.
         """
         if breaks_m is None:
-            edges = Edges(geometries, template)
+            edges = Edges.of_geometries(geometries, template)
         else:
             positive = [each for each in breaks_m if each > 0]
             spacing = max(
                 float(positive[0]) / 8 if positive else 0.0, min(template.cell_width, template.cell_height) / 4
             )
-            edges = Edges(geometries, template, float(breaks_m[-1]) if len(breaks_m) else 0.0, spacing)
+            reach = float(breaks_m[-1]) if len(breaks_m) else 0.0
+            edges = Edges.of_geometries(geometries, template, reach_m=reach, spacing_m=spacing)
         polygons = [polygon for geometry in geometries for polygon in polygons_of(geometry)]
         boxes = np.array([polygon.GetEnvelope() for polygon in polygons]).reshape(-1, 4)
 
-        def covered(window):
+        def covered(window: Window) -> Bools | None:
             part = template.part(window)
             west, south, east, north = part.bounds
             here = np.flatnonzero(
@@ -70,20 +83,20 @@ class Distances:
 
         return cls(edges, covered, template)
 
-    def classes(self, window, breaks_m, progress=SILENT):
+    def classes(self, window: Window, breaks_m: Sequence[float], progress: Progress = SILENT) -> AnyArray:
         """How many breaks lie below the distance of each cell of a window; see `distance_classes`."""
         part, breaks = self._template.part(window), np.asarray(breaks_m, dtype=np.float32)
         if not len(breaks):
             return np.zeros(part.shape, dtype=np.int8)
         if len(breaks) > _MOST_BREAKS:
-            return np.searchsorted(breaks, self.metres(window, progress), side="left").astype(_counts(breaks))
-        classes = _classes_of_edges(self._edges, breaks, part, progress)
+            return np.searchsorted(breaks, self.metres(window, progress), side="left").astype(_dtype_of(breaks))
+        classes = _Classifier(self._edges, breaks, part).classes(progress)
         inside = self._covered(window)
         if inside is not None:
             classes[inside] = 0
         return classes
 
-    def metres(self, window, progress=SILENT):
+    def metres(self, window: Window, progress: Progress = SILENT) -> Float32s:
         """The distance of each cell of a window, float32."""
         part, inside = self._template.part(window), self._covered(window)
         distance = np.zeros(part.shape, dtype=np.float32)
@@ -93,7 +106,7 @@ class Distances:
         return distance
 
 
-def each_window(template, progress):
+def each_window(template: Template, progress: Progress) -> Iterator[tuple[Window, Progress]]:
     """The windows of a template, each with its share of the progress."""
     done, cells = 0, template.rows * template.cols
     for window in windows(template):
@@ -102,16 +115,23 @@ def each_window(template, progress):
         done += size
 
 
-def distance_classes(geometries, breaks_m, template, progress=SILENT):
+def distance_classes(
+    geometries: Sequence[ogr.Geometry],
+    breaks_m: Sequence[float],
+    template: Template,
+    *,
+    progress: Progress = SILENT,
+) -> AnyArray:
     """How many breaks lie below each cell's distance to the nearest geometry.
 
     Parameters
     ----------
     geometries : list of ogr.Geometry
-        In the template's CRS. Those beyond the map's edge count.
+        In the template's CRS, polygons valid. Those beyond the map's edge count.
     breaks_m : ascending sequence of floats
         A distance equal to a break lies below it, so 0 is [0, first break].
-    template : grid.Template
+    template : Template
+    progress : Progress
 
     Returns
     -------
@@ -124,87 +144,94 @@ def distance_classes(geometries, breaks_m, template, progress=SILENT):
     -----
     1 byte per cell, 40 bytes per sample of the edges in reach, and a part of the map at work.
     """
-    classes = np.zeros(template.shape, dtype=_counts(breaks_m))
+    classes = np.zeros(template.shape, dtype=_dtype_of(breaks_m))
     if len(breaks_m):
-        distances = Distances.to_geometries(geometries, template, breaks_m)
+        distances = Distances.to_geometries(geometries, template, breaks_m=breaks_m)
         for window, part in each_window(template, progress):
             classes[window.slices] = distances.classes(window, breaks_m, part)
     return classes
 
 
-def distance_classes_to_cells(mask, breaks_m, template, progress=SILENT):
-    """How many breaks lie below the distance from each cell's centre to the nearest centre of a mask's cell.
-
-    Parameters
-    ----------
-    mask : bool ndarray, shape ``template.shape``
-    breaks_m, template
-        As for `distance_classes`.
-
-    Returns
-    -------
-    int8 ndarray, shape ``template.shape``
-        All breaks where no cell is in the mask.
-
-    Notes
-    -----
-    4 bytes per cell, about 60 per cell on the mask's border, and a part of the map at work.
-    """
-    points = np.column_stack(template.xy(*np.nonzero(border_of(mask))))
-    distances = Distances(Edges.of_points(points, template), lambda window: mask[window.slices], template)
-    classes = np.zeros(template.shape, dtype=_counts(breaks_m))
-    for window, part in each_window(template, progress):
-        classes[window.slices] = distances.classes(window, breaks_m, part)
-    return classes
-
-
-def _counts(breaks):
+def _dtype_of(breaks: Sequence[float] | Float32s) -> DTypeLike:
     """The data type of classes by some breaks."""
     return np.int8 if len(breaks) <= _MOST_BREAKS else np.int32
 
 
-def border_of(mask):
+def border_of(mask: Bools) -> Bools:
     """The cells of a mask that a place outside it can be nearest to: those with a side to a cell outside."""
     inner = mask.copy()
     inner[[0, -1]] = inner[:, [0, -1]] = False
     inner[1:-1, 1:-1] &= mask[:-2, 1:-1] & mask[2:, 1:-1] & mask[1:-1, :-2] & mask[1:-1, 2:]
-    return mask & ~inner
+    border: Bools = mask & ~inner
+    return border
 
 
-def _classes_of_edges(edges, breaks, template, progress):
-    """How many breaks lie below each cell's distance to the nearest edge."""
-    corners = _corner_spacing(breaks, template)
-    size = _LARGEST_BLOCK
-    while size > corners and size >= 2 * max(template.shape):
-        size //= 2
-    classes = np.full(_blocks(template, size), -1, dtype=np.int8)
-    reach = float(breaks[-1])
-    while size > corners:
-        radius = (size - 1) / 2 * math.hypot(template.cell_width, template.cell_height) + _SLACK_M
+@dataclass(frozen=True)
+class _Classifier:
+    """How many breaks lie below each cell's distance to the nearest edge.
+
+    Parameters
+    ----------
+    edges : Edges
+    breaks : float32 ndarray
+    template : Template
+        The cells that are asked about.
+    """
+
+    edges: Edges
+    breaks: Float32s
+    template: Template
+
+    def classes(self, progress: Progress) -> AnyArray:
+        """The class of each cell, int8."""
+        size, classes = self._by_blocks(progress)
+        open_blocks = classes < 0
+        classes = classes.repeat(size, axis=0).repeat(size, axis=1)[: self.template.rows, : self.template.cols]
+        if size > 1 and not self.edges.is_empty and open_blocks.any():
+            by_corners = _CornerProof(self, size).classes(open_blocks, progress)
+            still = classes < 0
+            classes[still] = by_corners[: classes.shape[0], : classes.shape[1]][still]
+        self._by_cells(classes, progress)
+        return classes
+
+    def below(self, distance: Floats) -> AnyArray:
+        """How many breaks lie below distances, int8; compared in float32."""
+        return np.searchsorted(self.breaks, distance.astype(np.float32), side="left").astype(np.int8)
+
+    def _by_blocks(self, progress: Progress) -> tuple[int, AnyArray]:
+        """Classes of whole blocks of cells, -1 where a border may meet the block, and the blocks' size."""
+        template, corners = self.template, _corner_spacing(self.breaks, self.template)
+        size = _LARGEST_BLOCK
+        while size > corners and size >= 2 * max(template.shape):
+            size //= 2
+        classes: AnyArray = np.full(_blocks(template, size), -1, dtype=np.int8)
+        reach = float(self.breaks[-1])
+        while size > corners:
+            radius = (size - 1) / 2 * math.hypot(template.cell_width, template.cell_height) + _SLACK_M
+            for rows, cols in _chunks(classes < 0, _CHUNK, progress):
+                centres = template.xy(rows * size + (size - 1) / 2, cols * size + (size - 1) / 2)
+                lower, upper = self.edges.bounds_m(self.edges.local(*centres), reach + radius)
+                least, most = self.below(lower - radius), self.below(upper + radius)
+                classes[rows, cols] = np.where(least == most, most, -1)
+            size //= 2
+            high, wide = _blocks(template, size)
+            classes = classes.repeat(2, axis=0).repeat(2, axis=1)[:high, :wide]
+        return size, classes
+
+    def _by_cells(self, classes: AnyArray, progress: Progress) -> None:
+        """Fill in the cells that are still -1, one by one."""
+        reach = float(self.breaks[-1])
         for rows, cols in _chunks(classes < 0, _CHUNK, progress):
-            points = edges.local(*template.xy(rows * size + (size - 1) / 2, cols * size + (size - 1) / 2))
-            lower, upper = edges.bounds_m(points, reach + radius)
-            least, most = _below(breaks, lower - radius), _below(breaks, upper + radius)
-            classes[rows, cols] = np.where(least == most, most, -1)
-        size //= 2
-        high, wide = _blocks(template, size)
-        classes = classes.repeat(2, axis=0).repeat(2, axis=1)[:high, :wide]
-    open_blocks = classes < 0
-    classes = classes.repeat(size, axis=0).repeat(size, axis=1)[: template.rows, : template.cols]
-    if size > 1:
-        _settle_by_corners(edges, breaks, template, size, open_blocks, classes, progress)
-    for rows, cols in _chunks(classes < 0, _CHUNK, progress):
-        points = edges.local(*template.xy(rows, cols))
-        lower, upper = edges.bounds_m(points, reach + _SLACK_M)
-        least, most = _below(breaks, lower), _below(breaks, upper)
-        unclear = least != most
-        if unclear.any():
-            most[unclear] = _below(breaks, edges.exact_m(points[unclear]))
-        classes[rows, cols] = most
-    return classes
+            points = self.edges.local(*self.template.xy(rows, cols))
+            lower, upper = self.edges.bounds_m(points, reach + _SLACK_M)
+            least, most = self.below(lower), self.below(upper)
+            unclear = least != most
+            if unclear.any():
+                most[unclear] = self.below(self.edges.exact_m(points[unclear]))
+            classes[rows, cols] = most
 
 
-def _corner_spacing(breaks, template):
+def _corner_spacing(breaks: Float32s, template: Template) -> int:
     """Cells between corners, a power of 2, by which few cells remain at the first break.
 
     Beside a straight line s^2 / 8d is left open at the distance d between corners s apart.
@@ -218,61 +245,104 @@ def _corner_spacing(breaks, template):
     return size
 
 
-def _settle_by_corners(edges, breaks, template, size, open_blocks, classes, progress):
-    """Fill in the cells of open blocks whose class the distances at the blocks' corners prove."""
-    if edges.is_empty or not open_blocks.any():
-        return
-    # corners are the centres of cells, the first of each block, and may lie beyond the map
-    asked = np.zeros((open_blocks.shape[0] + 1, open_blocks.shape[1] + 1), dtype=bool)
-    for down in (slice(None, -1), slice(1, None)):
-        for right in (slice(None, -1), slice(1, None)):
-            asked[down, right] |= open_blocks
-    number = np.zeros(asked.shape, dtype=np.int32)
-    number[asked] = np.arange(np.count_nonzero(asked))
-    place = np.empty((np.count_nonzero(asked), 2))
-    nearest, lower = np.empty_like(place), np.empty(len(place))
-    start = 0
-    for rows, cols in _chunks(asked, _CHUNK, progress):
-        here = slice(start, start + len(rows))
-        place[here] = edges.local(*template.xy(rows * size, cols * size))
-        nearest[here], lower[here] = edges.nearest_sample(place[here])
-        start = here.stop
-    x, y = np.arange(size) * template.cell_width, np.arange(size) * -template.cell_height
-    square = (x**2 + (y**2)[:, None]).astype(np.float32)
-    share = np.arange(size, dtype=np.float32) / size
-    # room for the rounding of float32
-    rounding = 1e-6 * ((size * template.cell_width) ** 2 + (size * template.cell_height) ** 2)
-    above = ((breaks + _SLACK_M).astype(np.float64) ** 2 * (1 + 4e-6) + rounding).astype(np.float32)
-    below = (np.maximum(breaks - _SLACK_M, 0).astype(np.float64) ** 2 * (1 - 4e-6) - rounding).astype(np.float32)
-    block_rows, block_cols = np.indices((size, size))
-    padded = np.full((open_blocks.shape[0] * size, open_blocks.shape[1] * size), -1, dtype=np.int8)
-    for rows, cols in _chunks(open_blocks, max(1, _CHUNK_CELLS // size**2), progress):
-        first = place[number[rows, cols]]
-        upper, left_right = None, []
+@dataclass(frozen=True)
+class _Corners:
+    """The distances at the corners of blocks: centres of cells, the first of each block, also beyond the map.
+
+    Parameters
+    ----------
+    number : int32 ndarray
+        Of each corner that was asked about, by the block's row and column.
+    place, nearest : float64 ndarray, shape (n, 2)
+        The corner, and a place on an edge that is about nearest to it.
+    lower : float64 ndarray, shape (n,)
+        A lower bound of its distance.
+    """
+
+    number: AnyArray
+    place: Floats
+    nearest: Floats
+    lower: Floats
+
+
+@dataclass(frozen=True)
+class _CornerProof:
+    """Classes of cells that the distances at the corners of blocks prove (see the module's docstring)."""
+
+    of: _Classifier
+    size: int
+
+    def classes(self, open_blocks: Bools, progress: Progress) -> AnyArray:
+        """The classes of the cells of open blocks, int8; -1 where nothing is proven."""
+        size = self.size
+        corners = self._corners(open_blocks, progress)
+        above, below = self._squared_breaks()
+        block_rows, block_cols = np.indices((size, size))
+        result: AnyArray = np.full((open_blocks.shape[0] * size, open_blocks.shape[1] * size), -1, dtype=np.int8)
+        for rows, cols in _chunks(open_blocks, max(1, _CHUNK_CELLS // size**2), progress):
+            least_squared, most_squared = self._squared_bounds(corners, rows, cols)
+            least: AnyArray = np.zeros(most_squared.shape, dtype=np.int8)
+            most: AnyArray = np.zeros(most_squared.shape, dtype=np.int8)
+            for low, high in zip(below, above):
+                least += least_squared > high
+                most += most_squared >= low
+            least[least != most] = -1
+            result[rows[:, None, None] * size + block_rows, cols[:, None, None] * size + block_cols] = least
+        return result
+
+    def _corners(self, open_blocks: Bools, progress: Progress) -> _Corners:
+        edges, size = self.of.edges, self.size
+        asked = np.zeros((open_blocks.shape[0] + 1, open_blocks.shape[1] + 1), dtype=bool)
+        for down in (slice(None, -1), slice(1, None)):
+            for right in (slice(None, -1), slice(1, None)):
+                asked[down, right] |= open_blocks
+        count = np.count_nonzero(asked)
+        number: AnyArray = np.zeros(asked.shape, dtype=np.int32)
+        number[asked] = np.arange(count)
+        place = np.empty((count, 2))
+        nearest, lower = np.empty_like(place), np.empty(len(place))
+        start = 0
+        for rows, cols in _chunks(asked, _CHUNK, progress):
+            here = slice(start, start + len(rows))
+            place[here] = edges.local(*self.of.template.xy(rows * size, cols * size))
+            nearest[here], lower[here] = edges.nearest_sample(place[here])
+            start += len(rows)
+        return _Corners(number, place, nearest, lower)
+
+    def _squared_breaks(self) -> tuple[Float32s, Float32s]:
+        """Squared breaks above and below which a class is proven, with room for the rounding of float32."""
+        template, size, breaks = self.of.template, self.size, self.of.breaks
+        rounding = 1e-6 * ((size * template.cell_width) ** 2 + (size * template.cell_height) ** 2)
+        above = ((breaks + _SLACK_M).astype(np.float64) ** 2 * (1 + 4e-6) + rounding).astype(np.float32)
+        below = (np.maximum(breaks - _SLACK_M, 0).astype(np.float64) ** 2 * (1 - 4e-6) - rounding).astype(np.float32)
+        return above, below
+
+    def _squared_bounds(self, corners: _Corners, rows: Ints, cols: Ints) -> tuple[Float32s, Float32s]:
+        """A lower and an upper bound of the squared distance of each cell of some blocks."""
+        template, size = self.of.template, self.size
+        x, y = np.arange(size) * template.cell_width, np.arange(size) * -template.cell_height
+        share = np.arange(size, dtype=np.float32) / size
+        first = corners.place[corners.number[rows, cols]]
+        upper: Float32s | None = None
+        left_right = []
         for right in (0, 1):
             edge = []
             for down in (0, 1):
-                corner = number[rows + down, cols + right]
-                dx, dy = (nearest[corner] - first).T
+                corner = corners.number[rows + down, cols + right]
+                dx, dy = (corners.nearest[corner] - first).T
                 across = ((x - dx[:, None]) ** 2).astype(np.float32)[:, None, :]
                 along = ((y - dy[:, None]) ** 2).astype(np.float32)[:, :, None]
                 upper = across + along if upper is None else np.minimum(upper, across + along, out=upper)
                 off = (right * size * template.cell_width) ** 2 + (down * size * template.cell_height) ** 2
-                edge.append((lower[corner] ** 2 - off).astype(np.float32)[:, None])
+                edge.append((corners.lower[corner] ** 2 - off).astype(np.float32)[:, None])
             left_right.append((edge[0] + share * (edge[1] - edge[0]))[:, :, None])
-        least_squared = left_right[0] + share * (left_right[1] - left_right[0])
-        least_squared += square
-        least, most = (np.zeros(upper.shape, dtype=np.int8) for _ in range(2))
-        for low, high in zip(below, above):
-            least += least_squared > high
-            most += upper >= low
-        least[least != most] = -1
-        padded[rows[:, None, None] * size + block_rows, cols[:, None, None] * size + block_cols] = least
-    still = classes < 0
-    classes[still] = padded[: classes.shape[0], : classes.shape[1]][still]
+        lower: Float32s = left_right[0] + share * (left_right[1] - left_right[0])
+        lower += (x**2 + (y**2)[:, None]).astype(np.float32)
+        assert upper is not None
+        return lower, upper
 
 
-def _chunks(mask, count, progress):
+def _chunks(mask: Bools, count: int, progress: Progress) -> Iterator[tuple[Ints, Ints]]:
     """The rows and columns where a mask is True, so many at a time."""
     rows, cols = np.nonzero(mask)
     for start in range(0, len(rows), count):
@@ -280,9 +350,6 @@ def _chunks(mask, count, progress):
         yield rows[start : start + count], cols[start : start + count]
 
 
-def _blocks(template, size):
+def _blocks(template: Template, size: int) -> tuple[int, int]:
+    """How many blocks cover the rows and columns of a template."""
     return -(-template.rows // size), -(-template.cols // size)
-
-
-def _below(breaks, distance):
-    return np.searchsorted(breaks, distance.astype(np.float32), side="left").astype(np.int8)

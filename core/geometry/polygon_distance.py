@@ -1,11 +1,17 @@
 """Exact distances between the edges of polygons, all pairs of them or those within a distance."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from osgeo import ogr
 
+from ..arrays import Floats, Ints
 from ..gdal_session import gdal_exceptions
-from ..progress import SILENT
+from ..progress import SILENT, Progress
 from .segments import point_segment_distance, segments_of
 
 _FANOUT = 3  # children of a node of the boundary trees
@@ -13,8 +19,10 @@ _PAIRS = 512  # pairs of polygons whose trees are descended together
 _BOXES = 1 << 18  # pairs of boxes compared together
 _SLIVER = 1e-6  # of the smaller polygon: overlaps below are rounding of the outlines
 
+Pairs = tuple[Ints, Ints, Floats]
 
-def edge_distances(geometries, progress=SILENT):
+
+def edge_distances(geometries: Sequence[ogr.Geometry], progress: Progress = SILENT) -> Floats:
     """Metres between the nearest points of polygons, shape (n, n); 0 where they touch or overlap."""
     matrix = np.zeros((len(geometries), len(geometries)))
     a, b, distance = edge_links(geometries, progress=progress)
@@ -22,7 +30,13 @@ def edge_distances(geometries, progress=SILENT):
     return matrix
 
 
-def edge_links(geometries, limit_m=math.inf, first=None, progress=SILENT):
+def edge_links(
+    geometries: Sequence[ogr.Geometry],
+    limit_m: float = math.inf,
+    *,
+    first: int | None = None,
+    progress: Progress = SILENT,
+) -> Pairs:
     """Pairs of polygons no further apart than a limit, and the distances of their edges.
 
     Parameters
@@ -33,6 +47,7 @@ def edge_links(geometries, limit_m=math.inf, first=None, progress=SILENT):
         At least 0.
     first : int, optional
         Only pairs of one of the first so many with one of the rest; None: all pairs.
+    progress : Progress
 
     Returns
     -------
@@ -48,56 +63,49 @@ def edge_links(geometries, limit_m=math.inf, first=None, progress=SILENT):
     the nearest points, or none within the limit, are passed over in turn. Memory: about 150 bytes per
     vertex and 24 per pair found, a few MB beside.
     """
-    found = [(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))]
+    found: list[Pairs] = [(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))]
     if len(geometries) > 1:
-        envelopes = _envelopes(geometries)
-        edges, origin = segments_of(geometries), envelopes[:, [0, 2]].min(axis=0)
-        segments = np.hstack([edges.start - origin, edges.end - origin])
-        tree = _boundary_tree(segments, edges.owner)
-        for a, b, part in _near_boxes(envelopes, limit_m, first, progress):
+        boundaries = _Boundaries.of(geometries)
+        for a, b, part in _near_boxes(boundaries.envelopes, limit_m, first, progress):
             for start in range(0, a.size, _PAIRS):
                 part(start / a.size)
-                found.append(
-                    _links(
-                        geometries,
-                        envelopes,
-                        tree,
-                        segments,
-                        a[start : start + _PAIRS],
-                        b[start : start + _PAIRS],
-                        limit_m,
-                        progress,
-                    )
-                )
-    a, b, distance = (np.concatenate(parts) for parts in zip(*found))
+                some = slice(start, start + _PAIRS)
+                found.append(boundaries.links(a[some], b[some], limit_m, progress))
+    a, b = np.concatenate([pairs[0] for pairs in found]), np.concatenate([pairs[1] for pairs in found])
+    distance = np.concatenate([pairs[2] for pairs in found])
     order = np.lexsort((b, a))
     progress(1.0)
     return a[order], b[order], distance[order]
 
 
-def overlaps(geometries, first=None, progress=SILENT):
+def overlaps(
+    geometries: Sequence[ogr.Geometry], *, first: int | None = None, progress: Progress = SILENT
+) -> list[tuple[int, int, float]]:
     """(a, b, area in m2) of each pair of valid polygons that cover common ground; slivers are passed over.
 
     ``first`` as for :func:`edge_links`.
     """
-    found = []
+    found: list[tuple[int, int, float]] = []
     if len(geometries) < 2:
         return found
     envelopes = _envelopes(geometries)
     with gdal_exceptions():
-        for *pairs, part in _near_boxes(envelopes, 0.0, first, progress):
-            for a, b in _meeting(geometries, *pairs, part):
+        for first_of_pairs, second_of_pairs, part in _near_boxes(envelopes, 0.0, first, progress):
+            for a, b in _meeting(geometries, first_of_pairs, second_of_pairs, part):
                 area = geometries[a].Intersection(geometries[b]).GetArea()
                 if area > _SLIVER * min(geometries[a].GetArea(), geometries[b].GetArea()):
                     found.append((int(a), int(b), area))
     return sorted(found)
 
 
-def _envelopes(geometries):
-    return np.array([g.GetEnvelope() for g in geometries])  # west, east, south, north
+def _envelopes(geometries: Sequence[ogr.Geometry]) -> Floats:
+    """West, east, south and north of each."""
+    return np.array([geometry.GetEnvelope() for geometry in geometries])
 
 
-def _near_boxes(envelopes, limit, first, progress):
+def _near_boxes(
+    envelopes: Floats, limit: float, first: int | None, progress: Progress
+) -> Iterator[tuple[Ints, Ints, Progress]]:
     """Pairs a < b of boxes with a gap of at most the limit, block by block, and the progress of each block."""
     order = np.argsort(envelopes[:, 0], kind="stable")
     west, east, south, north = envelopes[order].T
@@ -122,25 +130,12 @@ def _near_boxes(envelopes, limit, first, progress):
         row += i.size
 
 
-def _links(geometries, envelopes, tree, segments, a, b, limit, progress):
-    """The pairs of some within the limit."""
-    distance = _nearest(tree, segments, a, b, limit)
-    boxes_a, boxes_b = envelopes[a], envelopes[b]
-    meet = np.flatnonzero(
-        (distance > 0)
-        & (boxes_a[:, [0, 2]] <= boxes_b[:, [1, 3]]).all(axis=1)
-        & (boxes_b[:, [0, 2]] <= boxes_a[:, [1, 3]]).all(axis=1)
-    )
-    with gdal_exceptions():  # they may cross, or one lie inside the other
-        crossing = set(_meeting(geometries, a[meet], b[meet], progress))
-    distance[[k for k in meet if (a[k], b[k]) in crossing]] = 0.0
-    near = distance <= limit
-    return a[near], b[near], distance[near]
-
-
-def _meeting(geometries, first, second, progress):
+def _meeting(
+    geometries: Sequence[ogr.Geometry], first: Ints, second: Ints, progress: Progress
+) -> Iterator[tuple[int, int]]:
     """Those of the pairs, sorted by their first, that have a point in common."""
-    prepared, owner = None, None
+    prepared: ogr.PreparedGeometry = None
+    owner = -1
     for a, b in zip(first.tolist(), second.tolist()):
         progress.check()
         if a != owner:
@@ -149,17 +144,84 @@ def _meeting(geometries, first, second, progress):
             yield a, b
 
 
-def _boundary_tree(segments, owner):
-    """Levels from segments up to one node per polygon: (box, points, first child, end).
+@dataclass(frozen=True)
+class _Level:
+    """A level of the boundary trees, from segments up to one node per polygon.
 
-    A box is west, south, east, north, and the four points are where the boundary touches these sides.
+    Parameters
+    ----------
+    box : float64 ndarray, shape (n, 4)
+        West, south, east, north of each node.
+    points : float64 ndarray, shape (n, 4, 2)
+        Where the boundary touches these sides.
+    first, end : int64 ndarray, shape (n,)
+        The node's children in the level below; empty in the lowest.
     """
+
+    box: Floats
+    points: Floats
+    first: Ints
+    end: Ints
+
+
+@dataclass(frozen=True)
+class _Boundaries:
+    """Polygons with their boundaries' segments (x0, y0, x1, y1) bundled into trees of boxes."""
+
+    geometries: Sequence[ogr.Geometry]
+    envelopes: Floats
+    segments: Floats
+    levels: list[_Level]
+
+    @classmethod
+    def of(cls, geometries: Sequence[ogr.Geometry]) -> _Boundaries:
+        """The boundaries of some polygons, counted from their south-western corner to keep digits."""
+        envelopes = _envelopes(geometries)
+        edges, origin = segments_of(geometries), envelopes[:, [0, 2]].min(axis=0)
+        segments = np.hstack([edges.start - origin, edges.end - origin])
+        return cls(geometries, envelopes, segments, _boundary_tree(segments, edges.owner))
+
+    def links(self, a: Ints, b: Ints, limit: float, progress: Progress) -> Pairs:
+        """The pairs of some within the limit."""
+        distance = self._nearest(a, b, limit)
+        boxes_a, boxes_b = self.envelopes[a], self.envelopes[b]
+        boxes_meet = np.flatnonzero(
+            (distance > 0)
+            & (boxes_a[:, [0, 2]] <= boxes_b[:, [1, 3]]).all(axis=1)
+            & (boxes_b[:, [0, 2]] <= boxes_a[:, [1, 3]]).all(axis=1)
+        )
+        with gdal_exceptions():  # they may cross, or one lie inside the other
+            crossing = set(_meeting(self.geometries, a[boxes_meet], b[boxes_meet], progress))
+        distance[[k for k in boxes_meet if (a[k], b[k]) in crossing]] = 0.0
+        near = distance <= limit
+        return a[near], b[near], distance[near]
+
+    def _nearest(self, a: Ints, b: Ints, limit: float) -> Floats:
+        """Distance of each pair, +inf beyond the limit; the trees of all pairs are descended level by level."""
+        count = a.size
+        pair: Ints = np.arange(count)
+        nearest = np.full(count, (limit * (1 + 1e-12)) ** 2)  # squared, an upper bound
+        for depth in range(len(self.levels) - 1, -1, -1):
+            level = self.levels[depth]
+            _lower_to(nearest, pair, _squared_upper_bound(level, a, b))
+            keep = _squared_lower_bound(level, a, b) <= nearest[pair] * (1 + 1e-12)
+            a, b, pair = a[keep], b[keep], pair[keep]
+            if depth:
+                a, b, pair = _children(level, a, b, pair)
+        distance = np.full(count, np.inf)
+        _lower_to(distance, pair, _segment_distance(self.segments[a], self.segments[b]))
+        return distance
+
+
+def _boundary_tree(segments: Floats, owner: Ints) -> list[_Level]:
+    """Levels from segments up to one node per polygon."""
     box = np.column_stack([np.minimum(segments[:, :2], segments[:, 2:]), np.maximum(segments[:, :2], segments[:, 2:])])
     starts_first = segments[:, :2] <= segments[:, 2:]
     low = np.where(starts_first[:, :, None], segments[:, None, :2], segments[:, None, 2:])
     high = np.where(starts_first[:, :, None], segments[:, None, 2:], segments[:, None, :2])
     points = np.concatenate([low, high], axis=1)
-    levels = [(box, points, None, None)]
+    none = np.zeros(0, np.int64)
+    levels = [_Level(box, points, none, none)]
     while True:
         size = np.bincount(owner)
         offset = np.concatenate(([0], np.cumsum(size)[:-1]))
@@ -176,43 +238,40 @@ def _boundary_tree(segments, owner):
         outermost = (below[children] * (1, 1, -1, -1)).argmin(axis=1)
         points = points[first[:, None] + outermost, np.arange(4)]
         owner = owner[first]
-        levels.append((box, points, first, end))
+        levels.append(_Level(box, points, first, end))
         if size.max() <= _FANOUT:
             return levels
 
 
-def _nearest(tree, segments, a, b, limit):
-    """Distance of each pair of polygons, +inf beyond the limit; the trees of all pairs are descended level by level."""
-    count = a.size
-    pair = np.arange(count)
-    nearest = np.full(count, (limit * (1 + 1e-12)) ** 2)  # squared, an upper bound until the last level
-    for level in range(len(tree) - 1, -1, -1):
-        box, points, first, end = tree[level]
-        gap = np.maximum(box[a, :2] - box[b, 2:], box[b, :2] - box[a, 2:])
-        np.maximum(gap, 0, out=gap)
-        lower = gap[:, 0] ** 2 + gap[:, 1] ** 2
-        # the distance of two points of the boundaries, on the sides that the boxes turn to each other
-        way = box[b] - box[a]
-        way = way[:, :2] + way[:, 2:]
-        axis = (np.abs(way[:, 1]) > np.abs(way[:, 0])).astype(np.int64)
-        ahead = 2 * (way[np.arange(a.size), axis] > 0)
-        between = points[a, axis + ahead] - points[b, axis + 2 - ahead]
-        _lower_to(nearest, pair, between[:, 0] ** 2 + between[:, 1] ** 2)
-        keep = lower <= nearest[pair] * (1 + 1e-12)
-        a, b, pair = a[keep], b[keep], pair[keep]
-        if level:
-            wide_a, wide_b = end[a] - first[a], end[b] - first[b]
-            wide = wide_a * wide_b
-            place = np.arange(wide.sum()) - np.repeat(np.cumsum(wide) - wide, wide)
-            row, column = np.divmod(place, np.repeat(wide_b, wide))
-            a, b = np.repeat(first[a], wide) + row, np.repeat(first[b], wide) + column
-            pair = np.repeat(pair, wide)
-    distance = np.full(count, np.inf)
-    _lower_to(distance, pair, _segment_distance(segments[a], segments[b]))
-    return distance
+def _squared_lower_bound(level: _Level, a: Ints, b: Ints) -> Floats:
+    """Squared gaps between the boxes of pairs of nodes."""
+    gap = np.maximum(level.box[a, :2] - level.box[b, 2:], level.box[b, :2] - level.box[a, 2:])
+    np.maximum(gap, 0, out=gap)
+    squared: Floats = gap[:, 0] ** 2 + gap[:, 1] ** 2
+    return squared
 
 
-def _lower_to(values, pair, found):
+def _squared_upper_bound(level: _Level, a: Ints, b: Ints) -> Floats:
+    """Squared distance of two points of the boundaries, on the sides that the boxes turn to each other."""
+    towards = level.box[b] - level.box[a]
+    towards = towards[:, :2] + towards[:, 2:]
+    axis = (np.abs(towards[:, 1]) > np.abs(towards[:, 0])).astype(np.int64)
+    ahead = 2 * (towards[np.arange(a.size), axis] > 0)
+    between = level.points[a, axis + ahead] - level.points[b, axis + 2 - ahead]
+    squared: Floats = between[:, 0] ** 2 + between[:, 1] ** 2
+    return squared
+
+
+def _children(level: _Level, a: Ints, b: Ints, pair: Ints) -> tuple[Ints, Ints, Ints]:
+    """All pairs of a child of a node and one of the other, for pairs of nodes."""
+    wide_a, wide_b = level.end[a] - level.first[a], level.end[b] - level.first[b]
+    wide = wide_a * wide_b
+    place = np.arange(wide.sum()) - np.repeat(np.cumsum(wide) - wide, wide)
+    row, column = np.divmod(place, np.repeat(wide_b, wide))
+    return np.repeat(level.first[a], wide) + row, np.repeat(level.first[b], wide) + column, np.repeat(pair, wide)
+
+
+def _lower_to(values: Floats, pair: Ints, found: Floats) -> None:
     """Lower the value of each pair to the least found for it; ``pair`` is sorted."""
     if pair.size:
         starts = np.flatnonzero(np.diff(pair, prepend=-1))
@@ -220,15 +279,16 @@ def _lower_to(values, pair, found):
         values[present] = np.minimum(values[present], np.minimum.reduceat(found, starts))
 
 
-def _segment_distance(s, t):
+def _segment_distance(s: Floats, t: Floats) -> Floats:
     """Distance of segments that do not cross, row by row."""
-    return np.minimum(
+    distance: Floats = np.minimum(
         np.minimum(_end_distance(s[:, :2], t), _end_distance(s[:, 2:], t)),
         np.minimum(_end_distance(t[:, :2], s), _end_distance(t[:, 2:], s)),
     )
+    return distance
 
 
-def _end_distance(points, segments):
+def _end_distance(points: Floats, segments: Floats) -> Floats:
     """Distance of points from segments; coordinates are counted from the segment's start, to keep digits."""
     start = segments[:, :2]
     return point_segment_distance(points - start, np.zeros((1, 2)), segments[:, 2:] - start)

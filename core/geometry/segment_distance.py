@@ -4,8 +4,16 @@ Samples along the edges in a tree of k dimensions bound a distance from both sid
 the nearest samples lie on give it exactly.
 """
 
-import numpy as np
+from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from osgeo import ogr
+
+from ..arrays import Floats, Ints
+from ..grid.grid import Template
 from .segments import point_segment_distance, segments_of
 
 _SLACK_M = 1e-3
@@ -14,35 +22,22 @@ _SAMPLES_ASKED = 4
 
 
 class Edges:
-    """The lines and outlines of geometries, ready for distance queries.
+    """Straight segments, or single points, ready for distance queries.
 
     Parameters
     ----------
-    geometries : list of ogr.Geometry
-        Points, lines or polygons, in the template's CRS.
-    template : grid.Template
+    starts, ends : float64 ndarray, shape (n, 2)
+        In the template's CRS.
+    template : Template
         The map whose cells will be asked about.
     reach_m : float
         Edges further than this from the map are left out.
     spacing_m : float
         Samples along the edges; smaller costs memory, larger costs exact checks. The distances
-        do not depend on it.
+        do not depend on it. 0: the edges are points.
     """
 
-    def __init__(self, geometries, template, reach_m=np.inf, spacing_m=None):
-        if spacing_m is None:
-            spacing_m = min(template.cell_width, template.cell_height)
-        segments = segments_of(geometries)
-        self._take(segments.start, segments.end, template, reach_m, max(spacing_m, 1 / _MOST_SAMPLES_PER_METRE))
-
-    @classmethod
-    def of_points(cls, points, template, reach_m=np.inf):
-        """The same for single points, a float64 array of x and y, shape (n, 2)."""
-        self = cls.__new__(cls)
-        self._take(points, points, template, reach_m, 0.0)
-        return self
-
-    def _take(self, starts, ends, template, reach_m, spacing_m):
+    def __init__(self, starts: Floats, ends: Floats, template: Template, *, reach_m: float, spacing_m: float) -> None:
         self._west, self._north = template.transform[0], template.transform[3]
         origin = np.array([self._west, self._north])
         starts, ends = starts - origin, ends - origin
@@ -58,11 +53,33 @@ class Edges:
         self._half_gap_squared = (spacing_m / 2) ** 2
         self._tree, self._segment = self._sample(spacing_m)
 
-    def _sample(self, spacing_m):
+    @classmethod
+    def of_geometries(
+        cls,
+        geometries: Iterable[ogr.Geometry],
+        template: Template,
+        *,
+        reach_m: float = np.inf,
+        spacing_m: float | None = None,
+    ) -> Edges:
+        """The points, lines and outlines of geometries in the template's CRS; sampled a cell apart by default."""
+        if spacing_m is None:
+            spacing_m = min(template.cell_width, template.cell_height)
+        segments = segments_of(geometries)
+        spacing_m = max(spacing_m, 1 / _MOST_SAMPLES_PER_METRE)
+        return cls(segments.start, segments.end, template, reach_m=reach_m, spacing_m=spacing_m)
+
+    @classmethod
+    def of_points(cls, points: Floats, template: Template, *, reach_m: float = np.inf) -> Edges:
+        """Single points, a float64 array of x and y, shape (n, 2)."""
+        return cls(points, points, template, reach_m=reach_m, spacing_m=0.0)
+
+    def _sample(self, spacing_m: float) -> tuple[Any, Ints]:
+        """Samples along the edges (a cKDTree, None where there is no edge), and the edge of each."""
         from scipy.spatial import cKDTree
 
         if not len(self._starts):
-            return None, None
+            return None, np.zeros(0, dtype=np.int64)
         if not spacing_m:
             return cKDTree(self._starts), np.arange(len(self._starts))
         lengths = np.hypot(*(self._ends - self._starts).T)
@@ -74,11 +91,11 @@ class Edges:
         # built three times as fast as a balanced tree, which cannot be stopped, and as quick to ask
         return cKDTree(points, balanced_tree=False), segment
 
-    def local(self, x, y):
+    def local(self, x: Floats, y: Floats) -> Floats:
         """Map coordinates as points, counted from the map's corner to keep digits."""
         return np.column_stack([x - self._west, y - self._north])
 
-    def bounds_m(self, points, reach_m=np.inf):
+    def bounds_m(self, points: Floats, reach_m: float = np.inf) -> tuple[Floats, Floats]:
         """A lower and an upper bound of each point's distance; both infinite beyond ``reach_m``."""
         if self._tree is None:
             nowhere = np.full(len(points), np.inf)
@@ -89,22 +106,24 @@ class Edges:
         return np.sqrt(np.maximum(0, upper**2 - self._half_gap_squared)), upper
 
     @property
-    def is_empty(self):
+    def is_empty(self) -> bool:
+        """Whether there is no edge in reach."""
         return self._tree is None
 
-    def nearest_sample(self, points):
+    def nearest_sample(self, points: Floats) -> tuple[Floats, Floats]:
         """A place on an edge that is about nearest to each point, and a lower bound of the point's distance."""
         upper, which = self._tree.query(points, workers=-1)
         return self._tree.data[which], np.sqrt(np.maximum(0, upper**2 - self._half_gap_squared))
 
-    def exact_m(self, points):
+    def exact_m(self, points: Floats) -> Floats:
         """The distance of each point in metres, float64; infinite where there is no edge."""
         if self._tree is None or not len(points):
             return np.full(len(points), np.inf)
         count = min(_SAMPLES_ASKED, self._tree.n)
         apart, near = (found.reshape(len(points), count) for found in self._tree.query(points, count, workers=-1))
         if not self._half_gap_squared:
-            return apart[:, 0]
+            nearest: Floats = apart[:, 0]
+            return nearest
         # the nearest edge has a sample no further than this, whichever edge it is
         radius = np.sqrt(apart[:, 0] ** 2 + self._half_gap_squared) * (1 + 1e-9) + 1e-9
         distance = np.full(len(points), np.inf)

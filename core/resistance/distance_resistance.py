@@ -143,7 +143,7 @@ def distances_to_features(
     layer = _with_places(layer.to_crs(template.crs, progress), progress)
     _require_near(layer.geometries, template, choices.intervals, name=layer.name, crs=layer.crs)
     breaks = None if choices.exact else choices.intervals.breaks
-    return Distances.to_geometries(layer.geometries, template, breaks)
+    return Distances.to_geometries(layer.geometries, template, breaks_m=breaks)
 
 
 def _with_places(layer: Layer, progress: Progress) -> Layer:
@@ -197,7 +197,7 @@ def distances_to_mask(
     points = mask.border_points(_window_within(mask.cells, template, choices.reach_m), progress.part(0, 0.5))
     mask.check(progress)
     points = _in_crs(points, mask.cells.crs, template.crs, name=source.name)
-    return Distances(Edges.of_points(points, template, choices.reach_m), mask.covered_cells(template), template)
+    return Distances(Edges.of_points(points, template, reach_m=choices.reach_m), mask.covered_cells(template), template)
 
 
 class _RasterMask:

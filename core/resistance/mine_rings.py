@@ -354,14 +354,14 @@ class _NearestMine:
     def _exact_m(self, number: int, rows: AnyInts, cols: AnyInts) -> Floats:
         """The distance from cells to a mine's outline."""
         if number not in self._edges:
-            self._edges[number] = Edges([self._mines[number].geometry], self._template)
+            self._edges[number] = Edges.of_geometries([self._mines[number].geometry], self._template)
         edges = self._edges[number]
         return edges.exact_m(edges.local(*self._template.xy(rows, cols)))
 
 
 def _ring_classes(mine: Mine, rings: Intervals, window: Template, progress: Progress) -> AnyInts:
     """Which of one mine's rings each cell of its window lies in."""
-    classes = distance_classes([mine.geometry], rings.breaks, window, progress)
+    classes = distance_classes([mine.geometry], rings.breaks, window, progress=progress)
     classes[mask_of(mine.geometry, window, thin=ThinPolygons.TOUCHED)] = 0
     return classes
 

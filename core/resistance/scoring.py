@@ -270,7 +270,7 @@ def classify_distance(
     float32 ndarray, shape ``template.shape``
         Every cell has a value: far from everything is the last interval's.
     """
-    classes = distance_classes(geometries, intervals.breaks, template, progress)
+    classes = distance_classes(geometries, intervals.breaks, template, progress=progress)
     resistance: Float32s = np.array(intervals.resistance, dtype=np.float32)
     scored: Float32s = resistance[classes]
     return scored

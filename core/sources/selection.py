@@ -505,7 +505,8 @@ def _say_far(moved, include, features, progress):
 
 def _say_both(include, exclude, progress):
     barred, wanted = ([g for g in layer.geometries if g.GetArea() > 0] for layer in (exclude, include))
-    found = overlaps([*barred, *wanted], len(barred), progress.quiet().part(0.8, 0.8)) if barred and wanted else ()
+    quiet = progress.quiet().part(0.8, 0.8)
+    found = overlaps([*barred, *wanted], first=len(barred), progress=quiet) if barred and wanted else ()
     if found:
         progress.warn(
             f"{len({b for _, b, _ in found})} polygon(s) of '{include.name}' that must be sources overlap "

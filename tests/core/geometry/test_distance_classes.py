@@ -5,8 +5,9 @@ import pytest
 
 from econet.core.errors import Cancelled
 from econet.core.geometry.cells import mask_of
-from econet.core.geometry.distance_classes import distance_classes, distance_classes_to_cells
+from econet.core.geometry.distance_classes import Distances, border_of, distance_classes
 from econet.core.geometry.segment_distance import Edges
+from econet.core.grid.grid import Window
 from econet.core.progress import Progress
 
 BREAKS = (100, 200, 470, 800)
@@ -41,7 +42,7 @@ def test_exact_distance_equals_geos(lab):
     cells = lab.template(20, 30, 30, 50)
     shapes = [wandering(lab, cells, 9), wandering(lab, cells, 10)]
     x, y = cells.xy(*np.mgrid[:20, :30])
-    edges = Edges(shapes, cells)
+    edges = Edges.of_geometries(shapes, cells)
     np.testing.assert_allclose(
         edges.exact_m(edges.local(x.ravel(), y.ravel())).reshape(cells.shape),
         lab.distance_by_ogr(shapes, cells),
@@ -106,7 +107,7 @@ def test_mask_of_a_polygon_smaller_than_a_cell(lab):
 def test_cancel_is_heard(lab):
     cells = lab.template(50, 50, 30)
     with pytest.raises(Cancelled):
-        distance_classes([wandering(lab, cells, 1)], BREAKS, cells, Progress(cancelled=lambda: True))
+        distance_classes([wandering(lab, cells, 1)], BREAKS, cells, progress=Progress(cancelled=lambda: True))
 
 
 @pytest.mark.parametrize(
@@ -123,7 +124,9 @@ def test_distance_to_cells_by_trying_all(lab, rows, cols, dx, dy, share):
     for row, col in where:
         true = np.minimum(true, np.hypot((places[:, 0] - row) * dy, (places[:, 1] - col) * dx))
     expected = np.searchsorted(np.array(BREAKS, np.float32), true.astype(np.float32)).reshape(mask.shape)
-    np.testing.assert_array_equal(distance_classes_to_cells(mask, BREAKS, cells), expected)
+    points = np.column_stack(cells.xy(*np.nonzero(border_of(mask))))
+    distances = Distances(Edges.of_points(points, cells), lambda window: mask[window.slices], cells)
+    np.testing.assert_array_equal(distances.classes(Window(0, 0, rows, cols), BREAKS), expected)
 
 
 def test_classes_where_corners_of_blocks_settle_them_are_those_of_exact_distances(lab):
@@ -135,7 +138,7 @@ def test_classes_where_corners_of_blocks_settle_them_are_those_of_exact_distance
         lab.geometry("POINT(504000 4596000)").Buffer(700, 90).GetBoundary(),
     ]
     x, y = cells.xy(*np.mgrid[:300, :280])
-    edges = Edges(shapes, cells)
+    edges = Edges.of_geometries(shapes, cells)
     true = edges.exact_m(edges.local(x.ravel(), y.ravel())).reshape(cells.shape)
     for breaks in (BREAKS, (30, 1000, 3000), (500, 1000, 1500, 2000), (0.5, 7), (5000,)):
         expected = np.searchsorted(np.array(breaks, np.float32), true.astype(np.float32))
