@@ -15,7 +15,7 @@ from ...core.sources.importance import service_importance
 from ...core.sources.importance_choices import ClassifyOn, ImportanceChoices, parse_clip, require_two
 from ...core.sources.importance_report import importance_report
 from ...core.sources.patches import classes_from_text
-from ...core.sources.service_checks import GroundCover, ground_codes
+from ...core.sources.service_checks import GroundCodes
 from ...core.sources.service_names import service_names
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
@@ -28,17 +28,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Inputs:
-    """What the step reads; ``ground`` is land cover with its codes of forest, and of artificial ground."""
+    """What the step reads."""
 
     services: Sequence[RasterSource]
     names: Sequence[str]
     choices: ImportanceChoices
-    ground: tuple[RasterSource, Sequence[int], Sequence[int]] | None
+    land_cover: RasterSource | None
+    ground_codes: GroundCodes
 
     @property
     def template(self) -> RasterSource:
         """The raster whose cells all others are brought to."""
-        return self.services[0] if self.ground is None else self.ground[0]
+        return self.land_cover or self.services[0]
 
 
 class ServiceImportance(EcoNetAlgorithm[Inputs]):
@@ -93,10 +94,8 @@ class ServiceImportance(EcoNetAlgorithm[Inputs]):
 
     def read(self, job: Job) -> Inputs:
         """Services with their names, land cover with its codes, and the choices."""
-        services, ground = job.rasters("SERVICES"), None
+        services, land_cover = job.rasters("SERVICES"), job.optional_raster("LAND_COVER")
         require_two(services)
-        if job.given("LAND_COVER"):
-            ground = (job.raster("LAND_COVER"), *self._ground_codes(job))
         return Inputs(
             services=services,
             names=service_names(job.text("SERVICE_NAMES"), [source.name for source in services]),
@@ -112,16 +111,17 @@ class ServiceImportance(EcoNetAlgorithm[Inputs]):
                 component_rule=job.option("COMPONENTS", ComponentRule),
                 matrix=job.option("MATRIX", ComponentMatrix),
             ),
-            ground=ground,
+            land_cover=land_cover,
+            ground_codes=GroundCodes() if land_cover is None else self._ground_codes(job),
         )
 
     @staticmethod
-    def _ground_codes(job: Job) -> tuple[Sequence[int], Sequence[int]]:
-        forest, artificial = ground_codes(job.option("LAND_COVER_PRODUCT", LandCoverProduct))
-        own_forest, own_artificial = job.text("FOREST_CODES"), job.text("ARTIFICIAL_CODES")
-        return (
-            classes_from_text(own_forest, parameter="forest_codes") if own_forest else forest,
-            classes_from_text(own_artificial, parameter="artificial_codes") if own_artificial else artificial,
+    def _ground_codes(job: Job) -> GroundCodes:
+        usual = GroundCodes.of_product(job.option("LAND_COVER_PRODUCT", LandCoverProduct))
+        forest, artificial = job.text("FOREST_CODES"), job.text("ARTIFICIAL_CODES")
+        return GroundCodes(
+            classes_from_text(forest, parameter="forest_codes") if forest else usual.forest,
+            classes_from_text(artificial, parameter="artificial_codes") if artificial else usual.artificial,
         )
 
     def check(self, inputs: Inputs) -> None:
@@ -135,15 +135,15 @@ class ServiceImportance(EcoNetAlgorithm[Inputs]):
     def execute(self, inputs: Inputs, job: Job) -> None:
         """Weigh, classify, and write the maps, the grid and the report."""
         template, progress = open_template(inputs.template), job.progress
-        ground = None
-        if inputs.ground is not None:
-            source, forest_codes, artificial_codes = inputs.ground
-            ground = GroundCover(read_classes(source, template, progress), forest_codes, artificial_codes)
+        land_cover = None
+        if inputs.land_cover is not None:
+            land_cover = read_classes(inputs.land_cover, template, progress)
         result = service_importance(
             [align(source, template, QUANTITY, progress) for source in inputs.services],
             inputs.choices,
             names=inputs.names,
-            ground=ground,
+            land_cover=land_cover,
+            ground_codes=inputs.ground_codes,
             progress=progress,
         )
         job.write_raster("OUTPUT_IMPORTANCE", result.importance)

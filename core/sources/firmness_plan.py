@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -36,17 +37,20 @@ class Change:
         What is changed to what.
     text : ChangeText
         The same in parts.
-    value : float or ndarray
-        The changed choice; of weights all of them.
+    value : float
+        The changed choice; NaN where weights are changed.
+    weights : ndarray, shape (services,)
+        All changed weights; empty where another choice is changed.
     """
 
     kind: str
     label: str
     text: ChangeText
-    value: float | Floats
+    value: float = math.nan
+    weights: Floats = field(default_factory=lambda: np.empty(0))
 
 
-NO_CHANGE = Change("base", "base", ChangeText("", "base", ""), 0.0)
+NO_CHANGE = Change("base", "base", ChangeText("", "base", ""))
 
 
 def kinds_without_effect(
@@ -134,9 +138,9 @@ def _weight_changes(percents: Sequence[float], *, base: BaseList, names: Sequenc
         for percent in signed:
             if weights[index] * percent > -100:
                 text = ChangeText(f"{name} ", f"{percent:+g}", " %")
-                value = changed_weights(weights, index=index, percent=percent)
-                changes.append(Change(ChoiceKind.WEIGHTS, f"{name} {percent:+g} %", text, value))
+                changed = changed_weights(weights, index=index, percent=percent)
+                changes.append(Change(ChoiceKind.WEIGHTS, f"{name} {percent:+g} %", text, weights=changed))
     for rule, found in base.other_weights.items():
         label = str(rule) if rule == Weighting.EQUAL else f"by {rule}"
-        changes.append(Change(ChoiceKind.WEIGHTS, label, ChangeText("", label, ""), found))
-    return [change for change in changes if not np.allclose(change.value, weights, rtol=0, atol=1e-12)]
+        changes.append(Change(ChoiceKind.WEIGHTS, label, ChangeText("", label, ""), weights=found))
+    return [change for change in changes if not np.allclose(change.weights, weights, rtol=0, atol=1e-12)]

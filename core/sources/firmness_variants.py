@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 
@@ -186,39 +186,46 @@ def make_variants(
             f"settings."
         )
     frequency /= len(kinds) - len(left_out)
-    variants.sort(key=lambda variant: kinds.index(cast("ChoiceKind", variant.kind)))
+    variants.sort(key=lambda variant: kinds.index(ChoiceKind(variant.kind)))
     return Variants(variants, frequency, skipped, left_out)
 
 
 def _changed_list(change: Change, *, base: BaseList, maker: SourceListMaker, progress: Progress) -> WeighedList:
     """The list with one choice changed."""
-    choices = maker.choices
     if change.kind == ChoiceKind.AREA:
-        area = cast("float", change.value)
-        return WeighedList(maker.sources(base.patches, min_area_km2=area, progress=progress), base.weights, base.kmo)
+        sources = maker.sources(base.patches, min_area_km2=change.value, progress=progress)
+        return WeighedList(sources, base.weights, base.kmo)
     if change.kind == ChoiceKind.DISPERSAL:
         sources = maker.sources(
             base.patches,
-            min_area_km2=choices.min_area_km2,
+            min_area_km2=maker.choices.min_area_km2,
             distances=base.distances,
-            dispersal=replace(choices.dispersal, distance=cast("float", change.value)),
+            dispersal=replace(maker.choices.dispersal, distance=change.value),
             progress=progress,
         )
         return WeighedList(sources, base.weights, base.kmo)
+    return _list_of_other_patches(change, base=base, maker=maker, progress=progress)
+
+
+def _list_of_other_patches(
+    change: Change, *, base: BaseList, maker: SourceListMaker, progress: Progress
+) -> WeighedList:
+    """The list with the number of classes, the grid size or the weights changed."""
+    choices = maker.choices
     count, cells, weights, kmo = choices.importance.class_count, base.cells, base.weights, base.kmo
     if change.kind == ChoiceKind.CLASS_COUNT:
-        importance, count = base.importance, cast("int", change.value)
+        importance, count = base.importance, int(change.value)
+        if importance is None:
+            raise RuntimeError("The importance of the base was given back before its classes were changed.")
     else:
         base.free_importance()
         if change.kind == ChoiceKind.GRID_SIZE:
-            cells = maker.grid_cells(cast("float", change.value), progress.part(0, 0.1))
+            cells = maker.grid_cells(change.value, progress.part(0, 0.1))
             found = maker.weigh(cells)
             weights, kmo = found.weights, kmo_of(found.components)
         else:
-            weights = cast("Floats", change.value)
+            weights = change.weights
         importance = maker.importance(cells, weights, progress.part(0.1, 0.2))
-    if importance is None:
-        raise RuntimeError("The importance of the base is gone.")
     patches = maker.patches(importance, cells, class_count=count, progress=progress.part(0.2, 0.9))
     sources = maker.sources(patches, min_area_km2=choices.min_area_km2, progress=progress.part(0.9, 1))
     return WeighedList(sources, weights, kmo)

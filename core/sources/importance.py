@@ -20,12 +20,13 @@ from .components import Components, Weighting, WeightsFound, weigh
 from .grid_cells import GridCells, check_grid_size, grid_means
 from .importance_choices import ClassifyOn, ImportanceChoices, require_two
 from .normalisation import NormalisedServices, ValueRange, normalise_services
-from .service_checks import GroundCover, nodata_warnings, sign_warnings
+from .service_checks import GroundCodes, nodata_warnings, sign_warnings
 from .service_names import unique_names
 
 CLASS_WORDS = {5: ("least important (very not important)", "not important", "average", "important", "very important")}
 
 _DEFAULT_CHOICES = ImportanceChoices()
+_DEFAULT_CODES = GroundCodes()
 
 
 @dataclass
@@ -99,7 +100,8 @@ def service_importance(
     choices: ImportanceChoices = _DEFAULT_CHOICES,
     *,
     names: Sequence[str] | None = None,
-    ground: GroundCover | None = None,
+    land_cover: Grid | None = None,
+    ground_codes: GroundCodes = _DEFAULT_CODES,
     progress: Progress = SILENT,
 ) -> Importance:
     """Composite importance of services, its classes, and the grid that weighed them.
@@ -112,8 +114,10 @@ def service_importance(
         Weighting, grid and classes.
     names : sequence of str, optional
         One per service; default the grids' names; made unique.
-    ground : GroundCover, optional
+    land_cover : Grid of class codes, optional
         For the sign check: a service higher on artificial ground than in forest is named.
+    ground_codes : GroundCodes
+        Which of its codes are forest, and which artificial ground.
 
     Raises
     ------
@@ -141,8 +145,8 @@ def service_importance(
     normalised = normalise_services(services, names, clip=choices.clip, progress=progress.part(0.0, 0.3))
     for service, name, limits in zip(services, names, normalised.ranges):
         warnings += nodata_warnings(service, name=name, limits=limits)
-    if ground is not None:
-        warnings += sign_warnings(normalised, ground)
+    if land_cover is not None:
+        warnings += sign_warnings(normalised, land_cover, ground_codes)
     cells = _grid_cells(normalised, choices, progress.part(0.3, 0.5))
     found = weigh_services(cells, names, choices)
     warnings += found.warnings

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..arrays import Bools, Float32s
 from ..errors import InputError
+from ..grid.row_blocks import row_blocks
 from ..progress import SILENT, Progress
 
 if TYPE_CHECKING:
@@ -54,13 +55,11 @@ class NormalisedServices:
     def weighted_sum(self, weights: Iterable[float], progress: Progress = SILENT) -> Float32s:
         """Sum of weight x service, NaN where not ``valid``; 4 bytes per cell."""
         importance = np.full(self.valid.shape, np.nan, dtype=np.float32)
-        for start in range(0, self.valid.shape[0], _BLOCK_ROWS):
-            part = slice(start, start + _BLOCK_ROWS)
+        for part in row_blocks(*self.template.shape, progress, block_rows=_BLOCK_ROWS):
             total = np.zeros(self.valid[part].shape)
             for values, weight in zip(self.values, weights):
                 total += weight * np.where(self.valid[part], values[part], 0)
             importance[part] = np.where(self.valid[part], total, np.nan)
-            progress(start / self.valid.shape[0])
         return importance
 
 
@@ -155,8 +154,7 @@ def normalise(
     del known
     values = np.empty(valid.shape, dtype=np.float32)
     half = 1.0 if math.isfinite(high - low) else 0.5  # a range beyond all numbers
-    for start in range(0, values.shape[0], _BLOCK_ROWS):
-        part = slice(start, start + _BLOCK_ROWS)
+    for part in row_blocks(*service.template.shape, block_rows=_BLOCK_ROWS):
         block = np.where(valid[part], service.values[part], np.nan)  # float64, and float32 where both are
         block = (block.astype(np.float64) * half - low * half) / (high * half - low * half)
         values[part] = np.clip(block, 0.0, 1.0) if limited else block

@@ -18,6 +18,7 @@ from ..arrays import AnyArray, Bools, Floats, Int32s, Ints
 from ..errors import InputError
 from ..geometry.cells import polygonize
 from ..grid.grid import Grid
+from ..grid.row_blocks import row_blocks
 from ..patch_sizes import AREA_BANDS_KM2, ROUNDING, SIZE_CLASSES, AreaBands, size_class
 from ..progress import SILENT, Progress
 from ..tables import number_of, split_list
@@ -302,9 +303,9 @@ def _nothing_so_wide(name: str, sliver_cells: int) -> InputError:
     )
 
 
-def _row_blocks(array: AnyArray) -> Iterator[slice]:
-    for start in range(0, array.shape[0], _BLOCK_ROWS):
-        yield slice(start, start + _BLOCK_ROWS)
+def _blocks(array: AnyArray) -> Iterator[slice]:
+    rows, cols = array.shape
+    return row_blocks(rows, cols, block_rows=_BLOCK_ROWS)
 
 
 def _valid(grid: Grid, part: slice) -> Bools:
@@ -320,7 +321,7 @@ def _neighbours(diagonals: bool) -> Floats | None:
 def _chosen_cells(classes: Grid, patch_classes: tuple[int, ...], progress: Progress) -> tuple[Bools, int]:
     """Mask of the cells of some classes, and the number of cells that have a value."""
     chosen, known = np.zeros(classes.values.shape, dtype=bool), 0
-    for part in _row_blocks(chosen):
+    for part in _blocks(chosen):
         valid = _valid(classes, part)
         for value in patch_classes:
             chosen[part] |= classes.values[part] == value
@@ -353,7 +354,7 @@ def _label(mask: Bools, neighbours: Floats | None, numbers: Int32s, progress: Pr
 def _cell_counts(numbers: Int32s, count: int, progress: Progress) -> Ints:
     """Cells per patch from 1, by parts: ``bincount`` turns what it is given into 8 bytes per cell."""
     cells = np.zeros(count + 1, dtype=np.int64)
-    for part in _row_blocks(numbers):
+    for part in _blocks(numbers):
         here = np.bincount(numbers[part].reshape(-1))
         cells[: here.size] += here
         progress.check()
@@ -373,10 +374,10 @@ def _fill_holes(
         enclosed[edge] = False
     enclosed[0] = False
     unknown = np.zeros(count + 1, dtype=bool)
-    for part in _row_blocks(numbers):
+    for part in _blocks(numbers):
         unknown[numbers[part][~_valid(classes, part)]] = True
     fill = enclosed & ~unknown
-    for part in _row_blocks(numbers):
+    for part in _blocks(numbers):
         chosen[part] |= fill[numbers[part]]
         progress.check()
     filled = FilledHoles(int(fill.sum()), int(cells[fill].sum()) * km2, int((enclosed & unknown).sum()))
@@ -405,7 +406,7 @@ def _cut_slivers(chosen: Bools, choices: PatchChoices, *, numbers: Int32s, progr
     after = np.empty_like(numbers)
     pieces = _label(chosen, neighbours, after, progress)
     parent = np.zeros(pieces + 1, dtype=np.int32)
-    for part in _row_blocks(numbers):
+    for part in _blocks(numbers):
         parent[after[part]] = numbers[part]
         progress.check()
     left = np.bincount(parent[1:], minlength=before + 1)[1:]
@@ -430,7 +431,7 @@ def _renumber(numbers: Int32s, order: Ints, *, patch_count: int, progress: Progr
     """Number patches by their order, in place; those that are not in it become 0."""
     new_number = np.zeros(patch_count + 1, dtype=np.int32)
     new_number[order + 1] = np.arange(1, order.size + 1, dtype=np.int32)
-    for part in _row_blocks(numbers):
+    for part in _blocks(numbers):
         numbers[part] = new_number[numbers[part]]
         progress.check()
 
@@ -438,7 +439,7 @@ def _renumber(numbers: Int32s, order: Ints, *, patch_count: int, progress: Progr
 def _mean_importance(numbers: Int32s, importance: Grid, *, patch_count: int, progress: Progress) -> Floats:
     """Mean of a map over the cells of each patch that have a value; NaN where none has."""
     sums, known = np.zeros(patch_count + 1), np.zeros(patch_count + 1)
-    for part in _row_blocks(numbers):
+    for part in _blocks(numbers):
         values = importance.values[part].astype(np.float64)
         inside = (numbers[part] > 0) & _valid(importance, part)
         here = numbers[part][inside]

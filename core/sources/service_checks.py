@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..land_cover_products import codes_of_class
+from ..land_cover_products import LandCoverProduct, codes_of_class
 
 if TYPE_CHECKING:
     from ..grid.grid import Grid
@@ -25,22 +25,21 @@ _USUAL_NODATA = {
 
 
 @dataclass(frozen=True)
-class GroundCover:
-    """Land cover for the check of the services' signs: which of its codes are forest, and which artificial."""
+class GroundCodes:
+    """Codes of land cover for the check of the services' signs: of forest, and of artificial and mined ground."""
 
-    land_cover: Grid
-    forest_codes: Sequence[int] = FOREST_CLASSES
-    artificial_codes: Sequence[int] = ARTIFICIAL_CLASSES
+    forest: Sequence[int] = FOREST_CLASSES
+    artificial: Sequence[int] = ARTIFICIAL_CLASSES
 
-
-def ground_codes(product: str) -> tuple[list[int], list[int]]:
-    """Codes of forest, and of artificial and mined ground, of a land-cover product."""
-    known = codes_of_class(product)
-    forest, artificial = (
-        [code for of_class in classes for code, _ in known.get(of_class, ())]
-        for classes in (FOREST_CLASSES, ARTIFICIAL_CLASSES)
-    )
-    return forest, artificial
+    @classmethod
+    def of_product(cls, product: LandCoverProduct) -> GroundCodes:
+        """The codes of a land-cover product."""
+        known = codes_of_class(product)
+        forest, artificial = (
+            tuple(code for of_class in classes for code, _ in known.get(of_class, ()))
+            for classes in (FOREST_CLASSES, ARTIFICIAL_CLASSES)
+        )
+        return cls(forest, artificial)
 
 
 def nodata_warnings(service: Grid, *, name: str, limits: ValueRange) -> Iterator[str]:
@@ -59,18 +58,18 @@ def nodata_warnings(service: Grid, *, name: str, limits: ValueRange) -> Iterator
             )
 
 
-def sign_warnings(services: NormalisedServices, ground: GroundCover) -> Iterator[str]:
+def sign_warnings(services: NormalisedServices, land_cover: Grid, codes: GroundCodes) -> Iterator[str]:
     """A warning for each service that is higher on artificial ground than in forest, or that none was checked."""
-    known, values = ground.land_cover.valid, ground.land_cover.values
-    forest = known & np.isin(values, list(ground.forest_codes))
-    artificial = known & np.isin(values, list(ground.artificial_codes))
+    known, values = land_cover.valid, land_cover.values
+    forest = known & np.isin(values, list(codes.forest))
+    artificial = known & np.isin(values, list(codes.artificial))
     if not forest.any() or not artificial.any():
-        missing, codes = "forest", ground.forest_codes
+        missing, absent = "forest", codes.forest
         if forest.any():
-            missing, codes = "artificial or mined ground", ground.artificial_codes
+            missing, absent = "artificial or mined ground", codes.artificial
         yield (
-            f"The services' signs were not checked: land cover '{ground.land_cover.name}' has no cell of "
-            f"{missing} (codes {', '.join(map(str, codes))}); choose its land-cover product, or give the codes."
+            f"The services' signs were not checked: land cover '{land_cover.name}' has no cell of "
+            f"{missing} (codes {', '.join(map(str, absent))}); choose its land-cover product, or give the codes."
         )
     for service, name in zip(services.values, services.names):
         on_forest, on_artificial = service[forest], service[artificial]

@@ -66,7 +66,8 @@ def test_options_and_report(run, make):
     assert "1 hole(s) of at most 1 km2 were filled, 1.000 km2" in run.log
     assert "narrower than 2 cells were cut off, 4.000 km2" in run.log
     assert "1 of 2 patches are smaller than 5 km2 and were dropped, 4.000 km2" in run.log
-    text = open(report, encoding="utf-8").read()
+    with open(report, encoding="utf-8") as stream:
+        text = stream.read()
     assert "1 below the least area were dropped" in text and "Fushun" in text and "<img" in text
     assert "less than the least area of 99 km2; lower it" in run.refusal(
         "patches", CLASSES=classes, MIN_AREA=99, OUTPUT=make.out("x.gpkg"), OUTPUT_REPORT=make.out("x.html")

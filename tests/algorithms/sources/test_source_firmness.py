@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 import pytest
+from factory import square_wkt
 from qgis.core import QgsProcessingFeedback
 
 from econet.core.grid.reading import RasterSource, read_raster
@@ -98,15 +99,11 @@ def test_dispersal_counts_where_only_the_best_connected_stay(run, make, services
 
 
 def test_own_sources_keep_ids_fields_and_order(run, make, services):
-    def box(west, south, size):
-        west, south = 500000 + west, 4600000 - south
-        return f"POLYGON(({west} {south},{west + size} {south},{west + size} {south - size},{west} {south - size},{west} {south}))"
-
     plan = make.layer(
         "plan",
         [
-            (box(1000, 1000, 2000), {"number": 12, "Label": "ridge", "area_km2": 9.0}),
-            (box(4000, 2000, 1500), {"number": 5, "Label": "dam", "area_km2": 9.0}),
+            (square_wkt(501000, 4597000, 2000), {"number": 12, "Label": "ridge", "area_km2": 9.0}),
+            (square_wkt(504000, 4596500, 1500), {"number": 5, "Label": "dam", "area_km2": 9.0}),
         ],
     )
     result = run(

@@ -15,7 +15,6 @@ from econet.core.sources.importance import service_importance
 from econet.core.sources.importance_choices import ClassifyOn, ImportanceChoices, parse_clip, parse_weights
 from econet.core.sources.importance_report import importance_report
 from econet.core.sources.normalisation import NormalisedServices, normalise
-from econet.core.sources.service_checks import GroundCover
 from econet.core.sources.service_names import service_names, unique_names
 
 
@@ -23,8 +22,8 @@ def grid(values, name="", dx=100.0, dy=100.0):
     return map_of(values, cell=dx, height=dy, nodata=math.nan, name=name, dtype=np.float32)
 
 
-def importance_of(services, *, names=None, ground=None, progress=SILENT, **choices):
-    return service_importance(services, ImportanceChoices(**choices), names=names, ground=ground, progress=progress)
+def importance_of(services, *, land_cover=None, progress=SILENT, **choices):
+    return service_importance(services, ImportanceChoices(**choices), land_cover=land_cover, progress=progress)
 
 
 def surfaces(shape=(60, 80), count=4, seed=0):
@@ -201,7 +200,7 @@ def test_opposed_and_ill_placed_services_are_named():
     land[:, 40:] = 8
     yields = grid(np.where(land == 8, 5, 1) + np.random.default_rng(0).random((60, 80)), "water yield")
     cover = Grid(land.astype(np.int32), a.template, -1, "cover")
-    result = importance_of([grid(-yields.values, "habitat"), b, yields], grid_size_m=500, ground=GroundCover(cover))
+    result = importance_of([grid(-yields.values, "habitat"), b, yields], grid_size_m=500, land_cover=cover)
     named = [text for text in result.warnings if "artificial or mined ground" in text]
     assert len(named) == 1 and "'water_yield'" in named[0]
 
@@ -441,5 +440,5 @@ def test_a_service_a_little_higher_on_artificial_ground_is_named():
     services[0].values[:] = np.linspace(0, 1, 4800).reshape(60, 80)
     services[0].values[:, 40:] += 0.02
     land_cover = Grid(cover, services[0].template, 0, "cover")
-    warned = importance_of(services, grid_size_m=1000, ground=GroundCover(land_cover)).warnings
+    warned = importance_of(services, grid_size_m=1000, land_cover=land_cover).warnings
     assert any("Service 'service_1' is higher on artificial" in text for text in warned)
