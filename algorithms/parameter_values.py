@@ -25,20 +25,22 @@ if TYPE_CHECKING:
 ParameterValue = Union[str, float, int, bool]
 
 EMPTY = "text_when_empty"  # key of a definition's metadata: what reports show where the planner left it empty
+SHIPPED = "shipped"  # what they show of an empty table unless its definition says otherwise
 
 
 def parameter_values(job: JobInputs, definitions: Iterable[Any]) -> list[tuple[str, ParameterValue]]:
     """Label and value of every parameter that is no output.
 
     Layers and tables go by the name that messages use, several with commas between; choices by their labels; an
-    empty parameter by ``none``, or what its definition says that empty means.
+    empty table by ``shipped``, another empty parameter by ``none``, or by what its definition says of it.
     """
     pairs = []
     for definition in definitions:
         if not definition.isDestination():
             value = _value(job, definition)
             if value is None or value == "":
-                value = definition.metadata().get(EMPTY, "none")
+                is_table = isinstance(definition, QgsProcessingParameterVectorLayer)
+                value = definition.metadata().get(EMPTY, SHIPPED if is_table else "none")
             pairs.append((str(definition.description()), value))
     return pairs
 

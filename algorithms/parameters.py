@@ -32,7 +32,7 @@ from ..core.land_cover_products import LandCoverProduct
 from ..core.options import Option
 from ..core.presets import Preset
 from .compat import SOURCE
-from .parameter_values import EMPTY
+from .parameter_values import EMPTY, SHIPPED
 
 POLYGON, LINE, POINT, ANY, TABLE = (
     SOURCE.TypeVectorPolygon,
@@ -75,15 +75,14 @@ def vector(key: str, label: str, kinds: Any, optional: bool = False) -> QgsProce
     return QgsProcessingParameterFeatureSource(key, label, list(kinds), optional=optional)
 
 
-def table(
-    key: str, label: str, optional: bool = True, when_empty: str = "shipped"
-) -> QgsProcessingParameterVectorLayer:
+def table(key: str, label: str, optional: bool = True, when_empty: str = SHIPPED) -> QgsProcessingParameterVectorLayer:
     """A rule table: a CSV, a table layer or a child's table output; empty is the shipped default.
 
     ``when_empty``: what reports say of an empty one, where it is not the shipped table that counts.
     """
     parameter = QgsProcessingParameterVectorLayer(key, label, [TABLE], optional=optional)
-    parameter.setMetadata({EMPTY: when_empty})
+    if when_empty != SHIPPED:  # saved models hold what is set
+        parameter.setMetadata({EMPTY: when_empty})
     return parameter
 
 

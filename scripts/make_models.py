@@ -9,117 +9,16 @@ that a step no longer has is found here, and not by a planner.
 import sys
 from pathlib import Path
 
-from load_econet import ROOT, load_econet
-from qgis.core import (
-    QgsApplication,
-    QgsProcessingModelAlgorithm,
-    QgsProcessingModelChildAlgorithm,
-    QgsProcessingModelChildParameterSource,
-    QgsProcessingModelOutput,
-    QgsProcessingModelParameter,
-    QgsProcessingParameterDefinition,
-)
-from qgis.PyQt.QtCore import QPointF
+from load_econet import load_econet
+from model_builder import MODELS, Model, given, step
+from qgis.core import QgsApplication
 
 load_econet()
 
 from econet.algorithms import parameters as p
-from econet.algorithms.help_text import read_help
 from econet.core.presets import Preset
 
-MODELS = ROOT / "algorithms" / "models"
-SOURCE = QgsProcessingModelChildParameterSource
-
-
-class Model:
-    """A model under construction: inputs on the left, then a column of steps per stage of the chain."""
-
-    def __init__(self, name, title):
-        self.model = QgsProcessingModelAlgorithm(name, "Workflows", "workflows")
-        self.name = name
-        self.order = []
-        self.heights = {}
-        description, self.texts, _ = read_help(name)
-        self.model.setHelpContent(
-            {**self.texts, "ALG_DESC": description, "ALG_CREATOR": "EcoNet", "SHORT_DESCRIPTION": title}
-        )
-
-    def add_input(self, definition):
-        component = QgsProcessingModelParameter(definition.name())
-        component.setDescription(definition.description())
-        definition.setHelp(self.texts[definition.name()])
-        row, column = divmod(len(self.order), 3)
-        component.setPosition(QPointF(120 + 230 * column, 60 + 80 * row))
-        self.order.append(definition.name())
-        self.model.addModelParameter(definition, component)
-
-    def add_step(self, child_id, algorithm, description, sources, outputs=None):
-        """A step; ``sources`` maps keys to ``("input", name)``, ``("step", id, key)``, lists of them or values."""
-        child = QgsProcessingModelChildAlgorithm(algorithm)
-        child.setChildId(child_id)
-        child.setDescription(description)
-        if child.algorithm() is None:
-            raise SystemExit(f"{algorithm} is not registered")
-        known = {d.name() for d in child.algorithm().parameterDefinitions()}
-        unknown = set(sources) - known
-        if unknown:
-            raise SystemExit(f"{algorithm} has no parameter {', '.join(sorted(unknown))}")
-        # A child that lacks a mandatory parameter fails validation even where it has a default.
-        optional = QgsProcessingParameterDefinition.Flag.FlagOptional
-        sources = {
-            **{
-                d.name(): d.defaultValue()
-                for d in child.algorithm().parameterDefinitions()
-                if not d.isDestination() and not d.flags() & optional and d.defaultValue() is not None
-            },
-            **sources,
-        }
-        for key, value in sources.items():
-            child.addParameterSources(key, [_source(v) for v in (value if isinstance(value, list) else [value])])
-        stage = description.split(" ")[0]
-        x = 860 + 300 * (int(stage) - 1)
-        y = self.heights.get(stage, 60)
-        self.heights[stage] = y + 130 + 36 * len(outputs or {})
-        child.setPosition(QPointF(x, y))
-        made = {d.name() for d in child.algorithm().outputDefinitions()}
-        results = {}
-        for position, (name, (key, label)) in enumerate((outputs or {}).items()):
-            if key not in made:
-                raise SystemExit(f"{algorithm} has no output {key}")
-            output = QgsProcessingModelOutput(name, label)
-            output.setChildId(child_id)
-            output.setChildOutputName(key)
-            output.setPosition(QPointF(x + 60, y + 55 + 36 * position))
-            results[name] = output
-        child.setModelOutputs(results)
-        self.model.addChildAlgorithm(child)
-
-    def write(self):
-        self.model.setParameterOrder(self.order)
-        self.model.updateDestinationParameters()
-        fine, messages = self.model.validate()
-        if not fine:
-            raise SystemExit("\n".join(messages))
-        self.model.toFile(str(MODELS / f"{self.name}.model3"))
-
-
-def _source(value):
-    if isinstance(value, tuple) and value[0] == "input":
-        return SOURCE.fromModelParameter(value[1])
-    if isinstance(value, tuple) and value[0] == "step":
-        return SOURCE.fromChildOutput(value[1], value[2])
-    return SOURCE.fromStaticValue(value)
-
-
-def given(name):
-    return "input", name
-
-
-def step(child_id, key="OUTPUT"):
-    return "step", child_id, key
-
-
-product = {"LAND_COVER_PRODUCT": ("input", "LAND_COVER_PRODUCT")}
+PRODUCT = {"LAND_COVER_PRODUCT": given("LAND_COVER_PRODUCT")}
 
 
 def choices_of_steps(model):
@@ -239,8 +138,35 @@ def corridors_steps(model):
     )
 
 
+MINES = {
+    key: given(key)
+    for key in ("MINES", "NAME_FIELD", "MINERAL_FIELD", "METHOD_FIELD", "STATE_FIELD", "FEATURE_FIELD", "MINE_WORDS")
+}
+
+
 def ecological_network():
     model = Model("ecologicalnetwork", "Ecological network of a mining city")
+    city_inputs(model)
+    city_services(model)
+    sources_steps(
+        model,
+        [
+            step("habitat", "OUTPUT_QUALITY"),
+            step("sediment", "OUTPUT_RETENTION"),
+            step("water", "OUTPUT_YIELD"),
+            step("carbon"),
+        ],
+        "habitat_quality,sediment_retention,water_yield,carbon_storage",
+        LAND_COVER=step("land_cover"),
+        **PRODUCT,
+    )
+    city_resistance(model)
+    corridors_steps(model)
+    city_breaks(model)
+    model.write()
+
+
+def city_inputs(model):
     for definition in (
         p.raster("LAND_COVER", "Land cover"),
         p.raster("DEM", "Elevation (DEM)"),
@@ -282,23 +208,15 @@ def ecological_network():
         .options()
     )
     model.add_input(p.advanced(p.choices("HARD_BARRIERS", "Resistance: hard barriers", barriers, [], optional=True)))
-    mines = {
-        key: given(key)
-        for key in (
-            "MINES",
-            "NAME_FIELD",
-            "MINERAL_FIELD",
-            "METHOD_FIELD",
-            "STATE_FIELD",
-            "FEATURE_FIELD",
-            "MINE_WORDS",
-        )
-    }
+
+
+def city_services(model):
+    """The land cover with the mines in it, and four services on it."""
     model.add_step(
         "land_cover",
         "econet:burnmines",
         "1 Land cover with the mines in it",
-        {"LAND_COVER": given("LAND_COVER"), **mines, **product},
+        {"LAND_COVER": given("LAND_COVER"), **MINES, **PRODUCT},
         {"land_cover": ("OUTPUT", "Land cover with mines")},
     )
     model.add_step(
@@ -312,7 +230,7 @@ def ecological_network():
             "ERODIBILITY": given("ERODIBILITY"),
             "BIOPHYSICAL_TABLE": given("BIOPHYSICAL_TABLE"),
             "PRESET": given("PRESET"),
-            **product,
+            **PRODUCT,
         },
         {"sediment_retention": ("OUTPUT_RETENTION", "Sediment retention")},
     )
@@ -325,7 +243,7 @@ def ecological_network():
             "THREAT_TABLE": given("THREAT_TABLE"),
             "SENSITIVITY_TABLE": given("SENSITIVITY_TABLE"),
             "PRESET": given("PRESET"),
-            **product,
+            **PRODUCT,
         },
         {"habitat_quality": ("OUTPUT_QUALITY", "Habitat quality")},
     )
@@ -333,7 +251,7 @@ def ecological_network():
         "carbon",
         "econet:carbonstorage",
         "1 Carbon storage",
-        {"LAND_COVER": step("land_cover"), "CARBON_TABLE": given("CARBON_TABLE"), "PRESET": given("PRESET"), **product},
+        {"LAND_COVER": step("land_cover"), "CARBON_TABLE": given("CARBON_TABLE"), "PRESET": given("PRESET"), **PRODUCT},
         {"carbon_storage": ("OUTPUT", "Carbon storage")},
     )
     model.add_step(
@@ -348,22 +266,13 @@ def ecological_network():
             "PLANT_AVAILABLE_WATER": given("PLANT_AVAILABLE_WATER"),
             "BIOPHYSICAL_TABLE": given("BIOPHYSICAL_TABLE"),
             "PRESET": given("PRESET"),
-            **product,
+            **PRODUCT,
         },
         {"water_yield": ("OUTPUT_YIELD", "Water yield")},
     )
-    sources_steps(
-        model,
-        [
-            step("habitat", "OUTPUT_QUALITY"),
-            step("sediment", "OUTPUT_RETENTION"),
-            step("water", "OUTPUT_YIELD"),
-            step("carbon"),
-        ],
-        "habitat_quality,sediment_retention,water_yield,carbon_storage",
-        LAND_COVER=step("land_cover"),
-        **product,
-    )
+
+
+def city_resistance(model):
     model.add_step(
         "resistance",
         "econet:resistancesurface",
@@ -376,13 +285,13 @@ def ecological_network():
             "MOTORWAYS": given("MOTORWAYS"),
             "HIGHWAYS": given("HIGHWAYS"),
             "NIGHT_LIGHT": given("NIGHT_LIGHT"),
-            **mines,
+            **MINES,
             "FACTOR_TABLE": given("FACTOR_TABLE"),
             "RING_TABLE": given("RING_TABLE"),
             "DATUM": given("DATUM"),
             "TRANSFORM": given("TRANSFORM"),
             "HARD_BARRIERS": given("HARD_BARRIERS"),
-            **product,
+            **PRODUCT,
         },
         {
             "resistance_base": ("OUTPUT_BASE", "Base resistance"),
@@ -390,7 +299,10 @@ def ecological_network():
             "resistance": ("OUTPUT", "Resistance"),
         },
     )
-    corridors_steps(model)
+
+
+def city_breaks(model):
+    """Breakpoints at roads, fracture surfaces at open pits."""
     model.add_step(
         "roads",
         "native:mergevectorlayers",
@@ -413,13 +325,12 @@ def ecological_network():
         "fractures",
         "econet:fracturesurfaces",
         "5 Fracture surfaces at open pits",
-        {"CORRIDORS": step("gravity"), "RESISTANCE": step("resistance"), **mines},
+        {"CORRIDORS": step("gravity"), "RESISTANCE": step("resistance"), **MINES},
         {
             "fracture_surfaces": ("OUTPUT", "Fracture surfaces"),
             "fracture_pairs": ("OUTPUT_PAIRS", "Corridors across mines"),
         },
     )
-    model.write()
 
 
 def network_from_land_cover():
@@ -449,7 +360,7 @@ def network_from_land_cover():
             "THREAT_TABLE": given("THREAT_TABLE"),
             "SENSITIVITY_TABLE": given("SENSITIVITY_TABLE"),
             "PRESET": given("PRESET"),
-            **product,
+            **PRODUCT,
         },
         {"habitat_quality": ("OUTPUT_QUALITY", "Habitat quality")},
     )
@@ -461,7 +372,7 @@ def network_from_land_cover():
             "LAND_COVER": given("LAND_COVER"),
             "CARBON_TABLE": given("CARBON_TABLE"),
             "PRESET": given("PRESET"),
-            **product,
+            **PRODUCT,
         },
         {"carbon_storage": ("OUTPUT", "Carbon storage")},
     )
@@ -470,7 +381,7 @@ def network_from_land_cover():
         [step("habitat", "OUTPUT_QUALITY"), step("carbon")],
         "habitat_quality,carbon_storage",
         LAND_COVER=given("LAND_COVER"),
-        **product,
+        **PRODUCT,
     )
     model.add_step(
         "resistance",
@@ -484,7 +395,7 @@ def network_from_land_cover():
             "FACTOR_TABLE": given("FACTOR_TABLE"),
             "DATUM": given("DATUM"),
             "TRANSFORM": given("TRANSFORM"),
-            **product,
+            **PRODUCT,
         },
         {"resistance": ("OUTPUT", "Resistance")},
     )
