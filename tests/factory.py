@@ -14,7 +14,7 @@ UTM = "EPSG:32651"
 WEST, NORTH = 500_000.0, 4_600_000.0
 
 
-def template(rows, cols, *, cell=30.0, height=None, west=WEST, north=NORTH, crs=UTM, name="template"):
+def template(rows, cols, cell=30.0, height=None, west=WEST, north=NORTH, *, crs=UTM, name="template"):
     """Cells of ``cell`` x ``height`` metres whose corner is (west, north)."""
     return Template(rows, cols, (west, cell, 0.0, north, 0.0, -(height or cell)), crs, name)
 

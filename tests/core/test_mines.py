@@ -2,31 +2,25 @@
 
 from dataclasses import replace
 
+import factory
 import pytest
-from osgeo import ogr
+from factory import UTM
 
 from econet.core import mines
 from econet.core.crs import Crs
 from econet.core.errors import InputError
-from econet.core.geometry.layers import Layer
 from econet.core.mines import MineFields, read_mines
 from econet.core.progress import SILENT, Progress
 from econet.core.tables import RawTable, parse_csv
 
-UTM = Crs.of("EPSG:32651").reference.ExportToWkt()
-SQUARE = "POLYGON((500000 4600000,500100 4600000,500100 4600100,500000 4600100,500000 4600000))"
+SQUARE = factory.square_wkt(factory.WEST, factory.NORTH, 100)
 FIELDS = MineFields(mineral="mineral", method="method", state="state")
 
 
 def layer(*rows, wkt=SQUARE, crs=UTM):
     fields = ["label", "mineral", "method", "state", "feature"]
-    return Layer(
-        "mines of F",
-        crs,
-        [ogr.CreateGeometryFromWkt(wkt) for _ in rows],
-        [dict(zip(fields, row + (None,) * 5)) for row in rows],
-        fields,
-    )
+    attributes = [dict(zip(fields, row + (None,) * 5)) for row in rows]
+    return replace(factory.layer([wkt for _ in rows], attributes, name="mines of F", crs=crs), field_names=fields)
 
 
 def one(*row, place=None, needed=("mineral", "method", "state"), words=None, progress=SILENT, **fields):

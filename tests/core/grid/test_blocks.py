@@ -5,6 +5,7 @@ import threading
 
 import numpy as np
 import pytest
+from factory import template
 from osgeo import gdal
 
 from econet.core.crs import Crs
@@ -18,12 +19,7 @@ from econet.core.grid.warping import AlignedRaster, align, read_classes
 from econet.core.outputs import OutputFiles
 from econet.core.progress import Progress
 
-UTM = Crs.of("EPSG:32651").reference.ExportToWkt()
 SIZES = [(1, 1), (1, 700), (700, 1), (257, 513), (300, 4500)]
-
-
-def template(rows, cols, cell=30.0, west=500000.0, north=4600000.0, crs=UTM, name="template"):
-    return Template(rows, cols, (west, cell, 0.0, north, 0.0, -cell), crs, name)
 
 
 @pytest.fixture
@@ -33,7 +29,7 @@ def tif(tmp_path):
         kind = gdal.GDT_Byte if values.dtype == np.uint8 else gdal.GDT_Float32
         dataset = gdal.GetDriverByName("GTiff").Create(path, place.cols, place.rows, 1, kind)
         dataset.SetGeoTransform(place.transform)
-        dataset.SetProjection(place.crs.wkt)
+        dataset.SetProjection(place.crs.reference.ExportToWkt())
         if nodata is not None:
             dataset.GetRasterBand(1).SetNoDataValue(nodata)
         dataset.GetRasterBand(1).WriteArray(values)
@@ -52,7 +48,7 @@ def random_map(shape, seed=1):
 @pytest.mark.parametrize("size", SIZES)
 def test_a_file_computed_in_parts_has_the_bits_of_one_written_whole(tif, tmp_path, size):
     place = template(*size)
-    own, coarse = random_map(size), template(9, 40, 4000.0, 490000.0, 4610000.0)
+    own, coarse = random_map(size), template(9, 40, 4000.0, west=490000.0, north=4610000.0)
     sources = [tif(own, place, "own", -9999), tif(random_map((9, 40), 5), coarse, "coarse", -9999)]
     grids = [align(source, place) for source in sources]
     expected = grids[0].floats() * 2 - grids[1].floats()

@@ -4,18 +4,12 @@ import math
 
 import numpy as np
 import pytest
+from factory import template
 from osgeo import ogr
 
 from econet.core.errors import Cancelled
 from econet.core.grid import euclidean
-from econet.core.grid.grid import Template
 from econet.core.progress import Progress
-
-UTM = "EPSG:32651"
-
-
-def template(rows, cols, dx=30.0, dy=30.0):
-    return Template(rows, cols, (500000.0, dx, 0.0, 4600000.0, 0.0, -dy), UTM, "made")
 
 
 def all_pairs(mask, t):
@@ -108,7 +102,7 @@ def test_tiles_cover_once_and_are_grown_by_their_margins(monkeypatch, shape, mar
 
 def test_a_feature_beyond_the_map_counts_within_reach_only():
     t = template(5, 6)
-    west, south, east, north = t.bounds
+    _, south, east, north = t.bounds
     beyond = ogr.CreateGeometryFromWkt(
         f"POLYGON(({east + 90} {south}, {east + 120} {south}, {east + 120} {north}, {east + 90} {north}, "
         f"{east + 90} {south}))"

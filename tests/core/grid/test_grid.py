@@ -9,6 +9,7 @@ import warnings
 
 import numpy as np
 import pytest
+from factory import UTM, template
 from osgeo import gdal
 
 from econet.core.crs import Crs
@@ -21,12 +22,7 @@ from econet.core.grid.warping import align, read_classes
 from econet.core.outputs import OutputFiles, write_raster
 from econet.core.progress import Progress
 
-UTM = Crs.of("EPSG:32651").reference.ExportToWkt()
 DEGREES = Crs.of("EPSG:4326").reference.ExportToWkt()
-
-
-def template(rows, cols, cell=30.0, height=None, west=500000.0, north=4600000.0, crs=UTM, name="template"):
-    return Template(rows, cols, (west, cell, 0.0, north, 0.0, -(height or cell)), crs, name)
 
 
 @pytest.fixture
@@ -64,7 +60,7 @@ def tif(tmp_path):
         if transform is not False:
             dataset.SetGeoTransform(transform or place.transform)
         if crs != "":
-            dataset.SetProjection(crs or place.crs.wkt)
+            dataset.SetProjection(crs or place.crs.reference.ExportToWkt())
         band = dataset.GetRasterBand(1)
         if nodata is not None:
             band.SetNoDataValue(nodata)
@@ -544,7 +540,7 @@ def test_cancel_in_mid_write_keeps_what_was_there(tmp_path):
     for after in (1, 2, 4):
         calls = []
 
-        def later():
+        def later(calls=calls, after=after):
             calls.append(1)
             return len(calls) > after
 

@@ -2,19 +2,16 @@
 
 import numpy as np
 import pytest
+from factory import UTM, template
 from osgeo import gdal
 
 from econet.core.crs import Crs
-from econet.core.grid.grid import Grid, Template, windows
+from econet.core.grid.grid import Grid, windows
 from econet.core.grid.reading import RasterSource
 from econet.core.grid.slope import SlopeDegrees, slope_degrees
 from econet.core.outputs import write_raster
 
-WKT = Crs.of("EPSG:32651").reference.ExportToWkt()
-
-
-def template(rows, cols, dx, dy):
-    return Template(rows, cols, (500000.0, dx, 0.0, 4600000.0, 0.0, -dy), WKT)
+WKT = Crs.of(UTM).reference.ExportToWkt()
 
 
 def gdaldem(elevation, cells):

@@ -5,11 +5,11 @@ import itertools
 from fractions import Fraction
 from pathlib import Path
 
+import factory
 import numpy as np
 import pytest
 
 from econet.core.errors import Cancelled, InputError
-from econet.core.grid.grid import Grid, Template
 from econet.core.natural_breaks import classes as module
 from econet.core.natural_breaks import optimum
 from econet.core.natural_breaks.classes import (
@@ -226,7 +226,7 @@ def test_float32_and_float64_agree_on_the_same_numbers():
 def test_infinite_values_and_integer_nodata_take_no_part():
     assert natural_breaks([1, np.inf, 2, -np.inf, np.nan, 9], 2).breaks == [2, 9]
     values = np.array([[0, 255, 3], [3, 7, 255]], dtype=np.uint8)
-    grid = Grid(values, Template(2, 3, (0, 30, 0, 0, 0, -30), "EPSG:32651"), 255, "bytes")
+    grid = factory.grid(values, nodata=255, name="bytes")
     classes, found = classify_raster(grid, 3)
     assert classes.values.tolist() == [[1, 0, 2], [2, 3, 0]] and found.counts == [1, 2, 1]
     page = breaks_report(grid, found).html()
@@ -285,7 +285,7 @@ def test_breaks_by_hand():
 
 def test_classes_of_a_raster():
     values = np.array([[1, 2, 9], [10, 300, -9]], dtype=np.int16)
-    grid = Grid(values, Template(2, 3, (0, 1, 0, 0, 0, -1), "EPSG:32651"), -9, "depth")
+    grid = factory.grid(values, cell=1.0, nodata=-9, name="depth")
     classes, found = classify_raster(grid, 3)
     assert classes.values.tolist() == [[1, 1, 2], [2, 3, 0]] and classes.values.dtype == np.uint8
     assert (classes.nodata, found.breaks) == (0, [2, 10, 300])
