@@ -19,13 +19,13 @@ from load_econet import ROOT, load_econet
 
 load_econet()
 
-from econet.core import presets
 from econet.core.geometry.layers import read_layer
 from econet.core.grid.grid import QUANTITY, float_grid
 from econet.core.grid.reading import RasterSource
 from econet.core.grid.warping import align, read_classes
 from econet.core.mines import MineFields, read_mines
 from econet.core.outputs import write_raster
+from econet.core.presets import Preset
 from econet.core.progress import SILENT, Progress
 from econet.core.routing.ways import FlowConvention, Routing
 from econet.core.services import carbon_storage as carbon
@@ -33,8 +33,12 @@ from econet.core.services import habitat_quality as habitat
 from econet.core.services import sediment_retention as sediment
 from econet.core.services import water_yield as water
 from econet.core.services.burn_mines import burn_mines
+from econet.core.services.degradation import HalfSaturationTerm
+from econet.core.services.habitat_tables import default_threats, read_tables
 from econet.core.services.sediment_delivery import IcLength, Masking, SedimentUnit
 from econet.core.services.sediment_factors import Capped, LsMethod
+from econet.core.services.threat_impact import DistanceRule
+from econet.core.services.watersheds import VolumeArea
 from econet.core.sources.importance import service_importance
 from econet.core.sources.patches import delineate
 
@@ -61,8 +65,8 @@ KEYS = {
     "carbonstorage": {},
 }
 PRESETS_OF = {
-    "habitatquality": habitat.PRESETS,
-    "wateryield": [vars(conventions) for conventions in water.PRESETS],
+    "habitatquality": [vars(conventions) for conventions in habitat.PRESETS.values()],
+    "wateryield": [vars(conventions) for conventions in water.PRESETS.values()],
     "sedimentretention": [vars(conventions) for conventions in sediment.PRESETS.values()],
     "carbonstorage": [{}] * 3,
 }
@@ -121,9 +125,9 @@ class City:
         return align(self.source(name), self.template, QUANTITY)
 
 
-def habitat_of(city):
+def habitat_of(city, tables=None):
     def run(**choices):
-        found = habitat.habitat_quality(city.land_cover, **choices)
+        found = habitat.habitat_quality(city.land_cover, tables=tables, choices=habitat.HabitatChoices(**choices))
         return Result(
             found.quality.values,
             np.nansum(found.quality.values, dtype=np.float64) * city.cell_km2,
@@ -138,7 +142,7 @@ def habitat_by_night_light(city):
     """The settlements' threat as a layer of intensity, the night light over its highest value."""
     light = city.map("night_light")
     light.values = np.where(light.valid, light.values / light.values[light.valid].max(), 0).astype(np.float32)
-    threats = habitat.default_threats()
+    threats = default_threats()
     codes, name = threats.header.index("land_cover_codes"), threats.header.index("threat")
     threats.rows = [
         (line, ["" if at == codes and cells[name] == "impervious" else text for at, text in enumerate(cells)])
@@ -147,11 +151,7 @@ def habitat_by_night_light(city):
     folder = tempfile.TemporaryDirectory()
     path = str(Path(folder.name) / "light.tif")
     write_raster(light, path)
-    layer = RasterSource(path, "night light")
-
-    def run(**choices):
-        return habitat_of(city)(threats=threats, layers=[layer], **choices)
-
+    run = habitat_of(city, read_tables(threats, layers=[RasterSource(path, "night light")]))
     run.folder = folder
     return run
 
@@ -160,10 +160,10 @@ def sediment_of(city):
     maps = sediment.SedimentMaps(city.map("dem"), city.land_cover, city.map("erosivity"), city.map("erodibility"))
     pits = [mine.geometry for mine in city.mines if mine.method == "open pit" and mine.feature == "pit"]
 
-    def run(mines=False, preset=presets.RECOMMENDED, progress=SILENT, **by_hand):
+    def run(mines=False, preset=Preset.RECOMMENDED, progress=SILENT, **by_hand):
         found = sediment.sediment_retention(
             replace(maps, mine_geometries=pits) if mines else maps,
-            choices=sediment.SedimentChoices(presets.Preset(presets.PRESETS[preset]), by_hand),
+            choices=sediment.SedimentChoices(preset, by_hand),
             progress=progress,
         )
         factor = city.template.cell_area_m2 / 1e4 if found.conventions.unit is SedimentUnit.PER_PIXEL else 1.0
@@ -230,7 +230,7 @@ def water_of(city, with_gaps=False):
 
 
 def carbon_of(city):
-    def run(preset=0):
+    def run(preset=Preset.RECOMMENDED):
         found = carbon.carbon_storage(city.land_cover)
         return Result(found.values, np.nansum(found.values, dtype=np.float64) * city.cell_km2 * 100 / 1e6, [], found)
 
@@ -240,8 +240,8 @@ def carbon_of(city):
 def services(city):
     """The services of the page, with every choice that its tables show."""
     pair = [
-        ("PRESET", "as published", "published", {"preset": presets.AS_PUBLISHED}),
-        ("PRESET", "as InVEST 3.20", "invest", {"preset": presets.AS_INVEST}),
+        ("PRESET", "as published", "published", {"preset": Preset.AS_PUBLISHED}),
+        ("PRESET", "as InVEST 3.20", "invest", {"preset": Preset.AS_INVEST}),
     ]
     by_light = habitat_by_night_light(city)
     return [
@@ -254,9 +254,9 @@ def services(city):
             "YlGn",
             [
                 *pair,
-                ("DISTANCE_RULE", habitat.INTENSITY, "", {"distance_rule": habitat.INTENSITY}),
-                ("DISTANCE_RULE", habitat.SUM, "sum", {"distance_rule": habitat.SUM}),
-                ("EXPONENT", habitat.AS_PRINTED, "", {"exponent": habitat.AS_PRINTED}),
+                ("DISTANCE_RULE", DistanceRule.INTENSITY, "", {"distance_rule": DistanceRule.INTENSITY}),
+                ("DISTANCE_RULE", DistanceRule.SUM, "sum", {"distance_rule": DistanceRule.SUM}),
+                ("EXPONENT", HalfSaturationTerm.AS_PRINTED, "", {"exponent": HalfSaturationTerm.AS_PRINTED}),
                 ("HALF_SATURATION", "0.05", "", {"half_saturation": 0.05}),
             ],
             habitat_of(city),
@@ -270,12 +270,12 @@ def services(city):
             ("k", "cells below 0.1"),
             "YlGn",
             [
-                ("DISTANCE_RULE", habitat.INTENSITY, "intensity", {"distance_rule": habitat.INTENSITY}),
-                ("DISTANCE_RULE", habitat.SUM, "", {"distance_rule": habitat.SUM}),
+                ("DISTANCE_RULE", DistanceRule.INTENSITY, "intensity", {"distance_rule": DistanceRule.INTENSITY}),
+                ("DISTANCE_RULE", DistanceRule.SUM, "", {"distance_rule": DistanceRule.SUM}),
             ],
             by_light,
             3,
-            habitat.NEAREST,
+            DistanceRule.NEAREST,
         ),
         Service(
             "sedimentretention",
@@ -308,10 +308,10 @@ def services(city):
             "Blues",
             [
                 *pair[:1],
-                ("PRESET", "as InVEST 3.20", "", {"preset": presets.AS_INVEST}),
+                ("PRESET", "as InVEST 3.20", "", {"preset": Preset.AS_INVEST}),
                 ("BUDYKO", water.BudykoCurve.ZHANG_2001, "", {"budyko": water.BudykoCurve.ZHANG_2001}),
                 ("MASKING", water.Masking.AS_INVEST, "", {"masking": water.Masking.AS_INVEST}),
-                ("VOLUMES", water.VolumeArea.POLYGON, "", {"volumes": water.VolumeArea.POLYGON}),
+                ("VOLUMES", VolumeArea.POLYGON, "", {"volumes": VolumeArea.POLYGON}),
             ],
             water_of(city),
             1,
@@ -325,7 +325,7 @@ def services(city):
             "Blues",
             [
                 ("MASKING", water.Masking.AS_INVEST, "", {"masking": water.Masking.AS_INVEST}),
-                ("VOLUMES", water.VolumeArea.POLYGON, "", {"volumes": water.VolumeArea.POLYGON}),
+                ("VOLUMES", VolumeArea.POLYGON, "", {"volumes": VolumeArea.POLYGON}),
             ],
             water_of(city, True),
             1,
@@ -379,7 +379,7 @@ def presets_table(name):
 
     keys, tables = KEYS[name], PRESETS_OF[name]
     rows = [[f"`{key}`", *(text(preset[convention]) for preset in tables)] for key, convention in keys.items()]
-    header = ["", *(f"{number} {title}" for number, title in enumerate(presets.PRESETS))]
+    header = ["", *(f"{number} {title}" for number, title in enumerate(Preset))]
     return table(header, rows).replace(" ---: ", " --- ")
 
 
@@ -532,8 +532,8 @@ CHAIN_ROWS = [
     *(
         (f"{title}: `{key}` {choice}", {name: f"{key} {choice}"})
         for name, title, key, choice in (
-            ("habitatquality", "habitat quality", "DISTANCE_RULE", habitat.SUM),
-            ("habitatquality", "habitat quality", "EXPONENT", habitat.AS_PRINTED),
+            ("habitatquality", "habitat quality", "DISTANCE_RULE", DistanceRule.SUM),
+            ("habitatquality", "habitat quality", "EXPONENT", HalfSaturationTerm.AS_PRINTED),
             ("habitatquality", "habitat quality", "HALF_SATURATION", "0.05"),
             ("sedimentretention", "sediment", "ROUTING", Routing.D8),
             ("sedimentretention", "sediment", "LS_METHOD", LsMethod.INVEST),
@@ -567,7 +567,7 @@ def chain(city, keep, images):
         maps[title] = found.classes
     titles = [CHAIN_ROWS[at][0] for at in (0, 1, 2)]
     panels = []
-    for title, short in zip(titles, presets.PRESETS):
+    for title, short in zip(titles, Preset):
         classes = maps[title]
         one = (slice(PICTURE_BLOCK // 2, None, PICTURE_BLOCK),) * 2  # a block's class is that of one cell, never a mean
         values = np.where(classes.valid, classes.values, np.nan)[one].repeat(PICTURE_BLOCK, 0).repeat(PICTURE_BLOCK, 1)

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from osgeo import gdal
 
-from econet.core import presets
+from econet.core.presets import Preset
 from econet.core.services import habitat_quality, sediment_retention, water_yield
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 CORE = {
-    "habitatquality": habitat_quality.PRESETS,
-    "wateryield": [vars(preset) for preset in water_yield.PRESETS],
+    "habitatquality": [vars(preset) for preset in habitat_quality.PRESETS.values()],
+    "wateryield": [vars(preset) for preset in water_yield.PRESETS.values()],
     "sedimentretention": [vars(preset) for preset in sediment_retention.PRESETS.values()],
 }
 CORE_NAMES = {"TIES_AND_FLATS": "flow", "LS_CAP": "cap"}  # any other key is core's name in capitals
@@ -88,7 +88,7 @@ def test_the_presets_are_those_of_core(page, services):
         if not choices:
             continue
         header, _, *rows = table_rows(block(page, f"{identifier}-presets"))
-        assert header[1:] == [f"{number} {name}" for number, name in enumerate(presets.PRESETS)]
+        assert header[1:] == [f"{number} {name}" for number, name in enumerate(Preset)]
         assert {row[0].strip("`") for row in rows} == set(choices)
         for row in rows:
             key = row[0].strip("`")

@@ -1,0 +1,1 @@
+"""Steps of group 1: ecosystem services."""

@@ -8,7 +8,7 @@ from typing import Any
 from ...core.grid.blocks import Classes
 from ...core.grid.reading import RasterSource
 from ...core.land_cover_products import LandCoverProduct
-from ...core.presets import conventions_told
+from ...core.presets import Preset, conventions_text
 from ...core.services.carbon_storage import CarbonTable, carbon_storage_blocks, default_table, read_carbon_table
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
@@ -22,7 +22,7 @@ class Inputs:
     land_cover: RasterSource
     other: RasterSource | None
     table: CarbonTable
-    preset: int
+    preset: Preset
 
 
 class CarbonStorage(EcoNetAlgorithm[Inputs]):
@@ -54,13 +54,13 @@ class CarbonStorage(EcoNetAlgorithm[Inputs]):
             land_cover=job.raster("LAND_COVER"),
             other=job.optional_raster("OTHER_LAND_COVER"),
             table=read_carbon_table(table),
-            preset=job.choice("PRESET"),
+            preset=job.option("PRESET", Preset),
         )
 
     def execute(self, inputs: Inputs, job: Job) -> None:
         """Compute storage and change, part by part, and write them."""
         template = job.template()
-        job.progress.log(f"Carbon storage, {conventions_told(inputs.preset, {}, {})}: all presets compute Eq 5.")
+        job.progress.log(f"Carbon storage, {conventions_text(inputs.preset, {}, {})}: all presets compute Eq 5.")
         other = None if inputs.other is None else Classes(inputs.other, template)
         carbon_storage_blocks(
             Classes(inputs.land_cover, template),

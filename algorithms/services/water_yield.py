@@ -10,6 +10,7 @@ from ...core.grid.blocks import Classes
 from ...core.grid.reading import RasterSource
 from ...core.grid.warping import AlignedRaster
 from ...core.land_cover_products import LandCoverProduct
+from ...core.presets import Preset
 from ...core.services.annual_sum import AnnualSum
 from ...core.services.water_yield import (
     BudykoCurve,
@@ -86,7 +87,7 @@ class WaterYield(EcoNetAlgorithm[Inputs]):
             table=read_table(table),
             seasonality=job.number("SEASONALITY"),
             depth_unit=job.option("DEPTH_UNIT", DepthUnit),
-            preset=job.choice("PRESET"),
+            preset=job.option("PRESET", Preset),
             budyko=job.preset_option("BUDYKO", BudykoCurve),
             masking=job.preset_option("MASKING", Masking),
             volumes=job.preset_option("VOLUMES", VolumeArea),

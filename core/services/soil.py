@@ -328,7 +328,8 @@ class Erodibility:
             k = -0.01383 + 0.51575 * k
         with np.errstate(invalid="ignore"):
             self._raised += int(np.count_nonzero(k < 0))
-        return np.maximum(k, 0).astype(np.float32)
+        erodibility: Float32s = np.maximum(k, 0).astype(np.float32)
+        return erodibility
 
     def check(self) -> None:
         """Refuse cells without silt and clay."""

@@ -24,7 +24,7 @@ from ..grid.blocks import ArrayOutput, BlockInput, BlockOutput, GridInput, Inval
 from ..grid.grid import Grid, Window, float_grid
 from ..land_cover_products import CLCD, table_for_product
 from ..options import Option
-from ..presets import conventions_told, settle
+from ..presets import Preset, conventions_text, settled
 from ..progress import SILENT, Progress
 from .land_cover import CODE, ClassCodes, class_rows, codes_of, require_codes
 from .watersheds import VolumeArea, Watershed, WatershedSums
@@ -76,11 +76,11 @@ class YieldConventions:
     volumes: VolumeArea = VolumeArea.CELLS
 
 
-PRESETS = (
-    YieldConventions(),
-    YieldConventions(budyko=BudykoCurve.ZHANG_2001),
-    YieldConventions(masking=Masking.AS_INVEST, volumes=VolumeArea.POLYGON),
-)
+PRESETS = {
+    Preset.RECOMMENDED: YieldConventions(),
+    Preset.AS_PUBLISHED: YieldConventions(budyko=BudykoCurve.ZHANG_2001),
+    Preset.AS_INVEST: YieldConventions(masking=Masking.AS_INVEST, volumes=VolumeArea.POLYGON),
+}
 
 _COLUMNS = [
     CODE,
@@ -154,22 +154,22 @@ class YieldChoices:
     seasonality : float
         Z, 1 to 30: about 0.2 times the number of rain events a year (Donohue et al. 2012).
     depth_unit : DepthUnit
-    preset : int
-        0 recommended (Fu), 1 as published (Zhang 2001), 2 as InVEST 3.20 (Fu; its masking, and volumes
-        over the polygon's area).
+    preset : Preset
+        Recommended: Fu; as published: Zhang 2001; as InVEST 3.20: Fu, its masking, and volumes over the
+        polygon's area.
     budyko, masking, volumes
         Stand before the preset where they are given.
 
     Raises
     ------
     InputError
-        A seasonality outside its range, or an unknown preset.
+        A seasonality outside its range.
     """
 
     table: BiophysicalTable = field(default_factory=read_table)
     seasonality: float = 12.0
     depth_unit: DepthUnit = DepthUnit.MM
-    preset: int = 0
+    preset: Preset = Preset.RECOMMENDED
     budyko: BudykoCurve | None = None
     masking: Masking | None = None
     volumes: VolumeArea | None = None
@@ -182,24 +182,22 @@ class YieldChoices:
                 parameter="seasonality",
                 value=self.seasonality,
             )
-        self.conventions  # noqa: B018 - refuses an unknown preset
 
-    @property
-    def _given(self) -> dict[str, Option | None]:
+    def _by_hand(self) -> dict[str, Option | None]:
         return {"budyko": self.budyko, "masking": self.masking, "volumes": self.volumes}
 
     @property
     def conventions(self) -> YieldConventions:
         """Those of the preset, with those that were chosen in their place."""
-        return YieldConventions(**settle([vars(preset) for preset in PRESETS], self.preset, self._given))
+        return settled(PRESETS, self.preset, **self._by_hand())
 
-    def conventions_text(self, *, with_volumes: bool) -> str:
+    def text(self, *, with_volumes: bool) -> str:
         """The conventions in words, for the log."""
         chosen = self.conventions
         phrases = {"budyko": f"Budyko curve {chosen.budyko}", "masking": f"cells with {chosen.masking}"}
         if with_volumes:
             phrases["volumes"] = f"volumes as {chosen.volumes}"
-        return conventions_told(self.preset, phrases, self._given)
+        return conventions_text(self.preset, phrases, self._by_hand())
 
 
 @dataclass(frozen=True)
@@ -361,7 +359,7 @@ def water_yield_blocks(
         check=cells.check,
         progress=progress.part(0.1, 1.0),
     )
-    conventions = choices.conventions_text(with_volumes=watersheds is not None)
+    conventions = choices.text(with_volumes=watersheds is not None)
     progress.log(f"Water yield, {conventions}; Z = {choices.seasonality:g}.")
     if cells.held_at_demand:
         progress.log(

@@ -8,7 +8,7 @@ from econet.core import land_cover_products as lcp
 from econet.core import tables
 from econet.core.errors import InputError
 from econet.core.resistance.rule_tables import default_factor_table, read_factor_table
-from econet.core.services import carbon_storage, habitat_quality, sediment_retention, water_conservation, water_yield
+from econet.core.services import carbon_storage, habitat_tables, sediment_factors, water_conservation, water_yield
 
 OURS = {1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15}
 # legends of the products, counted by hand: USGS (NLCD 2016), ESA WorldCover 2021, GlobeLand30, CORINE, CNLUCC, CLCD
@@ -107,9 +107,9 @@ def test_some_classes_that_anyone_knows():
     [
         (carbon_storage.default_table, "soil"),
         (water_yield.default_table, "kc"),
-        (habitat_quality.default_sensitivity, "habitat"),
+        (habitat_tables.default_sensitivity, "habitat"),
         (water_conservation.default_table, "velocity"),
-        (sediment_retention.default_table, "usle_c"),
+        (sediment_factors.default_table, "usle_c"),
     ],
 )
 def test_shipped_tables_give_each_code_the_value_of_its_class(product, default, value):
@@ -128,8 +128,9 @@ def test_shipped_tables_give_each_code_the_value_of_its_class(product, default, 
 
 @pytest.mark.parametrize("product", lcp.LandCoverProduct)
 def test_threats_and_factors_are_lists_of_the_products_codes(product):
-    threats = habitat_quality.read_threats(lcp.table_for_product(habitat_quality.default_threats(), product))
-    assert len(threats) == len(habitat_quality.read_threats())
+    keyed = lcp.table_for_product(habitat_tables.default_threats(), product)
+    threats = habitat_tables.read_tables(keyed).threats
+    assert len(threats) == len(habitat_tables.read_tables().threats)
     mine = next(threat for threat in threats if threat.name == "mine")
     assert set(mine.place) == {code for of_class in (11, 14) for code, _ in lcp.codes_of_class(product)[of_class]}
     rules = read_factor_table(lcp.table_for_product(default_factor_table(), product))

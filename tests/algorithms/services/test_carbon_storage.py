@@ -20,7 +20,7 @@ def test_sum_of_pools_by_class(run, make):
         "carbonstorage", LAND_COVER=land_cover, CARBON_TABLE=make.csv("carbon", TABLE), OUTPUT=make.out("carbon.tif")
     )
     np.testing.assert_array_equal(values(result["OUTPUT"]), np.array([[43, 8], [8, np.nan]], np.float32))
-    assert "PRESET 0 (recommended): none to choose" in run.log
+    assert "preset 'recommended': none to choose" in run.log
 
 
 def test_change_between_two_maps_on_other_cells(run, make):

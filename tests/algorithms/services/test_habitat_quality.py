@@ -62,7 +62,7 @@ def test_equals_invest_from_its_own_tables(run, make, inputs):
         np.testing.assert_allclose(values(result[key]), expected, rtol=1e-5, atol=0)
     assert result["HALF_SATURATION_USED"] == 0.2
     assert (
-        "PRESET 2 (as InVEST 3.20): distance rule 'nearest' [PRESET], half-saturation term k^z [PRESET], "
+        "preset 'as InVEST 3.20': distance rule 'nearest' [preset], half-saturation term k^z [preset], "
         "half-saturation constant 0.2 [by hand]"
     ) in run.log
 

@@ -110,7 +110,7 @@ def test_masking_and_volumes_are_chosen_alone_and_named(run, make, small):
     # cells of 900 m2 that the volume stands for: 6, or 5 with a value; the polygon is as large as 12
     assert found == [(False, 6), (True, 5), (False, 12), (True, 12), (False, 6)]
     assert (
-        "PRESET 2 (as InVEST 3.20): Budyko curve Fu, as InVEST 3.x [PRESET], cells with values everywhere [by hand]"
+        "preset 'as InVEST 3.20': Budyko curve Fu, as InVEST 3.x [preset], cells with values everywhere [by hand]"
         in run.log
         and "volumes as mean x area of the cells [by hand]" in run.log
     )

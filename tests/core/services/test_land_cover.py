@@ -223,13 +223,13 @@ ALL = {1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15}
 
 
 def test_shipped_tables_cover_all_codes_with_source_and_range():
-    from econet.core.services import carbon_storage, habitat_quality, water_conservation, water_yield
+    from econet.core.services import carbon_storage, habitat_tables, water_conservation, water_yield
 
     assert set(read_mine_codes().code_of.values()) == {11, 12, 13, 14, 15}
     checks = [
         (carbon_storage.default_table(), None),
         (water_yield.default_table(), "kc"),
-        (habitat_quality.default_sensitivity(), "habitat"),
+        (habitat_tables.default_sensitivity(), "habitat"),
         (water_conservation.default_table(), "velocity"),
     ]
     for raw, value in checks:
@@ -239,8 +239,7 @@ def test_shipped_tables_cover_all_codes_with_source_and_range():
             assert row["source"] and row["certainty"]
             amount = float(row[value]) if value else sum(float(row[p]) for p in carbon_storage.POOLS)
             assert float(row["low"]) <= amount <= float(row["high"])
-    threats = habitat_quality.read_threats()
-    habitat_quality.read_sensitivity(threats)
+    threats = habitat_tables.read_tables().threats
     assert {code for threat in threats for code in threat.place} == {1, 7, 8, 11, 12, 13, 14}
     water_yield.read_table()
 

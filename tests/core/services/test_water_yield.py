@@ -16,6 +16,7 @@ from econet.core.grid.grid import Grid, Template, Window
 from econet.core.grid.reading import RasterSource, read_raster
 from econet.core.grid.warping import AlignedRaster, align, read_classes
 from econet.core.outputs import OutputFiles, write_raster
+from econet.core.presets import Preset
 from econet.core.progress import SILENT, Progress
 from econet.core.services import water_yield as wy
 from econet.core.services.annual_sum import AnnualSum, read_annual
@@ -75,7 +76,7 @@ def test_equals_invest_on_every_cell_and_by_watershed():
         invest_grids(),
         tables.read_csv(INVEST / "inputs/biophysical.csv"),
         seasonality=12.0,
-        preset=2,
+        preset=Preset.AS_INVEST,
         watersheds=read_layer(str(INVEST / "inputs/watershed.gpkg")),
     )
     for grid, name in ((result.water_yield, "awy_wyield"), (result.evapotranspiration, "awy_aet")):
@@ -113,9 +114,9 @@ def test_p700_et900_kc09_awc150_z5(curve, share, expected, depths):
 def test_presets_choose_the_curve():
     maps = grids([[1]], 700, 900, 1000, 0.15)
     text = table("land_cover,kc,root_depth_mm,vegetated\n1,0.9,1000,1\n")
-    found = [yields(maps, text, seasonality=5.0, preset=n).water_yield.values[0, 0] for n in range(3)]
+    found = [yields(maps, text, seasonality=5.0, preset=preset).water_yield.values[0, 0] for preset in Preset]
     np.testing.assert_allclose(found, [211.264, 194.890, 211.264], atol=5e-4)
-    by_hand = yields(maps, text, seasonality=5.0, budyko=BudykoCurve.FU, preset=1)
+    by_hand = yields(maps, text, seasonality=5.0, budyko=BudykoCurve.FU, preset=Preset.AS_PUBLISHED)
     assert by_hand.water_yield.values[0, 0] == pytest.approx(211.264, abs=5e-4)
 
 
@@ -203,7 +204,7 @@ def test_the_cap_is_needed_by_zhang():
 
 def test_no_rain_gives_0_and_in_invest_no_value():
     maps = grids([[1, 2, 1]], [[0, 0, 700]], 900, 1000, 0.15)
-    for preset, expected in ((0, 0.0), (1, 0.0), (2, np.nan)):
+    for preset, expected in zip(Preset, (0.0, 0.0, np.nan)):
         with np.errstate(all="raise"):
             result = yields(maps, table(), preset=preset)
         for grid in (result.water_yield, result.evapotranspiration):
@@ -216,7 +217,10 @@ def test_nodata_of_each_map_and_soil_where_nothing_grows():
     for index, name in enumerate(names):
         arguments = grids([[1, 2, 1]], 700, 900, 1000, 0.15)
         arguments[index].values[0, :2] = arguments[index].nodata
-        recommended, invest = (yields(arguments, table(), preset=n).water_yield.values[0] for n in (0, 2))
+        recommended, invest = (
+            yields(arguments, table(), preset=preset).water_yield.values[0]
+            for preset in (Preset.RECOMMENDED, Preset.AS_INVEST)
+        )
         assert np.isnan(recommended[0]) and np.isnan(invest[:2]).all()
         assert np.isnan(recommended[1]) == (name not in ("soil", "pawc"))
         assert recommended[2] > 0 and invest[2] > 0
