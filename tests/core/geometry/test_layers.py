@@ -1,6 +1,7 @@
 """core.geometry: reading, mending, cells to polygons and back against brute force."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -105,14 +106,14 @@ def test_written_layers_come_back(tmp_path):
 def test_a_failed_write_keeps_the_old_file(tmp_path):
     path = str(tmp_path / "a.gpkg")
     write_layer(layer("POINT(1 2)", n=[1]), path, name="a", fields={"n": int}, geometry_type=ogr.wkbPoint)
-    before = open(path, "rb").read()
+    before = Path(path).read_bytes()
     with pytest.raises(ValueError):
         write_layer(layer("POINT(1 2)", n=["x"]), path, name="a", fields={"n": int}, geometry_type=ogr.wkbPoint)
     with pytest.raises(InputError, match="missing' for the output 'a.gpkg' does not exist"):
         write_layer(
             layer("POINT(1 2)"), str(tmp_path / "missing" / "a.gpkg"), name="a", fields={}, geometry_type=ogr.wkbPoint
         )
-    assert open(path, "rb").read() == before and os.listdir(tmp_path) == ["a.gpkg"]
+    assert Path(path).read_bytes() == before and os.listdir(tmp_path) == ["a.gpkg"]
 
 
 # a layer in memory ----------------------------------------------------------------------------------

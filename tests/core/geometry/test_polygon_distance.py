@@ -51,7 +51,8 @@ def shapes():
     for k in range(3):
         parts.AddGeometry(blob(generator, 5e5 + 4000 * k, 4599000, 200))
     ring = disc(520000, 4600000, 3000).Difference(disc(520000, 4600000, 2000))
-    return found + [
+    return [
+        *found,
         parts,
         ring,
         disc(520000, 4600000, 500),

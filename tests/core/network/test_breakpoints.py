@@ -441,7 +441,7 @@ def test_against_everything_with_everything(seed, kind):
     rng = np.random.default_rng(seed)
     lines = corridors(*(random_walk(rng, 40) for _ in range(8)))
     rows = []
-    for n in range(8):
+    for _n in range(8):
         shape = geometry([tuple(p) for p in rng.uniform(-600, 2400, (rng.integers(2, 5), 2))])
         if kind == "polygons":
             shape = shape.Buffer(float(rng.uniform(5, 40)), 3)

@@ -16,7 +16,7 @@ from econet.core.progress import SILENT, Progress
 from econet.core.schemas import FRACTURE_PAIRS, FRACTURE_SURFACES, names
 
 UTM = Crs.of("EPSG:32651").reference.ExportToWkt()
-FIELDS_OF = dict(name_field="name", mineral_field="mineral", method_field="method", state_field="state")
+FIELDS_OF = {"name_field": "name", "mineral_field": "mineral", "method_field": "method", "state_field": "state"}
 
 
 def resistance(values=None, width=30.0, height=30.0):
