@@ -6,6 +6,7 @@ Everything else that escapes from core is a defect of ours, not of the planner's
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 
 class InputError(Exception):
@@ -22,7 +23,7 @@ class InputError(Exception):
         The layer's or table's name.
     feature : int, optional
         The feature or row, from 1.
-    value : object, optional
+    value : any, optional
         What was found.
     """
 
@@ -33,7 +34,7 @@ class InputError(Exception):
         parameter: str = "",
         layer: str = "",
         feature: int | None = None,
-        value: object = None,
+        value: Any = None,
     ) -> None:
         super().__init__(message)
         self.message = message

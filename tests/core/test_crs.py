@@ -122,7 +122,7 @@ def test_degrees_feet_local_and_missing_crs_are_refused_with_layer_and_mend():
     with pytest.raises(InputError, match=r"'bare' has no coordinate reference system"):
         require_known("", "bare")
     with pytest.raises(InputError, match=r"'EPSG:999999' is not a coordinate reference system"):
-        Crs.of("EPSG:999999").reference
+        _ = Crs.of("EPSG:999999").reference
     require_metres("EPSG:4549", "fine", centre=(500000, 4600000))
     require_metres("EPSG:5555", "with heights")
 
@@ -181,7 +181,7 @@ def test_switches_are_put_back_when_nested_or_raising(all_off, on):
                 gdal.Open("/no/such/file.tif")
         assert switches() == before
         with pytest.raises(ZeroDivisionError), gdal_exceptions():
-            1 / 0
+            _ = 1 / 0
         assert switches() == before
     finally:
         for module in reversed(MODULES):
