@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..arrays import Floats
+from ..arrays import AnyFloats, Floats
 from ..errors import InputError
 from ..options import Option
 
@@ -106,7 +106,7 @@ class Components:
 
     names: list[str]
     n: int
-    correlation: Floats
+    correlation: AnyFloats
     vectors: Floats
     loadings: Floats
     eigenvalues: Floats
@@ -228,8 +228,9 @@ def principal_components(
     else:
         kept = int(np.searchsorted(np.cumsum(explained), 0.85 - 1e-12)) + 1
     kept = min(p, max(1, kept))
-    notes = []
-    kmo, msa, chi2, bartlett_p = math.nan, np.full(p, np.nan), math.nan, math.nan
+    notes: list[str] = []
+    kmo, chi2, bartlett_p = math.nan, math.nan, math.nan
+    msa: Floats = np.full(p, np.nan)
     df = p * (p - 1) // 2
     spectrum = eigenvalues if matrix == ComponentMatrix.CORRELATION else np.linalg.eigvalsh(correlation)
     if spectrum.min() <= _SINGULAR:
@@ -264,7 +265,7 @@ def principal_components(
     )
 
 
-def _kaiser_meyer_olkin(correlation: Floats) -> tuple[float, Floats]:
+def _kaiser_meyer_olkin(correlation: AnyFloats) -> tuple[float, Floats]:
     """KMO of all variables, and the MSA of each."""
     inverse = np.linalg.inv(correlation)
     scale = np.sqrt(np.diag(inverse))
@@ -278,7 +279,7 @@ def _kaiser_meyer_olkin(correlation: Floats) -> tuple[float, Floats]:
         return float(plain.sum() / total) if total else math.nan, plain.sum(axis=0) / by_variable
 
 
-def _singular_note(correlation: Floats, names: Sequence[str], n: int) -> str:
+def _singular_note(correlation: AnyFloats, names: Sequence[str], n: int) -> str:
     """Why a correlation matrix of ``n`` observations is singular."""
     p = len(names)
     pairs = [

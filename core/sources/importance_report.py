@@ -32,7 +32,7 @@ def importance_report(result: Importance, parameters: Iterable[tuple[str, Any]] 
         ClassedValues(
             result.importance.values,
             "importance (0 to 1)",
-            counts,
+            counts.tolist(),
             template.cell_area_m2 / 1e6,
             CLASS_WORDS.get(len(counts)),
         ),

@@ -246,7 +246,7 @@ def delineate(
     _renumber(numbers, order, patch_count=cells.size, progress=progress)
     areas = cells[order] * km2
     progress(0.4)
-    means = np.full(order.size, np.nan)
+    means: Floats = np.full(order.size, np.nan)
     if importance is not None:
         means = _mean_importance(numbers, importance, patch_count=order.size, progress=progress.part(0.4, 0.5))
     polygons = polygonize(numbers, template, progress.part(0.5, 0.95))
