@@ -175,11 +175,6 @@ def preset() -> QgsProcessingParameterEnum:
     return option("PRESET", "Preset of conventions", Preset)
 
 
-def preset_choice(key: str, label: str, options: Sequence[str]) -> QgsProcessingParameterEnum:
-    """A convention that PRESET governs: its first entry, and default, is ``as PRESET``."""
-    return choice(key, label, [AS_PRESET, *options])
-
-
 def land_cover_product() -> QgsProcessingParameterEnum:
     """Whose codes the shipped tables are keyed for; it says nothing about tables that the planner gives.
 

@@ -27,8 +27,6 @@ class LandCoverProduct(Option):
     NLCD = "NLCD"
 
 
-CLCD = LandCoverProduct.CLCD
-
 CodesOfClass = dict[int, list[tuple[int, str]]]
 
 _CODE_COLUMN = "land_cover"  # one code in a row

@@ -11,16 +11,25 @@ import numpy as np
 
 from ..arrays import AnyArray, Bools, DTypeLike
 from ..crs import Crs
+from ..options import Option
 from .storage import nodata_as
 
-CLASSES = "classes"
-QUANTITY = "quantity"
-TILE = 256
+TILE = 256  # rows and columns of a file's tiles
 _WINDOW_COLS = 64 * TILE
 
 Transform = tuple[float, float, float, float, float, float]
 Bounds = tuple[float, float, float, float]  # west, south, east, north
 Envelope = tuple[float, float, float, float]  # west, east, south, north, as OGR orders them
+
+
+class CellValues(Option):
+    """What a raster's cells hold, which decides how it is warped."""
+
+    CLASSES = "classes"
+    QUANTITY = "quantity"
+
+
+CLASSES, QUANTITY = CellValues.CLASSES, CellValues.QUANTITY
 
 
 @dataclass(frozen=True)

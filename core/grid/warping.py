@@ -17,7 +17,7 @@ from ..errors import InputError
 from ..gdal_session import gdal_exceptions, run_with_callback
 from ..progress import SILENT, Progress
 from .classes import class_codes, with_spare_nodata
-from .grid import CLASSES, QUANTITY, Grid, Template, Window, windows
+from .grid import CLASSES, QUANTITY, CellValues, Grid, Template, Window, windows
 from .reading import RasterSource, bounds_in, check_overlap, holds_nothing, open_dataset, read_band, read_raster
 from .storage import memory_dataset
 
@@ -26,14 +26,14 @@ _SOURCE_CELLS = 1 << 24  # of a raster much finer than the template, read at onc
 _PLACE_ERROR_CELLS = 0.001
 
 
-def align(source: RasterSource, template: Template, kind: str = QUANTITY, progress: Progress = SILENT) -> Grid:
+def align(source: RasterSource, template: Template, kind: CellValues = QUANTITY, progress: Progress = SILENT) -> Grid:
     """A raster on the template's cells.
 
     Parameters
     ----------
     source : RasterSource
     template : Template
-    kind : CLASSES or QUANTITY
+    kind : CellValues
         Classes take the nearest cell; quantities are bilinear where the raster is coarser
         than the template and averaged where it is finer.
 
@@ -74,7 +74,7 @@ class AlignedRaster:
         As for `align`; raises as it does, an empty raster in `finish`.
     """
 
-    def __init__(self, source: RasterSource, template: Template, kind: str = QUANTITY) -> None:
+    def __init__(self, source: RasterSource, template: Template, kind: CellValues = QUANTITY) -> None:
         self.name, self.template = source.name, template
         self._source, self._kind = source, kind
         self._own = check_overlap(source, template)
@@ -205,7 +205,9 @@ def _source_window(own: Template, template: Template) -> Window | None:
     return Window(first_row, first_col, last_row - first_row, last_col - first_col)
 
 
-def _warp(grid: Grid, template: Template, *, method: str, kind: str, scales: Sequence[str], progress: Progress) -> Grid:
+def _warp(
+    grid: Grid, template: Template, *, method: str, kind: CellValues, scales: Sequence[str], progress: Progress
+) -> Grid:
     """A Grid warped by GDAL to a template, both in memory."""
     own = grid.template
     if own.crs.same_as(template.crs):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from .. import tables
 from ..errors import InputError
-from ..land_cover_products import CLCD, LandCoverProduct
+from ..land_cover_products import LandCoverProduct
 from ..options import Option
 
 
@@ -84,7 +84,7 @@ class SurfaceChoices:
     correction_least: float | None = 0.1
     correction_most: float | None = 10.0
     barriers: tuple[HardBarrier, ...] = ()
-    product: LandCoverProduct = CLCD
+    product: LandCoverProduct = LandCoverProduct.CLCD
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.datum_m):

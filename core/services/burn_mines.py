@@ -18,7 +18,7 @@ from ..errors import InputError, first_few
 from ..geometry.cells import ThinPolygons, mask_of
 from ..grid.blocks import ArrayOutput, BlockInput, BlockOutput, GridInput, run
 from ..grid.grid import Grid, Window
-from ..land_cover_products import CLCD, known_codes, table_for_product
+from ..land_cover_products import LandCoverProduct, known_codes, table_for_product
 from ..mines import FEATURES, Mine
 from ..progress import SILENT, Progress
 from .land_cover import NAMED_AT_MOST
@@ -67,17 +67,21 @@ class MineCodes:
         return feature
 
 
-def default_mine_codes(product: str = CLCD) -> tables.RawTable:
+def default_mine_codes(product: LandCoverProduct | str = LandCoverProduct.CLCD) -> tables.RawTable:
     """The shipped codes of burnt-in mines; ours: 11 to 15 beside CLCD's 1 to 9, 911 to 915 in any other product."""
     raw = tables.shipped("services", "mine_codes.csv")
     keyed = table_for_product(raw, product)
     # a product's own class of mines (CORINE's 131) stays apart from what is burnt in
     code = raw.header.index("land_cover")
-    keyed.rows = [(number, cells) for number, cells in keyed.rows if product == CLCD or int(cells[code]) > 900]
+    keyed.rows = [
+        (number, cells) for number, cells in keyed.rows if product == LandCoverProduct.CLCD or int(cells[code]) > 900
+    ]
     return keyed
 
 
-def read_mine_codes(table: tables.RawTable | None = None, *, product: str = CLCD) -> MineCodes:
+def read_mine_codes(
+    table: tables.RawTable | None = None, *, product: LandCoverProduct | str = LandCoverProduct.CLCD
+) -> MineCodes:
     """The codes of mines.
 
     Parameters

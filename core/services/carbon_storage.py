@@ -15,7 +15,7 @@ from ..arrays import AnyArray, Float32s, Floats
 from ..errors import InputError
 from ..grid.blocks import BlockInput, BlockOutput, run
 from ..grid.grid import Grid, Window, float_grid
-from ..land_cover_products import CLCD, table_for_product
+from ..land_cover_products import LandCoverProduct, table_for_product
 from ..progress import SILENT, Progress
 from .land_cover import CODE, ClassCodes, class_rows, codes_of, require_codes, values_by_class
 
@@ -38,7 +38,7 @@ class CarbonTable:
     storage: Floats
 
 
-def default_table(product: str = CLCD) -> tables.RawTable:
+def default_table(product: LandCoverProduct | str = LandCoverProduct.CLCD) -> tables.RawTable:
     """The shipped carbon densities for a product's codes; ours, from IPCC's defaults, not the paper's."""
     return table_for_product(tables.shipped("services", "carbon.csv"), product)
 

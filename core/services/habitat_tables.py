@@ -14,7 +14,7 @@ from ..arrays import Floats
 from ..errors import InputError
 from ..geometry.layers import Layer, LayerSource
 from ..grid.reading import RasterSource
-from ..land_cover_products import CLCD, LandCoverProduct, table_for_product
+from ..land_cover_products import LandCoverProduct, table_for_product
 from ..options import Option
 from ..progress import SILENT, Progress
 from .land_cover import CODE, ClassCodes, codes_of
@@ -93,12 +93,12 @@ def weight_shares(threats: Sequence[Threat]) -> Floats:
     return shares
 
 
-def default_threats(product: LandCoverProduct | str = CLCD) -> tables.RawTable:
+def default_threats(product: LandCoverProduct | str = LandCoverProduct.CLCD) -> tables.RawTable:
     """The shipped threats; ours, since the paper's table is not published."""
     return table_for_product(tables.shipped("services", "threats.csv"), product)
 
 
-def default_sensitivity(product: LandCoverProduct | str = CLCD) -> tables.RawTable:
+def default_sensitivity(product: LandCoverProduct | str = LandCoverProduct.CLCD) -> tables.RawTable:
     """The shipped suitability and sensitivity of a product's classes and of burnt-in mines; ours."""
     return table_for_product(tables.shipped("services", "sensitivity.csv"), product)
 
@@ -108,7 +108,7 @@ def read_tables(
     sensitivity: tables.RawTable | None = None,
     *,
     layers: Sequence[ThreatLayer] = (),
-    product: LandCoverProduct | str = CLCD,
+    product: LandCoverProduct | str = LandCoverProduct.CLCD,
 ) -> HabitatTables:
     """Both tables with every cell checked.
 

@@ -17,7 +17,7 @@ from ..grid.grid import CLASSES, Grid, Template, float_grid
 from ..grid.reading import RasterSource
 from ..grid.row_blocks import row_blocks
 from ..grid.warping import align
-from ..land_cover_products import CLCD, table_for_product
+from ..land_cover_products import LandCoverProduct, table_for_product
 from ..options import Option
 from ..progress import SILENT, Progress
 from .land_cover import CODE, codes_of
@@ -68,7 +68,7 @@ class SlopeLength:
     capped: Capped = Capped.SLOPE_LENGTH
 
 
-def default_table(product: str = CLCD) -> tables.RawTable:
+def default_table(product: LandCoverProduct | str = LandCoverProduct.CLCD) -> tables.RawTable:
     """The shipped cover and practice factors for a product's codes; ours, not the paper's."""
     return table_for_product(tables.shipped("services", "biophysical.csv"), product)
 

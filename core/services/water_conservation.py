@@ -24,7 +24,7 @@ from ..errors import InputError
 from ..grid.grid import Grid, Template, float_grid
 from ..grid.row_blocks import row_blocks
 from ..grid.slope import slope_degrees
-from ..land_cover_products import CLCD, table_for_product
+from ..land_cover_products import LandCoverProduct, table_for_product
 from ..options import Option
 from ..progress import SILENT, Progress
 from ..routing.depressions import fill_depressions
@@ -153,7 +153,7 @@ class WaterConservation:
     index: Grid
 
 
-def default_table(product: str = CLCD) -> tables.RawTable:
+def default_table(product: LandCoverProduct | str = LandCoverProduct.CLCD) -> tables.RawTable:
     """The shipped velocity coefficients for a product's codes; HEC-22's, the choice of class is ours."""
     return table_for_product(tables.shipped("services", "velocity.csv"), product)
 

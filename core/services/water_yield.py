@@ -22,7 +22,7 @@ from ..errors import InputError
 from ..geometry.layers import Layer
 from ..grid.blocks import ArrayOutput, BlockInput, BlockOutput, GridInput, InvalidCells, require_same_cells, run
 from ..grid.grid import Grid, Window, float_grid
-from ..land_cover_products import CLCD, table_for_product
+from ..land_cover_products import LandCoverProduct, table_for_product
 from ..options import Option
 from ..presets import Preset, conventions_text, settled
 from ..progress import SILENT, Progress
@@ -110,7 +110,7 @@ class BiophysicalTable:
     vegetated: Bools
 
 
-def default_table(product: str = CLCD) -> tables.RawTable:
+def default_table(product: LandCoverProduct | str = LandCoverProduct.CLCD) -> tables.RawTable:
     """The shipped crop coefficients and root depths for a product's codes; ours, not the paper's."""
     return table_for_product(tables.shipped("services", "biophysical.csv"), product)
 

@@ -11,7 +11,7 @@ import pytest
 from econet.core.errors import InputError
 from econet.core.geometry.layers import Layer
 from econet.core.grid.grid import Grid, float_grid
-from econet.core.land_cover_products import CLCD
+from econet.core.land_cover_products import LandCoverProduct
 from econet.core.resistance import surface as s
 from econet.core.resistance import zones as zones_of
 from econet.core.resistance.choices import HardBarrier, Transform
@@ -60,7 +60,7 @@ def made(city):
 
 def test_land_cover_by_brute_force(made):
     surfaces, (_lab, cells, layers, _, data) = made
-    zones = zones_of.land_cover_zones(surfaces, layers.land_cover, product=CLCD)
+    zones = zones_of.land_cover_zones(surfaces, layers.land_cover, product=LandCoverProduct.CLCD)
     assert [zone.zone for zone in zones[:3]] == ["1 cropland", "2 forest", "3 shrub"] and len(zones) == 9
     for code, zone in enumerate(zones, 1):
         assert zone.zone_kind == "land cover"
@@ -124,7 +124,7 @@ def plain(report):
 
 def test_what_the_report_says(made):
     surfaces, (_lab, _cells, layers, expected, _) = made
-    zones = zones_of.land_cover_zones(surfaces, layers.land_cover, product=CLCD)
+    zones = zones_of.land_cover_zones(surfaces, layers.land_cover, product=LandCoverProduct.CLCD)
     text = plain(resistance_report(surfaces, zones=zones, parameters=[("Land cover", "cover")], log_lines=["A fact."]))
     low, high = np.nanpercentile(surfaces.integrated.values, [5, 95])
     ratio = float(re.search(r"costs ([\d.]+) times what easy ground costs \(", text).group(1))
