@@ -12,7 +12,7 @@ from ..options import Option
 
 
 class Overlap(Option):
-    """What counts where the rings of several mines meet; the paper does not say."""
+    """Which resistance counts where the rings of several mines meet; the paper does not specify it."""
 
     MAXIMUM = "maximum", "maximum"
     NEAREST = "nearest mine", "nearest mine"
@@ -20,7 +20,7 @@ class Overlap(Option):
 
 
 class Transform(Option):
-    """How the weighted sum, of 1 to 5, is spread; applied to the base and the integrated surface."""
+    """How the weighted sum, which lies within 1 to 5, is spread, in the base and the integrated surface."""
 
     NONE = "none", "none"
     POWER = "power", "power"
@@ -28,7 +28,7 @@ class Transform(Option):
 
 
 class Correction(Option):
-    """What both surfaces, transformed, are multiplied by; see `correction`."""
+    """What the base and the integrated surface are multiplied by after the transform; see `correction`."""
 
     NONE = "none", "none"
     NIGHT_LIGHT = "night light", "night light"
@@ -36,7 +36,7 @@ class Correction(Option):
 
 
 class HardBarrier(Option):
-    """What becomes nodata, which corridors cannot cross."""
+    """What becomes nodata, so that no corridor crosses it."""
 
     PRODUCING_OPEN_PITS = "producing open pits", "producing open pits"
     PRODUCING_MINES = "all producing mines", "all producing mines"

@@ -1,4 +1,4 @@
-"""Corrections of a resistance surface: a map that raises it where there is more light, or as a planner says.
+"""Corrections of a resistance surface: by night light, or by a raster of multipliers.
 
 By night light: ``R' = R * light / mean light of the cell's land-cover class``. Studies of ecological
 security patterns correct resistance by night light, such as Jiao et al. (2024), Frontiers in Ecology and
@@ -63,7 +63,7 @@ def multipliers(
     already_read: Collection[str] = (),
     progress: Progress = SILENT,
 ) -> Float32s | None:
-    """What each cell's resistance is multiplied by.
+    """The number that each cell's resistance is multiplied by.
 
     Cells without a value in the map of light or of multipliers are multiplied by 1, and counted in the log.
 

@@ -51,7 +51,7 @@ class DistanceChoices:
 
     @property
     def reach_m(self) -> float:
-        """The distance from which nothing is asked; infinite where metres are."""
+        """The distance beyond which resistance does not change; infinite where metres are asked for."""
         return math.inf if self.exact else max((*self.intervals.breaks, 0.0))
 
 
@@ -273,7 +273,7 @@ class _RasterMask:
         return (", ".join(f"{code:g}" for code in sorted(held)[:_NAMED_AT_MOST]) or "none") + rest
 
     def covered_cells(self, template: Template) -> Callable[[Window], Bools | None]:
-        """What gives the cells of a window whose centre lies in a cell of the mask; None where it is elsewhere."""
+        """A function of a window: its cells whose centre the mask holds, None where the raster lies elsewhere."""
         west, south, east, north = bounds_in(self.cells, template.crs)
         left, low, right, high = template.bounds
         if not (west < right and east > left and south < high and north > low):
@@ -354,7 +354,7 @@ def distance_resistance(
                 outputs.metres.write(window, metres)
                 classes: AnyArray = np.searchsorted(breaks, metres, side="left")
             else:
-                classes = distances.classes(window, breaks, part)
+                classes = distances.classes(window, intervals.breaks, part)
             counts += np.bincount(classes.reshape(-1), minlength=len(counts))
             if outputs.resistance is not None:
                 outputs.resistance.write(window, resistance[classes])

@@ -19,7 +19,7 @@ BLOCK_ROWS = 256
 
 
 def blocks_of(values: AnyArray) -> Iterator[slice]:
-    """Slices of 256 rows of an array; sums over a map add up its blocks in this order."""
+    """Slices of 256 rows of an array, the blocks in which all sums over a map are taken."""
     rows, cols = values.shape
     return row_blocks(rows, cols, block_rows=BLOCK_ROWS)
 

@@ -1,4 +1,4 @@
-"""The maps that factors are made from, and what a planner writes about them."""
+"""The maps that factors are made from, the names of further factors, and the codes of water."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ..grid.reading import RasterSource
 from ..mines import Mine
 from .factors import FACTORS, MINE, factor_name
 
-_MOST_ADDED = 240
+_MOST_FURTHER = 240
 
 
 @dataclass(frozen=True)
 class FactorLayers:
-    """The maps that the factors are made from; what is None is left out.
+    """The maps that the factors are made from; None: not given, and its factors are left out.
 
     Parameters
     ----------
@@ -34,8 +34,8 @@ class FactorLayers:
     mines : sequence of ..mines.Mine
         In the template's CRS.
     extra : dict of str to reading.RasterSource
-        Factors beside the nine, by their names as `extra_names` gives them: scored by the factor table's
-        rows for them, or scored already where it has none.
+        Further factors by their names, as `extra_names` gives them: scored by the factor table's rows for
+        them, or scored already where it has none.
     correction : reading.RasterSource
         Night light or multipliers, see `correction`; no factor.
     """
@@ -53,7 +53,7 @@ class FactorLayers:
     correction: RasterSource | None = None
 
     def present(self) -> list[str]:
-        """The factors that these maps give, in the order of Table 1, then those that were added."""
+        """The factors that these maps give: the nine in the order of Table 1, then the further ones."""
         water_cells = self.land_cover is not None and bool(self.water_codes)
         given = {
             "slope": self.dem is not None,
@@ -83,7 +83,7 @@ class FactorLayers:
 
 
 def extra_names(text: str, layer_names: Sequence[str]) -> list[str]:
-    """The names of factors beside the nine, as tables of weights write them.
+    """The names of further factors, as tables of weights write them.
 
     Parameters
     ----------
@@ -111,9 +111,9 @@ def extra_names(text: str, layer_names: Sequence[str]) -> list[str]:
             value=text,
         )
     names = [factor_name(name) for name in written]
-    if len(names) > _MOST_ADDED:
+    if len(names) > _MOST_FURTHER:
         raise InputError(
-            f"{len(names)} further factors are given: {_MOST_ADDED} are the most.", parameter="extra_factors"
+            f"{len(names)} further factors are given: {_MOST_FURTHER} are the most.", parameter="extra_factors"
         )
     for place, (name, own) in enumerate(zip(names, written)):
         fault = _fault_of_name(name, own, names[:place])

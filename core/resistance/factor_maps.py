@@ -76,7 +76,7 @@ class FactorMaps:
     def make(self, factor: str, *, progress: Progress) -> Float32s:
         """The resistance of a factor that has a map, unweighted; NaN where the map has no value."""
         if factor in self._layers.extra:
-            return self._added_factor(factor, progress)
+            return self._further_factor(factor, progress)
         if factor == MINE:
             return self._mines(progress)
         if factor in self._lines:
@@ -100,8 +100,8 @@ class FactorMaps:
         )
         return moved.valid_polygons(progress)
 
-    def _added_factor(self, factor: str, progress: Progress) -> Float32s:
-        """A factor that the planner adds: by the factor table's rows, or as it is."""
+    def _further_factor(self, factor: str, progress: Progress) -> Float32s:
+        """A further factor: scored by the factor table's rows, or as it is."""
         source, rule = self._layers.extra[factor], self._scheme.rules.get(factor)
         if rule is None:
             return self._scored_already(factor, source, progress)
@@ -137,7 +137,7 @@ class FactorMaps:
         if self._dem is None:
             self._dem = self._quantity(source, progress)
             _refuse_feet(source)
-            _refuse_no_heights(self._dem, source)
+            _refuse_impossible_heights(self._dem, source)
         return self._dem, source.name
 
     def _slope(self, rule: Rule, progress: Progress) -> Float32s:
@@ -228,7 +228,7 @@ class FactorMaps:
 
 
 def is_beyond_ndvi(highest: float, intervals: Intervals) -> bool:
-    """Whether values are not NDVI's, and the intervals are: it lies between -1 and 1."""
+    """Whether values exceed the range of NDVI, -1 to 1, in which all bounds of the intervals lie."""
     return highest > 1.5 and all(abs(bound) <= 1 for bound in intervals.bounds)
 
 
@@ -253,7 +253,7 @@ def _refuse_feet(source: RasterSource) -> None:
         )
 
 
-def _refuse_no_heights(elevations: AnyFloats, source: RasterSource) -> None:
+def _refuse_impossible_heights(elevations: AnyFloats, source: RasterSource) -> None:
     """Refuse an elevation map with values that no ground has."""
     with np.errstate(invalid="ignore"):
         invalid = (elevations < _HEIGHTS_M[0]) | (elevations > _HEIGHTS_M[1]) | (elevations == _NO_HEIGHT)
@@ -269,7 +269,7 @@ def _refuse_no_heights(elevations: AnyFloats, source: RasterSource) -> None:
 
 
 def _log_depths(elevations: AnyFloats, intervals: Intervals, datum_m: float, progress: Progress) -> None:
-    """Log what the shipped table makes of ground below the datum: its lowest class, and depths scored as the plain."""
+    """Log how the shipped table scores ground below the datum: its lowest class, and depths that score as the plain."""
     plain = next(index for index, upper in enumerate(intervals.upper) if upper >= 0)
     score = intervals.resistance[plain]
     while plain and intervals.resistance[plain - 1] == score:

@@ -46,7 +46,7 @@ def read_factor_table(raw: tables.RawTable | None = None, *, extra: Sequence[str
         ``factor, weight, from, to, codes, resistance``; default Table 1. A factor's weight
         stands in one of its rows or in all of them.
     extra : sequence of str
-        Names of factors that the planner adds to the nine, scored by intervals or by codes.
+        Names of further factors, scored by intervals or by codes.
 
     Returns
     -------
@@ -116,7 +116,7 @@ def scaled_weights(weights: Mapping[str, float], present: Iterable[str]) -> dict
 
 
 def _known_names(extra: Iterable[str]) -> tuple[str, ...]:
-    """The nine factors and those that a planner adds, each once."""
+    """The nine factors and the further ones, each once."""
     return tuple(dict.fromkeys([*FACTORS, *map(factor_name, extra)]))
 
 

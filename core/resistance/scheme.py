@@ -1,4 +1,4 @@
-"""What the tables say for the factors at hand: rules, rings, weights, and what restored mines become."""
+"""Rules, rings and weights of the factors that have a map, as the tables give them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LARGEST_TOTAL = 1e30
 
 @dataclass(frozen=True)
 class Scheme:
-    """What the tables say for the factors at hand.
+    """Rules, rings and weights of the factors that have a map.
 
     Parameters
     ----------

@@ -84,7 +84,7 @@ class ResistanceSurfaces:
         Per option and surface.
     dominant : grid.Grid, optional
         Numbers of factors: 0 where none scores above its lowest, 1 to 9 in the order of ``factors.FACTORS``,
-        10 and more for added factors; 255 without value.
+        10 and more for further factors; 255 without value.
     """
 
     base: Grid
