@@ -94,6 +94,22 @@ def study(make, run):
             "OUTPUT_GRID": make.out("grid.gpkg"),
             "OUTPUT_REPORT": make.out("importance.html"),
         },
+        "patches": {
+            "CLASSES": cover,
+            "IMPORTANCE": services[0],
+            "OUTPUT": make.out("patches.gpkg"),
+            "OUTPUT_REPORT": make.out("patches.html"),
+        },
+        "sourcefirmness": {
+            "SERVICES": services,
+            "SOURCES": sources,
+            "GRID_SIZE": 120,
+            "MIN_AREA": 0,
+            "AREA_THRESHOLDS_KM2": "0.001",
+            "OUTPUT": make.out("firmness.gpkg"),
+            "OUTPUT_FREQUENCY": make.out("frequency.tif"),
+            "OUTPUT_REPORT": make.out("firmness.html"),
+        },
     }
 
 
@@ -106,7 +122,7 @@ def inputs_of(given):
     return [path for path in found if isinstance(path, str)]
 
 
-@pytest.mark.parametrize("step", ["corridors", "gravitymodel", "serviceimportance"])
+@pytest.mark.parametrize("step", ["corridors", "gravitymodel", "serviceimportance", "patches", "sourcefirmness"])
 def test_each_input_is_read_once(run, study, reads, step):
     given = study[step]
     inputs = inputs_of(given)
