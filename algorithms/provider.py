@@ -44,7 +44,7 @@ class BundledModel(QgsProcessingModelAlgorithm):
         return str(self.helpContent().get("SHORT_DESCRIPTION") or super().displayName())
 
     @property
-    def ID(self) -> str:  # noqa: N802 (as of EcoNetAlgorithm)
+    def ID(self) -> str:
         """The toolbox id, which is the name of its help."""
         return str(self.name())
 

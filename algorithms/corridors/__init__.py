@@ -1,1 +1,1 @@
-"""Steps of group 4: corridors."""
+"""Toolbox steps of group 4: corridors."""

@@ -1,1 +1,1 @@
-"""Toolbox steps of where corridors meet roads and mines."""
+"""Toolbox steps of group 5: where corridors meet roads and mines."""

@@ -1,0 +1,1 @@
+"""Toolbox steps of group 2: sources."""
