@@ -409,6 +409,17 @@ def test_no_annotation_says_nothing():
     assert found <= UNTOLD_TYPES
 
 
+def test_nothing_shipped_asserts():
+    """The plugin site's scan blocks asserts: say by an `if` and an error what a type checker cannot know."""
+    found = {
+        f"{name_of(path)}:{node.lineno}"
+        for path in SHIPPED_FILES
+        for node in ast.walk(syntax_of(path))
+        if isinstance(node, ast.Assert)
+    }
+    assert found == set()
+
+
 def test_core_does_not_know_the_dialogs(provider):
     """No message of core names a parameter by its key: core's callers may be no dialog."""
     keys = {

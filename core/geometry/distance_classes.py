@@ -338,7 +338,8 @@ class _CornerProof:
             left_right.append((edge[0] + share * (edge[1] - edge[0]))[:, :, None])
         lower: Float32s = left_right[0] + share * (left_right[1] - left_right[0])
         lower += (x**2 + (y**2)[:, None]).astype(np.float32)
-        assert upper is not None
+        if upper is None:
+            raise ValueError("A cell has four corners.")
         return lower, upper
 
 
