@@ -228,17 +228,17 @@ def require_metres(crs: Crs | str, layer: str, *, centre: tuple[float, float] | 
             if math.isfinite(longitude) and math.isfinite(latitude):
                 offer = f"a projected CRS in metres, such as {fitting_crs(longitude, latitude)}"
     if reference.IsGeographic():
-        found, mend = (
+        found, remedy = (
             f"is in degrees ({crs.name}), and costs and areas need metres",
             f"reproject it ('Warp (reproject)') to {offer}",
         )
     elif reference.IsProjected():
         found = f"is in {reference.GetLinearUnitsName()} ({crs.name}), and costs and areas need metres"
-        mend = f"reproject it ('Warp (reproject)') to {offer}"
+        remedy = f"reproject it ('Warp (reproject)') to {offer}"
     elif reference.IsGeocentric():
         found = f"is in a geocentric CRS, not a projected one ({crs.name})"
-        mend = f"reproject it ('Warp (reproject)') to {offer}"
+        remedy = f"reproject it ('Warp (reproject)') to {offer}"
     else:
         found = f"is in a local CRS, not a projected one ({crs.name})"
-        mend = f"assign the CRS that its coordinates are in, or georeference it, in {offer}"
-    raise InputError(f"Layer '{layer}' {found}: {mend}.", layer=layer)
+        remedy = f"assign the CRS that its coordinates are in, or georeference it, in {offer}"
+    raise InputError(f"Layer '{layer}' {found}: {remedy}.", layer=layer)

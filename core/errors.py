@@ -15,7 +15,7 @@ class InputError(Exception):
     Parameters
     ----------
     message : str
-        One sentence for a planner: which layer, table or field, what was found there, and how to mend it. It
+        One sentence for a planner: which layer, table or field, what was found there, and how to remedy it. It
         names no parameter: a dialog puts its own label before it.
     parameter : str
         Core's name of the parameter at fault, such as ``min_area_km2``; empty where an input as a whole is.

@@ -1,4 +1,4 @@
-"""GDAL as the library needs it: errors raised, nothing printed, a cancel heard."""
+"""GDAL as the library needs it: errors raised, nothing printed, a cancel obeyed."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def gdal_says(error: BaseException) -> str:
 def gdal_silent() -> Iterator[None]:
     """GDAL raises and prints nothing inside this block: for letting go of the last reference to a dataset.
 
-    From GDAL 3.7 closing raises where nobody can catch it; `gdal.GetLastErrorType()` tells instead.
+    From GDAL 3.7 closing raises where nobody can catch it; `gdal.GetLastErrorType()` shows a failure instead.
     """
     with gdal.ExceptionMgr(useExceptions=False) if hasattr(gdal, "ExceptionMgr") else contextlib.nullcontext():
         gdal.PushErrorHandler("CPLQuietErrorHandler")
@@ -82,7 +82,7 @@ def run_with_callback(
     work : callable
         Takes a callback and hands it to GDAL.
     with_fraction : bool
-        Progress is told GDAL's own fraction too.
+        GDAL's own fraction is reported too.
     """
     stopped: list[Exception] = []
 

@@ -1,4 +1,4 @@
-"""Land-cover products: which class of ours stands for each of their classes.
+"""Land-cover products: which of our classes each of their classes belongs to.
 
 The shipped tables of all steps are keyed by CLCD's codes (1 to 9) and by our codes of mines burnt
 into the map (11 to 15). For another product each row is repeated for that product's codes, by the

@@ -281,7 +281,7 @@ def _unknown_words(unknown: Mapping[tuple[str, str], int], layer: str, fields: M
     (attribute, word), index = next(iter(unknown.items()))
     others = [f"'{other}' ({kind})" for kind, other in unknown if (kind, other) != (attribute, word)]
     also = f" Not known either: {first_few(others, _NAMED_AT_MOST)}." if others else ""
-    mend = (
+    remedy = (
         "fill it in."
         if word in ("NULL", "")
         else (
@@ -291,7 +291,7 @@ def _unknown_words(unknown: Mapping[tuple[str, str], int], layer: str, fields: M
     )
     return InputError(
         f"Mine layer '{layer}', field '{fields.of(attribute)}', feature {index + 1}: '{word}' is not a {attribute} "
-        f"that is known ({', '.join(_WORDS[attribute])}); {mend}{also}",
+        f"that is known ({', '.join(_WORDS[attribute])}); {remedy}{also}",
         layer=layer,
         feature=index + 1,
         value=word,

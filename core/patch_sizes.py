@@ -83,13 +83,14 @@ def size_words(layer: Layer, progress: Progress = SILENT) -> list[str]:
     if not unknown:
         return words
     found = ", ".join(f"'{value}'" for value in sorted(set(unknown))[:5])
-    where, mend = f"Layer '{layer.name}', field 'size_class'", f"write {', '.join(SIZE_CLASSES)}"
+    where, remedy = f"Layer '{layer.name}', field 'size_class'", f"write {', '.join(SIZE_CLASSES)}"
     if len(unknown) == len(words):
         raise InputError(
-            f"{where}: {found} is no size class; {mend}, or use a layer without this field.", layer=layer.name
+            f"{where}: {found} is no size class; {remedy}, or use a layer without this field.", layer=layer.name
         )
     progress.warn(
-        f"{where}: {len(unknown)} of {len(words)} patches have no size class ({found}) and are left out; {mend} there."
+        f"{where}: {len(unknown)} of {len(words)} patches have no size class ({found}) and are left out; "
+        f"{remedy} there."
     )
     return words
 

@@ -47,7 +47,7 @@ def conventions_text(preset: Preset, phrases: Mapping[str, str], by_hand: Mappin
     ----------
     preset : Preset
     phrases : mapping
-        Convention to what the log says of it.
+        Convention to its words in the log.
     by_hand : mapping
         Convention to choice, or None for the preset's, as given to `settled`.
     """

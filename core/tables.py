@@ -20,7 +20,7 @@ from .errors import InputError
 
 _CORE = Path(__file__).resolve().parent
 _ENCODINGS = ("utf-8-sig", "gb18030", "latin-1")
-# 0,5 and 1,25 are decimals; 1,250 is one where the same table holds such, else nobody can tell
+# 0,5 and 1,25 are decimals; 1,250 is one where the same table holds such, else it is ambiguous
 _DECIMAL_COMMA = re.compile(r"[+-]?(\d*,(\d{1,2}|\d{4,})|0*,\d+|\d{4,},\d+)")
 _THOUSAND_OR_DECIMAL = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 
@@ -100,12 +100,12 @@ class Table:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def error(self, index: int, column: str, mend: str) -> InputError:
+    def error(self, index: int, column: str, remedy: str) -> InputError:
         """An InputError that names the row, the column and its value."""
         value = self.rows[index].get(column)
         return InputError(
             f"Table '{self.name}', row {self.numbers[index]}, column '{column}': "
-            f"'{'' if value is None else value}' {mend}",
+            f"'{'' if value is None else value}' {remedy}",
             layer=self.name,
             feature=self.numbers[index],
             value=value,
@@ -206,7 +206,7 @@ def parse(raw: RawTable, columns: Sequence[Column]) -> Table:
     Raises
     ------
     InputError
-        Names table, row, column, value and mend.
+        Names table, row, column, value and remedy.
     """
     places = _places(raw, columns)
     if not raw.rows:
@@ -225,7 +225,7 @@ def parse(raw: RawTable, columns: Sequence[Column]) -> Table:
 
 
 def _places(raw: RawTable, columns: Sequence[Column]) -> dict[str, int | None]:
-    """Where each column stands in a table's rows; None where an optional one is missing."""
+    """Index of each column in a table's rows; None where an optional one is missing."""
     headings = [_plain(heading) for heading in raw.header]
     places: dict[str, int | None] = {}
     for column in columns:
@@ -252,7 +252,7 @@ def _plain(heading: str) -> str:
 
 @dataclass(frozen=True)
 class _Cell:
-    """A cell's text, and where it stands."""
+    """A cell's text, with its table, row and column."""
 
     text: str
     column: Column
@@ -273,9 +273,9 @@ class _Cell:
             return self._integers()
         return self._number(decimal_commas)
 
-    def _refusal(self, mend: str) -> InputError:
+    def _refusal(self, remedy: str) -> InputError:
         return InputError(
-            f"Table '{self.table}', row {self.row}, column '{self.column.name}': '{self.text}' {mend}",
+            f"Table '{self.table}', row {self.row}, column '{self.column.name}': '{self.text}' {remedy}",
             layer=self.table,
             feature=self.row,
             value=self.text,

@@ -92,7 +92,7 @@ class AlignedRaster:
             self._method, self._word = "bilinear", "bilinear"
 
     def _finer_than_template(self) -> bool:
-        """Whether the raster's cells are finer; sets the scales that GDAL is told."""
+        """Whether the raster's cells are finer; sets the scales that GDAL is given."""
         place = self.template
         right, down = _cell_there(self._own, place)
         # GDAL would guess these from the box around each part, which is too large where the raster lies askew

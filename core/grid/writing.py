@@ -30,7 +30,7 @@ class RasterWriter:
         Where it is written until `outputs.OutputFiles` commits.
     template : Template
     target : str
-        Where it will stand, for messages.
+        Its final path, for messages.
     dtype : numpy.dtype
         One of `storage.GDAL_TYPES`.
     nodata : float or None
@@ -60,7 +60,7 @@ class RasterWriter:
         with self._errors_translated():
             band = self._dataset.GetRasterBand(1)
             band.WriteArray(values.astype(self._dtype, copy=False), window.col, window.row)
-            # without it GDAL would write all at the end, where a cancel is not heard
+            # else GDAL would write everything at the end, where a cancel has no effect
             band.FlushCache()
 
     def finish(self, progress: Progress = SILENT) -> None:
@@ -75,7 +75,7 @@ class RasterWriter:
                     ),
                 )
             self._dataset.FlushCache()
-            self.close()  # writes what is left, and tells a failure only this way
+            self.close()  # writes what is left; a failure shows only in the last error
             if gdal.GetLastErrorType() >= gdal.CE_Failure:
                 raise RuntimeError(gdal.GetLastErrorMsg())
 

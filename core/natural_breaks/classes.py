@@ -102,9 +102,9 @@ def natural_breaks(
     distinct, counts = _distinct(values, name, progress.part(0, 0.3))
     n = distinct.size
     if n < class_count:
-        mend = f"ask for at most {n} classes, or choose another layer" if n > 1 else "choose another layer"
+        remedy = f"ask for at most {n} classes, or choose another layer" if n > 1 else "choose another layer"
         raise InputError(
-            f"'{name}' has {n} distinct value(s), and {class_count} classes were asked for: {mend}.", layer=name
+            f"'{name}' has {n} distinct value(s), and {class_count} classes were asked for: {remedy}.", layer=name
         )
     progress.check()
     ends = best_division(distinct, counts, class_count, progress.part(0.3, 1))

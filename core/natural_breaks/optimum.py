@@ -50,7 +50,7 @@ class _Sums:
     Parameters
     ----------
     distinct, counts : arrays, shape (n,)
-        Sorted values and how often each stands.
+        Sorted values and how often each occurs.
     cuts : ascending list of int
         Positions that part the values into groups. Each is summed from a value of its own, near its mean, and a
         class over several groups is put together from sums that are never negative (Chan, Golub & LeVeque
