@@ -12,9 +12,11 @@ import numpy as np
 from run import in_turns, table, versions
 
 from econet.core import accel
-from econet.core.connectivity.indices import Links, connectivity
+from econet.core.connectivity.dispersal import Dispersal
+from econet.core.connectivity.graph import Links
+from econet.core.connectivity.indices import connectivity
 
-DISTANCE, PROBABILITY = 2500.0, 0.5
+DISPERSAL = Dispersal(2500.0, 0.5)
 
 
 def add_options(parser):
@@ -41,12 +43,10 @@ def textbook(area, apart, removed):
     """Seconds for one patch, and dPC of the removed ones."""
     from scipy.sparse.csgraph import floyd_warshall
 
-    rate = -np.log(PROBABILITY) / DISTANCE
-
     def number(keep):
         # SciPy takes lengths up to 1e-8 for no link at all: those of touching discs are made longer
         sub = np.maximum(apart[np.ix_(keep, keep)], 1e-6)
-        return area[keep] @ np.exp(-rate * floyd_warshall(sub)) @ area[keep]
+        return area[keep] @ DISPERSAL.probability_of(floyd_warshall(sub)) @ area[keep]
 
     everyone = np.arange(area.size)
     whole = number(everyone)
@@ -66,7 +66,7 @@ def main(options):
         def ours(engine, area=area, links=links):
             accel.prefer(engine)
             began = time.process_time()
-            found = connectivity(area, links, DISTANCE, PROBABILITY)
+            found = connectivity(area, links, DISPERSAL)
             return time.process_time() - began, found
 
         def theirs(area=area, apart=apart, removed=removed):
@@ -79,7 +79,7 @@ def main(options):
         if n <= options.textbook_up_to:
             ways["textbook"] = theirs
         accel.prefer("numba")
-        connectivity(area[:9], apart[:9, :9], DISTANCE, PROBABILITY)  # compiling is not counted
+        connectivity(area[:9], apart[:9, :9], DISPERSAL)  # compiling is not counted
         seconds, found = in_turns(ways, options.rounds)
         accel.prefer("auto")
         worst = (

@@ -19,6 +19,15 @@ Engine = Literal["auto", "numpy", "numba"]
 
 Loop = TypeVar("Loop", bound=Callable[..., Any])
 
+# Counting references to the arrays of a NamedTuple, one by one, takes most of the time of a short helper function, and
+# threads wait for each other over it; so it is left out ("_nrt"), and a loop must not make arrays. The cache folder
+# may be missing or read-only, and a numba may come that does not know that option.
+_OPTIONS: tuple[dict[str, bool], ...] = (
+    {"cache": True, "_nrt": False},
+    {"cache": False, "_nrt": False},
+    {"cache": False},
+)
+
 _kernels: dict[str, Callable[..., Any] | None] = {}
 _chosen: dict[str, Engine] = {"engine": "auto"}
 _helpers: set[Callable[..., Any]] = set()
@@ -51,7 +60,8 @@ def kernel(loop: Loop, agrees: Callable[[Loop], bool], *, work: float, worth: fl
     Parameters
     ----------
     loop : callable
-        A function in the subset of Python that numba compiles, and the :func:`compilable` ones that it calls.
+        A function in the subset of Python that numba compiles, as are the :func:`compilable` ones that it calls. It
+        works on the arrays that it is given and makes none.
     agrees : callable
         Takes the compiled loop; True when it gives what the numpy way gives on a small case.
     work, worth : float
@@ -77,9 +87,9 @@ def _checked(loop: Loop, agrees: Callable[[Loop], bool], progress: Progress) -> 
         progress.log(f"numba is installed and cannot be used ({error}); numpy does the work.")
         return None
     reason = "its result differed from numpy's on the test grid"
-    for cache in (True, False):  # the cache folder may be missing or read-only
+    for options in _OPTIONS:
         try:
-            compiled: Loop = _compiled(loop, numba.njit(cache=cache, nogil=True), {})
+            compiled: Loop = _compiled(loop, numba.njit(nogil=True, **options), {})
             if agrees(compiled):
                 return compiled
         except Exception as error:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from osgeo import ogr
 
+from econet.core.connectivity.dispersal import Dispersal
 from econet.core.connectivity.indices import connectivity
 from econet.core.corridors.gravity import AreaUnit, GravityChoices, GravityForm, gravity_model
 from econet.core.corridors.least_cost_paths import CorridorChoices, PairsOfSources, corridors
@@ -261,7 +262,7 @@ def test_connectivity_is_that_of_all_paths(seed):
         distance[apart | apart.T] = np.inf
     dispersal, probability = rng.uniform(500, 4000), rng.uniform(0.05, 0.95)
     landscape = rng.uniform(1, 100)
-    found = connectivity(weight, distance, dispersal, probability, landscape)
+    found = connectivity(weight, distance, Dispersal(dispersal, probability), landscape_area=landscape)
 
     def decays(metres):
         return probability ** (metres / dispersal)

@@ -12,7 +12,8 @@ from ..geometry.layers import bounds_of
 from ..geometry.polygon_distance import overlaps
 from ..geometry.polygons import multipolygon_of
 from ..progress import SILENT, Progress
-from .indices import gain_of_links, gain_of_patches
+from .changes import gain_of_links, gain_of_patches
+from .graph import Links
 from .links import CENTROID, LEAST_COST, patch_links, shortest_ways
 
 _GAP_SHARE = 0.1  # of a line's length: gaps between its ends and the patches that are worth a word
@@ -179,8 +180,7 @@ def gain_from_patches(
     rule,
     limit,
     geometries,
-    dispersal_distance,
-    dispersal_probability,
+    dispersal,
     ec,
     resistance=None,
     names=(),
@@ -220,7 +220,7 @@ def gain_from_patches(
         new_links.append((found.a[own], found.distance[own]))
     candidates.n_links = np.array([len(others) for others, _ in new_links])
     candidates.gains = gain_of_patches(
-        weight, links, candidates.weight, new_links, dispersal_distance, dispersal_probability, progress.part(0.7, 1)
+        weight, links, candidates.weight, new_links, dispersal, progress=progress.part(0.7, 1)
     )
     gain = np.array([one.gain for one in candidates.gains])
     candidates.gain_ec, candidates.rank = _gain_ec(ec, gain), _rank(gain)
@@ -301,19 +301,11 @@ def read_links(lines, length_field, rule, crs, geometries, patch_id, progress=SI
     return CandidateLinks(lines, ends[:, 0], ends[:, 1], distance, patch_id)
 
 
-def gain_from_links(candidates, weight, links, dispersal_distance, dispersal_probability, ec, progress=SILENT):
+def gain_from_links(candidates, weight, links, dispersal, ec, progress=SILENT):
     """Fill in what each candidate link alone would add; ``ec`` is EC(PC) now."""
     candidates.present = shortest_ways(links, candidates.a, candidates.b, progress)
-    candidates.gain = gain_of_links(
-        weight,
-        links,
-        candidates.a,
-        candidates.b,
-        candidates.distance,
-        dispersal_distance,
-        dispersal_probability,
-        progress,
-    )
+    planned = Links(links.n, candidates.a, candidates.b, candidates.distance)
+    candidates.gain = gain_of_links(weight, links, planned, dispersal, progress=progress)
     candidates.gain_ec, candidates.rank = _gain_ec(ec, candidates.gain), _rank(candidates.gain)
     idle = np.flatnonzero((candidates.a != candidates.b) & (candidates.distance >= candidates.present))
     if idle.size:

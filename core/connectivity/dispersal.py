@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
 from ..errors import InputError
+
+if TYPE_CHECKING:
+    from ..arrays import Floats
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Dispersal:
         A number outside its range; names ``dispersal_distance`` or ``dispersal_probability``.
     """
 
-    distance: float
+    distance: float = 2500.0
     probability: float = 0.5
 
     def __post_init__(self) -> None:
@@ -54,8 +57,11 @@ class Dispersal:
     def probability_of(self, length: float) -> float: ...
 
     @overload
-    def probability_of(self, length: np.ndarray) -> np.ndarray: ...
+    def probability_of(self, length: Floats) -> Floats: ...
 
-    def probability_of(self, length: float | np.ndarray) -> float | np.ndarray:
+    def probability_of(self, length: float | Floats) -> float | Floats:
         """The probability of a direct movement over a length, 1 at 0."""
-        return np.exp(-self.decay * length)
+        if isinstance(length, float):
+            return math.exp(-self.decay * length)
+        probability: Floats = np.exp(-self.decay * length)
+        return probability

@@ -17,17 +17,12 @@ from ..geometry.polygon_distance import overlaps
 from ..patch_sizes import of_size
 from ..progress import SILENT, Progress
 from .candidates import check_patches, gain_from_links, gain_from_patches, read_links, read_patches
-from .indices import (
-    Connectivity,
-    Links,
-    check_dispersal,
-    connectivity,
-    decay,
-    link_importance,
-    neglected_share,
-    strengths,
-)
+from .changes import link_importance, neglected_share
+from .dispersal import Dispersal
+from .graph import Links
+from .indices import Connectivity, connectivity
 from .links import CENTROID, EDGE, LEAST_COST, least_distances, patch_links
+from .removal import path_strengths
 
 _BOUND_PATCHES = 5000  # up to which the bound of what is neglected is computed over all pairs, 40 bytes each
 _SQUARED = 1e100  # of numbers further from 1 than this the products of squares overflow or vanish
@@ -178,6 +173,7 @@ def landscape_connectivity(
     Memory: 40 bytes per link and what ``indices.connectivity`` and ``polygon_distance.edge_links`` state;
     with a longest link 40 bytes per pair of patches, up to 5,000 of them, for the bound of what is neglected.
     """
+    dispersal = Dispersal(dispersal_distance, dispersal_probability)
     features = check_choices(
         features,
         weight_field,
@@ -242,7 +238,7 @@ def landscape_connectivity(
             f"alone in what follows; give a longer distance, or leave it empty."
         )
     indices = connectivity(
-        weight, links, dispersal_distance, dispersal_probability, landscape_area_km2, progress.part(0.5, 0.8)
+        weight, links, dispersal, landscape_area=landscape_area_km2, progress=progress.part(0.5, 0.8)
     )
     neglected = None
     if limit < math.inf:
@@ -253,14 +249,13 @@ def landscape_connectivity(
             resistance,
             weight,
             links,
-            dispersal_distance,
-            dispersal_probability,
+            dispersal,
             indices.ec,
             progress.part(0.8, 0.84),
         )
     losses = None
     if link_losses:
-        losses = link_importance(weight, links, dispersal_distance, dispersal_probability, progress.part(0.84, 0.92))
+        losses = link_importance(weight, links, dispersal, progress=progress.part(0.84, 0.92))
     if planned is not None:
         gain_from_patches(
             planned,
@@ -269,18 +264,15 @@ def landscape_connectivity(
             distance,
             limit,
             geometries,
-            dispersal_distance,
-            dispersal_probability,
+            dispersal,
             indices.ec,
             resistance,
             names,
             progress.part(0.92, 0.98),
         )
     if planned_links is not None:
-        gain_from_links(
-            planned_links, weight, links, dispersal_distance, dispersal_probability, indices.ec, progress.part(0.98, 1)
-        )
-    probability = np.exp(-decay(dispersal_distance, dispersal_probability) * links.distance)
+        gain_from_links(planned_links, weight, links, dispersal, indices.ec, progress.part(0.98, 1))
+    probability = dispersal.probability_of(links.distance)
     result = LandscapeConnectivity(
         features,
         index,
@@ -325,7 +317,7 @@ def check_choices(
         Empty layer, wrong CRS, missing field of the weight, distance or probability out of range, least
         cost without resistance; candidates that are empty or lack a field.
     """
-    check_dispersal(dispersal_distance, dispersal_probability)
+    Dispersal(dispersal_distance, dispersal_probability)
     if max_link_distance is not None and not max_link_distance >= 0:
         raise InputError(
             f"The longest link (MAX_LINK_DISTANCE) is {max_link_distance:g}: give at least 0, or leave it "
@@ -407,20 +399,17 @@ def _identifiers(features, index, progress):
     return list(range(1, len(index) + 1))
 
 
-def _neglected(
-    geometries, rule, limit, resistance, weight, links, dispersal_distance, dispersal_probability, ec, progress
-):
+def _neglected(geometries, rule, limit, resistance, weight, links, dispersal, ec, progress):
     """(most that links left out could add to PC, as a share of it; the largest probability of one).
 
     Those left out are put back with a length that they have at least (``links.least_distances``). Where
     that takes too long the bound is ``indices.neglected_share``, which is far above what is neglected.
     """
-    k = decay(dispersal_distance, dispersal_probability)
     if len(weight) > _BOUND_PATCHES:
-        return neglected_share(weight, links, limit, dispersal_distance, dispersal_probability, progress)
+        return neglected_share(weight, links, limit, dispersal, progress=progress)
     least = least_distances(geometries, rule, limit, links, resistance)
-    strength = strengths(Links.from_matrix(least), k, progress)
-    return max(0.0, float(weight @ strength @ weight) / ec**2 - 1), math.exp(-k * limit)
+    strength = path_strengths(Links.from_matrix(least), dispersal, progress)
+    return max(0.0, float(weight @ strength @ weight) / ec**2 - 1), dispersal.probability_of(limit)
 
 
 def _warn_of_overlaps(geometries, names, layer, progress):

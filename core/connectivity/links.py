@@ -9,7 +9,7 @@ from ..errors import InputError
 from ..geometry.cells import ThinPolygons, cells_of
 from ..geometry.polygon_distance import edge_links
 from ..progress import SILENT
-from .indices import Links
+from .graph import Links
 
 EDGE, CENTROID, LEAST_COST = DISTANCES = ("edge", "centroid", "least cost")
 

@@ -4,11 +4,23 @@ In a graph of hops most pairs have many shortest paths and lose nothing. There a
 before it on one path, but the nearest that all its shortest paths pass: v is passed by all from s to j if
 paths(s, v) paths(v, j) = paths(s, j). Numbers of paths are kept modulo a prime: what is passed by all is never
 missed, and a pair that is taken for one by chance is repaired and found to lose nothing.
+
+A pair (source, node) is numbered ``row * n + node``; a triple is a pair and one node above it in the source's tree.
 """
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..progress import SILENT
+from ..progress import SILENT, Progress
+from .graph import Graph, Strength
+
+if TYPE_CHECKING:
+    from ..arrays import AnyInts, Bools, Floats, Ints
 
 _TRIPLES = 1 << 21  # (source, node, removed) held at once
 _EDGES = 1 << 20  # (source, link) held at once
@@ -17,30 +29,111 @@ _PRIME = float(2**31 - 1)
 _DENSE = 0.05  # share of linked pairs from which a full matrix multiplies faster
 
 
-def repair(_, graph, weight, strength, links, longest, enough, received, loss, progress):
-    """As the compiled engine; memory: 8 bytes per pair of nodes, 12 for hops, and what a block of sources needs."""
-    n, many = graph.n, max(1, graph.neighbour.size)
-    hops = strength.decay < 0 and not links
+@dataclass(frozen=True)
+class RemovalTask:
+    """What is asked of the engines that repair trees.
+
+    Attributes
+    ----------
+    graph : Graph
+    weight : float64 ndarray, shape (n,)
+    strength : Strength
+    of_links : bool
+        Links are removed instead of nodes.
+    longest : float
+        Pairs farther apart are left out.
+    enough : float
+        What all pairs of a source that pass a node are worth together, up to which they are not repaired.
+    """
+
+    graph: Graph
+    weight: Floats
+    strength: Strength
+    of_links: bool
+    longest: float = math.inf
+    enough: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Trees:
+    """Trees of a block of sources, as arrays over pairs.
+
+    ``level`` is 0 at the source and -1 where nothing leads; ``parent`` is the pair above, ``by`` the link to it
+    (None where only nodes are removed).
+    """
+
+    level: Ints
+    parent: Ints
+    by: Ints | None
+
+
+@dataclass(frozen=True)
+class _Triples:
+    """Pairs, each with every node above it; the triples of a pair follow each other from the source downwards.
+
+    ``node`` and ``removed`` are pairs, one entry per triple; a pair has ``count`` triples from ``offset`` on.
+    """
+
+    node: Ints
+    removed: Ints
+    count: Ints
+    offset: Ints
+
+
+@dataclass(frozen=True)
+class _Detours:
+    """Links into pairs, those of a pair at ``start`` to ``stop``, sorted by what they make the way longer.
+
+    ``extra`` is that length, ``into`` the pair at the other end, ``over`` the link.
+    """
+
+    start: Ints
+    stop: Ints
+    extra: Floats
+    into: Ints
+    over: Ints
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Some sources, their distances (rows are sources), strengths and trees."""
+
+    first: int
+    dist: Floats
+    worth: Floats
+    trees: _Trees
+
+
+def repair_in_numpy(task: RemovalTask, received: Floats, loss: Floats, progress: Progress) -> None:
+    """As `removal_compiled.repair_compiled`; memory: 8 bytes per pair of nodes, 12 for hops, and a block of sources."""
+    graph, n = task.graph, task.graph.n
+    many = max(1, graph.neighbour.size)
     paths = None
-    if hops:
+    if task.strength.of_hops and not task.of_links:
         distance, paths = _counted(graph, progress.part(0, 0.3))
         width = max(1, min(n, _TRIPLES // n, _TRIPLES // many))
     else:
         distance = shortest(graph, progress.part(0, 0.3))
-        distance[distance > longest] = np.inf
+        distance[distance > task.longest] = np.inf
         width = max(1, min(n, _EDGES // many))
     part = progress.part(0.3, 1)
     first = 0
     while first < n:
         dist = distance[first : first + width]
-        trees = _passed_by_all(graph, dist, first, paths, part) if hops else _trees(graph, dist, first, part)
-        deepest = _repair_block(graph, dist, first, trees, weight, strength, links, enough, received, loss, part)
+        trees = (
+            _path_trees(graph, dist, first, part)
+            if paths is None
+            else _dominator_trees(graph, dist, first, paths, part)
+        )
+        block = _Block(first, dist, task.strength(dist), trees)
+        received[first : first + dist.shape[0]] += block.worth @ task.weight
+        triples = _repair_block(task, block, loss, part)
         first += dist.shape[0]
-        width = max(1, min(width, _TRIPLES // max(1, deepest // dist.shape[0])))
+        width = max(1, min(width, _TRIPLES // max(1, triples // dist.shape[0])))
         part(first / n)
 
 
-def shortest(graph, progress=SILENT):
+def shortest(graph: Graph, progress: Progress = SILENT) -> Floats:
     """Shortest distances, shape (n, n): rows are sources."""
     from scipy.sparse import csr_matrix
     from scipy.sparse.csgraph import dijkstra
@@ -56,7 +149,7 @@ def shortest(graph, progress=SILENT):
     return distance
 
 
-def _counted(graph, progress):
+def _counted(graph: Graph, progress: Progress) -> tuple[Floats, AnyInts]:
     """Steps between all nodes, float64, and the numbers of shortest paths, uint32: modulo the prime, 1 to it."""
     from scipy.sparse import csr_matrix
 
@@ -86,13 +179,10 @@ def _counted(graph, progress):
     return steps, paths
 
 
-def _trees(graph, dist, first, progress):
-    """Trees of shortest paths, as arrays of pairs ``row * n + node``: level, pair above, link to it.
-
-    Made level by level along the links that delay nothing, so that zero lengths make no ring.
-    """
+def _path_trees(graph: Graph, dist: Floats, first: int, progress: Progress) -> _Trees:
+    """Trees of shortest paths, level by level along the links that delay nothing, so that zero lengths make no ring."""
     n, rows = graph.n, dist.shape[0]
-    ends = np.repeat(np.arange(n), np.diff(graph.start))
+    ends = graph.ends
     with np.errstate(invalid="ignore"):
         pair_rows, links_at = np.nonzero(dist[:, graph.neighbour] + graph.length == dist[:, ends])
     reached = np.isfinite(dist[pair_rows, ends[links_at]])
@@ -113,11 +203,11 @@ def _trees(graph, dist, first, progress):
         level[own], parent[own], by[own] = depth, upper[pick], graph.link[links_at[pick]]
         left = level[lower] < 0
         lower, upper, links_at = lower[left], upper[left], links_at[left]
-    return level, parent, by
+    return _Trees(level, parent, by)
 
 
-def _passed_by_all(graph, dist, first, paths, progress):
-    """As :func:`_trees`; the pair above is the nearest node that all shortest paths pass."""
+def _dominator_trees(graph: Graph, dist: Floats, first: int, paths: AnyInts, progress: Progress) -> _Trees:
+    """As :func:`_path_trees`; the pair above is the nearest node that all shortest paths pass."""
     n, rows = graph.n, dist.shape[0]
     step = dist.ravel()
     source = np.arange(rows) * n + first + np.arange(rows)
@@ -151,51 +241,77 @@ def _passed_by_all(graph, dist, first, paths, progress):
             break
         level, up = more, up[up]
     level[np.isinf(step)] = -1
-    return level, above, None
+    return _Trees(level, above, None)
 
 
-def _repair_block(graph, dist, first, trees, weight, strength, links, enough, received, loss, progress):
-    """The sources from ``first`` on, all nodes and all removals at once; the number of triples there were.
+def _repair_block(task: RemovalTask, block: _Block, loss: Floats, progress: Progress) -> int:
+    """Repair all pairs of the block's sources for all removals at once; the number of triples that there were."""
+    value = _value_of_pairs(task, block)
+    wanted = _worth_repairing(task, block.trees, value)
+    if not wanted.any():
+        return 0
+    triples = _triples(block.trees, task.of_links)
+    if not triples.node.size:
+        return 0
+    repair = _Repair(task, block, triples, wanted, progress)
+    repair.settle(wanted)
+    n = task.graph.n
+    counted = wanted[triples.removed] & (value[triples.node] > 0)
+    node, removed = triples.node[counted], triples.removed[counted]
+    delay, cut = repair.delay[counted], repair.cut[counted]
+    if task.strength.of_hops:
+        lost = value[node] * (1 - task.strength(block.dist.ravel()[node] + delay) / block.worth.ravel()[node])
+    else:
+        lost = value[node] * -np.expm1(-task.strength.decay * delay)
+    loss += np.bincount(cut if task.of_links else removed % n, weights=lost, minlength=loss.size)
+    return int(triples.offset[-1])
 
-    A pair (source, node) is numbered ``row * n + node``; a triple is a pair and one node above it in the
-    source's tree. The triples of a pair follow each other from the source downwards.
-    """
-    n, rows = graph.n, dist.shape[0]
-    worth = strength(dist)
-    received[first : first + rows] += worth @ weight
-    level, parent, by = trees
-    depth = int(level.max())
-    # what the pairs below each node are worth that the source has to look at, from the bottom up
+
+def _value_of_pairs(task: RemovalTask, block: _Block) -> Floats:
+    """What each pair adds to the sum over ordered pairs; 0 where its source is the one that does not look at it."""
+    n, rows = task.graph.n, block.dist.shape[0]
     source, end = np.divmod(np.arange(rows * n), n)
-    source += first
-    value = np.where(end > source, 2 * weight[source] * weight[end] * worth.ravel(), 0.0)
+    source += block.first
+    weight = task.weight
+    value: Floats = np.where(end > source, 2 * weight[source] * weight[end] * block.worth.ravel(), 0.0)
+    return value
+
+
+def _worth_repairing(task: RemovalTask, trees: _Trees, value: Floats) -> Bools:
+    """The pairs below which enough is lost to be looked at, summed from the bottom of the trees up."""
+    level, parent = trees.level, trees.parent
+    depth = int(level.max())
     mass, at = value.copy(), np.argsort(level, kind="stable")
     bounds = np.searchsorted(level[at], np.arange(depth + 2))
     for k in range(depth, 0, -1):
         here = at[bounds[k] : bounds[k + 1]]
         mass += np.bincount(parent[here], weights=mass[here], minlength=mass.size)
-    wanted = (mass if links else mass - value) > enough
-    if not wanted.any():
-        return 0
-    count = np.maximum(level - (0 if links else 1), 0)
+    wanted: Bools = (mass if task.of_links else mass - value) > task.enough
+    return wanted
+
+
+def _triples(trees: _Trees, of_links: bool) -> _Triples:
+    """Every pair with each node above it; with itself too where links are removed, with the source where not."""
+    level, parent = trees.level, trees.parent
+    count = np.maximum(level - (0 if of_links else 1), 0)
     offset = np.concatenate(([0], np.cumsum(count)))
     node, removed = np.empty(offset[-1], dtype=np.int64), np.empty(offset[-1], dtype=np.int64)
-    if not node.size:
-        return 0
     pair = np.flatnonzero(count)
-    above = pair if links else parent[pair]
+    above = pair if of_links else parent[pair]
     while pair.size:
         at = offset[pair] + level[above] - 1
         node[at], removed[at] = pair, above
         above = parent[above]
         going = level[above] > 0
         pair, above = pair[going], above[going]
-    # links into the nodes that can be late, those that delay least first
-    late = np.zeros(rows * n, dtype=bool)
-    late[node[wanted[removed]]] = True
-    late = np.flatnonzero(late)
+    return _Triples(node, removed, count, offset)
+
+
+def _sorted_detours(graph: Graph, dist: Floats, late: Ints) -> _Detours:
+    """Links into the pairs that can be late, those that delay least first."""
+    n = graph.n
     many = np.diff(graph.start)[late % n]
-    start, stop = np.zeros(rows * n, dtype=np.int64), np.zeros(rows * n, dtype=np.int64)
+    start, stop = np.zeros(dist.size, dtype=np.int64), np.zeros(dist.size, dtype=np.int64)
     stop[late] = np.cumsum(many)
     start[late] = stop[late] - many
     into = np.repeat(late, many)
@@ -203,57 +319,70 @@ def _repair_block(graph, dist, first, trees, weight, strength, links, enough, re
     upper = into - into % n + graph.neighbour[at]
     extra = dist.ravel()[upper] + graph.length[at] - dist.ravel()[into]
     order = np.lexsort((extra, into))
-    extra, into, over = extra[order], upper[order], graph.link[at[order]]
-    delay = np.full(node.size, np.inf)
-    cut = by[removed] if links else removed
+    return _Detours(start, stop, extra[order], upper[order], graph.link[at[order]])
 
-    def pull(active):
+
+class _Repair:
+    """The delays of all triples of a block, pulled from their neighbours until none changes."""
+
+    def __init__(self, task: RemovalTask, block: _Block, triples: _Triples, wanted: Bools, progress: Progress) -> None:
+        self._of_links, self._level, self._triples = task.of_links, block.trees.level, triples
+        self._progress = progress
+        late = np.zeros(block.dist.size, dtype=bool)
+        late[triples.node[wanted[triples.removed]]] = True
+        self._detours = _sorted_detours(task.graph, block.dist, np.flatnonzero(late))
+        by = block.trees.by
+        self.delay: Floats = np.full(triples.node.size, np.inf)
+        self.cut: Ints = triples.removed if by is None or not task.of_links else by[triples.removed]
+
+    def settle(self, wanted: Bools) -> None:
+        """Level by level down the trees, up, and down again, until nothing changes below a removed node."""
+        level, node, removed = self._level, self._triples.node, self._triples.removed
+        depth = int(level.max())
+        at = np.flatnonzero(wanted[removed])
+        at = at[np.argsort(level[node[at]], kind="stable")]
+        bounds = np.searchsorted(level[node[at]], np.arange(depth + 2))
+        stale, turn = wanted, 0
+        while stale.any():
+            changed = np.zeros(level.size, dtype=bool)
+            for k in range(depth + 1)[:: -1 if turn % 2 else 1]:
+                active = at[bounds[k] : bounds[k + 1]]
+                active = active[stale[removed[active]] & (self.delay[active] > 0)]
+                if active.size:
+                    best = self._least_delays(active)
+                    better = best < self.delay[active]
+                    self.delay[active] = best
+                    changed[removed[active[better]]] = True
+            stale, turn = changed, turn + 1
+
+    def _least_delays(self, active: Ints) -> Floats:
         """Least delay of these triples by any neighbour, as its own delay now stands."""
-        best = delay[active]
-        at, end = start[node[active]], stop[node[active]]
+        node, removed, detours = self._triples.node, self._triples.removed, self._detours
+        best = self.delay[active]
+        at, end = detours.start[node[active]], detours.stop[node[active]]
         going = np.arange(active.size)
         while True:
             going = going[at[going] < end[going]]
-            x = extra[at[going]]
-            near = x < best[going]
-            going, x = going[near], x[near]
+            extra = detours.extra[at[going]]
+            near = extra < best[going]
+            going, extra = going[near], extra[near]
             if not going.size:
                 return best
-            progress.check()
-            triple, other = active[going], into[at[going]]
+            self._progress.check()
+            triple, other = active[going], detours.into[at[going]]
             v = removed[triple]
-            rank = level[v]
-            index = np.minimum(offset[other] + rank - 1, node.size - 1)
-            below = (count[other] >= rank) & (removed[index] == v)
-            key = np.where(below, delay[index], 0.0) + x
-            if links:
-                key[(over[at[going]] == cut[triple]) & (node[triple] == v)] = np.inf
+            delay = self._delay_without(other, v) + extra
+            if self._of_links:
+                delay[(detours.over[at[going]] == self.cut[triple]) & (node[triple] == v)] = np.inf
             else:
-                key[other == v] = np.inf
-            best[going] = np.minimum(best[going], key)
+                delay[other == v] = np.inf
+            best[going] = np.minimum(best[going], delay)
             at[going] += 1
 
-    # level by level down the trees, up, and down again, until nothing changes below a removed node
-    at = np.flatnonzero(wanted[removed])
-    at = at[np.argsort(level[node[at]], kind="stable")]
-    bounds = np.searchsorted(level[node[at]], np.arange(depth + 2))
-    stale, turn = wanted, 0
-    while stale.any():
-        changed = np.zeros(rows * n, dtype=bool)
-        for k in range(depth + 1)[:: -1 if turn % 2 else 1]:
-            active = at[bounds[k] : bounds[k + 1]]
-            active = active[stale[removed[active]] & (delay[active] > 0)]
-            if active.size:
-                best = pull(active)
-                better = best < delay[active]
-                delay[active] = best
-                changed[removed[active[better]]] = True
-        stale, turn = changed, turn + 1
-    counted = wanted[removed] & (value[node] > 0)
-    node, removed, delay, cut = node[counted], removed[counted], delay[counted], cut[counted]
-    if strength.decay < 0:
-        lost = value[node] * (1 - strength(dist.ravel()[node] + delay) / worth.ravel()[node])
-    else:
-        lost = value[node] * -np.expm1(-strength.decay * delay)
-    loss += np.bincount(cut if links else removed % n, weights=lost, minlength=loss.size)
-    return int(offset[-1])
+    def _delay_without(self, pair: Ints, removed: Ints) -> Floats:
+        """The delay of pairs, each without the removed one beside it; 0 where it does not lie below that."""
+        triples, rank = self._triples, self._level[removed]
+        index = np.minimum(triples.offset[pair] + rank - 1, triples.node.size - 1)
+        below = (triples.count[pair] >= rank) & (triples.removed[index] == removed)
+        delay: Floats = np.where(below, self.delay[index], 0.0)
+        return delay

@@ -11,7 +11,10 @@ from collections import Counter
 import numpy as np
 from osgeo import ogr
 
-from ..connectivity.indices import Links, check_dispersal, connectivity, kept_share
+from ..connectivity.changes import kept_share
+from ..connectivity.dispersal import Dispersal
+from ..connectivity.graph import Links
+from ..connectivity.indices import connectivity
 from ..crs import require_metres
 from ..errors import InputError
 from ..gdal_session import gdal_exceptions
@@ -71,7 +74,7 @@ def check_choices(
     ):
         if value is not None and not value >= 0:
             raise InputError(f"The {name} is {value:g}: give 0{unit} or more, or leave it empty.")
-    check_dispersal(dispersal_distance, dispersal_probability)
+    Dispersal(dispersal_distance, dispersal_probability)
     if features is None:
         return
     features.require_some("patch")
@@ -433,7 +436,7 @@ def _cut(candidates, exclude, result, progress):
 
 
 def _compute_dpc(candidates, links, distance, probability, progress):
-    found = connectivity(np.array([s.area_km2 for s in candidates]), links, distance, probability, progress=progress)
+    found = connectivity(np.array([s.area_km2 for s in candidates]), links, Dispersal(distance, probability), progress=progress)
     for position, source in enumerate(candidates):
         for name in DPC_FIELDS:
             setattr(source, name, float(getattr(found, name)[position]))
@@ -442,7 +445,7 @@ def _compute_dpc(candidates, links, distance, probability, progress):
 def _keep_share(candidates, links, share, distance, probability, result, progress):
     """The first candidates by dPC whose EC is that share (%) of the EC of all."""
     order = sorted(range(len(candidates)), key=lambda i: (-candidates[i].dpc, -candidates[i].area_km2))
-    result.curve = kept_share(np.array([s.area_km2 for s in candidates]), links, order, distance, probability, progress)
+    result.curve = kept_share(np.array([s.area_km2 for s in candidates]), links, order, Dispersal(distance, probability), progress=progress)
     kept = 1 + int(np.argmax(result.curve >= share / 100 * (1 - 1e-12)))
     result.ec_kept = float(result.curve[kept - 1])
     chosen = [candidates[i] for i in order]

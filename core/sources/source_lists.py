@@ -259,10 +259,7 @@ class SourceListMaker:
     ) -> Floats:
         """DPC of patches by their areas and the distances between their edges."""
         dispersal = dispersal or self.choices.dispersal
-        dpc: Floats = connectivity(
-            areas_km2, distances, dispersal.distance, dispersal.probability, progress=progress.quiet()
-        ).dpc
-        return dpc
+        return connectivity(areas_km2, distances, dispersal, progress=progress.quiet()).dpc
 
 
 def order_by_dpc(dpc: Floats) -> Ints:

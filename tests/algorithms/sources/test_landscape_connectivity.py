@@ -198,8 +198,8 @@ def test_refusals(run, make, patches):
         ({"WEIGHT_FIELD": "note"}, "field 'note', feature 1: 'n0' is not a number"),
         ({"SIZE_CLASSES": [3]}, "no patch of size class small"),
         ({"DISTANCE": 2}, "choose one (RESISTANCE)"),
-        ({"DISPERSAL_DISTANCE": 0}, "(DISPERSAL_DISTANCE) is 0"),
-        ({"DISPERSAL_PROBABILITY": 1}, "(DISPERSAL_PROBABILITY) is 1"),
+        ({"DISPERSAL_DISTANCE": 0}, "a dispersal distance of 0 is not above 0"),
+        ({"DISPERSAL_PROBABILITY": 1}, "a probability of 1 is not between 0 and 1"),
         ({"PATCHES": make.layer("none", [], {"patch_id": int})}, "'none' is empty"),
         (
             {"PATCHES": make.layer("degrees", [("POLYGON((0 0,1 0,1 1,0 0))", {"a": 1})], crs="EPSG:4326")},
@@ -222,9 +222,9 @@ def test_cancel_leaves_nothing(run, make, patches):
 @pytest.mark.parametrize(
     "choice, message",
     [
-        ({"DISPERSAL_DISTANCE": 0}, "(DISPERSAL_DISTANCE) is 0"),
-        ({"DISPERSAL_PROBABILITY": 0}, "(DISPERSAL_PROBABILITY) is 0"),
-        ({"DISPERSAL_PROBABILITY": 1}, "(DISPERSAL_PROBABILITY) is 1"),
+        ({"DISPERSAL_DISTANCE": 0}, "a dispersal distance of 0 is not above 0"),
+        ({"DISPERSAL_PROBABILITY": 0}, "a probability of 0 is not between 0 and 1"),
+        ({"DISPERSAL_PROBABILITY": 1}, "a probability of 1 is not between 0 and 1"),
         ({"DISTANCE": 2}, "need a resistance surface"),
         ({"MAX_LINK_DISTANCE": -5}, "(MAX_LINK_DISTANCE) is -5"),
         ({"AREA_OF_LANDSCAPE": 0}, "(AREA_OF_LANDSCAPE) is 0"),

@@ -121,7 +121,7 @@ def test_new_numbers_out_of_range_are_refused_by_the_dialog(run, make, patches):
     for given, key in (
         ({"MIN_EC_SHARE": 120}, "(MIN_EC_SHARE) is 120"),
         ({"MERGE_AREA": 2}, "(MERGE_DISTANCE)"),
-        ({"DISPERSAL_DISTANCE": 0}, "(DISPERSAL_DISTANCE) is 0"),
+        ({"DISPERSAL_DISTANCE": 0}, "a dispersal distance of 0 is not above 0"),
         ({"AREA_BANDS": "3, 2, 1"}, "Limits of small, medium and large merged patches (km2): '3, 2, 1'"),
     ):
         fine, message = run.check("selectsources", PATCHES=patches, OUTPUT=make.out("x.gpkg"), **given)

@@ -11,16 +11,17 @@ import numpy as np
 import pytest
 
 from econet.core import accel
-from econet.core.connectivity import removal
-from econet.core.connectivity.indices import (
-    Links,
-    connectivity,
+from econet.core.connectivity import removal_compiled, thinning
+from econet.core.connectivity.changes import (
     gain_of_links,
     gain_of_patches,
     kept_share,
     link_importance,
     neglected_share,
 )
+from econet.core.connectivity.dispersal import Dispersal
+from econet.core.connectivity.graph import Links
+from econet.core.connectivity.indices import connectivity
 from econet.core.errors import Cancelled, InputError
 from econet.core.progress import Progress
 
@@ -49,7 +50,7 @@ def case(name):
 @pytest.mark.parametrize("name", ["A_graphab10", "C_paper21_euclid", "G_degenerate"])
 def test_equals_conefor(name):
     folder, area, distance, meta = case(name)
-    result = connectivity(area, distance, meta["d"], meta["p"], meta["landarea"])
+    result = connectivity(area, distance, Dispersal(meta["d"], meta["p"]), landscape_area=meta["landarea"])
     # Conefor prints six digits; its connectors differ from 0 by up to 2e-7 where nothing connects
     pc, iic = (overall(folder / f"{index}_overall_indices.txt") for index in ("pc", "iic"))
     assert result.ec**2 == pytest.approx(pc["PCnum"], rel=1e-5)
@@ -80,7 +81,7 @@ def test_equals_conefor(name):
 
 def test_three_patches_worked_out():
     distance = np.array([[0, 1000, 5000], [1000, 0, 1500], [5000, 1500, 0.0]])
-    result = connectivity([10, 5, 20], distance, 2500, 0.5, 100)
+    result = connectivity([10, 5, 20], distance, Dispersal(2500, 0.5), landscape_area=100)
     assert result.ec**2 == pytest.approx(932.736619, abs=1e-6)
     assert result.ec == pytest.approx(30.540737, abs=1e-6)
     assert result.pc == pytest.approx(0.0932736619, abs=1e-9)
@@ -119,7 +120,7 @@ def test_equals_enumeration_of_all_paths():
             distance[0, 1:] = distance[1:, 0] = np.inf
         p = 0.3 ** (distance / 1200)
         whole = all_paths(weight, p)
-        result = connectivity(weight, distance, 1200, 0.3)
+        result = connectivity(weight, distance, Dispersal(1200, 0.3))
         assert result.ec**2 == pytest.approx(whole, rel=1e-12)
         for i in range(n):
             rest = [k for k in range(n) if k != i]
@@ -138,7 +139,7 @@ def random_landscape(n, seed, spread=20000):
 def test_graph_equals_networkx():
     for n, reach in ((25, 4000), (40, 1500), (30, 20000)):
         weight, distance = random_landscape(n, n)
-        result = connectivity(weight, distance, reach, 0.5)
+        result = connectivity(weight, distance, Dispersal(reach, 0.5))
         graph = networkx.Graph()
         graph.add_nodes_from(range(n))
         graph.add_edges_from((i, j) for i in range(n) for j in range(i) if distance[i, j] <= reach)
@@ -162,34 +163,34 @@ def test_graph_equals_networkx():
 
 def test_what_must_hold():
     weight, distance = random_landscape(20, 3)
-    result = connectivity(weight, distance, 3000, 0.5, 500)
+    result = connectivity(weight, distance, Dispersal(3000, 0.5), landscape_area=500)
     assert result.dpc == pytest.approx(result.dpc_intra + result.dpc_flux + result.dpc_connector)
     order = np.random.default_rng(0).permutation(20)
-    turned = connectivity(weight[order], distance[np.ix_(order, order)], 3000, 0.5, 500)
+    turned = connectivity(weight[order], distance[np.ix_(order, order)], Dispersal(3000, 0.5), landscape_area=500)
     assert turned.dpc == pytest.approx(result.dpc[order])
-    scaled = connectivity(weight * 7, distance * 3, 9000, 0.5, 3500)
+    scaled = connectivity(weight * 7, distance * 3, Dispersal(9000, 0.5), landscape_area=3500)
     assert scaled.pc == pytest.approx(result.pc) and scaled.dpc == pytest.approx(result.dpc)
-    same_k = connectivity(weight, distance, 6000, 0.25, 500)
+    same_k = connectivity(weight, distance, Dispersal(6000, 0.25), landscape_area=500)
     assert same_k.dpc == pytest.approx(result.dpc)
     assert result.ec >= math.sqrt((weight**2).sum()) and result.ec <= weight.sum()
-    assert math.isnan(connectivity(weight, distance, 3000, 0.5).pc)
-    far = connectivity(weight, np.where(distance > 0, np.inf, 0), 3000, 0.5)
+    assert math.isnan(connectivity(weight, distance, Dispersal(3000, 0.5)).pc)
+    far = connectivity(weight, np.where(distance > 0, np.inf, 0), Dispersal(3000, 0.5))
     assert far.ec == pytest.approx(math.sqrt((weight**2).sum())) and far.n_components == 20
-    near = connectivity(weight, np.zeros((20, 20)), 3000, 0.5)
+    near = connectivity(weight, np.zeros((20, 20)), Dispersal(3000, 0.5))
     assert near.ec == pytest.approx(weight.sum()) and near.betweenness.tolist() == [0] * 20
 
 
 def test_one_patch_and_two():
-    one = connectivity([3.0], [[0.0]], 100, 0.5, 10)
+    one = connectivity([3.0], [[0.0]], Dispersal(100, 0.5), landscape_area=10)
     assert (one.dpc.tolist(), one.dpc_connector.tolist(), one.pc) == ([100], [0], 0.09)
-    two = connectivity([3.0, 1.0], [[0.0, 100], [100, 0.0]], 100, 0.5)
+    two = connectivity([3.0, 1.0], [[0.0, 100], [100, 0.0]], Dispersal(100, 0.5))
     assert two.dpc == pytest.approx([100 * (13 - 1) / 13, 100 * (13 - 9) / 13])
 
 
 def test_hears_a_cancel():
     weight, distance = random_landscape(30, 1)
     with pytest.raises(Cancelled):
-        connectivity(weight, distance, 1000, 0.5, progress=Progress(cancelled=lambda: True))
+        connectivity(weight, distance, Dispersal(1000, 0.5), progress=Progress(cancelled=lambda: True))
 
 
 # brute force --------------------------------------------------------------------------------------------
@@ -253,10 +254,10 @@ def without(matrix, i):
 def test_points_all_linked(engine):
     """No detour is shorter than a link: nothing connects, and a link that is cut costs its own pair alone."""
     weight, matrix = random_landscape(40, 12)
-    result = connectivity(weight, matrix, 3000, 0.5)
+    result = connectivity(weight, matrix, Dispersal(3000, 0.5))
     assert result.dpc_connector.tolist() == [0] * 40
     links = Links.from_matrix(matrix)
-    found, whole = link_importance(weight, links, 3000, 0.5), pc_number(weight, matrix, 3000, 0.5)
+    found, whole = link_importance(weight, links, Dispersal(3000, 0.5)), pc_number(weight, matrix, 3000, 0.5)
     assert result.ec**2 == pytest.approx(whole, rel=1e-12)
     for i in range(0, len(links), 37):
         cut = matrix.copy()
@@ -269,15 +270,15 @@ def test_many_neighbours(engine, monkeypatch):
     """A hub amid points that are all linked: lists too long to sort, hardly anything to thin."""
     weight, matrix = random_landscape(90, 13)
     matrix[0], matrix[:, 0] = matrix[0] / 3, matrix[:, 0] / 3
-    monkeypatch.setattr(removal, "_THIN_FROM", math.inf)
-    result, links = connectivity(weight, matrix, 9000, 0.5), Links.from_matrix(matrix)
+    monkeypatch.setattr(thinning, "_THIN_FROM", math.inf)
+    result, links = connectivity(weight, matrix, Dispersal(9000, 0.5)), Links.from_matrix(matrix)
     whole, whole_iic = pc_number(weight, matrix, 9000, 0.5), iic_number(weight, matrix, 9000)
     assert result.dpc_connector[0] > 1
     for i in (0, 1, 50):
         rest, left = np.delete(weight, i), without(matrix, i)
         assert result.dpc[i] == pytest.approx(100 * (1 - pc_number(rest, left, 9000, 0.5) / whole), rel=1e-9)
         assert result.diic[i] == pytest.approx(100 * (1 - iic_number(rest, left, 9000) / whole_iic), rel=1e-9)
-    found = link_importance(weight, links, 9000, 0.5)
+    found = link_importance(weight, links, Dispersal(9000, 0.5))
     for i in (0, 40, 88, 2000):
         cut = matrix.copy()
         cut[links.a[i], links.b[i]] = cut[links.b[i], links.a[i]] = np.inf
@@ -286,9 +287,9 @@ def test_many_neighbours(engine, monkeypatch):
 
 @pytest.mark.parametrize("thin", [False, True])
 def test_removal_equals_brute_force(engine, thin, monkeypatch):
-    monkeypatch.setattr(removal, "_THIN_FROM", -1 if thin else math.inf)
+    monkeypatch.setattr(thinning, "_THIN_FROM", -1 if thin else math.inf)
     for weight, matrix, _ in random_graphs(100, 12, 1):
-        result = connectivity(weight, matrix, 4, 0.4)
+        result = connectivity(weight, matrix, Dispersal(4, 0.4))
         whole, whole_iic = pc_number(weight, matrix), iic_number(weight, matrix)
         assert result.ec**2 == pytest.approx(whole, rel=1e-12)
         assert result.ec_iic**2 == pytest.approx(whole_iic, rel=1e-12)
@@ -336,7 +337,7 @@ def test_removal_from_larger_landscapes(engine, seed):
     late = 0
     for weight, matrix, generator in larger_landscapes(np.random.default_rng(seed)):
         for reach in (4.0, 12.0):  # hops: few links, and many
-            result = connectivity(weight, matrix, reach, 0.4)
+            result = connectivity(weight, matrix, Dispersal(reach, 0.4))
             whole, whole_iic = pc_number(weight, matrix, reach), iic_number(weight, matrix, reach)
             worst = np.argsort(result.dpc_connector + result.diic_connector)[-3:]
             for i in {0, 12, *worst.tolist(), *generator.choice(weight.size, 3).tolist()}:
@@ -349,7 +350,7 @@ def test_removal_from_larger_landscapes(engine, seed):
                 )
                 late += result.diic_connector[i] > 0.1
         links = Links.from_matrix(matrix)
-        found, whole = link_importance(weight, links, 4, 0.4), pc_number(weight, matrix)
+        found, whole = link_importance(weight, links, Dispersal(4, 0.4)), pc_number(weight, matrix)
         for i in {int(np.argmax(found)), *generator.choice(len(links), 3).tolist()}:
             cut = matrix.copy()
             cut[links.a[i], links.b[i]] = cut[links.b[i], links.a[i]] = np.inf
@@ -368,7 +369,7 @@ def test_numbers_of_paths_beyond_the_prime(engine):
     matrix = np.minimum(matrix, matrix.T)
     np.fill_diagonal(matrix, 0)
     weight = 1.0 + np.arange(n) % 3
-    result, whole = connectivity(weight, matrix, 1.5, 0.5), iic_number(weight, matrix, 1.5)
+    result, whole = connectivity(weight, matrix, Dispersal(1.5, 0.5)), iic_number(weight, matrix, 1.5)
     for i in range(0, n, 4):
         left = iic_number(np.delete(weight, i), without(matrix, i), 1.5)
         assert result.diic[i] == pytest.approx(100 * (1 - left / whole), rel=1e-11)
@@ -383,10 +384,10 @@ def test_threads_change_no_bit_and_stop(monkeypatch):
     try:
         found = []
         for threads in (1, 2, 3, 4):
-            monkeypatch.setattr(removal, "_THREADS", threads)
-            monkeypatch.setattr(removal.os, "cpu_count", lambda: 4)
-            result = connectivity(radius, matrix, 3, 0.5)
-            importance = link_importance(radius, matrix, 3, 0.5)
+            monkeypatch.setattr(removal_compiled, "_THREADS", threads)
+            monkeypatch.setattr(removal_compiled.os, "cpu_count", lambda: 4)
+            result = connectivity(radius, matrix, Dispersal(3, 0.5))
+            importance = link_importance(radius, matrix, Dispersal(3, 0.5))
             found.append((result.dpc.tobytes(), result.diic.tobytes(), importance.tobytes()))
         assert found.count(found[0]) == 4
         heard = []
@@ -397,7 +398,7 @@ def test_threads_change_no_bit_and_stop(monkeypatch):
 
         before = threading.active_count()
         with pytest.raises(Cancelled):
-            connectivity(radius, matrix, 3, 0.5, progress=Progress(cancelled=cancelled))
+            connectivity(radius, matrix, Dispersal(3, 0.5), progress=Progress(cancelled=cancelled))
         assert all(heard) and threading.active_count() == before
     finally:
         accel.prefer("auto")
@@ -405,10 +406,10 @@ def test_threads_change_no_bit_and_stop(monkeypatch):
 
 @pytest.mark.parametrize("thin", [False, True])
 def test_link_importance_equals_brute_force(engine, thin, monkeypatch):
-    monkeypatch.setattr(removal, "_THIN_FROM", -1 if thin else math.inf)
+    monkeypatch.setattr(thinning, "_THIN_FROM", -1 if thin else math.inf)
     for weight, matrix, _ in random_graphs(50, 9, 2):
         links = Links.from_matrix(matrix)
-        found = link_importance(weight, links, 4, 0.4)
+        found = link_importance(weight, links, Dispersal(4, 0.4))
         assert found.shape == (len(links),)
         whole, shortest = pc_number(weight, matrix), closed(matrix)
         for a, b, d, importance in zip(links.a, links.b, links.distance, found):
@@ -423,7 +424,7 @@ def test_thinning_keeps_all_distances_also_without_any_one_node():
     dropped = 0
     for weight, matrix, _ in random_graphs(60, 16, 3):
         links, n = Links.from_matrix(matrix), len(matrix)
-        keep, metric = removal.thinned(n, links.a, links.b, matrix)
+        keep, metric = thinning.thinned(links, matrix)
         assert not metric or np.array_equal(closed(matrix), matrix)
         dropped += (~keep).sum()
         thin = Links(n, links.a[keep], links.b[keep], links.distance[keep]).matrix()
@@ -443,7 +444,10 @@ def test_engines_agree_and_paths_are_those_of_networkx():
     try:
         for name in ("numpy", "numba"):
             accel.prefer(name)
-            results[name] = connectivity(weight, links, 3, 0.5), link_importance(weight, links, 3, 0.5)
+            results[name] = (
+                connectivity(weight, links, Dispersal(3, 0.5)),
+                link_importance(weight, links, Dispersal(3, 0.5)),
+            )
     finally:
         accel.prefer("auto")
     one, other = results.values()
@@ -471,16 +475,18 @@ def test_engines_agree_and_paths_are_those_of_networkx():
 
 def test_pc_grows_with_p_and_with_weights():
     for weight, matrix, _ in random_graphs(12, 12, 4):
-        ec = [connectivity(weight, matrix, 4, p).ec for p in (1e-9, 0.01, 0.3, 0.5, 0.9, 1 - 1e-9)]
+        ec = [connectivity(weight, matrix, Dispersal(4, p)).ec for p in (1e-9, 0.01, 0.3, 0.5, 0.9, 1 - 1e-9)]
         assert (np.diff(ec) >= -1e-12 * ec[0]).all()
-        assert connectivity(weight + 1, matrix, 4, 0.5).ec > connectivity(weight, matrix, 4, 0.5).ec
+        assert (
+            connectivity(weight + 1, matrix, Dispersal(4, 0.5)).ec > connectivity(weight, matrix, Dispersal(4, 0.5)).ec
+        )
 
 
 def test_what_a_smallest_probability_neglects_is_bounded(engine):
     for weight, matrix, _ in random_graphs(60, 14, 6):
         exact, cut = (
-            connectivity(weight, matrix, 4, 0.4),
-            connectivity(weight, matrix, 4, 0.4, smallest_probability=0.05),
+            connectivity(weight, matrix, Dispersal(4, 0.4)),
+            connectivity(weight, matrix, Dispersal(4, 0.4), smallest_probability=0.05),
         )
         assert cut.ec <= exact.ec * (1 + 1e-12)
         assert (exact.ec / cut.ec) ** 2 - 1 <= cut.neglected + 1e-12
@@ -496,15 +502,15 @@ def test_gains_equal_brute_force():
             d = float(generator.integers(0, 9))
             added = matrix.copy()
             added[a, b] = added[b, a] = min(d, matrix[a, b])
-            assert gain_of_links(weight, matrix, [a], [b], [d], 4, 0.4)[0] == pytest.approx(
-                100 * (pc_number(weight, added) / whole - 1), rel=1e-9, abs=1e-9
-            )
+            assert gain_of_links(weight, matrix, Links(n, [a], [b], np.array([d])), Dispersal(4, 0.4))[
+                0
+            ] == pytest.approx(100 * (pc_number(weight, added) / whole - 1), rel=1e-9, abs=1e-9)
         near = generator.choice(n, generator.integers(0, n + 1), replace=False)
         d = generator.integers(0, 9, near.size).astype(float)
         added = np.full((n + 1, n + 1), np.inf)
         added[:n, :n], added[n, n] = matrix, 0
         added[n, near] = added[near, n] = d
-        found, stone = gain_of_patches(weight, matrix, [2.0, 0.0], [(near, d), (near, d)], 4, 0.4)
+        found, stone = gain_of_patches(weight, matrix, [2.0, 0.0], [(near, d), (near, d)], Dispersal(4, 0.4))
         for gain, own in ((found, 2.0), (stone, 0.0)):
             assert gain.gain == pytest.approx(
                 100 * (pc_number(np.append(weight, own), added) / whole - 1), rel=1e-9, abs=1e-9
@@ -520,7 +526,7 @@ def test_share_kept_equals_brute_force():
             math.sqrt(pc_number(weight[order[:m]], matrix[np.ix_(order[:m], order[:m])]))
             for m in range(1, weight.size + 1)
         ]
-        found = kept_share(weight, matrix, order, 4, 0.4)
+        found = kept_share(weight, matrix, order, Dispersal(4, 0.4))
         assert found == pytest.approx(np.array(expected) / expected[-1], rel=1e-12)
         assert (np.diff(found) >= 0).all() and found[-1] == 1
 
@@ -530,7 +536,7 @@ def test_bound_of_links_left_out_holds():
     for weight, matrix, generator in random_graphs(150, 12, 9):
         longest = float(generator.integers(1, 9))
         near = np.where(matrix <= longest, matrix, np.inf)
-        share, probability = neglected_share(weight, near, longest, 4, 0.4)
+        share, probability = neglected_share(weight, near, longest, Dispersal(4, 0.4))
         assert probability == pytest.approx(0.4 ** (longest / 4))
         neglected = pc_number(weight, matrix) / pc_number(weight, near) - 1
         assert -1e-12 <= neglected <= share + 1e-12
@@ -545,21 +551,35 @@ def test_links_and_matrices_are_one():
     assert np.array_equal(links.matrix(), matrix)
     for weight, other, _ in random_graphs(5, 9, 10):
         assert (
-            connectivity(weight, other, 4, 0.4).dpc.tolist()
-            == connectivity(weight, Links.from_matrix(other), 4, 0.4).dpc.tolist()
+            connectivity(weight, other, Dispersal(4, 0.4)).dpc.tolist()
+            == connectivity(weight, Links.from_matrix(other), Dispersal(4, 0.4)).dpc.tolist()
         )
 
 
-def test_numbers_out_of_range_are_refused():
-    for options, message in (
-        ((0, 0.5), r"\(DISPERSAL_DISTANCE\) is 0"),
-        ((100, 0), r"\(DISPERSAL_PROBABILITY\) is 0"),
-        ((100, 1), r"\(DISPERSAL_PROBABILITY\) is 1"),
-        ((100, 0.5, 0), r"\(AREA_OF_LANDSCAPE\) is 0"),
-    ):
-        with pytest.raises(InputError, match=message):
-            connectivity([1.0, 2.0], np.zeros((2, 2)), *options)
-    with pytest.raises(InputError, match="All weights"):
-        connectivity([0.0, 0.0], np.zeros((2, 2)), 100, 0.5)
-    with pytest.raises(InputError, match="smallest probability is 1"):
-        connectivity([1.0], np.zeros((1, 1)), 100, 0.5, smallest_probability=1)
+@pytest.mark.parametrize(
+    "numbers, parameter, phrase",
+    [
+        ((0, 0.5), "dispersal_distance", "not above 0"),
+        ((math.inf, 0.5), "dispersal_distance", "not above 0"),
+        ((100, 0), "dispersal_probability", "not between 0 and 1"),
+        ((100, 1), "dispersal_probability", "not between 0 and 1"),
+    ],
+)
+def test_a_dispersal_out_of_range_is_refused(numbers, parameter, phrase):
+    with pytest.raises(InputError, match=phrase) as caught:
+        Dispersal(*numbers)
+    assert caught.value.parameter == parameter
+
+
+@pytest.mark.parametrize(
+    "weight, options, parameter, phrase",
+    [
+        ([1.0, 2.0], {"landscape_area": 0}, "landscape_area", "0 is not above 0"),
+        ([0.0, 0.0], {}, "weight", "all weights of the patches are 0"),
+        ([1.0, 2.0], {"smallest_probability": 1}, "smallest_probability", "1 is no probability"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(weight, options, parameter, phrase):
+    with pytest.raises(InputError, match=phrase) as caught:
+        connectivity(weight, np.zeros((2, 2)), Dispersal(100, 0.5), **options)
+    assert caught.value.parameter == parameter

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from osgeo import ogr
 
-from econet.core.connectivity.indices import Links
+from econet.core.connectivity.graph import Links
 from econet.core.connectivity.links import (
     CENTROID,
     DISTANCES,

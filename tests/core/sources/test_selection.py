@@ -421,8 +421,8 @@ def test_include_that_is_a_patch_or_overlaps_another(patches):
         ({"merge_distance_m": math.inf}, "MERGE_DISTANCE"),
         ({"merge_area_km2": 2}, "MERGE_DISTANCE"),
         ({"merge_distance_m": 5, "merge_area_km2": -2}, "MERGE_AREA"),
-        ({"dispersal_distance": 0}, "DISPERSAL_DISTANCE"),
-        ({"dispersal_probability": 1}, "DISPERSAL_PROBABILITY"),
+        ({"dispersal_distance": 0}, "dispersal_distance"),
+        ({"dispersal_probability": 1}, "dispersal_probability"),
     ],
 )
 def test_numbers_out_of_range_are_refused(patches, options, key):
