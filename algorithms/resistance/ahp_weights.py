@@ -1,31 +1,51 @@
 """Toolbox step: weights of factors from pairwise judgements."""
 
-from ...core.ahp.judgements import read_expert_weights, read_hierarchy
-from ...core.ahp.matrix import METHODS, RANDOM_INDICES
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...core.ahp.experts import read_expert_shares
+from ...core.ahp.hierarchy import Hierarchy, read_hierarchy
+from ...core.ahp.judged import Aggregation, AhpChoices
+from ...core.ahp.matrix import RandomIndex, WeightsMethod
 from ...core.ahp.report import ahp_report
-from ...core.ahp.weights import AGGREGATIONS, ahp_weights, check_hierarchy
+from ...core.ahp.weights import ahp_weights, check_hierarchy
 from ...core.schemas import AHP_WEIGHTS
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
+from ..job import Job
 
 
-class AhpWeights(EcoNetAlgorithm):
+@dataclass(frozen=True)
+class Inputs:
+    """All judgements, the share of each expert, and how weights follow from them."""
+
+    hierarchy: Hierarchy
+    shares: Mapping[str, float]
+    choices: AhpChoices
+
+
+class AhpWeights(EcoNetAlgorithm[Inputs]):
+    """Weights from judgements of pairs."""
+
     ID = "ahpweights"
     NAME = "AHP weights"
     GROUP = "resistance"
     CORE = "ahp.weights"
 
-    def definitions(self):
+    def definitions(self) -> list[Any]:
         return [
             p.table(
                 "JUDGEMENTS", "Judgements (factor_a, factor_b, judgement; several people: expert)", when_empty="none"
             ),
             p.tables("JUDGEMENT_TABLES", "Or matrices of judgements, one table per expert", optional=True),
             p.table("GROUPS", "Groups of factors (factor, group)", when_empty="none"),
-            p.choice("AGGREGATION", "Several experts: average of", list(AGGREGATIONS)),
-            p.choice("RANDOM_INDEX", "Random index for the consistency ratio", list(RANDOM_INDICES)),
+            p.option("AGGREGATION", "Several experts: average of", Aggregation),
+            p.option("RANDOM_INDEX", "Random index for the consistency ratio", RandomIndex),
             p.flag("REPAIR", "Repair contradictions by the least change (said in the report)"),
-            p.advanced(p.choice("METHOD", "Weights by", list(METHODS))),
+            p.advanced(p.option("METHOD", "Weights by", WeightsMethod)),
             p.advanced(
                 p.text("EXPERT_WEIGHTS", "Weights of the experts (name=value, comma between; empty: all alike)")
             ),
@@ -35,42 +55,27 @@ class AhpWeights(EcoNetAlgorithm):
             p.number_output("LAMBDA_MAX", "Principal eigenvalue (lambda max)"),
         ]
 
-    def _read(self, job):
+    def read(self, job: Job) -> Inputs:
         hierarchy = read_hierarchy(
-            job.table("JUDGEMENTS"), job.tables("JUDGEMENT_TABLES"), job.table("GROUPS"), job.progress
+            job.table("JUDGEMENTS"), job.tables("JUDGEMENT_TABLES"), job.table("GROUPS"), progress=job.progress
         )
-        return hierarchy, read_expert_weights(job.text("EXPERT_WEIGHTS"), hierarchy.experts)
-
-    def validate(self, job):
-        hierarchy, say = self._read(job)
-        check_hierarchy(hierarchy, job.choice("AGGREGATION"), RANDOM_INDICES[job.choice("RANDOM_INDEX")], say)
-
-    def execute(self, job):
-        hierarchy, say = self._read(job)
-        result = ahp_weights(
-            hierarchy,
-            job.choice("AGGREGATION"),
-            job.choice("METHOD"),
-            RANDOM_INDICES[job.choice("RANDOM_INDEX")],
-            say,
-            job.flag("REPAIR"),
-            job.progress,
+        return Inputs(
+            hierarchy=hierarchy,
+            shares=read_expert_shares(job.text("EXPERT_WEIGHTS"), hierarchy.experts),
+            choices=AhpChoices(
+                aggregation=job.option("AGGREGATION", Aggregation),
+                method=job.option("METHOD", WeightsMethod),
+                random_index=job.option("RANDOM_INDEX", RandomIndex),
+                repair=job.flag("REPAIR"),
+            ),
         )
+
+    def check(self, inputs: Inputs) -> None:
+        check_hierarchy(inputs.hierarchy, choices=inputs.choices, shares=inputs.shares)
+
+    def execute(self, inputs: Inputs, job: Job) -> None:
+        result = ahp_weights(inputs.hierarchy, choices=inputs.choices, shares=inputs.shares, progress=job.progress)
         job.write_table("OUTPUT", AHP_WEIGHTS, result.weights)
-        job.write_report("OUTPUT_REPORT", ahp_report(result, self.chosen(job)))
+        job.write_report("OUTPUT_REPORT", ahp_report(result, job.report_parameters()))
         job.result("CONSISTENCY_RATIO", result.consistency_ratio)
         job.result("LAMBDA_MAX", result.lambda_max)
-
-    def chosen(self, job):
-        """What the report says of inputs and parameters."""
-        given = [job.table("JUDGEMENTS"), *job.tables("JUDGEMENT_TABLES")]
-        groups = job.table("GROUPS")
-        return [
-            ("judgements", ", ".join(raw.name for raw in given if raw)),
-            ("groups", groups.name if groups else "none"),
-            ("average of", AGGREGATIONS[job.choice("AGGREGATION")]),
-            ("random index", RANDOM_INDICES[job.choice("RANDOM_INDEX")]),
-            ("weights by", METHODS[job.choice("METHOD")]),
-            ("repair", job.flag("REPAIR")),
-            ("weights of the experts", job.text("EXPERT_WEIGHTS") or "all alike"),
-        ]

@@ -1,32 +1,40 @@
 """What the report of ``ahpweights`` says."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
 from ..report import Report, number
-from .matrix import ACCEPTED, METHODS, as_text, judged_pairs
-from .weights import AGGREGATIONS, ALL_EXPERTS, OF_JUDGEMENTS
+from .agreement import Experts
+from .judged import ALL_EXPERTS, Aggregation, JudgedMatrix
+from .matrix import ACCEPTED, as_text, judged_pairs
+from .suspects import Suspect
+from .weights import AhpResult
 
 _SHOWN = 15
 
 
-def ahp_report(result, parameters=()):
-    """The report of :func:`ahp.ahp_weights`: weights, consistency, what to ask again, experts, sensitivity."""
+def ahp_report(result: AhpResult, parameters: Iterable[tuple[str, Any]] = ()) -> Report:
+    """The report of :func:`~.weights.ahp_weights`: weights, consistency, what to ask again, experts, sensitivity."""
     report = Report("AHP weights")
     for text in result.warnings:
         report.warning(text)
     report.parameters(parameters)
     for text in result.hierarchy.notes:
         report.text(text)
-    _weights(report, result)
-    _consistency(report, result)
-    _suspects(report, result)
-    _changes(report, result)
+    _add_weights(report, result)
+    _add_consistency(report, result)
+    _add_suspects(report, result)
+    _add_changes(report, result)
     if len(result.hierarchy.experts) > 1:
-        _experts(report, result)
-    _influences(report, result)
-    _matrices(report, result)
+        _add_experts(report, result)
+    _add_influences(report, result)
+    _add_matrices(report, result)
     return report
 
 
-def _weights(report, result):
+def _add_weights(report: Report, result: AhpResult) -> None:
     rows = result.weights
     report.heading("Weights")
     heaviest = max(rows, key=lambda row: row.weight)
@@ -35,15 +43,16 @@ def _weights(report, result):
         f"{number(100 * heaviest.weight, 3)} % of the whole. Lowest and highest: the range of the weight when any "
         f"one judgement is moved by one step of Saaty's scale (3 to 2 or 4, 1 to 1/2 or 2)."
     )
-    header, cells = ["factor", "weight", "lowest", "highest"], []
+    header = ["factor", "weight", "lowest", "highest"]
+    cells: list[list[str | float]] = []
     if any(row.group for row in rows):
         header += ["group", "weight of the group", "weight within the group"]
     for row in rows:
-        line = [row.factor, row.weight, row.weight_low, row.weight_high]
+        line: list[str | float] = [row.factor, row.weight, row.weight_low, row.weight_high]
         cells.append(line + ([row.group or "none", row.group_weight, row.local_weight] if len(header) > 4 else []))
     report.table(header, cells)
 
-    def draw(axes):
+    def draw(axes: Any) -> None:
         names = [row.factor for row in rows][::-1]
         values = [row.weight for row in rows][::-1]
         axes.barh(names, values, color="#2f7d4f")
@@ -65,12 +74,12 @@ def _weights(report, result):
     )
 
 
-def _consistency(report, result):
+def _add_consistency(report: Report, result: AhpResult) -> None:
     report.heading("Do the judgements agree with each other?")
     report.text(
         f"The consistency ratio compares the contradictions among judgements (A over B, B over C, yet C over A) with "
         f"those of judgements made by chance: 0 is none, 1 is chance, and below {ACCEPTED:g} is accepted (Saaty). "
-        f"Random index: {result.random_index}."
+        f"Random index: {result.choices.random_index}."
     )
     report.table(
         (
@@ -120,14 +129,14 @@ def _consistency(report, result):
         )
 
 
-def _plain_ratio(one):
+def _plain_ratio(one: JudgedMatrix) -> float:
     c = one.consistency
     possible = (c.n - 1) * (c.n - 2)
     share = 1.0 - 2.0 * c.missing / possible if possible else 0.0
     return c.cr * share
 
 
-def _suspects(report, result):
+def _add_suspects(report: Report, result: AhpResult) -> None:
     found = [(one, suspect) for one in result.judged for suspect in one.suspects]
     if not found:
         return
@@ -161,15 +170,15 @@ def _suspects(report, result):
     )
 
 
-def _on_scale(suspect):
+def _on_scale(suspect: Suspect) -> str:
     return "as judged" if suspect.on_scale == suspect.given else as_text(suspect.on_scale)
 
 
-def _accepted(one, ratio):
+def _accepted(one: JudgedMatrix, ratio: float) -> bool | str:
     return ratio < ACCEPTED if one.checked else "nothing to check"
 
 
-def _changes(report, result):
+def _add_changes(report: Report, result: AhpResult) -> None:
     changes = [(one, change) for one in result.judged for change in one.changes]
     if not changes:
         return
@@ -195,26 +204,26 @@ def _changes(report, result):
     )
 
 
-def _experts(report, result):
+def _add_experts(report: Report, result: AhpResult) -> None:
     experts, factors = result.experts, result.hierarchy.factors
     report.heading("Do the experts agree?")
-    report.text(f"Combined by: {AGGREGATIONS[result.aggregation]}.")
+    report.text(f"Combined by: {result.choices.aggregation}.")
     report.table(
         ("expert", "weight of the expert", "own consistency ratio", *(f"{factor}, own weight" for factor in factors)),
         [
             (
                 expert,
-                experts.say[expert],
+                experts.shares[expert],
                 experts.ratios.get(expert, "judged only a part"),
                 *(experts.weights[expert].tolist() if expert in experts.weights else [None] * len(factors)),
             )
             for expert in result.hierarchy.experts
         ],
     )
-    if result.aggregation == OF_JUDGEMENTS:
+    if result.choices.aggregation is Aggregation.OF_JUDGEMENTS:
         report.text(
-            "Each expert's own matrices, with the judgement that fits the others worst and what all other judgements of "
-            "the same expert say instead:"
+            "Each expert's own matrices, with the judgement that fits the others worst and what all other judgements "
+            "of the same expert say instead:"
         )
         report.table(
             (
@@ -241,10 +250,14 @@ def _experts(report, result):
                 for one in experts.judged
             ],
         )
+    _add_agreement(report, experts)
+
+
+def _add_agreement(report: Report, experts: Experts) -> None:
     if experts.concordance is not None:
         report.text(
-            f"Ranks of the factors: Kendall's W {number(experts.concordance, 3)}, where 1 is the same order for all and 0 "
-            f"no common order."
+            f"Ranks of the factors: Kendall's W {number(experts.concordance, 3)}, where 1 is the same order for all "
+            f"and 0 no common order."
         )
     if len(experts.weights) > 1:
         names = list(experts.weights)
@@ -280,7 +293,7 @@ def _experts(report, result):
         )
 
 
-def _worst(one):
+def _worst(one: JudgedMatrix) -> tuple[str | float | None, ...]:
     if not one.suspects:
         return "none", None, None, None, None
     worst = one.suspects[0]
@@ -293,7 +306,7 @@ def _worst(one):
     )
 
 
-def _influences(report, result):
+def _add_influences(report: Report, result: AhpResult) -> None:
     if not result.influences:
         return
     first = result.influences[0]
@@ -301,7 +314,8 @@ def _influences(report, result):
     report.text(
         f"Each judgement was moved by one step of Saaty's scale, up and down, the others kept. Most moves "
         f"{first.judged.pair(first.row, first.column)} ({first.judged.title}): {number(100 * first.moved, 3)} % of all "
-        f"weight goes from some factors to others, most of it from or to {first.factor}. Get such judgements right first."
+        f"weight goes from some factors to others, most of it from or to {first.factor}. Get such judgements right "
+        f"first."
     )
     report.table(
         ("compared", "pair", "judged", "weight that moves (%)", "factor that moves most", "ranks that swap"),
@@ -321,11 +335,11 @@ def _influences(report, result):
     report.text(f"{swapping} of {len(result.influences)} judgements would swap the rank of two factors or more.")
 
 
-def _matrices(report, result):
+def _add_matrices(report: Report, result: AhpResult) -> None:
     report.heading("The judgements that were used")
-    joint = result.aggregation == OF_JUDGEMENTS and len(result.hierarchy.experts) > 1
+    joint = result.choices.aggregation is Aggregation.OF_JUDGEMENTS and len(result.hierarchy.experts) > 1
     report.text(
-        f"The row against the column. Weights: {METHODS[result.method].lower()}."
+        f"The row against the column. Weights: {str(result.choices.method).lower()}."
         + (" Joint judgements of all experts." if joint else "")
     )
     for one in result.judged:

@@ -10,16 +10,22 @@ import pytest
 
 from econet.core import tables
 from econet.core.ahp import matrix as m
+from econet.core.ahp import repair as repairs
+from econet.core.ahp import suspects as suspect_judgements
 from econet.core.ahp import weights as ahp
 from econet.core.ahp.agreement import concordance
-from econet.core.ahp.judgements import judgement_of, read_expert_weights, read_hierarchy
+from econet.core.ahp.experts import read_expert_shares
+from econet.core.ahp.hierarchy import read_hierarchy
+from econet.core.ahp.judged import Aggregation, AhpChoices
+from econet.core.ahp.judgements import judgement_of
+from econet.core.ahp.matrix import RandomIndex, WeightsMethod
 from econet.core.ahp.report import ahp_report
 from econet.core.errors import Cancelled, InputError
-from econet.core.progress import Progress
+from econet.core.progress import SILENT, Progress
 
 DATA = json.loads((Path(__file__).parents[2] / "data" / "ahp" / "examples.json").read_text(encoding="utf-8"))
 EXAMPLES = {example["id"]: example for example in DATA["examples"]}
-SAATY, SAATY_2005, ALONSO, DONEGAN = m.RANDOM_INDICES
+SAATY, SAATY_2005, ALONSO, DONEGAN = tuple(RandomIndex)
 SCALE = [1 / 9, 1 / 8, 1 / 7, 1 / 6, 1 / 5, 1 / 4, 1 / 3, 1 / 2, 1, 2, 3, 4, 5, 6, 7, 8, 9]
 
 # Saaty's house: size, transport, neighbourhood, age, yard, facilities, condition, financing
@@ -42,7 +48,7 @@ def matrix(text):
 def random_matrix(rng, n):
     result = m.empty_matrix(n)
     for row, column in itertools.combinations(range(n), 2):
-        result = m.put(result, row, column, rng.choice(SCALE))
+        result = m.with_judgement(result, row, column, rng.choice(SCALE))
     return result
 
 
@@ -65,7 +71,7 @@ def rows(pairs):
 
 def table_of(names, values, name="expert.csv"):
     """An upper triangle as a matrix table."""
-    cells = [",".join([""] + list(names))]
+    cells = [",".join(["", *list(names)])]
     for i, one in enumerate(names):
         cells.append(",".join([one] + ["" if j <= i else repr(float(values[i][j])) for j in range(len(names))]))
     return csv("\n".join(cells), name)
@@ -75,9 +81,13 @@ def weights(result):
     return {row.factor: row.weight for row in result.weights}
 
 
+def weigh(hierarchy, *, shares=None, progress=SILENT, **choices):
+    return ahp.ahp_weights(hierarchy, choices=AhpChoices(**choices), shares=shares, progress=progress)
+
+
 def solve(*raws, groups=None, **options):
     judgements = raws[0] if len(raws) == 1 else None
-    return ahp.ahp_weights(read_hierarchy(judgements, raws if judgements is None else (), groups), **options)
+    return weigh(read_hierarchy(judgements, raws if judgements is None else (), groups), **options)
 
 
 def refused(*raws, groups=None, **options):
@@ -96,7 +106,7 @@ def refused(*raws, groups=None, **options):
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_reference_examples(name, index, key, indices):
     example = EXAMPLES[name]
-    result = solve(table_of(example["names"], example["matrix"]), table=index)
+    result = solve(table_of(example["names"], example["matrix"]), random_index=index)
     np.testing.assert_allclose(list(weights(result).values()), example["eigen_weights"], atol=1e-9)
     np.testing.assert_allclose(list(weights(result).values()), example["published_weights"], atol=5e-4)
     assert result.lambda_max == pytest.approx(example["lambda_max"], abs=1e-9)
@@ -133,7 +143,7 @@ def test_house_of_saaty_and_the_judgement_that_hurts():
     found = m.consistency_of(house, SAATY)
     assert (found.lambda_max, found.ci, found.cr) == pytest.approx((9.669, 0.238, 0.169), abs=5e-4)
     np.testing.assert_allclose(m.weights_of(house), [0.173, 0.054, 0.188, 0.018, 0.031, 0.036, 0.167, 0.333], atol=5e-4)
-    worst = m.suspects(house, SAATY)[0]
+    worst = suspect_judgements.suspects(house, SAATY)[0]
     assert (worst.row, worst.column, worst.given) == (2, 6, 6)  # neighbourhood against condition
     assert worst.misfit == pytest.approx(5.32, abs=5e-3)
     assert m.as_text(worst.implied) == "1/2.18" and worst.on_scale == 0.5
@@ -150,10 +160,13 @@ def test_the_value_on_the_scale_is_that_of_the_lowest_ratio_and_never_raises_it(
         full = m.empty_matrix(n)
         for row, column in itertools.combinations(range(n), 2):  # judgements of people: near to ratios, on the scale
             near = np.argsort([abs(np.log(value * ratios[column] / ratios[row])) for value in SCALE])
-            full = m.put(full, row, column, SCALE[near[rng.choice([0, 0, 0, 1, 2])]])
+            full = m.with_judgement(full, row, column, SCALE[near[rng.choice([0, 0, 0, 1, 2])]])
         now = np.linalg.eigvals(full).real.max()
-        for suspect in m.suspects(full, SAATY):
-            values = [np.linalg.eigvals(m.put(full, suspect.row, suspect.column, value)).real.max() for value in SCALE]
+        for suspect in suspect_judgements.suspects(full, SAATY):
+            values = [
+                np.linalg.eigvals(m.with_judgement(full, suspect.row, suspect.column, value)).real.max()
+                for value in SCALE
+            ]
             ri = m.random_index(SAATY, n)
             assert suspect.cr_on_scale == pytest.approx((min(values) - n) / (n - 1) / ri, abs=1e-6)
             if suspect.on_scale == suspect.given:
@@ -195,17 +208,17 @@ def test_hierarchy_of_the_car_example():
     pairs = dict(zip(itertools.combinations(("Cost", "Safety", "Style", "Capacity"), 2), (3, 7, 3, 9, 1, "1/7")))
     pairs.update(zip(itertools.combinations(("Price", "Fuel", "Maintenance", "Resale"), 2), (2, 5, 3, 2, 2, "1/2")))
     pairs["Cargo", "Passenger"] = "1/5"
-    result = solve(rows(pairs), groups=groups, table=DONEGAN)
-    expected = dict(
-        Safety=0.234,
-        Style=0.041,
-        Price=0.249,
-        Fuel=0.128,
-        Resale=0.082,
-        Maintenance=0.051,
-        Cargo=0.036,
-        Passenger=0.179,
-    )
+    result = solve(rows(pairs), groups=groups, random_index=DONEGAN)
+    expected = {
+        "Safety": 0.234,
+        "Style": 0.041,
+        "Price": 0.249,
+        "Fuel": 0.128,
+        "Resale": 0.082,
+        "Maintenance": 0.051,
+        "Cargo": 0.036,
+        "Passenger": 0.179,
+    }
     assert weights(result) == pytest.approx(expected, abs=6e-4)
     row = {one.factor: one for one in result.weights}
     assert (row["Price"].group, row["Price"].group_weight, row["Price"].local_weight) == (
@@ -250,7 +263,7 @@ def test_hierarchy_of_the_cities_with_every_city_under_every_criterion():
         pairs.update({(f"{criterion} {a}", f"{criterion} {b}"): value for (a, b), value in found.items()})
     found = weights(solve(rows(pairs), groups=csv("\n".join(groups))))
     cities = {city: sum(value for name, value in found.items() if name.endswith(" " + city)) for city in "BOPS"}
-    assert cities == pytest.approx(dict(B=0.2291, O=0.2748, P=0.3852, S=0.1110), abs=6e-5)
+    assert cities == pytest.approx({"B": 0.2291, "O": 0.2748, "P": 0.3852, "S": 0.1110}, abs=6e-5)
 
 
 def test_random_indices_agree_with_random_matrices():
@@ -280,7 +293,7 @@ def test_random_index_by_table_and_size():
         1.57,
         1.59,
     ]
-    assert set(m.read_random_indices()) == set(m.RANDOM_INDICES)
+    assert set(m.read_random_indices()) == set(RandomIndex)
     with pytest.raises(InputError, match="goes to 15 and 16 are compared.*groups of at most 15.*'Donegan & Dodd 1991'"):
         m.random_index(SAATY, 16)
     assert m.random_index(DONEGAN, 16) == 1.5078
@@ -302,22 +315,24 @@ def test_weights_and_eigenvalue_equal_numpys(n):
         assert found.lambda_max == pytest.approx(value, abs=1e-9)
         assert found.cr == pytest.approx((value - n) / (n - 1) / m.random_index(SAATY, n), abs=1e-9)
         by_rows = np.exp(np.log(judged).mean(axis=1))
-        np.testing.assert_allclose(m.weights_of(judged, m.GEOMETRIC_MEAN), by_rows / by_rows.sum(), atol=1e-12)
+        np.testing.assert_allclose(
+            m.weights_of(judged, WeightsMethod.GEOMETRIC_MEAN), by_rows / by_rows.sum(), atol=1e-12
+        )
 
 
 def test_order_of_the_factors_does_not_matter():
     rng = np.random.default_rng(5)
     judged, order = random_matrix(rng, 6), rng.permutation(6)
     turned = judged[np.ix_(order, order)]
-    for method in (m.EIGENVECTOR, m.GEOMETRIC_MEAN):
+    for method in (WeightsMethod.EIGENVECTOR, WeightsMethod.GEOMETRIC_MEAN):
         np.testing.assert_allclose(m.weights_of(turned, method), m.weights_of(judged, method)[order], atol=1e-13)
     assert m.consistency_of(turned, SAATY).cr == pytest.approx(m.consistency_of(judged, SAATY).cr)
 
 
 def test_the_opposite_judgements_give_the_opposite_geometric_means_and_the_same_consistency():
     judged = random_matrix(np.random.default_rng(6), 5)
-    opposite = 1 / m.weights_of(judged, m.GEOMETRIC_MEAN)
-    np.testing.assert_allclose(m.weights_of(judged.T, m.GEOMETRIC_MEAN), opposite / opposite.sum())
+    opposite = 1 / m.weights_of(judged, WeightsMethod.GEOMETRIC_MEAN)
+    np.testing.assert_allclose(m.weights_of(judged.T, WeightsMethod.GEOMETRIC_MEAN), opposite / opposite.sum())
     assert m.consistency_of(judged.T, SAATY).cr == pytest.approx(m.consistency_of(judged, SAATY).cr)
 
 
@@ -325,7 +340,7 @@ def test_one_and_two_factors():
     alone = solve(csv("factor_a,factor_b,judgement\nslope,slope,1"))
     assert weights(alone) == {"slope": 1} and (alone.consistency_ratio, alone.lambda_max) == (0, 1)
     two = solve(csv("factor_a,factor_b,judgement\nslope,mine,1/3"))
-    assert weights(two) == pytest.approx(dict(slope=0.25, mine=0.75))
+    assert weights(two) == pytest.approx({"slope": 0.25, "mine": 0.75})
     assert (two.consistency_ratio, two.lambda_max) == (0, 2)
     row = two.weights[0]  # 1/4 and 1/2 in place of 1/3
     assert (row.weight_low, row.weight_high) == pytest.approx((1 / 5, 1 / 3))
@@ -340,7 +355,7 @@ def test_harker_is_the_eigenvector_of_the_matrix_filled_with_its_own_ratios():
     for n in (4, 6, 9):
         judged = random_matrix(rng, n)
         for row, column in ((0, 1), (1, 3), (0, 3)):
-            judged = m.put(judged, row, column, np.nan)
+            judged = m.with_judgement(judged, row, column, np.nan)
         found = m.weights_of(judged)
         full = np.where(np.isnan(judged), found[:, None] / found[None, :], judged)
         value, expected = by_numpy(full)
@@ -361,14 +376,14 @@ def test_incomplete_geometric_mean_is_the_least_squares_fit():
     rng = np.random.default_rng(9)
     judged = random_matrix(rng, 6)
     for row, column in ((0, 1), (2, 5), (3, 4)):
-        judged = m.put(judged, row, column, np.nan)
+        judged = m.with_judgement(judged, row, column, np.nan)
     pairs = m.judged_pairs(judged)
     design = np.zeros((len(pairs) + 1, 6))
     for line, (row, column) in enumerate(pairs):
         design[line, row], design[line, column] = 1, -1
     design[-1] = 1
     fitted = np.exp(np.linalg.lstsq(design, [*(np.log(judged[pair]) for pair in pairs), 0], rcond=None)[0])
-    np.testing.assert_allclose(m.weights_of(judged, m.GEOMETRIC_MEAN), fitted / fitted.sum(), atol=1e-12)
+    np.testing.assert_allclose(m.weights_of(judged, WeightsMethod.GEOMETRIC_MEAN), fitted / fitted.sum(), atol=1e-12)
 
 
 def test_random_index_of_incomplete_matrices_agrees_with_random_ones():
@@ -378,10 +393,10 @@ def test_random_index_of_incomplete_matrices_agrees_with_random_ones():
         while len(indices) < 700:
             judged = random_matrix(rng, n)
             for place in rng.choice(len(pairs), missing, replace=False):
-                judged = m.put(judged, *pairs[place], np.nan)
-            if len(m.components(judged)) == 1:
+                judged = m.with_judgement(judged, *pairs[place], np.nan)
+            if len(m.connected_parts(judged)) == 1:
                 indices.append(m.consistency_of(judged, ALONSO).ci)
-        assert np.mean(indices) == pytest.approx(m.random_index(ALONSO, n, missing), rel=0.06)
+        assert np.mean(indices) == pytest.approx(m.random_index(ALONSO, n, missing=missing), rel=0.06)
 
 
 def test_just_enough_judgements_are_said_to_check_nothing():
@@ -394,7 +409,7 @@ def test_just_enough_judgements_are_said_to_check_nothing():
 def test_small_weights_are_as_exact_as_large_ones():
     chain = m.empty_matrix(15)
     for row in range(14):
-        chain = m.put(chain, row, row + 1, 9.0)
+        chain = m.with_judgement(chain, row, row + 1, 9.0)
     found = m.weights_of(chain)
     np.testing.assert_allclose(found[:-1] / found[1:], 9, rtol=1e-12)
     assert m.consistency_of(chain, SAATY).ci <= 1e-20
@@ -413,7 +428,7 @@ def test_factors_that_nothing_joins_are_named():
 
 def test_one_change_is_the_smallest_that_is_enough():
     house = matrix(HOUSE)
-    mended, changes = m.repair(house, SAATY)
+    mended, changes = repairs.repair(house, SAATY)
     enough = []
     for row, column in itertools.combinations(range(8), 2):
         for value in SCALE:
@@ -427,7 +442,7 @@ def test_one_change_is_the_smallest_that_is_enough():
 
 
 def fewest_changes(judged, n):
-    """All changes of one judgement, of two and of three, on Saaty's scale: the least number, its least steps, and CR."""
+    """All changes of one judgement, of two and of three, on Saaty's scale: least number, its least steps, and CR."""
     pairs = list(itertools.combinations(range(n), 2))
     for count in (1, 2, 3):
         places = np.array(list(itertools.product(range(-8, 9), repeat=count)))
@@ -451,7 +466,7 @@ def test_no_repair_changes_less(n, seed):
     for _ in range(6 if n == 3 else 3):
         judged = random_matrix(rng, n)
         if m.consistency_of(judged, SAATY).cr >= 0.1:
-            mended, changes = m.repair(judged, SAATY)
+            mended, changes = repairs.repair(judged, SAATY)
             ratio = (np.linalg.eigvals(mended).real.max() - n) / (n - 1) / {3: 0.58, 4: 0.9}[n]
             found = len(changes), sum(change.steps for change in changes), ratio
             assert found == pytest.approx(fewest_changes(judged, n))
@@ -465,7 +480,7 @@ def test_repair_reaches_consistency_and_changes_no_more_than_it_has_to(n):
     for _ in range(4 if n < 8 else 1):
         judged = random_matrix(rng, n)
         before = m.consistency_of(judged, SAATY).cr
-        mended, changes = m.repair(judged, SAATY)
+        mended, changes = repairs.repair(judged, SAATY)
         assert m.consistency_of(mended, SAATY).cr < 0.1 or not changes
         assert m.consistency_of(mended, SAATY).cr <= before
         np.testing.assert_allclose(mended * mended.T, 1, rtol=1e-12)
@@ -475,19 +490,19 @@ def test_repair_reaches_consistency_and_changes_no_more_than_it_has_to(n):
                 assert mended[pair] == judged[pair]
         for change in changes:
             assert min(abs(change.new - value) for value in SCALE) < 1e-12
-            undone = m.put(mended, change.row, change.column, change.old)
+            undone = m.with_judgement(mended, change.row, change.column, change.old)
             assert m.consistency_of(undone, SAATY).cr >= 0.1
             if change.steps > 1:  # not a step nearer either
                 nearer = m.position(change.new) + np.sign(m.position(change.old) - m.position(change.new))
-                back = m.put(mended, change.row, change.column, m.at_position(nearer))
+                back = m.with_judgement(mended, change.row, change.column, m.value_at(nearer))
                 assert m.consistency_of(back, SAATY).cr >= 0.1
 
 
 def test_repair_is_told_and_leaves_good_judgements_alone():
     good = table_of("abc", [[1, 3, 5], [0, 1, 2], [0, 0, 1]])
-    assert weights(solve(good, mend=True)) == weights(solve(good))
+    assert weights(solve(good, repair=True)) == weights(solve(good))
     names = ["size", "transport", "neighbourhood", "age", "yard", "facilities", "condition", "financing"]
-    result = solve(table_of(names, matrix(HOUSE)), mend=True)
+    result = solve(table_of(names, matrix(HOUSE)), repair=True)
     assert result.consistency_ratio < 0.1
     assert result.warnings == [
         "The judgements among the factors contradicted each other (consistency ratio 0.169). The "
@@ -495,8 +510,9 @@ def test_repair_is_told_and_leaves_good_judgements_alone():
     ]
     unrepaired = solve(table_of(names, matrix(HOUSE)))
     assert unrepaired.warnings == [
-        "The judgements among the factors contradict each other: consistency ratio 0.169, and it should be below 0.1. The "
-        "one that fits worst is neighbourhood against condition, 6; all others say 1/2.18; with 1/2 the ratio would be 0.0822."
+        "The judgements among the factors contradict each other: consistency ratio 0.169, and it should be below 0.1. "
+        "The one that fits worst is neighbourhood against condition, 6; all others say 1/2.18; with 1/2 the ratio "
+        "would be 0.0822."
     ]
     assert "What the repair changed" in ahp_report(result).html()
 
@@ -506,7 +522,7 @@ def test_cancel_stops_a_repair():
         return True
 
     with pytest.raises(Cancelled):
-        m.repair(random_matrix(np.random.default_rng(1), 15), SAATY, Progress(cancelled=stop))
+        repairs.repair(random_matrix(np.random.default_rng(1), 15), SAATY, progress=Progress(cancelled=stop))
 
 
 # experts ----------------------------------------------------------------------------------------------
@@ -527,17 +543,17 @@ def test_aij_and_aip():
     single = np.array([by_numpy(one)[1], by_numpy(other)[1]])
     geometric = np.sqrt(single[0] * single[1])
     for aggregation in range(3):  # who does not count is not measured either
-        silent = ahp.ahp_weights(read_hierarchy(None, raws), aggregation, say={"Li.csv": 0.0, "Wang.csv": 1.0})
+        silent = weigh(read_hierarchy(None, raws), aggregation=aggregation, shares={"Li.csv": 0.0, "Wang.csv": 1.0})
         np.testing.assert_allclose(list(weights(silent).values()), by_numpy(other)[1], atol=1e-12)
         assert silent.lambda_max == pytest.approx(by_numpy(other)[0])
-    averaged = solve(*raws, aggregation=ahp.OF_WEIGHTS)
+    averaged = solve(*raws, aggregation=Aggregation.OF_WEIGHTS)
     np.testing.assert_allclose(list(weights(averaged).values()), geometric / geometric.sum(), atol=1e-12)
     worst = max((by_numpy(found)[0] - 4) / 3 / 0.9 for found in (one, other))
     assert averaged.consistency_ratio == pytest.approx(worst)
-    arithmetic = solve(*raws, aggregation=ahp.OF_WEIGHTS_ARITHMETIC)
+    arithmetic = solve(*raws, aggregation=Aggregation.OF_WEIGHTS_ARITHMETIC)
     np.testing.assert_allclose(list(weights(arithmetic).values()), single.mean(axis=0), atol=1e-12)
-    say = read_expert_weights("wang.csv = 3; li.csv = 1", ["Li.csv", "Wang.csv"])
-    weighted = ahp.ahp_weights(read_hierarchy(None, raws), say=say)
+    say = read_expert_shares("wang.csv = 3; li.csv = 1", ["Li.csv", "Wang.csv"])
+    weighted = weigh(read_hierarchy(None, raws), shares=say)
     np.testing.assert_allclose(list(weights(weighted).values()), by_numpy(one**0.25 * other**0.75)[1], atol=1e-12)
 
 
@@ -558,7 +574,7 @@ def test_experts_of_whom_each_judged_a_part():
     result = solve(raw)
     joint = m.empty_matrix(4)
     for row, column, value in ((0, 1, 4), (1, 2, 3), (3, 2, 0.5), (3, 1, 1)):
-        joint = m.put(joint, row, column, value)
+        joint = m.with_judgement(joint, row, column, value)
     np.testing.assert_allclose(list(weights(result).values()), m.weights_of(joint), atol=1e-12)
     assert result.experts.weights == {} and result.experts.concordance is None
     (spread,) = result.experts.spreads
@@ -566,8 +582,10 @@ def test_experts_of_whom_each_judged_a_part():
     assert (spread.lowest_by, spread.highest_by) == ("Li", "Wang")
     assert all(text in ahp_report(result).html() for text in ("judged only a part", "weight of the expert"))
     with pytest.raises(InputError, match="No judgement among the factors joins 'a', 'b', 'c' to 'd'"):
-        ahp.ahp_weights(read_hierarchy(raw), say=dict(Li=0.5, Wang=0, Zhao=0))  # nobody who counts judged d
-    assert "No judgement of Li among the factors joins 'a', 'b', 'c' to 'd'" in refused(raw, aggregation=ahp.OF_WEIGHTS)
+        weigh(read_hierarchy(raw), shares={"Li": 0.5, "Wang": 0, "Zhao": 0})  # nobody who counts judged d
+    assert "No judgement of Li among the factors joins 'a', 'b', 'c' to 'd'" in refused(
+        raw, aggregation=Aggregation.OF_WEIGHTS
+    )
 
 
 def test_concordance_against_the_textbook():
@@ -602,7 +620,8 @@ def test_experts_who_contradict_themselves_are_named():
     cr = (by_numpy(matrix("1 9 1\n1/9 1 9\n1 1/9 1"))[0] - 3) / 2 / 0.58
     assert result.experts.judged[0].before.cr == pytest.approx(cr)
     assert result.warnings == [
-        f"Judgements of single experts contradict each other, which the joint ones do not show (consistency ratio of Li.csv "
+        f"Judgements of single experts contradict each other, which the joint ones do not show (consistency ratio "
+        f"of Li.csv "
         f"among the factors {cr:.3g}; Wang.csv among the factors {cr:.3g}). The report names what to ask them again."
     ]
 
@@ -614,7 +633,7 @@ def test_hierarchies_of_several_experts():
     def whole(top, first, second, name):
         judged = m.empty_matrix(6)
         for row, column, value in ((0, 1, top), (2, 3, first), (4, 5, second)):
-            judged = m.put(judged, row, column, value)
+            judged = m.with_judgement(judged, row, column, value)
         lines = [",".join(["", *names])] + [
             ",".join([n, *("" if v != v else repr(float(v)) for v in line)]) for n, line in zip(names, judged)
         ]
@@ -639,7 +658,7 @@ def test_hierarchies_of_several_experts():
         assert result.hierarchy.experts == ["Li", "Wang"]
     # weights that each one ends with, averaged
     ends = np.array([[2 / 3 * 3 / 4, 2 / 3 / 4, 1 / 3 * 4 / 5, 1 / 3 / 5], [4 / 9, 4 / 9, 1 / 18, 1 / 18]])
-    averaged = solve(*blocks, groups=groups, aggregation=ahp.OF_WEIGHTS)
+    averaged = solve(*blocks, groups=groups, aggregation=Aggregation.OF_WEIGHTS)
     geometric = np.sqrt(ends[0] * ends[1])
     assert [weights(averaged)[factor] for factor in "abcd"] == pytest.approx(geometric / geometric.sum())
     assert sum(row.local_weight for row in averaged.weights[:2]) == pytest.approx(1)
@@ -657,24 +676,24 @@ def test_hierarchies_of_several_experts():
     ],
 )
 def test_expert_weights(text, expected):
-    assert list(read_expert_weights(text, ["Li", "Wang"]).values()) == pytest.approx(expected)
+    assert list(read_expert_shares(text, ["Li", "Wang"]).values()) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("1,2,3", "are 3 and the experts 2"),
-        ("Li=1", "no weight for Wang"),
+        ("1,2,3", "3 weights are given for 2 experts"),
+        ("Li=1", "no weight is given for Wang"),
         ("Zhao=1, Li=2", "'Zhao' is none of the experts"),
         ("Li=x, Wang=1", "'x' is not a number"),
-        ("0, 0", "are all 0"),
+        ("0, 0", "all are 0"),
         ("Li=-1, Wang=1", "'-1' is not"),
         ("Li=1, li=2", "named twice"),
     ],
 )
 def test_expert_weights_refused(text, message):
     with pytest.raises(InputError, match=message):
-        read_expert_weights(text, ["Li", "Wang"])
+        read_expert_shares(text, ["Li", "Wang"])
 
 
 # sensitivity ------------------------------------------------------------------------------------------
@@ -707,7 +726,7 @@ def test_steps_stop_at_the_ends_of_the_scale_and_swaps_are_named():
 
 
 def test_saatys_scale():
-    assert [m.at_position(float(place)) for place in range(-8, 9)] == pytest.approx(SCALE)
+    assert [m.value_at(float(place)) for place in range(-8, 9)] == pytest.approx(SCALE)
     assert [m.position(value) for value in SCALE] == pytest.approx(range(-8, 9))
     assert [m.as_text(value) for value in (3, 1 / 3, 2.5, 0.4, 1, 1 / 2.1802, 0.9999)] == [
         "3",
@@ -816,7 +835,7 @@ def test_matrices_in_any_shape_give_the_same():
 )
 def test_what_programs_write_beside_a_matrix_is_no_factor(shape):
     result = solve(csv(shape))
-    assert weights(result) == pytest.approx(dict(a=0.648329, b=0.229651, c=0.122020), abs=5e-7)
+    assert weights(result) == pytest.approx({"a": 0.648329, "b": 0.229651, "c": 0.122020}, abs=5e-7)
     assert any("is no factor and was passed over" in note for note in result.hierarchy.notes)
 
 
@@ -847,7 +866,7 @@ def test_names_that_differ_in_case_and_blanks_are_one():
         csv("factor_a,factor_b,judgement\nLand cover,slope,3\nSLOPE,land_cover,1/3\nslope,Mine,2")
     )
     assert hierarchy.factors == ["Land cover", "slope", "Mine"]
-    ahp.ahp_weights(hierarchy, progress=Progress(log=log.append))
+    weigh(hierarchy, progress=Progress(log=log.append))
     assert "Read 'SLOPE' as 'slope'." in log and "Read 'land_cover' as 'Land cover'." in log
 
 
@@ -864,7 +883,7 @@ def test_a_group_under_a_group():
     groups = csv("factor,group\nslope,terrain\nheight,terrain\nterrain,nature\nndvi,nature\nroads,people")
     pairs = {("nature", "people"): 4, ("terrain", "ndvi"): 3, ("slope", "height"): 1}
     found = weights(solve(rows(pairs), groups=groups))
-    assert found == pytest.approx(dict(slope=0.3, height=0.3, ndvi=0.2, roads=0.2))
+    assert found == pytest.approx({"slope": 0.3, "height": 0.3, "ndvi": 0.2, "roads": 0.2})
 
 
 ROWS = "factor_a,factor_b,judgement"
@@ -953,5 +972,5 @@ def test_one_input_and_only_one():
 def test_too_many_factors_for_the_table():
     pairs = {(f"f{number}", f"f{number + 1}"): 1 for number in range(15)}
     assert "goes to 15 and 16 are compared" in refused(rows(pairs))
-    assert len(weights(solve(rows(pairs), table=DONEGAN))) == 16
+    assert len(weights(solve(rows(pairs), random_index=DONEGAN))) == 16
     assert len(weights(solve(rows(dict(list(pairs.items())[:14]))))) == 15

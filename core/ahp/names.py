@@ -1,0 +1,32 @@
+"""Names of factors, groups and experts as people write them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+
+class Names:
+    """Names that differ in case, blanks or width are one; the first spelling is kept."""
+
+    def __init__(self) -> None:
+        self.shown: dict[str, str] = {}
+        self.variants: list[str] = []
+
+    def key(self, text: str) -> str:
+        """What spellings of one name have in common."""
+        text = text.strip()
+        plain = re.sub("[\u00ad\u200b-\u200d\ufeff]", "", unicodedata.normalize("NFKC", text))
+        key = re.sub(r"[\s_-]+", " ", plain).strip().casefold() or text
+        if self.shown.setdefault(key, text) != text and text not in self.variants:
+            self.variants.append(text)
+        return key
+
+    def read_as(self) -> list[str]:
+        """A sentence for each spelling that was taken for another one."""
+        return [f"Read '{variant}' as '{self.shown[self.key(variant)]}'." for variant in tuple(self.variants)]
+
+    def listed(self, keys: Iterable[str]) -> str:
+        """Names in quotes, with commas between."""
+        return ", ".join(f"'{self.shown[key]}'" for key in keys)

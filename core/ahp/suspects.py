@@ -1,0 +1,107 @@
+"""Which judgements fit the others worst, and what the others say in their place."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..arrays import Floats
+from .matrix import (
+    SCALE,
+    RandomIndex,
+    connected_parts,
+    consistency_of,
+    fit_to,
+    judged_pairs,
+    principal_eigenvector,
+    value_at,
+    with_judgement,
+)
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A judgement, and what all others say about the same pair.
+
+    Parameters
+    ----------
+    row, column : int
+    given : float
+    misfit : float
+        ``given * w[column] / w[row]`` or its inverse, whichever is above 1.
+    implied : float
+        The ratio of weights that all other judgements give.
+    on_scale : float
+        The value on Saaty's scale with the lowest consistency ratio; ``given`` where none lowers it.
+    cr_on_scale : float
+        Consistency ratio with that in place of the judgement.
+    """
+
+    row: int
+    column: int
+    given: float
+    misfit: float
+    implied: float
+    on_scale: float
+    cr_on_scale: float
+
+
+def suspects(matrix: Floats, name: RandomIndex, *, at_most: int = 5) -> list[Suspect]:
+    """The judgements that fit the weights worst, the worst first.
+
+    Saaty (2003, European Journal of Operational Research 145: 85-91): the largest ``a_ij w_j / w_i``
+    hurts consistency most; what would set it right is the ratio of the weights that come out when this
+    judgement alone is left out (Harker 1987). Judgements without which nothing would join two
+    factors are passed over: nothing else says what they should be.
+
+    Returns
+    -------
+    list of Suspect
+        Empty where judgements fit to 1e-9.
+    """
+    fit = fit_to(matrix, principal_eigenvector(matrix))
+    ranked = []
+    for row, column in judged_pairs(matrix):
+        misfit = max(fit[row, column], 1.0 / fit[row, column])
+        # nine digits, so that judgements that hurt alike keep the planner's order
+        ranked.append((-float(f"{misfit:.9g}"), row, column))
+    found: list[Suspect] = []
+    for misfit, row, column in sorted(ranked):
+        if len(found) == at_most or -misfit - 1.0 < 1e-9:
+            break
+        without = with_judgement(matrix, row, column, np.nan)
+        if len(connected_parts(without)) > 1:
+            continue
+        weights = principal_eigenvector(without)
+        implied = float(weights[row] / weights[column])
+        scaled, ratio = _best_on_scale(matrix, row, column, implied=implied, name=name)
+        found.append(
+            Suspect(
+                row,
+                column,
+                float(matrix[row, column]),
+                -misfit,
+                implied,
+                scaled,
+                ratio,
+            )
+        )
+    return found
+
+
+def _best_on_scale(matrix: Floats, row: int, column: int, *, implied: float, name: RandomIndex) -> tuple[float, float]:
+    """The value on Saaty's scale that lowers the consistency ratio most, and that ratio.
+
+    All 17 values are tried: the one nearest to what the others say need not lower the ratio, which is the
+    least near that value and not always at it. Of equal ratios the value counts that is nearest to what
+    the others say, by ratio. Where none lowers the ratio it is the judgement as it was given.
+    """
+    now = consistency_of(matrix, name).cr
+    best, lowest = float(matrix[row, column]), now
+    for value in sorted((value_at(float(place)) for place in SCALE), key=lambda value: abs(math.log(value / implied))):
+        ratio = consistency_of(with_judgement(matrix, row, column, value), name).cr
+        if ratio < lowest - 1e-9:
+            best, lowest = value, ratio
+    return best, lowest
