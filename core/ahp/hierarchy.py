@@ -102,7 +102,8 @@ def read_hierarchy(
         raise InputError(
             "Judgements are given twice, as a table of rows and as tables of experts: keep one of the two."
             if judgement_tables
-            else "No judgements are given: choose a table of rows (factor_a, factor_b, judgement) or the experts' tables."
+            else "No judgements are given: choose a table of rows (factor_a, factor_b, judgement) or the "
+            "experts' tables."
         )
     names, people = Names(), Names()
     parent = _read_groups(groups, names)
