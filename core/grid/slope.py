@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -152,7 +153,8 @@ def _rises_of_known_cells(block: Floats, template: Template) -> tuple[Floats, Fl
         (((a, b, c), (d, centre, f), (g, h, i)), template.cell_width),
         (((a, d, g), (b, centre, h), (c, f, i)), template.cell_height),
     ):
-        total, weights = np.zeros(centre.shape), np.zeros(centre.shape, dtype=np.int64)
+        total: Any = 0.0
+        weights: Any = 0
         for line, weight in zip(lines, (1, 2, 1)):
             difference, known = _difference(*line, centre)
             total, weights = total + weight * difference, weights + weight * known
