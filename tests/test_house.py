@@ -34,7 +34,6 @@ LONG_MODULES = {
     "core/connectivity/indices.py",
     "core/connectivity/removal.py",
     "core/corridors/gravity.py",
-    "core/services/habitat_quality.py",
     "core/sources/selection.py",
 }
 LONG_FUNCTIONS = {
@@ -47,9 +46,6 @@ LONG_FUNCTIONS = {
 }
 WIDE_FUNCTIONS = {
     "_compiled",
-    "_costs",
-    "_degradation",
-    "_highest_of_baseline",
     "_judge",
     "_keep_share",
     "_neglected",
@@ -64,7 +60,6 @@ WIDE_FUNCTIONS = {
     "gain_from_patches",
     "gain_of_links",
     "gain_of_patches",
-    "habitat_quality",
     "landscape_connectivity",
     "merge",
     "patch_links",
@@ -86,7 +81,6 @@ UNTOLD_TYPES = {
     "judged",
     "matrix",
     "patch_id",
-    "place",
     "value",
     "weights",
 }

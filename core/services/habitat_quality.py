@@ -112,7 +112,7 @@ class HabitatChoices:
         chosen = self.conventions
         phrases = {
             "distance_rule": f"distance rule '{chosen.distance_rule}'",
-            "exponent": f"half-saturation term {chosen.exponent}",
+            "exponent": f"half-saturation term '{chosen.exponent}'",
             "half_saturation": f"half-saturation constant {k:.6g}{origin}",
         }
         return conventions_text(self.preset, phrases, self._by_hand())

@@ -179,5 +179,6 @@ def _kernel(threat: Threat, template: Template, *, rows: int, cols: int) -> Floa
         np.arange(-rows, rows + 1)[:, None] * template.cell_height,
         np.arange(-cols, cols + 1)[None, :] * template.cell_width,
     )
-    kernel = decayed(apart, threat.max_distance_m, threat.decay)
-    return (kernel / kernel.sum()).astype(np.float32)
+    weights = decayed(apart, threat.max_distance_m, threat.decay)
+    kernel: Float32s = (weights / weights.sum()).astype(np.float32)
+    return kernel

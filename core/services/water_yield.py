@@ -194,9 +194,9 @@ class YieldChoices:
     def text(self, *, with_volumes: bool) -> str:
         """The conventions in words, for the log."""
         chosen = self.conventions
-        phrases = {"budyko": f"Budyko curve {chosen.budyko}", "masking": f"cells with {chosen.masking}"}
+        phrases = {"budyko": f"Budyko curve '{chosen.budyko}'", "masking": f"masking '{chosen.masking}'"}
         if with_volumes:
-            phrases["volumes"] = f"volumes as {chosen.volumes}"
+            phrases["volumes"] = f"volumes '{chosen.volumes}'"
         return conventions_text(self.preset, phrases, self._by_hand())
 
 

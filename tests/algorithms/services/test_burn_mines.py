@@ -3,6 +3,7 @@
 import os
 
 import numpy as np
+from factory import square_wkt
 from osgeo import ogr
 from qgis.core import QgsProcessingFeedback
 
@@ -11,17 +12,12 @@ from econet.core.grid.reading import RasterSource, read_raster
 WEST, NORTH = 500000, 4600000
 
 
-def square(west, south, size, height=None):
-    east, north = west + size, south + (height or size)
-    return f"POLYGON(({west} {south},{east} {south},{east} {north},{west} {north},{west} {south}))"
-
-
 def mines(make, *rows, crs="EPSG:32651", name="mines"):
     return make.layer(
         name,
         [
             (
-                square(WEST + 30 * col, NORTH - 30 * (row + 1), 30),
+                square_wkt(WEST + 30 * col, NORTH - 30 * (row + 1), 30),
                 {"name": f"mine {row} {col}", "state": state, "feature": feature},
             )
             for row, col, state, feature in rows
@@ -68,7 +64,7 @@ def test_mines_and_restored_mines(run, make):
 
 def test_own_codes_and_no_feature_field(run, make):
     cover = make.raster("cover", np.full((1, 3), 2, np.uint8))
-    layer = make.layer("holes", [(square(WEST, NORTH - 30, 30), {"zustand": "producing"})])
+    layer = make.layer("holes", [(square_wkt(WEST, NORTH - 30, 30), {"zustand": "producing"})])
     result = run(
         "burnmines",
         LAND_COVER=cover,
@@ -143,7 +139,7 @@ def test_cancel_leaves_nothing(run, make):
 def test_mines_in_a_map_of_another_product_keep_clear_of_its_classes(run, make):
     cover = make.raster("cover", np.array([[11, 12, 41, 82]], np.uint8))
     layer = mines(make, (0, 2, "producing", "pit"), (0, 3, "restored", "dump"))
-    given = dict(LAND_COVER=cover, MINES=layer, STATE_FIELD="state", FEATURE_FIELD="feature")
+    given = {"LAND_COVER": cover, "MINES": layer, "STATE_FIELD": "state", "FEATURE_FIELD": "feature"}
     result = run("burnmines", **given, LAND_COVER_PRODUCT=6, OUTPUT=make.out("burnt.tif"))
     assert values(result["OUTPUT"]).tolist() == [[11, 12, 911, 915]]
     message = run.refusal("burnmines", **given, OUTPUT=make.out("x.tif"))

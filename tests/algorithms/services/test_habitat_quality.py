@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from factory import square_wkt
 from qgis.core import QgsApplication, QgsProcessingFeedback
 
 from econet.core.grid.reading import RasterSource, read_raster
@@ -13,11 +14,6 @@ from econet.core.grid.reading import RasterSource, read_raster
 INVEST = Path(__file__).resolve().parents[2] / "data" / "invest_synth"
 THREATS = "threat,weight,max_distance_m,decay,land_cover_codes\ntown,1,90,linear,8\n"
 SENSITIVITY = "land_cover,habitat,town\n2,1,1\n8,0,0\n"
-
-
-def square(west, south, size, height=None):
-    east, north = west + size, south + (height or size)
-    return f"POLYGON(({west} {south},{east} {south},{east} {north},{west} {north},{west} {south}))"
 
 
 def values(path):
@@ -62,7 +58,7 @@ def test_equals_invest_from_its_own_tables(run, make, inputs):
         np.testing.assert_allclose(values(result[key]), expected, rtol=1e-5, atol=0)
     assert result["HALF_SATURATION_USED"] == 0.2
     assert (
-        "preset 'as InVEST 3.20': distance rule 'nearest' [preset], half-saturation term k^z [preset], "
+        "preset 'as InVEST 3.20': distance rule 'nearest' [preset], half-saturation term 'k^z' [preset], "
         "half-saturation constant 0.2 [by hand]"
     ) in run.log
 
@@ -88,7 +84,7 @@ def test_threat_layers_serve_the_rows_in_order(run, make, inputs):
 
 def test_a_polygon_layer_beyond_the_map_is_a_threat(run, make):
     cover = make.raster("cover", np.full((1, 3), 2, np.uint8))
-    town = make.layer("town", [(square(500000 + 121, 4600000 - 29, 28), {"name": "x"})])
+    town = make.layer("town", [(square_wkt(500000 + 121, 4600000 - 29, 28), {"name": "x"})])
     result = run(
         "habitatquality",
         LAND_COVER=cover,
@@ -181,7 +177,7 @@ def test_refusals_name_what_to_mend(run, make):
 def test_costs_rarity_and_reserves(run, make):
     cover = make.raster("cover", np.array([[8, 2, 2, 2]], np.uint8))
     before = make.raster("before", np.array([[2, 2, 2, 2]], np.uint8))
-    reserve = make.layer("reserve", [(square(500000 + 60, 4600000 - 30, 30), {"beta": 0.5})])
+    reserve = make.layer("reserve", [(square_wkt(500000 + 60, 4600000 - 30, 30), {"beta": 0.5})])
     result = run(
         "habitatquality",
         LAND_COVER=cover,
@@ -227,7 +223,7 @@ def test_shipped_tables_for_another_product(run, make):
 
 def test_what_contradicts_itself_is_refused_before_the_run(run, make):
     cover = make.raster("cover", np.full((2, 2), 2, np.uint8))
-    reserve = make.layer("reserve", [(square(500000, 4600000 - 30, 30), {"access": 0.5})])
+    reserve = make.layer("reserve", [(square_wkt(500000, 4600000 - 30, 30), {"access": 0.5})])
     places = {"OUTPUT_QUALITY": make.out("x.tif"), "OUTPUT_DEGRADATION": make.out("y.tif")}
     fine, message = run.check("habitatquality", LAND_COVER=cover, ACCESS=cover, ACCESS_AREAS=reserve, **places)
     assert not fine and "keep one of the two" in message

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from factory import square_wkt
 from qgis.core import QgsApplication, QgsProcessingFeedback
 
 from econet.core.grid.reading import RasterSource, read_raster
@@ -19,11 +20,6 @@ RASTERS = {
     "PLANT_AVAILABLE_WATER": "pawc",
 }
 TABLE = "land_cover,kc,root_depth_mm,vegetated\n1,0.9,5000,1\n"
-
-
-def square(west, south, size, height=None):
-    east, north = west + size, south + (height or size)
-    return f"POLYGON(({west} {south},{east} {south},{east} {north},{west} {north},{west} {south}))"
 
 
 def values(path):
@@ -92,7 +88,7 @@ def test_presets_and_curves(run, small, choices, expected):
 
 
 def test_masking_and_volumes_are_chosen_alone_and_named(run, make, small):
-    shed = make.layer("shed", [(square(500000, 4600000 - 60, 180, 60), {"code": 7})])  # half of it off the map
+    shed = make.layer("shed", [(square_wkt(500000, 4600000 - 60, 180, 60), {"code": 7})])  # half of it off the map
     found = []
     for choices in ({}, {"MASKING": 2}, {"VOLUMES": 2}, {"PRESET": 2}, {"PRESET": 2, "MASKING": 1, "VOLUMES": 1}):
         maps = small(PRECIPITATION=700)
@@ -110,14 +106,14 @@ def test_masking_and_volumes_are_chosen_alone_and_named(run, make, small):
     # cells of 900 m2 that the volume stands for: 6, or 5 with a value; the polygon is as large as 12
     assert found == [(False, 6), (True, 5), (False, 12), (True, 12), (False, 6)]
     assert (
-        "preset 'as InVEST 3.20': Budyko curve Fu, as InVEST 3.x [preset], cells with values everywhere [by hand]"
+        "preset 'as InVEST 3.20': Budyko curve 'Fu, as InVEST 3.x' [preset], masking 'values everywhere' [by hand]"
         in run.log
-        and "volumes as mean x area of the cells [by hand]" in run.log
+        and "volumes 'mean x area of the cells' [by hand]" in run.log
     )
 
 
 def test_depth_in_centimetres_and_a_watershed(run, make, small):
-    shed = make.layer("shed", [(square(500000, 4600000 - 60, 30, 60), {"yield_mm": "old", "code": 7})])
+    shed = make.layer("shed", [(square_wkt(500000, 4600000 - 60, 30, 60), {"yield_mm": "old", "code": 7})])
     result = run(
         "wateryield", **small(SOIL_DEPTH=100), DEPTH_UNIT=1, WATERSHEDS=shed, OUTPUT_WATERSHEDS=make.out("w.gpkg")
     )

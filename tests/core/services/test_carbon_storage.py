@@ -2,24 +2,24 @@
 
 from pathlib import Path
 
+import factory
 import numpy as np
 import pytest
 
 from econet.core import tables
 from econet.core.errors import InputError
 from econet.core.grid.blocks import ArrayOutput, GridInput
-from econet.core.grid.grid import Grid, Template
+from econet.core.grid.grid import Grid
 from econet.core.grid.reading import RasterSource, read_raster
 from econet.core.grid.warping import read_classes
 from econet.core.services.carbon_storage import carbon_change, carbon_storage, carbon_storage_blocks, read_carbon_table
 
 INVEST = Path(__file__).resolve().parents[2] / "data" / "invest_synth"
-TEMPLATE = Template(2, 3, (500000.0, 10.0, 0.0, 4600000.0, 0.0, -40.0), "EPSG:32651", "cover")
 TEXT = "land_cover,above,below,soil,dead\n1,48.5,14.1,96.3,3.1\n2,0,0,0.25,0\n"
 
 
 def cover(values):
-    return Grid(np.asarray(values, dtype=np.int32), TEMPLATE, -9, "cover")
+    return factory.grid(values, cell=10.0, height=40.0, nodata=-9, name="cover", dtype=np.int32)
 
 
 def test_equals_invest_on_every_cell():
@@ -47,7 +47,9 @@ def test_change_is_after_minus_before():
 
 
 def test_change_needs_the_same_cells():
-    moved = Grid(np.ones((2, 3), np.int32), Template(2, 3, (0.0, 10.0, 0, 0.0, 0, -40.0), "EPSG:32651"), -9, "plan")
+    moved = Grid(
+        np.ones((2, 3), np.int32), factory.template(2, 3, cell=10.0, height=40.0, west=0.0, north=0.0), -9, "plan"
+    )
     with pytest.raises(InputError, match="'cover' and 'plan' are not on the same cells"):
         carbon_change(cover(np.ones((2, 3))), moved)
 
@@ -71,7 +73,7 @@ def test_bad_tables(text, message):
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (257, 513), (600, 2100)])
 def test_parts_make_up_the_map_bit_for_bit(size):
-    place = Template(*size, (500000.0, 30.0, 0.0, 4600000.0, 0.0, -30.0), "EPSG:32651", "cover")
+    place = factory.template(*size, name="cover")
     random = np.random.default_rng(4)
     before, after = (
         Grid(random.choice([1, 2, 5, 8, -9], size).astype(np.int32), place, -9, name) for name in ("before", "after")
@@ -84,7 +86,7 @@ def test_parts_make_up_the_map_bit_for_bit(size):
 
 
 def test_codes_missing_from_the_table_are_counted_over_the_whole_map_before_anything_is_written():
-    place = Template(600, 2100, (500000.0, 30.0, 0.0, 4600000.0, 0.0, -30.0), "EPSG:32651", "cover")
+    place = factory.template(600, 2100, name="cover")
     codes = np.ones(place.shape, np.int32)
     codes[::599, ::2099], codes[300, :] = 77, 78
     stored = ArrayOutput(place)

@@ -3,14 +3,13 @@
 import math
 from pathlib import Path
 
+import factory
 import numpy as np
 import pytest
-from osgeo import ogr
 
 from econet.core import tables
 from econet.core.errors import Cancelled, InputError
-from econet.core.geometry.layers import Layer
-from econet.core.grid.grid import Grid, Template
+from econet.core.grid.grid import Grid
 from econet.core.grid.reading import RasterSource, read_raster
 from econet.core.grid.warping import read_classes
 from econet.core.outputs import write_raster
@@ -25,17 +24,15 @@ from econet.core.services.threat_costs import ALL_THREATS
 from econet.core.services.threat_impact import DistanceRule, decayed
 
 INVEST = Path(__file__).resolve().parents[2] / "data" / "invest_synth"
-UTM = "EPSG:32651"
 SENSITIVITY = "land_cover,habitat,town,road\n1,1,0.8,0.3\n2,0.6,0.5,1\n3,0,0,0\n"
 
 
-def template(rows, cols, dx=30.0, dy=30.0):
-    return Template(rows, cols, (500000.0, dx, 0.0, 4600000.0, 0.0, -dy), UTM, "cover")
+def template(rows, cols, dx=30.0, dy=30.0, **place):
+    return factory.template(rows, cols, cell=dx, height=dy, **{"name": "cover", **place})
 
 
 def cover(values, dx=30.0, dy=30.0):
-    values = np.asarray(values, dtype=np.int32)
-    return Grid(values, template(*values.shape, dx, dy), -9, "cover")
+    return factory.grid(values, cell=dx, height=dy, nodata=-9, name="cover", dtype=np.int32)
 
 
 def table(text, name="t.csv", folder=""):
@@ -46,7 +43,7 @@ def threats(*rows):
     return table("threat,weight,max_distance_m,decay,land_cover_codes\n" + "\n".join(rows))
 
 
-def layer(tmp_path, values, t, name="town"):
+def intensity_raster(tmp_path, values, t, name="town"):
     path = str(tmp_path / f"{name}.tif")
     write_raster(Grid(np.asarray(values, dtype=np.float32), t, -1.0, name), path)
     return RasterSource(path)
@@ -197,7 +194,7 @@ def test_equals_all_pairs(tmp_path, rule, kind, dx, dy):
     result = quality_of(
         land,
         table(f"threat,weight,max_distance_m,decay,layer\ntown,1,{reach},{kind},\n"),
-        [layer(tmp_path, intensity, t)],
+        [intensity_raster(tmp_path, intensity, t)],
         table(SENSITIVITY),
         distance_rule=rule,
     )
@@ -221,7 +218,7 @@ def test_nearest_does_not_see_intensity_and_the_others_do(tmp_path):
     for rule in DistanceRule:
         a, b = (
             quality_of(
-                land, table(text), [layer(tmp_path, v, t)], table(SENSITIVITY), distance_rule=rule
+                land, table(text), [intensity_raster(tmp_path, v, t)], table(SENSITIVITY), distance_rule=rule
             ).degradation.values
             for v in (weak, strong)
         )
@@ -236,13 +233,13 @@ def test_the_sum_rule_conserves_a_uniform_threat_and_is_zero_beyond_reach(tmp_pa
     text = table("threat,weight,max_distance_m,decay\ntown,1,150,linear\n")
     sensitivity = table("land_cover,habitat,town\n1,1,1\n")
     even = quality_of(
-        land, text, [layer(tmp_path, np.full(t.shape, 0.7), t)], sensitivity, distance_rule=DistanceRule.SUM
+        land, text, [intensity_raster(tmp_path, np.full(t.shape, 0.7), t)], sensitivity, distance_rule=DistanceRule.SUM
     )
     np.testing.assert_allclose(even.degradation.values[6:-6, 6:-6], 0.7, rtol=1e-5)
     point = np.zeros(t.shape)
     point[20, 20] = 1
     spread = quality_of(
-        land, text, [layer(tmp_path, point, t)], sensitivity, distance_rule=DistanceRule.SUM
+        land, text, [intensity_raster(tmp_path, point, t)], sensitivity, distance_rule=DistanceRule.SUM
     ).degradation.values
     assert spread.sum() == pytest.approx(1, rel=1e-5)
     r, c = np.indices(t.shape)
@@ -259,12 +256,17 @@ def test_a_threat_layer_counts_beyond_the_map(tmp_path, rule):
     big = template(40, 44)
     intensity = np.where(rng.random(big.shape) < 0.01, rng.random(big.shape), 0)
     everywhere = Grid(rng.integers(1, 4, big.shape).astype(np.int32), big, -9, "cover")
-    part = Template(10, 12, (500000.0 + 30 * 15, 30.0, 0.0, 4600000.0 - 30 * 14, 0.0, -30.0), UTM, "cover")
+    part = template(10, 12, west=500000.0 + 30 * 15, north=4600000.0 - 30 * 14)
     inside = Grid(everywhere.values[14:24, 15:27], part, -9, "cover")
     text = table("threat,weight,max_distance_m,decay\ntown,1,300,exponential\n")
     whole, clipped = (
         quality_of(
-            land, text, [layer(tmp_path, intensity, big)], table(SENSITIVITY), distance_rule=rule, half_saturation=0.1
+            land,
+            text,
+            [intensity_raster(tmp_path, intensity, big)],
+            table(SENSITIVITY),
+            distance_rule=rule,
+            half_saturation=0.1,
         )
         for land in (everywhere, inside)
     )
@@ -274,15 +276,11 @@ def test_a_threat_layer_counts_beyond_the_map(tmp_path, rule):
 
 def test_polygons_beyond_the_map_count_too():
     land = cover(np.ones((3, 5)))
-    east, north = 500150.0, 4600000.0
-    box = ogr.CreateGeometryFromWkt(
-        f"POLYGON(({east + 61} {north - 1},{east + 89} {north - 1},{east + 89} {north - 89},"
-        f"{east + 61} {north - 89},{east + 61} {north - 1}))"
-    )
+    box = factory.square(150 + 61, -89, 28, 88)
     result = quality_of(
         land,
         table("threat,weight,max_distance_m,decay\ntown,1,300,linear\n"),
-        [Layer("mines", UTM, [box], [{}])],
+        [factory.layer([box], name="mines")],
         table("land_cover,habitat,town\n1,1,1\n"),
     )
     np.testing.assert_allclose(
@@ -294,7 +292,7 @@ def test_a_layer_path_in_the_table_starts_from_the_table(tmp_path):
     t = template(4, 4)
     spot = np.zeros(t.shape)
     spot[0, 0] = 1
-    layer(tmp_path, spot, t, "spot")
+    intensity_raster(tmp_path, spot, t, "spot")
     land = Grid(np.ones(t.shape, np.int32), t, -9, "cover")
     text = "threat,max_dist,weight,decay,cur_path\ntown,100,1,linear,spot.tif\n"
     result = quality_of(land, table(text, folder=str(tmp_path)), sensitivity=table(SENSITIVITY))
@@ -480,12 +478,12 @@ def test_bad_sensitivity_tables(text, message):
 def test_layers_that_cannot_serve(tmp_path):
     land, text = cover([[3, 1]]), table("threat,weight,max_distance_m,decay\ntown,1,100,linear\n")
     with pytest.raises(InputError, match="Threat layer 'town' holds 5 on 2 cell"):
-        quality_of(land, text, [layer(tmp_path, [[5, 5]], land.template)], table(SENSITIVITY))
-    far = Template(1, 2, (900000.0, 30.0, 0.0, 4600000.0, 0.0, -30.0), UTM, "town")
+        quality_of(land, text, [intensity_raster(tmp_path, [[5, 5]], land.template)], table(SENSITIVITY))
+    far = template(1, 2, west=900000.0, name="town")
     with pytest.raises(InputError, match="'town' does not overlap 'cover'"):
-        quality_of(land, text, [layer(tmp_path, [[1, 1]], far)], table(SENSITIVITY))
+        quality_of(land, text, [intensity_raster(tmp_path, [[1, 1]], far)], table(SENSITIVITY))
     with pytest.raises(InputError, match="Layer 'mines' is empty"):
-        quality_of(land, text, [Layer("mines", UTM)], table(SENSITIVITY))
+        quality_of(land, text, [factory.layer([], name="mines")], table(SENSITIVITY))
 
 
 def test_a_half_saturation_of_0_is_refused():
@@ -588,7 +586,7 @@ def test_k_of_a_scenario_is_that_of_the_baseline_so_that_restoring_a_mine_never_
 
 def test_k_with_a_baseline_and_threat_layers_is_that_of_this_map(tmp_path):
     land = cover([[1, 1, 1]])
-    town = layer(tmp_path, [[1, 0, 0]], land.template)
+    town = intensity_raster(tmp_path, [[1, 0, 0]], land.template)
     heard = []
     arguments = (land, table("threat,weight,max_distance_m,decay\ntown,1,90,linear\n"), [town], table(SENSITIVITY))
     result = quality_of(*arguments, baseline=land, progress=Progress(log=heard.append))
@@ -600,14 +598,11 @@ def test_k_with_a_baseline_and_threat_layers_is_that_of_this_map(tmp_path):
 
 
 def areas(*rows, field="access"):
-    shapes = [ogr.CreateGeometryFromWkt(wkt) for wkt, _ in rows]
-    return Layer("reserves", UTM, shapes, [{field: value} for _, value in rows], [field])
+    return factory.layer([shape for shape, _ in rows], [{field: value} for _, value in rows], name="reserves")
 
 
 def box(west, south, east, north):
-    x, y = 500000, 4600000
-    points = [(west, south), (east, south), (east, north), (west, north), (west, south)]
-    return "POLYGON((" + ",".join(f"{x + a} {y + b}" for a, b in points) + "))"
+    return factory.square(west, south, east - west, north - south)
 
 
 def test_accessibility_of_reserves_is_the_lowest_where_they_overlap():
@@ -635,14 +630,16 @@ def test_accessibility_of_reserves_is_the_lowest_where_they_overlap():
 def test_threat_layers_elsewhere_are_refused_before_the_work(tmp_path):
     land = cover([[1, 1, 1]])
     rule = table("threat,weight,max_distance_m,decay\ntown,1,90,linear\n")
-    far = Layer("towns", UTM, [ogr.CreateGeometryFromWkt(box(500, 0, 530, 30))], [{}], [])
+    far = factory.layer([box(500, 0, 530, 30)], name="towns")
     with pytest.raises(InputError, match="'towns' has no feature within 90 m of 'cover'"):
         quality_of(land, rule, [far], table(SENSITIVITY))
-    near = Layer("towns", UTM, [ogr.CreateGeometryFromWkt(box(120, -30, 150, 0))], [{}], [])
+    near = factory.layer([box(120, -30, 150, 0)], name="towns")
     assert quality_of(land, rule, [near], table(SENSITIVITY)).degradation.values[0, 2] > 0
-    elsewhere = Template(3, 3, (900000.0, 30.0, 0.0, 4600000.0, 0.0, -30.0), UTM, "x")
+    elsewhere = template(3, 3, west=900000.0, name="x")
     with pytest.raises(InputError, match="'elsewhere' does not overlap 'cover'"):
-        quality_of(land, rule, [layer(tmp_path, np.ones((3, 3)), elsewhere, "elsewhere")], table(SENSITIVITY))
+        quality_of(
+            land, rule, [intensity_raster(tmp_path, np.ones((3, 3)), elsewhere, "elsewhere")], table(SENSITIVITY)
+        )
 
 
 def test_shipped_tables_serve_a_map_of_another_product_as_the_same_map_of_clcd():

@@ -3,27 +3,23 @@
 import itertools
 import re
 
+import factory
 import numpy as np
 import pytest
-from osgeo import ogr
 
 from econet.core import tables
 from econet.core.errors import Cancelled, InputError
 from econet.core.grid import row_blocks
-from econet.core.grid.grid import Grid, Template
+from econet.core.grid.grid import Grid
 from econet.core.land_cover_products import LandCoverProduct
 from econet.core.mines import Mine
 from econet.core.progress import Progress
 from econet.core.services.burn_mines import burn_mines, read_mine_codes
 from econet.core.services.land_cover import CODE, ClassCodes, class_rows, codes_of
 
-UTM = "EPSG:32651"
-
 
 def grid(values, dx=30.0, dy=30.0, nodata=-9, name="cover"):
-    values = np.asarray(values, dtype=np.int32)
-    rows, cols = values.shape
-    return Grid(values, Template(rows, cols, (500000.0, dx, 0.0, 4600000.0, 0.0, -dy), UTM, name), nodata, name)
+    return factory.grid(values, cell=dx, height=dy, nodata=nodata, name=name, dtype=np.int32)
 
 
 def table(text, name="t.csv"):
@@ -36,11 +32,8 @@ def own_codes(text, name="t.csv"):
 
 def rectangle(cover, row, col, rows, cols):
     """A polygon over whole cells."""
-    west, dx, _, north, _, dy = cover.template.transform
-    left, right, top, bottom = west + col * dx, west + (col + cols) * dx, north + row * dy, north + (row + rows) * dy
-    return ogr.CreateGeometryFromWkt(
-        f"POLYGON(({left} {top},{right} {top},{right} {bottom},{left} {bottom},{left} {top}))"
-    )
+    width, height = cover.template.cell_width, cover.template.cell_height
+    return factory.square(col * width, -(row + rows) * height, cols * width, rows * height)
 
 
 def mine(cover, feature, *place, state="producing", name="m"):

@@ -2,11 +2,11 @@
 
 import math
 
+import factory
 import numpy as np
 import pytest
 from osgeo import gdal
 
-from econet.core.crs import Crs
 from econet.core.errors import Cancelled, InputError
 from econet.core.grid.blocks import ArrayOutput
 from econet.core.grid.grid import Grid, Template
@@ -32,15 +32,12 @@ from econet.core.services.soil import (
     soil_erodibility,
 )
 
-UTM = "EPSG:32651"
 # a year of monsoon rain, 747 mm, two thirds of it in three months
 MONSOON = [6, 7, 16, 35, 58, 98, 185, 180, 80, 48, 24, 10]
 
 
-def grid(values, name="map", nodata=-9999.0, cell=1000.0):
-    values = np.asarray(values, dtype=np.float64)
-    template = Template(*values.shape, (500000.0, cell, 0.0, 4600000.0, 0.0, -cell), UTM, name)
-    return Grid(values, template, nodata, name)
+def grid(values, name="map"):
+    return factory.grid(values, cell=1000.0, nodata=-9999.0, name=name, dtype=np.float64)
 
 
 def rain(rows):
@@ -119,7 +116,7 @@ def write_bands(path, bands, template, nodata=-1.0):
         str(path), template.cols, template.rows, len(bands), gdal.GDT_Float32
     )
     dataset.SetGeoTransform(template.transform)
-    dataset.SetProjection(Crs.of(UTM).reference.ExportToWkt())
+    dataset.SetProjection(template.crs.reference.ExportToWkt())
     for number, values in enumerate(bands, 1):
         dataset.GetRasterBand(number).WriteArray(np.asarray(values, dtype=np.float32))
     return RasterSource(str(path))
@@ -133,11 +130,11 @@ def erosivity_on(cells, sources, method=ErosivityMethod.ZHANG_FU, progress=SILEN
 
 
 def test_twelve_rasters_and_one_of_twelve_bands_give_the_same(tmp_path):
-    template = Template(2, 3, (500000.0, 1000.0, 0.0, 4600000.0, 0.0, -1000.0), UTM, "t")
+    template = factory.template(2, 3, cell=1000.0, name="t")
     months = [np.full((2, 3), p) + np.arange(6).reshape(2, 3) for p in MONSOON]
     stack = write_bands(tmp_path / "stack.tif", months, template)
     single = [write_bands(tmp_path / f"m{n}.tif", [values], template) for n, values in enumerate(months)]
-    fine = Template(4, 6, (500000.0, 500.0, 0.0, 4600000.0, 0.0, -500.0), UTM, "fine")
+    fine = factory.template(4, 6, cell=500.0, name="fine")
     for cells in (template, fine):
         heard = Heard()
         one, two = (erosivity_on(cells, sources, progress=heard.progress)[0] for sources in ([stack], single))
@@ -153,7 +150,7 @@ def test_twelve_rasters_and_one_of_twelve_bands_give_the_same(tmp_path):
 
 
 def test_negative_rain_is_refused_with_raster_and_band(tmp_path):
-    template = Template(2, 3, (500000.0, 1000.0, 0.0, 4600000.0, 0.0, -1000.0), UTM, "t")
+    template = factory.template(2, 3, cell=1000.0, name="t")
     months = [np.full((2, 3), float(p)) for p in MONSOON]
     months[4][1, 2] = -3
     stack = write_bands(tmp_path / "stack.tif", months, template)
@@ -166,7 +163,7 @@ def test_negative_rain_is_refused_with_raster_and_band(tmp_path):
 
 
 def test_cancel(tmp_path):
-    template = Template(2, 3, (500000.0, 1000.0, 0.0, 4600000.0, 0.0, -1000.0), UTM, "t")
+    template = factory.template(2, 3, cell=1000.0, name="t")
     stack = write_bands(tmp_path / "stack.tif", [np.ones((2, 3))] * 12, template)
     with pytest.raises(Cancelled):
         erosivity_on(template, [stack], progress=Progress(cancelled=lambda: True))
@@ -264,7 +261,7 @@ def test_units_that_cannot_be_right_are_refused():
 @pytest.fixture
 def files(tmp_path):
     """Writes maps to files of many parts; some lie on other cells and in degrees."""
-    shape, cells = (300, 2100), Template(300, 2100, (500000.0, 90.0, 0.0, 4600000.0, 0.0, -90.0), UTM, "cells")
+    shape, cells = (300, 2100), factory.template(300, 2100, cell=90.0, name="cells")
     places = [cells, Template(300, 2100, (122.99, 0.0012, 0, 41.56, 0, -0.001), "EPSG:4326", "degrees")]
 
     def write(*ranges, holes=0.02):

@@ -3,14 +3,15 @@
 import csv
 from pathlib import Path
 
+import factory
 import numpy as np
 import pytest
+from factory import square_wkt
 from osgeo import gdal, ogr
 
 from econet.core import tables
-from econet.core.crs import Crs
 from econet.core.errors import Cancelled, InputError
-from econet.core.geometry.layers import Layer, read_layer
+from econet.core.geometry.layers import read_layer
 from econet.core.grid.blocks import Classes
 from econet.core.grid.grid import Grid, Template, Window
 from econet.core.grid.reading import RasterSource, read_raster
@@ -23,7 +24,6 @@ from econet.core.services.annual_sum import AnnualSum, read_annual
 from econet.core.services.water_yield import BudykoCurve, DepthUnit
 
 INVEST = Path(__file__).resolve().parents[2] / "data" / "invest_synth"
-UTM = "EPSG:32651"
 TABLE = "land_cover,kc,root_depth_mm,vegetated\n1,0.9,1000,1\n2,0.3,,0\n"
 
 
@@ -33,7 +33,7 @@ def table(text=TABLE, name="t.csv"):
 
 def grids(codes, rain, et0, soil, pawc, dx=30.0, dy=30.0):
     codes = np.asarray(codes, dtype=np.int32)
-    t = Template(*codes.shape, (500000.0, dx, 0.0, 4600000.0, 0.0, -dy), UTM, "cover")
+    t = factory.template(*codes.shape, cell=dx, height=dy, name="cover")
     maps = [
         Grid(np.broadcast_to(np.asarray(values, np.float32), codes.shape).copy(), t, -9999.0, name)
         for values, name in ((rain, "rain"), (et0, "et0"), (soil, "soil"), (pawc, "pawc"))
@@ -63,9 +63,7 @@ def invest_grids():
 
 
 def box(left, bottom, right, top):
-    return ogr.CreateGeometryFromWkt(
-        f"POLYGON(({left} {bottom},{right} {bottom},{right} {top},{left} {top},{left} {bottom}))"
-    )
+    return ogr.CreateGeometryFromWkt(square_wkt(left, bottom, right - left, top - bottom))
 
 
 # InVEST ------------------------------------------------------------------------------------------
@@ -252,7 +250,7 @@ def test_watersheds_that_overlap_or_leave_the_map():
     heard = []
     arguments = grids(codes, rain, 100, 1000, 0.15, dx=10.0, dy=40.0)
     arguments[1].values[0, 5] = -9999
-    features = Layer("sheds", UTM, shapes, [{"id": n} for n in range(5)], ["id"])
+    features = factory.layer(shapes, [{"id": n} for n in range(5)], name="sheds")
     sheds = yields(arguments, table(), watersheds=features, progress=Progress(warn=heard.append)).watersheds
     runoff = rain - 30
     assert sheds[0].yield_mm == pytest.approx(runoff[:2, :2].mean())
@@ -268,20 +266,20 @@ def test_watersheds_that_overlap_or_leave_the_map():
 
 def test_an_empty_watershed_layer_is_refused():
     with pytest.raises(InputError, match="Layer 'sheds' is empty"):
-        yields(grids([[1]], 700, 900, 1000, 0.15), table(), watersheds=Layer("sheds", UTM))
+        yields(grids([[1]], 700, 900, 1000, 0.15), table(), watersheds=factory.layer([], name="sheds"))
 
 
 # months ------------------------------------------------------------------------------------------
 
 
 def test_twelve_bands_are_added_and_others_refused(tmp_path):
-    t = Template(2, 3, (500000.0, 30.0, 0.0, 4600000.0, 0.0, -30.0), UTM, "cover")
+    t = factory.template(2, 3, name="cover")
 
     def write(count):
         path = str(tmp_path / f"rain{count}.tif")
         dataset = gdal.GetDriverByName("GTiff").Create(path, 3, 2, count, gdal.GDT_Float32)
         dataset.SetGeoTransform(t.transform)
-        dataset.SetProjection(Crs.of(UTM).reference.ExportToWkt())
+        dataset.SetProjection(t.crs.reference.ExportToWkt())
         for band in range(count):
             values = np.full((2, 3), band + 1.0)
             values[0, 0] = -1 if band == 4 else values[0, 0]
@@ -356,7 +354,7 @@ def test_cancel():
 
 
 def test_watersheds_without_any_cell_are_refused():
-    far = Layer("sheds", UTM, [ogr.CreateGeometryFromWkt("POLYGON((0 0,90 0,90 90,0 90,0 0))")], [{}], [])
+    far = factory.layer(["POLYGON((0 0,90 0,90 90,0 90,0 0))"], name="sheds")
     with pytest.raises(InputError, match="No watershed of layer 'sheds' holds the centre of a cell"):
         yields(grids([[1]], 700, 900, 1000, 0.15), table(), watersheds=far)
 
@@ -385,7 +383,7 @@ def test_parts_and_whole_files_give_the_same_bits(tmp_path):
     )
     shed = box(500000 + 30 * 1900.2, 4600000 - 30 * 560.2, 500000 + 30 * 2200.7, 4600000 - 30 * 10.3)
     far = box(500000, 4600000 - 30 * 599.9, 500000 + 30 * 0.9, 4600000 - 30 * 598.9)
-    sheds = Layer("sheds", Crs.of(UTM).reference.ExportToWkt(), [shed, far], [{}, {}], [])
+    sheds = factory.layer([shed, far], name="sheds")
     result = yields((land, *maps), table(), watersheds=sheds)
     for rows, cols in (
         (slice(200, 300), slice(2000, 2100)),
