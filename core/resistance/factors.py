@@ -1,7 +1,8 @@
 """The factors of resistance and the rules that score them.
 
 Feng, Bai & Wang (2024), Table 1. `rule_tables` reads the rules from tables that the planner edits, `scoring`
-applies them to maps.
+applies them to maps. A new factor takes an entry in ``FACTOR_LABELS``, rows in ``defaults/factors.csv``, its map in
+`factor_layers.FactorLayers` and what makes its scores in `factor_maps.FactorMaps`.
 """
 
 from __future__ import annotations
