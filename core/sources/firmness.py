@@ -13,6 +13,11 @@ it does not flatter the score: the dispersal distance where all patches above th
 sources, and the grid size where weights are given and the cells of the raster are classed. The words for
 the score (firm, fairly firm, shaky, weak) are ours: below 0.5 the ground is source under fewer than half
 of the choices, from 0.9 it hardly depends on them.
+
+``source_lists`` makes lists of sources from services; ``firmness_choices`` says what is changed,
+``firmness_base`` makes the base's list, ``firmness_plan`` the changes that differ from it,
+``firmness_sources`` the sources that are scored, ``firmness_variants`` the changed lists and their
+comparison, ``firmness_scores`` the stability and the ranks.
 """
 
 from __future__ import annotations

@@ -27,6 +27,8 @@ OUTSIDE = "outside the map"
 LOST_BELOW = 0.5
 """Share of a source's ground below which an alternative loses it."""
 
+_LISTED = 12  # ids in a warning
+
 
 @dataclass
 class FirmSource:
@@ -205,8 +207,8 @@ def base_differs_warnings(sources: Iterable[FirmSource], base: SourceList) -> li
         ]
     return [
         f"The base settings do not make {len(missing)} of the {len(known)} sources that are scored "
-        f"({first_few(missing, 12)}): less than half of their ground is source there. They were chosen in another way, "
-        f"or by other settings than those given here."
+        f"({first_few(missing, _LISTED)}): less than half of their ground is source there. They were chosen in another "
+        f"way, or by other settings than those given here."
     ]
 
 
@@ -227,12 +229,12 @@ def _ground_warnings(name: str, *, outside: list[str], partly: list[str], overla
     warnings = []
     if outside:
         warnings.append(
-            f"Sources {', '.join(outside)} of '{name}' lie where no cell has a value of all "
+            f"Sources {first_few(outside, _LISTED)} of '{name}' lie where no cell has a value of all "
             f"services: they have no stability and count for nothing."
         )
     if partly:
         warnings.append(
-            f"Part of the ground of sources {', '.join(partly)} of '{name}' has no value of all "
+            f"Part of the ground of sources {first_few(partly, _LISTED)} of '{name}' has no value of all "
             f"services; it counts as ground that is never source."
         )
     if overlap_km2:

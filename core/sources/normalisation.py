@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ..arrays import Bools, Float32s
+from ..arrays import Bools, Float32s, Floats
 from ..errors import InputError
 from ..grid.row_blocks import row_blocks
 from ..progress import SILENT, Progress
@@ -52,7 +52,7 @@ class NormalisedServices:
     template: Template
     ranges: list[ValueRange]
 
-    def weighted_sum(self, weights: Iterable[float], progress: Progress = SILENT) -> Float32s:
+    def weighted_sum(self, weights: Floats, progress: Progress = SILENT) -> Float32s:
         """Sum of weight x service, NaN where not ``valid``; 4 bytes per cell."""
         importance = np.full(self.valid.shape, np.nan, dtype=np.float32)
         for part in row_blocks(*self.template.shape, progress, block_rows=_BLOCK_ROWS):

@@ -15,7 +15,7 @@ import numpy as np
 from osgeo import ogr
 
 from ..arrays import AnyArray, Bools, Floats, Int32s, Ints
-from ..errors import InputError
+from ..errors import InputError, first_few
 from ..geometry.cells import polygonize
 from ..grid.grid import Grid
 from ..grid.row_blocks import row_blocks
@@ -329,7 +329,7 @@ def _chosen_cells(classes: Grid, patch_classes: tuple[int, ...], progress: Progr
         known += int(np.count_nonzero(valid))
         progress.check()
     if not chosen.any():
-        have = ", ".join(str(v) for v in np.unique(classes.values[classes.valid])[:20].tolist()) or "none"
+        have = first_few([str(v) for v in np.unique(classes.values[classes.valid]).tolist()], 20) or "none"
         raise InputError(
             f"no cell of '{classes.name}' has class {' or '.join(map(str, patch_classes))}; its classes are "
             f"{have}; choose among them.",
