@@ -11,7 +11,7 @@ import tracemalloc
 from pathlib import Path
 
 import numpy as np
-from landscape import given, mining_city, synthetic
+from landscape import mining_city, read_study, synthetic
 
 from econet.core import accel
 from econet.core.corridors.least_cost_paths import CorridorChoices, corridors
@@ -66,7 +66,7 @@ def main(options):
     from run import in_turns, table, versions
 
     if options.resistance:
-        resistance, sources = given(options.resistance, options.sources)
+        resistance, sources = read_study(options.resistance, options.sources)
     elif options.synthetic:
         resistance, sources = synthetic(*options.synthetic)
     else:

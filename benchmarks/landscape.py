@@ -1,5 +1,7 @@
 """A resistance surface and sources to measure on: a study's own, or arrays made here."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +13,12 @@ from econet.core.grid.grid import Grid, Template
 from econet.core.grid.reading import RasterSource, read_raster
 
 
-def synthetic(rows=1000, cols=1200, count=21, seed=1):
+def synthetic(rows: int = 1000, cols: int = 1200, *, count: int = 21, seed: int = 1) -> tuple[Grid, Layer]:
     """Resistance 1 to 5 of real numbers, a fifth nodata, and irregular sources of low resistance.
 
     Returns
     -------
-    Grid, Features
+    Grid, Layer
         Cells of 30 m; the sources have ``source_id``.
     """
     from scipy import ndimage
@@ -33,7 +35,7 @@ def synthetic(rows=1000, cols=1200, count=21, seed=1):
     largest = np.argsort(-sizes, kind="stable")[:count]
     number = np.zeros(sizes.size, dtype=np.int32)
     number[largest] = np.arange(1, count + 1)
-    crs = Crs.of("EPSG:32651").reference.ExportToWkt()
+    crs = Crs("EPSG:32651")
     template = Template(rows, cols, (500000.0, 30.0, 0.0, 4640000.0, 0.0, -30.0), crs, "synthetic")
     polygons = polygonize(number[parts], template)
     sources = Layer(
@@ -42,17 +44,17 @@ def synthetic(rows=1000, cols=1200, count=21, seed=1):
     return Grid(values, template, float("nan"), "synthetic"), sources
 
 
-def mining_city():
+def mining_city() -> tuple[Grid, Layer] | None:
     """Resistance and sources of the shipped mining city where ``scripts/demo`` has made them, else None."""
     folder = Path(__file__).resolve().parent.parent / "demo-output" / "mining_city"
     if not (folder / "sources.gpkg").exists():
         return None
-    resistance, sources = given(str(folder / "resistance.tif"), str(folder / "sources.gpkg"))
+    resistance, sources = read_study(str(folder / "resistance.tif"), str(folder / "sources.gpkg"))
     resistance.name = "mining city"
     return resistance, sources
 
 
-def given(resistance, sources):
+def read_study(resistance: str, sources: str) -> tuple[Grid, Layer]:
     """A study's resistance raster and sources (``file`` or ``file|layername=name``)."""
     path, _, layer = sources.partition("|layername=")
     return read_raster(RasterSource(resistance)), read_layer(path, layer or None)

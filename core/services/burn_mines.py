@@ -280,6 +280,6 @@ def _check_codes_in_use(
             )
     for feature, text in in_use.items():
         progress.warn(
-            f"Land cover '{name}' already has {text}: they cannot be told from '{feature}' mines "
+            f"Land cover '{name}' already has {text}: nothing distinguishes them from '{feature}' mines "
             f"afterwards; give a table of other mine codes unless this is meant."
         )

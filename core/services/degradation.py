@@ -78,7 +78,7 @@ class Degradation:
     ----------
     total : float64 array
     parts : list of float32 array or None
-        Of each threat, None for one that is nowhere; empty unless kept.
+        Of each threat, None for one that does not occur; empty unless kept.
     """
 
     total: Floats

@@ -76,7 +76,7 @@ class HabitatChoices:
     preset : Preset
         As published: k^2 in Eq 1 as printed; as InVEST 3.20: k = 0.05.
     distance_rule, exponent, half_saturation
-        Stand before the preset where they are given; see `HabitatConventions`.
+        Take the place of the preset's where they are given; see `HabitatConventions`.
     with_costs : bool
         Whether to find also what each threat costs.
 
@@ -97,7 +97,7 @@ class HabitatChoices:
 
     @property
     def conventions(self) -> HabitatConventions:
-        """Those of the preset, with those that were chosen in their place."""
+        """The preset's, with those that were chosen by hand in their place."""
         return settled(PRESETS, self.preset, **self._by_hand())
 
     def _by_hand(self) -> dict[str, Any]:

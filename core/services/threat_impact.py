@@ -79,7 +79,7 @@ def require_in_reach(threats: Sequence[Threat], template: Template, *, progress:
 
 
 def impact_of(threat: Threat, land_cover: Grid, rule: DistanceRule, *, progress: Progress = SILENT) -> Float32s | None:
-    """What is left of a threat at each cell of the land cover, 0 to 1; None where it occurs nowhere in reach."""
+    """What is left of a threat at each cell of the land cover, 0 to 1; None if it does not occur in reach."""
     template, reach = land_cover.template, threat.max_distance_m
     if reach < min(template.cell_width, template.cell_height):
         progress.warn(

@@ -158,7 +158,7 @@ class YieldChoices:
         Recommended: Fu; as published: Zhang 2001; as InVEST 3.20: Fu, its masking, and volumes over the
         polygon's area.
     budyko, masking, volumes
-        Stand before the preset where they are given.
+        Take the place of the preset's where they are given.
 
     Raises
     ------
@@ -188,7 +188,7 @@ class YieldChoices:
 
     @property
     def conventions(self) -> YieldConventions:
-        """Those of the preset, with those that were chosen in their place."""
+        """The preset's, with those that were chosen by hand in their place."""
         return settled(PRESETS, self.preset, **self._by_hand())
 
     def text(self, *, with_volumes: bool) -> str:

@@ -272,7 +272,7 @@ def test_an_empty_watershed_layer_is_refused():
 # months ------------------------------------------------------------------------------------------
 
 
-def test_twelve_bands_are_added_and_others_refused(tmp_path):
+def test_twelve_bands_are_added_and_others_refused(tmp_path, monkeypatch):
     t = factory.template(2, 3, name="cover")
 
     def write(count):
@@ -288,7 +288,10 @@ def test_twelve_bands_are_added_and_others_refused(tmp_path):
         dataset = None
         return RasterSource(path)
 
-    year = read_annual(write(12), t)
+    stack, opened, real = write(12), [], gdal.Open
+    monkeypatch.setattr(gdal, "Open", lambda path, *more: opened.append(path) or real(path, *more))
+    year = read_annual(stack, t)
+    assert opened == [stack.path]
     assert year.values.tolist()[1] == [78, 78, 78] and np.isnan(year.values[0, 0])
     assert read_annual(write(1), t).values[1, 1] == 1
     with pytest.raises(InputError, match="Raster 'rain3' has 3 bands"):
