@@ -22,7 +22,8 @@ from load_econet import load_econet  # noqa: E402
 
 load_econet()
 
-NAMES = sorted(path.stem for path in HERE.glob("*.py") if path.stem not in ("run", "landscape"))
+_OTHERS = ("run", "landscape", "same_results", "side_by_side")  # helpers, and programs of their own
+NAMES = sorted(path.stem for path in HERE.glob("[!_]*.py") if path.stem not in _OTHERS)
 
 
 def versions(*packages):
