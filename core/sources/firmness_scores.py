@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..arrays import AnyArray, AnyFloats, Float32s, Floats, Ints
+from ..arrays import AnyArray, Float32s, Floats, Ints
 from ..geometry.polygon_distance import edge_distances
 from ..progress import Progress
 from .firmness_base import MOST_IN_RANK_TABLE, BaseList
@@ -161,7 +161,7 @@ def _losing_variants_text(index: int, variants: Sequence[Variant], kinds: Sequen
 
 
 def _rank_at_each(
-    areas: AnyFloats, matrix: AnyArray, *, distances: list[float], maker: SourceListMaker, progress: Progress
+    areas: Floats, matrix: AnyArray, *, distances: list[float], maker: SourceListMaker, progress: Progress
 ) -> tuple[Ints, list[float]]:
     """Ranks by dPC, shape (patches, distances), and Spearman's correlation of dPC with that at the base distance."""
     ranks, values, dispersal = [], [], maker.choices.dispersal

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from osgeo import ogr
 
-from ..arrays import AnyArray, AnyFloats, Bools, Float32s, Floats, Int32s, Ints
+from ..arrays import AnyArray, Bools, Float32s, Floats, Int32s, Ints
 from ..connectivity.dispersal import Dispersal
 from ..connectivity.indices import connectivity
 from ..errors import InputError
@@ -201,10 +201,9 @@ class SourceListMaker:
         larger: Ints = order[patches.cells[order] * self.cell_km2 > min_area_km2] + 1
         return larger
 
-    def areas_km2(self, patches: NumberedPatches, chosen: Ints) -> AnyFloats:
+    def areas_km2(self, patches: NumberedPatches, chosen: Ints) -> Floats:
         """Areas of some patches by their numbers."""
-        areas: AnyFloats = patches.cells[chosen - 1] * self.cell_km2
-        return areas
+        return np.asarray(patches.cells[chosen - 1] * self.cell_km2, dtype=np.float64)
 
     def polygons(self, patches: NumberedPatches, chosen: Ints, progress: Progress) -> list[ogr.Geometry]:
         """A polygon per chosen patch, in their order."""
@@ -255,7 +254,7 @@ class SourceListMaker:
         return SourceList(patches, is_source)
 
     def dpc(
-        self, areas_km2: AnyFloats, distances: AnyArray, *, dispersal: Dispersal | None = None, progress: Progress
+        self, areas_km2: Floats, distances: AnyArray, *, dispersal: Dispersal | None = None, progress: Progress
     ) -> Floats:
         """DPC of patches by their areas and the distances between their edges."""
         dispersal = dispersal or self.choices.dispersal
