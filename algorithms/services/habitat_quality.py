@@ -88,7 +88,7 @@ class HabitatQuality(EcoNetAlgorithm[Inputs]):
             ),
             p.land_cover_product(),
             p.raster_output("OUTPUT_QUALITY", "Habitat quality (0 to 1)"),
-            p.raster_output("OUTPUT_DEGRADATION", "Habitat degradation", True, by_default=True),
+            p.raster_output("OUTPUT_DEGRADATION", "Habitat degradation", optional=True, by_default=True),
             p.raster_output("OUTPUT_RARITY", "Rarity of the land cover (0 to 1)", optional=True),
             p.vector_output("OUTPUT_THREATS", "What each threat costs", p.TABLE, optional=True),
             p.folder_output("OUTPUT_THREAT_MAPS", "Folder of the quality lost to each threat"),

@@ -64,7 +64,7 @@ class WaterYield(EcoNetAlgorithm[Inputs]):
             p.raster("PLANT_AVAILABLE_WATER", "Plant-available water content (0 to 1)"),
             p.vector("WATERSHEDS", "Watersheds", p.POLYGON, optional=True),
             p.table("BIOPHYSICAL_TABLE", "Biophysical table (land_cover, kc, root_depth_mm, vegetated)"),
-            p.number("SEASONALITY", "Seasonality Z", 12.0, 1.0, 30.0),
+            p.number("SEASONALITY", "Seasonality Z", default=12.0, minimum=1.0, maximum=30.0),
             p.preset(),
             p.option("BUDYKO", "Budyko curve", BudykoCurve, as_preset=True),
             p.option("DEPTH_UNIT", "Unit of the soil depth", DepthUnit),
@@ -75,7 +75,7 @@ class WaterYield(EcoNetAlgorithm[Inputs]):
             p.land_cover_product(),
             p.raster_output("OUTPUT_YIELD", "Water yield (mm a year)"),
             p.raster_output(
-                "OUTPUT_EVAPOTRANSPIRATION", "Actual evapotranspiration (mm a year)", True, by_default=True
+                "OUTPUT_EVAPOTRANSPIRATION", "Actual evapotranspiration (mm a year)", optional=True, by_default=True
             ),
             p.vector_output("OUTPUT_WATERSHEDS", "Watersheds with water yield", p.POLYGON, optional=True),
         ]
