@@ -31,30 +31,19 @@ ALGORITHM_FILES = sorted(
 LONG_MODULES = {
     "core/ahp/judgements.py",
     "core/ahp/weights.py",
-    "core/connectivity/indices.py",
-    "core/connectivity/removal.py",
     "core/corridors/gravity.py",
-    "core/sources/selection.py",
 }
 LONG_FUNCTIONS = {
     "_experts",
-    "_repair_block",
-    "_repair_loop",
-    "choose_sources",
     "execute",
     "landscape_connectivity",
 }
 WIDE_FUNCTIONS = {
-    "_compiled",
     "_judge",
-    "_keep_share",
     "_neglected",
-    "_repair_block",
-    "_repair_loop",
     "_write",
     "ahp_weights",
     "check_choices",
-    "choose_sources",
     "connectivity",
     "gain_from_links",
     "gain_from_patches",
@@ -65,7 +54,6 @@ WIDE_FUNCTIONS = {
     "patch_links",
     "read_links",
     "repair",
-    "select_sources",
 }
 UNTOLD_TYPES = {
     "before",

@@ -1,23 +1,52 @@
 """Toolbox step: ecological sources out of patches."""
 
-from ...core.patch_sizes import SIZE_CLASSES, bands_from_text
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ...core.connectivity.dispersal import Dispersal
+from ...core.geometry.layers import LayerSource
+from ...core.patch_sizes import SizeClass, bands_from_text
 from ...core.schemas import MERGED, SOURCES
-from ...core.sources.selection import check_choices, choose_sources
+from ...core.sources.selection import choose_sources
+from ...core.sources.selection_choices import SelectionChoices, check_patches
 from ...core.sources.selection_report import selection_report
 from .. import parameters as p
 from ..base import EcoNetAlgorithm
 from ..compat import GEOMETRY
+from ..job import Job
+
+_AREA_BANDS = "1, 4, 7"
 
 
-class SelectSources(EcoNetAlgorithm):
+@dataclass(frozen=True)
+class Inputs:
+    """What the step reads."""
+
+    patches: LayerSource
+    include: LayerSource | None
+    exclude: LayerSource | None
+    choices: SelectionChoices
+
+
+class SelectSources(EcoNetAlgorithm[Inputs]):
+    """Ecological sources out of patches."""
+
     ID = "selectsources"
     NAME = "Select sources"
     GROUP = "sources"
     CORE = "sources.selection"
     REQUIRES = ("scipy",)
     STYLES = {"OUTPUT": "sources"}
+    KEYS = {
+        "min_area_km2": "MIN_AREA",
+        "merge_distance_m": "MERGE_DISTANCE",
+        "merge_area_km2": "MERGE_AREA",
+    }
 
-    def definitions(self):
+    def definitions(self) -> list[Any]:
+        """Parameters and outputs, in the dialog's order."""
         return [
             p.vector("PATCHES", "Patches", p.POLYGON),
             p.vector("INCLUDE", "Polygons that must be sources, such as reserves", p.POLYGON, optional=True),
@@ -30,7 +59,7 @@ class SelectSources(EcoNetAlgorithm):
                 optional=True,
             ),
             p.integer("TOP", "Keep only the first so many by dPC (empty: all)", minimum=0, optional=True),
-            p.choices("SIZE_CLASSES", "Size classes", SIZE_CLASSES, [0]),
+            p.options("SIZE_CLASSES", "Size classes", SizeClass, [SizeClass.SUPER_LARGE]),
             p.number(
                 "MERGE_DISTANCE",
                 "Merge patches within this distance into one source (m; empty: none)",
@@ -38,7 +67,7 @@ class SelectSources(EcoNetAlgorithm):
                 optional=True,
             ),
             p.number("MERGE_AREA", "Merge only patches smaller than this (km2; empty: all)", minimum=0, optional=True),
-            p.advanced(p.text("AREA_BANDS", "Limits of small, medium and large merged patches (km2)", "1, 4, 7")),
+            p.advanced(p.text("AREA_BANDS", "Limits of small, medium and large merged patches (km2)", _AREA_BANDS)),
             p.advanced(
                 p.number(
                     "DISPERSAL_DISTANCE", "Dispersal distance, where dPC or EC is computed (m)", 2500, optional=True
@@ -50,79 +79,45 @@ class SelectSources(EcoNetAlgorithm):
             p.number_output("N_SOURCES", "Number of sources"),
         ]
 
-    def validate(self, job):
-        bands_from_text(job.text("AREA_BANDS") or "1, 4, 7")
-        check_choices(
-            job.outline("PATCHES"),
-            job.number("MIN_DPC"),
-            job.number("MIN_EC_SHARE"),
-            job.number("MERGE_DISTANCE"),
-            job.number("MERGE_AREA"),
-            job.number("DISPERSAL_DISTANCE"),
-            job.number("DISPERSAL_PROBABILITY"),
-            job.number("MIN_AREA"),
-            job.integer("TOP"),
+    def read(self, job: Job) -> Inputs:
+        """The layers and the choices."""
+        return Inputs(
+            patches=job.layer("PATCHES"),
+            include=job.optional_layer("INCLUDE"),
+            exclude=job.optional_layer("EXCLUDE"),
+            choices=SelectionChoices(
+                size_classes=tuple(each.value for each in job.options("SIZE_CLASSES", SizeClass)),
+                min_area_km2=job.optional_number("MIN_AREA"),
+                min_dpc=job.optional_number("MIN_DPC"),
+                min_ec_share=job.optional_number("MIN_EC_SHARE"),
+                top=job.optional_integer("TOP"),
+                merge_distance_m=job.optional_number("MERGE_DISTANCE"),
+                merge_area_km2=job.optional_number("MERGE_AREA"),
+                area_bands=bands_from_text(job.text("AREA_BANDS") or _AREA_BANDS),
+                dispersal=Dispersal(job.number("DISPERSAL_DISTANCE"), job.number("DISPERSAL_PROBABILITY")),
+            ),
         )
 
-    def execute(self, job):
-        patches, include, exclude = (job.features(key) for key in ("PATCHES", "INCLUDE", "EXCLUDE"))
-        size_classes = [SIZE_CLASSES[index] for index in job.choices("SIZE_CLASSES")]
-        bands = job.text("AREA_BANDS") or "1, 4, 7"
-        numbers = {
-            name: job.number(key)
-            for name, key in (
-                ("min_area_km2", "MIN_AREA"),
-                ("min_dpc", "MIN_DPC"),
-                ("min_ec_share", "MIN_EC_SHARE"),
-                ("top", "TOP"),
-                ("merge_distance_m", "MERGE_DISTANCE"),
-                ("merge_area_km2", "MERGE_AREA"),
-                ("dispersal_distance", "DISPERSAL_DISTANCE"),
-                ("dispersal_probability", "DISPERSAL_PROBABILITY"),
-            )
-        }
-        numbers["top"] = job.integer("TOP")
+    def check(self, inputs: Inputs) -> None:
+        """Refuse patches that are none, not in metres, or lack dPC where it is asked for."""
+        check_patches(inputs.patches.outline, inputs.choices)
+
+    def execute(self, inputs: Inputs, job: Job) -> None:
+        """Choose, and write the sources and the report."""
+        patches = inputs.patches.read(job.progress)
         found = choose_sources(
             patches,
-            size_classes,
-            include=include,
-            exclude=exclude,
-            bands=bands_from_text(bands),
+            inputs.choices,
+            include=None if inputs.include is None else inputs.include.read(job.progress),
+            exclude=None if inputs.exclude is None else inputs.exclude.read(job.progress),
             progress=job.progress,
-            **numbers,
         )
-        schema = SOURCES if numbers["merge_distance_m"] is None else SOURCES + MERGED
         job.write_features(
             "OUTPUT",
-            schema,
+            (*SOURCES, *MERGED) if inputs.choices.merges else SOURCES,
             GEOMETRY.MultiPolygon,
             patches.crs,
             [(source.geometry, source) for source in found.sources],
         )
-        job.write_report(
-            "OUTPUT_REPORT",
-            selection_report(
-                found,
-                [
-                    ("patches", patches.name),
-                    ("must be sources", "none" if include is None else include.name),
-                    ("may not be sources", "none" if exclude is None else exclude.name),
-                    ("size classes", ", ".join(size_classes)),
-                    *(
-                        (label, "none" if numbers[name] is None else numbers[name])
-                        for name, label in (
-                            ("min_area_km2", "least area (km2)"),
-                            ("min_dpc", "least dPC (%)"),
-                            ("min_ec_share", "share of connectivity to keep (% of EC)"),
-                            ("top", "number to keep"),
-                            ("merge_distance_m", "patches merged within (m)"),
-                            ("merge_area_km2", "only those smaller than (km2)"),
-                            ("dispersal_distance", "dispersal distance (m)"),
-                            ("dispersal_probability", "probability at it (0 to 1)"),
-                        )
-                    ),
-                    ("limits of size classes of merged patches (km2)", bands),
-                ],
-            ),
-        )
+        job.write_report("OUTPUT_REPORT", selection_report(found, job.report_parameters()))
         job.result("N_SOURCES", len(found.sources))

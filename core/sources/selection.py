@@ -5,150 +5,62 @@ be sources (reserves) or must not be are the planner's. Merging patches that lie
 paper's optimisation: small patches in the broken land near its site 21, integrated, make a new source.
 """
 
+from __future__ import annotations
+
 import math
 from collections import Counter
+from typing import Any, Callable
 
-import numpy as np
 from osgeo import ogr
 
-from ..connectivity.changes import kept_share
-from ..connectivity.dispersal import Dispersal
 from ..connectivity.graph import Links
-from ..connectivity.indices import connectivity
-from ..crs import require_metres
 from ..errors import InputError
-from ..gdal_session import gdal_exceptions
-from ..geometry.layers import bounds_of, is_near
-from ..geometry.polygon_distance import edge_links, overlaps
-from ..geometry.polygons import multipolygon_of, union_of
-from ..ids import as_id, id_list
-from ..patch_sizes import AREA_BANDS_KM2, of_size, require_size_classes, size_words
+from ..geometry.layers import Layer
+from ..geometry.polygons import multipolygon_of
+from ..ids import as_id
+from ..patch_sizes import of_size, size_words
 from ..progress import SILENT, Progress
 from ..report import number
 from ..tables import number_of
-from .merging import merge
+from .merging import merge_close_patches
+from .overlays import (
+    cut_out,
+    join_included,
+    warn_of_barred_polygons,
+    warn_of_far_polygons,
+    warn_of_overlapping_patches,
+)
+from .ranking import all_have_dpc, compute_dpc, count_without_dpc, keep_share, keep_top, links_between, measured_text
+from .selection_choices import SelectionChoices, check_patches
 from .source import DPC_FIELDS, ROUNDING, Selection, Source
 
-
-def check_choices(
-    features=None,
-    min_dpc=None,
-    min_ec_share=None,
-    merge_distance_m=None,
-    merge_area_km2=None,
-    dispersal_distance=2500.0,
-    dispersal_probability=0.5,
-    min_area_km2=None,
-    top=None,
-):
-    """Refuse what is known to be wrong before the work: numbers out of range, an unfit layer.
-
-    Raises
-    ------
-    InputError
-    """
-    if min_ec_share is not None and not 0 <= min_ec_share <= 100:
-        raise InputError(
-            f"The least share of connectivity (MIN_EC_SHARE) is {min_ec_share:.10g}: give a share from 0 to "
-            f"100 %, or leave it empty."
-        )
-    if merge_distance_m is not None and not 0 <= merge_distance_m < math.inf:
-        raise InputError(
-            f"The distance within which patches are merged (MERGE_DISTANCE) is {merge_distance_m:g}: give "
-            f"0 m or more, or leave it empty."
-        )
-    if merge_area_km2 is not None and not merge_area_km2 >= 0:
-        raise InputError(
-            f"The area below which patches are merged (MERGE_AREA) is {merge_area_km2:g}: give 0 km2 or "
-            f"more, or leave it empty."
-        )
-    if merge_area_km2 and merge_distance_m is None:
-        raise InputError(
-            "An area below which patches are merged (MERGE_AREA) is given without a distance: give one "
-            "(MERGE_DISTANCE), or leave the area empty."
-        )
-    for value, name, unit in (
-        (min_area_km2, "least area (MIN_AREA)", " km2"),
-        (min_dpc, "least dPC (MIN_DPC)", " %"),
-        (top, "number of patches to keep (TOP)", ""),
-    ):
-        if value is not None and not value >= 0:
-            raise InputError(f"The {name} is {value:g}: give 0{unit} or more, or leave it empty.")
-    Dispersal(dispersal_distance, dispersal_probability)
-    if features is None:
-        return
-    features.require_some("patch")
-    west, south, _, _ = bounds_of(features.geometries)
-    require_metres(features.crs, features.name, centre=(west, south))
-    if min_dpc is not None and not features.own_name("dpc"):
-        features.require_field("dpc", "the least dPC needs it; run 'Landscape connectivity' on the patches first")
-
-
-def select_sources(
-    features,
-    size_classes=("super-large",),
-    min_area_km2=None,
-    min_dpc=None,
-    top=None,
-    include=None,
-    exclude=None,
-    progress=SILENT,
-    **options,
-):
-    """The sources of :func:`choose_sources`, as a list of Source."""
-    return choose_sources(
-        features, size_classes, min_area_km2, min_dpc, top, include, exclude, progress=progress, **options
-    ).sources
+_NAMED = 20  # patches that a message names
 
 
 def choose_sources(
-    features,
-    size_classes=("super-large",),
-    min_area_km2=None,
-    min_dpc=None,
-    top=None,
-    include=None,
-    exclude=None,
-    min_ec_share=None,
-    merge_distance_m=None,
-    merge_area_km2=None,
-    bands=AREA_BANDS_KM2,
-    dispersal_distance=2500.0,
-    dispersal_probability=0.5,
-    progress=SILENT,
-):
+    patches: Layer,
+    choices: SelectionChoices,
+    *,
+    include: Layer | None = None,
+    exclude: Layer | None = None,
+    progress: Progress = SILENT,
+) -> Selection:
     """Sources out of patches.
 
     In this order: ground under ``exclude`` is cut out of the patches; patches close to each other are
-    merged; what is left must meet the size class, ``min_area_km2`` and ``min_dpc``; of these the first by
-    dPC stay that keep ``min_ec_share``; of these the ``top`` ones by dPC (by area where dPC is not known).
+    merged; what is left must meet the size class, least area and least dPC; of these the first by
+    dPC stay that keep the share of EC; of these the ``top`` ones by dPC (by area where dPC is not known).
     Each polygon of ``include`` is a source whatever its size; one that overlaps a chosen patch joins it.
 
     Parameters
     ----------
-    features : layers.Layer
-        Patches in a projected CRS in metres; ``patch_id``, ``size_class``, ``importance_mean``, ``dpc``
+    patches : layers.Layer
+        Polygons in a projected CRS in metres; ``patch_id``, ``size_class``, ``importance_mean``, ``dpc``
         and its parts are used where they exist.
-    size_classes : sequence of str
-    min_area_km2, min_dpc : float, optional
-    top : int, optional
-        None or 0: all.
+    choices : SelectionChoices
     include, exclude : layers.Layer, optional
         Polygons in any known CRS.
-    min_ec_share : float, optional
-        %; EC(PC) of the chosen, alone, is at least this share of EC(PC) of all patches that meet the
-        conditions before. Weight is the area, distances are between edges. dPC is the layer's where all
-        have one and none is merged, else computed.
-    merge_distance_m : float, optional
-        Single linkage: patches no further apart than this, edge to edge, become one source; the class of
-        its size follows ``bands``. 0: those that touch or overlap; None: none.
-    merge_area_km2 : float, optional
-        Only patches below it are merged, with each other or into a larger one, the nearest pairs first; two
-        patches not below it never come into one source. None or 0: all patches are merged.
-    bands : three ascending floats
-        km2; for merged patches.
-    dispersal_distance, dispersal_probability : float
-        Of dPC and EC where they are computed.
+    progress : Progress
 
     Returns
     -------
@@ -160,209 +72,249 @@ def choose_sources(
     Raises
     ------
     InputError
-        An empty layer, a missing field, a number out of range, or no patch that meets the conditions.
+        An empty layer, a missing field, or no patch that meets the conditions.
     """
-    check_choices(
-        features,
-        min_dpc,
-        min_ec_share,
-        merge_distance_m,
-        merge_area_km2,
-        dispersal_distance,
-        dispersal_probability,
-        min_area_km2,
-        top,
-    )
-    require_size_classes(size_classes)
-    features = features.with_fields("patch_id", "size_class", "importance_mean", *DPC_FIELDS)
-    result = Selection(features, [], [[] for _ in features.geometries], [], [])
-    progress = _recording(progress, result.warnings)
-    merging, sized = merge_distance_m is not None, "size_class" in features.field_names
-    chosen = list(range(len(features))) if merging else of_size(features, size_classes, progress)
-    words = size_words(features, progress.quiet() if not merging else progress) if sized else [""] * len(features)
-    for index in sorted(set(range(len(features))) - set(chosen)):
-        result.decisions[index].append(f"not a source: its size class is {words[index] or 'not known'}")
-    candidates = _candidates(features, chosen, words, result, progress)
-    if not candidates and include is None:
-        raise InputError(
-            f"No patch of '{features.name}' in question encloses any area: correct the layer's polygons, or "
-            f"choose another layer."
-        )
-    conditions = [f"size class {', '.join(size_classes)}" if sized else ""]
+    check_patches(patches, choices)
+    include = include if include is None or len(include) else None
+    exclude = exclude if exclude is None or len(exclude) else None
+    steps = _Steps(patches.with_fields("patch_id", "size_class", "importance_mean", *DPC_FIELDS), choices, progress)
+    steps.take_patches_in_question(may_be_none=include is not None)
+    barred = None if exclude is None else steps.cut_out(exclude, may_take_all=include is not None)
+    steps.merge()
+    steps.require_area()
+    steps.compute_dpc_where_needed()
+    steps.require_dpc()
+    steps.keep_share()
+    steps.keep_top()
+    steps.warn_of_overlaps()
+    if include is not None:
+        steps.join(include, barred)
+    return steps.numbered()
 
-    def keep(fits, reason, condition):
-        conditions.append(condition)
-        for source in candidates:
-            if not fits(source):
-                result.tell(source, f"not a source: {reason(source)}")
-        return [source for source in candidates if fits(source)]
 
-    if exclude is not None and len(exclude):
-        barred = exclude.to_crs(features.crs, progress).valid_polygons(progress)
-        candidates = _cut(candidates, barred, result, progress.part(0, 0.2))
-        if not candidates and (include is None or not len(include)):
+class _Steps:
+    """The steps of a selection, in order; each leaves its candidates to the next and explains what fell out."""
+
+    def __init__(self, patches: Layer, choices: SelectionChoices, progress: Progress) -> None:
+        self._patches, self._choices = patches, choices
+        self._result = Selection.of(patches)
+        self._progress = progress.recording(self._result.warnings)
+        self._is_sized = "size_class" in patches.field_names
+        self._has_dpc = "dpc" in patches.field_names
+        self._candidates: list[Source] = []
+        self._conditions: list[str] = []
+        self._any_merged = False
+        self._dpc_computed = False
+        self._known_links: Links | None = None
+
+    # candidates ------------------------------------------------------------------------------------
+
+    def take_patches_in_question(self, *, may_be_none: bool) -> None:
+        """The patches of the size classes; all where they are merged first."""
+        patches, choices, progress = self._patches, self._choices, self._progress
+        chosen = list(range(len(patches))) if choices.merges else of_size(patches, choices.size_classes, progress)
+        words = [""] * len(patches)
+        if self._is_sized:
+            words = size_words(patches, progress if choices.merges else progress.quiet())
+        for index in sorted(set(range(len(patches))) - set(chosen)):
+            self._result.decisions[index].append(f"not a source: its size class is {words[index] or 'not known'}")
+        self._candidates = _candidates(patches, chosen, words, self._result, progress)
+        if not self._candidates and not may_be_none:
             raise InputError(
-                f"All patches in question of '{features.name}' lie wholly inside the polygons of "
-                f"'{exclude.name}' that may not be sources (EXCLUDE): check that layer, or choose more "
-                f"patches."
+                f"No patch of '{patches.name}' in question encloses any area: correct the layer's polygons, or "
+                f"choose another layer.",
+                layer=patches.name,
             )
-        conditions.append("outside the polygons that may not be sources")
-    any_merged = False
-    if merging:
-        count = len(candidates)
-        candidates = merge(candidates, merge_distance_m, merge_area_km2, bands, sized, result, progress.part(0.2, 0.4))
-        any_merged = len(candidates) < count
-        if sized:
-            candidates = keep(
-                lambda s: s.size_class in size_classes,
+        self._conditions.append(f"size class {', '.join(choices.size_classes)}" if self._is_sized else "")
+
+    def cut_out(self, exclude: Layer, *, may_take_all: bool) -> Layer:
+        """Cut the ground out that may not be source; the polygons of it, in the patches' CRS."""
+        barred = exclude.to_crs(self._patches.crs, self._progress).valid_polygons(self._progress)
+        self._candidates = cut_out(self._candidates, barred, result=self._result, progress=self._progress.part(0, 0.2))
+        if not self._candidates and not may_take_all:
+            raise InputError(
+                f"all patches in question of '{self._patches.name}' lie wholly inside the polygons of "
+                f"'{exclude.name}'; check that layer, or choose more patches.",
+                parameter="exclude",
+                layer=exclude.name,
+            )
+        self._conditions.append("outside the polygons that may not be sources")
+        return barred
+
+    def merge(self) -> None:
+        """Merge patches that lie close, and ask for the size class of what comes out."""
+        if not self._choices.merges:
+            return
+        count, part = len(self._candidates), self._progress.part(0.2, 0.4)
+        self._candidates = merge_close_patches(
+            self._candidates, self._choices, sized=self._is_sized, result=self._result, progress=part
+        )
+        self._any_merged = len(self._candidates) < count
+        if self._is_sized:
+            self._keep(
+                lambda s: s.size_class in self._choices.size_classes,
                 lambda s: f"{_its(s)} size class is {s.size_class or 'not known'}",
-                "",
             )
-    if min_area_km2:
-        candidates = keep(
-            lambda s: s.area_km2 >= min_area_km2 * (1 - ROUNDING),
-            lambda s: f"{_its(s)} {number(s.area_km2)} km2 are less than {min_area_km2:g} km2",
-            f"area of at least {min_area_km2:g} km2",
-        )
-    links, own_dpc = None, True
 
-    def computed():
-        nonlocal links
-        if links is None:
-            links = Links(
-                len(candidates), *edge_links([s.geometry for s in candidates], progress=progress.part(0.4, 0.5))
+    # conditions ------------------------------------------------------------------------------------
+
+    def require_area(self) -> None:
+        """Keep those of the least area."""
+        least = self._choices.min_area_km2
+        if least:
+            self._conditions.append(f"area of at least {least:g} km2")
+            self._keep(
+                lambda s: s.area_km2 >= least * (1 - ROUNDING),
+                lambda s: f"{_its(s)} {number(s.area_km2)} km2 are less than {least:g} km2",
             )
-        return links
 
-    def has_dpc():
-        return bool(candidates) and not any(math.isnan(s.dpc) for s in candidates)
-
-    wants_dpc = min_dpc is not None or min_ec_share or top
-    if (
-        candidates
-        and wants_dpc
-        and ((any_merged and "dpc" in features.field_names) or (min_ec_share and not has_dpc()))
-    ):
-        _compute_dpc(candidates, computed(), dispersal_distance, dispersal_probability, progress.part(0.5, 0.7))
-        own_dpc = False
-        progress.log(
+    def compute_dpc_where_needed(self) -> None:
+        """DPC is computed where it is needed and merging, or the layer, leaves it unknown."""
+        choices, candidates = self._choices, self._candidates
+        by_merging = self._any_merged and self._has_dpc
+        by_share = bool(choices.min_ec_share) and not all_have_dpc(candidates)
+        if not candidates or not choices.needs_dpc or not (by_merging or by_share):
+            return
+        links = self._links()
+        compute_dpc(candidates, links, choices.dispersal, self._progress.part(0.5, 0.7))
+        self._dpc_computed = True
+        self._progress.log(
             f"dPC of the {len(candidates)} patch(es) in question was computed anew, of their areas and the "
-            f"distances of their edges, with probability {dispersal_probability:g} at {dispersal_distance:g} m"
-            + (f": '{features.name}' has none for merged ones." if any_merged else ".")
+            f"distances of their edges, with probability {choices.dispersal.probability:g} at "
+            f"{choices.dispersal.distance:g} m"
+            + (f": '{self._patches.name}' has none for merged ones." if self._any_merged else ".")
         )
-    if min_dpc is not None:
-        unknown = sum(math.isnan(s.dpc) for s in candidates)
+
+    def require_dpc(self) -> None:
+        """Keep those of the least dPC."""
+        least = self._choices.min_dpc
+        if least is None:
+            return
+        unknown = count_without_dpc(self._candidates)
         if unknown:
             raise InputError(
-                f"Layer '{features.name}', field 'dpc': {unknown} of the {len(candidates)} patches in "
-                f"question have no value, and the least dPC (MIN_DPC) needs it: run 'Landscape "
-                f"connectivity' on them first, or leave the least dPC empty."
+                f"Layer '{self._patches.name}', field 'dpc': {unknown} of the {len(self._candidates)} patches in "
+                f"question have no value, and a least dPC needs it: run 'Landscape "
+                f"connectivity' on them first, or leave the least dPC empty.",
+                layer=self._patches.name,
             )
-        before = len(candidates)
-        candidates = keep(
-            lambda s: s.dpc >= min_dpc,
-            lambda s: f"{_its(s)} dPC of {number(s.dpc)} % is less than {min_dpc:g} %",
-            f"dPC of at least {min_dpc:g}",
+        self._conditions.append(f"dPC of at least {least:g}")
+        self._keep(
+            lambda s: s.dpc >= least,
+            lambda s: f"{_its(s)} dPC of {number(s.dpc)} % is less than {least:g} %",
         )
-        links = links if len(candidates) == before else None
-    if min_ec_share and candidates:
-        result.measured = _measured(features.name if own_dpc else None, dispersal_distance, dispersal_probability)
-        candidates = _keep_share(
-            candidates,
-            computed(),
-            min_ec_share,
-            dispersal_distance,
-            dispersal_probability,
-            result,
-            progress.part(0.7, 0.8),
+
+    def keep_share(self) -> None:
+        """Keep the first by dPC with the share of connectivity."""
+        choices, share = self._choices, self._choices.min_ec_share
+        if not share or not self._candidates:
+            return
+        self._result.measured = measured_text(choices.dispersal, "" if self._dpc_computed else self._patches.name)
+        self._candidates = keep_share(
+            self._candidates,
+            self._links(),
+            share,
+            choices.dispersal,
+            result=self._result,
+            progress=self._progress.part(0.7, 0.8),
         )
-    if top:
-        ranked = has_dpc()
-        unknown = sum(math.isnan(s.dpc) for s in candidates)
-        if not ranked and "dpc" in features.field_names and candidates:
-            progress.warn(
-                f"Layer '{features.name}', field 'dpc': {unknown} of the {len(candidates)} patches in question "
-                f"have no number there, so the first {top} (TOP) are those by area: run 'Landscape "
-                f"connectivity' on the patches to rank them by dPC."
+
+    def keep_top(self) -> None:
+        """Keep the first so many, and say when the share of connectivity is missed by it."""
+        result, share = self._result, self._choices.min_ec_share
+        if not self._choices.top:
+            return
+        top = int(self._choices.top)
+        self._candidates = keep_top(
+            self._candidates, top, layer_has_dpc=self._has_dpc, result=result, progress=self._progress
+        )
+        kept = len(self._candidates)
+        if share and result.curve is not None and kept and result.curve[kept - 1] < share / 100:
+            result.ec_kept = float(result.curve[kept - 1])
+            self._progress.warn(
+                f"The first {top} patches keep {100 * result.ec_kept:.2f} % of the connectivity, less "
+                f"than the {share:g} % asked for: raise the number of patches to keep, or leave it empty."
             )
-        candidates.sort(key=lambda s: (-s.dpc if ranked else -s.area_km2, -s.area_km2))
-        if len(candidates) < top:
+
+    # the end ---------------------------------------------------------------------------------------
+
+    def warn_of_overlaps(self) -> None:
+        """Name chosen patches that overlap."""
+        warn_of_overlapping_patches(self._candidates, self._patches.name, self._progress)
+
+    def join(self, include: Layer, barred: Layer | None) -> None:
+        """Add the polygons that must be sources."""
+        progress = self._progress
+        moved = include.to_crs(self._patches.crs, progress).valid_polygons(progress)
+        warn_of_far_polygons(moved, include, self._patches, progress)
+        if barred is not None:
+            warn_of_barred_polygons(moved, barred, progress)
+        self._candidates = join_included(self._candidates, moved, result=self._result, progress=progress.part(0.8, 1))
+
+    def numbered(self) -> Selection:
+        """The selection, its sources numbered largest first."""
+        sources, result, progress = self._candidates, self._result, self._progress
+        if not sources:
+            raise InputError(
+                f"No patch of '{self._patches.name}' meets all conditions "
+                f"({'; '.join(c for c in self._conditions if c)}): lower the least area or dPC, choose more size "
+                f"classes, or give polygons that must be sources.",
+                layer=self._patches.name,
+            )
+        sources.sort(key=_largest_first)
+        for place, source in enumerate(sources, 1):
+            source.source_id, source.geometry = place, ogr.ForceToMultiPolygon(source.geometry)
+            result.explain(source, f"source {place}")
+        texts = [str(s.patch_id) for s in sources if isinstance(as_id(s.patch_id), str)]
+        if texts:
             progress.log(
-                f"Only {len(candidates)} patches meet the conditions, fewer than the {top} that were to be "
-                f"kept (TOP): all of them are."
+                f"Layer '{self._patches.name}', field 'patch_id': {', '.join(texts[:_NAMED])} is no whole number, "
+                f"which the field needs, and is left empty in the sources; the report tells it."
             )
-        for place, source in enumerate(candidates[int(top) :], int(top) + 1):
-            result.tell(
-                source, f"not a source: place {place} by {'dPC' if ranked else 'area'}, and the first {top} were kept"
+        if any(s.merged and math.isnan(s.dpc) for s in sources):
+            progress.log(
+                "dPC of merged sources is not known and left empty: run 'Landscape connectivity' on the sources."
             )
-        candidates = candidates[: int(top)]
-        progress.log(f"The {len(candidates)} first patches by {'dPC' if ranked else 'area'} were kept.")
-        if result.curve is not None and len(candidates) and result.curve[len(candidates) - 1] < min_ec_share / 100:
-            result.ec_kept = float(result.curve[len(candidates) - 1])
-            progress.warn(
-                f"The first {top} patches (TOP) keep {100 * result.ec_kept:.2f} % of the connectivity, less "
-                f"than the {min_ec_share:g} % asked for (MIN_EC_SHARE): raise the number of patches to "
-                f"keep (TOP), or leave it empty."
-            )
-    _say_overlaps(candidates, features.name, progress)
-    if include is not None and len(include):
-        moved = include.to_crs(features.crs, progress).valid_polygons(progress)
-        _say_far(moved, include, features, progress)
-        if exclude is not None and len(exclude):
-            _say_both(moved, barred, progress)
-        candidates = _join(candidates, moved, result, progress.part(0.8, 1))
-    if not candidates:
-        raise InputError(
-            f"No patch of '{features.name}' meets all conditions "
-            f"({'; '.join(c for c in conditions if c)}): lower the least area (MIN_AREA) or dPC "
-            f"(MIN_DPC), choose more size classes (SIZE_CLASSES), or give polygons that must be "
-            f"sources (INCLUDE)."
-        )
-    candidates.sort(
-        key=lambda s: (
-            -s.area_km2,
-            s.patch_id is None,
-            isinstance(as_id(s.patch_id), str),
-            as_id(s.patch_id),
-            s.geometry.GetEnvelope(),
-        )
-    )
-    for place, source in enumerate(candidates, 1):
-        source.source_id, source.geometry = place, ogr.ForceToMultiPolygon(source.geometry)
-        result.tell(source, f"source {place}")
-    texts = [str(s.patch_id) for s in candidates if isinstance(as_id(s.patch_id), str)]
-    if texts:
-        progress.log(
-            f"Layer '{features.name}', field 'patch_id': {', '.join(texts[:20])} is no whole number, which "
-            f"the field needs, and is left empty in the sources; the report tells it."
-        )
-    if any(s.merged and math.isnan(s.dpc) for s in candidates):
-        progress.log("dPC of merged sources is not known and left empty: run 'Landscape connectivity' on the sources.")
-    progress.log(f"{len(candidates)} sources of {sum(s.area_km2 for s in candidates):.3f} km2 in all.")
-    result.sources = candidates
-    return result
+        progress.log(f"{len(sources)} sources of {sum(s.area_km2 for s in sources):.3f} km2 in all.")
+        result.sources = sources
+        return result
+
+    def _keep(self, fits: Callable[[Source], bool], reason: Callable[[Source], str]) -> None:
+        """Keep the candidates that fit, and explain why others do not."""
+        kept = [source for source in self._candidates if fits(source)]
+        for source in self._candidates:
+            if not fits(source):
+                self._result.explain(source, f"not a source: {reason(source)}")
+        if len(kept) < len(self._candidates):
+            self._known_links = None
+        self._candidates = kept
+
+    def _links(self) -> Links:
+        """Links between the candidates, measured once while they are the same."""
+        if self._known_links is None:
+            self._known_links = links_between(self._candidates, self._progress.part(0.4, 0.5))
+        return self._known_links
 
 
-def _recording(progress, warnings):
-    """The same progress, which keeps warnings for the report too."""
-
-    def warn(text):
-        warnings.append(text)
-        progress.warn(text)
-
-    return Progress(progress, progress.check, progress.log, warn)
-
-
-def _its(source):
+def _its(source: Source) -> str:
     return "after merging its" if source.merged else "its"
 
 
-def _candidates(features, chosen, words, result, progress):
-    features = features.valid_polygons(progress)
-    result.areas_km2 = [geometry.GetArea() / 1e6 for geometry in features.geometries]
+def _largest_first(source: Source) -> tuple[Any, ...]:
+    """What sources are sorted by: area, then whether they have an id, numbers before texts, then place."""
+    own = as_id(source.patch_id)
+    return -source.area_km2, source.patch_id is None, isinstance(own, str), own, source.geometry.GetEnvelope()
+
+
+def _candidates(
+    patches: Layer, chosen: list[int], size_classes: list[str], result: Selection, progress: Progress
+) -> list[Source]:
+    """The chosen features as sources, as far as they enclose an area."""
+    patches = patches.valid_polygons(progress)
+    result.areas_km2 = [geometry.GetArea() / 1e6 for geometry in patches.geometries]
     sources = []
     for index in chosen:
-        attributes, geometry = features.attributes[index], features.geometries[index]
+        attributes, geometry = patches.attributes[index], patches.geometries[index]
         if not geometry.GetArea() > 0:
             result.decisions[index].append("not a source: it encloses no area")
             continue
@@ -372,198 +324,24 @@ def _candidates(features, chosen, words, result, progress):
                 0,
                 index + 1 if patch_id is None else patch_id,
                 geometry.GetArea() / 1e6,
-                float_or_none(attributes.get("importance_mean")),
+                number_or_nan(attributes.get("importance_mean")),
                 multipolygon_of(geometry),
-                *(float_or_none(attributes.get(name)) for name in DPC_FIELDS),
-                size_class=words[index],
+                size_class=size_classes[index],
                 members=[index],
+                **{name: number_or_nan(attributes.get(name)) for name in DPC_FIELDS},  # type: ignore[arg-type]
             )
         )
-    twice = [i for i, count in Counter(as_id(s.patch_id) for s in sources).items() if count > 1]
+    twice = [str(i) for i, count in Counter(as_id(s.patch_id) for s in sources).items() if count > 1]
     if twice:
         progress.warn(
-            f"Layer '{features.name}', field 'patch_id': {', '.join(map(str, twice[:20]))} is used by more "
+            f"Layer '{patches.name}', field 'patch_id': {', '.join(twice[:_NAMED])} is used by more "
             f"than one patch, so that it does not tell which patch became a source: number the patches anew, "
             f"or go by the features' order in the report."
         )
     return sources
 
 
-def float_or_none(value):
-    value = value if isinstance(value, (int, float)) else number_of("" if value is None else value)
-    return math.nan if value is None else float(value)
-
-
-def _cut(candidates, exclude, result, progress):
-    left, cut, gone = [], 0, 0
-    with gdal_exceptions():
-        # parts that do not overlap, so that a patch of many corners is cut once, not by each polygon that it meets
-        union = union_of(exclude.geometries)
-        parts = [union.GetGeometryRef(index).Clone() for index in range(union.GetGeometryCount())]
-        boxes = np.array([part.GetEnvelope() for part in parts]).reshape(-1, 4)
-        for count, source in enumerate(candidates):
-            progress(count / len(candidates))
-            before = source.area_km2
-            west, east, south, north = source.geometry.GetEnvelope()
-            near = np.flatnonzero(
-                (boxes[:, 0] < east) & (boxes[:, 1] > west) & (boxes[:, 2] < north) & (boxes[:, 3] > south)
-            )
-            if near.size:
-                barred = ogr.Geometry(ogr.wkbMultiPolygon)
-                for index in near.tolist():
-                    barred.AddGeometry(parts[index])
-                if source.geometry.Intersects(barred):
-                    source.geometry = multipolygon_of(source.geometry.Difference(barred))
-            source.area_km2 = source.geometry.GetArea() / 1e6
-            if source.area_km2 > 0:
-                left.append(source)
-            if source.area_km2 < before * (1 - ROUNDING):
-                cut += 1
-                gone += not source.area_km2 > 0
-                lost = f"{number(before - source.area_km2)} of {number(before)} km2 cut at '{exclude.name}'"
-                result.tell(source, lost if source.area_km2 > 0 else f"not a source: wholly inside '{exclude.name}'")
-    if not cut:
-        progress.warn(
-            f"No polygon of '{exclude.name}' that may not be a source meets a patch in question, so nothing was "
-            f"cut out: check that it belongs to this area and that its CRS is right."
-        )
-    if cut:
-        progress.log(
-            f"{cut} patch(es) were cut at the polygons of '{exclude.name}', {gone} of them wholly; dPC and "
-            f"importance are those of the whole patch."
-        )
-    return left
-
-
-def _compute_dpc(candidates, links, distance, probability, progress):
-    found = connectivity(np.array([s.area_km2 for s in candidates]), links, Dispersal(distance, probability), progress=progress)
-    for position, source in enumerate(candidates):
-        for name in DPC_FIELDS:
-            setattr(source, name, float(getattr(found, name)[position]))
-
-
-def _keep_share(candidates, links, share, distance, probability, result, progress):
-    """The first candidates by dPC whose EC is that share (%) of the EC of all."""
-    order = sorted(range(len(candidates)), key=lambda i: (-candidates[i].dpc, -candidates[i].area_km2))
-    result.curve = kept_share(np.array([s.area_km2 for s in candidates]), links, order, Dispersal(distance, probability), progress=progress)
-    kept = 1 + int(np.argmax(result.curve >= share / 100 * (1 - 1e-12)))
-    result.ec_kept = float(result.curve[kept - 1])
-    chosen = [candidates[i] for i in order]
-    progress.log(
-        f"{kept} of {len(chosen)} patch(es) by dPC keep {100 * result.ec_kept:.2f} % of the equivalent "
-        f"connectivity of all, at least {share:g} %. Patch, and what it keeps together with those before it: "
-        + ", ".join(f"{s.patch_id} {100 * part:.1f} %" for s, part in zip(chosen[:kept], result.curve))
-        + "."
-    )
-    progress.log(result.measured)
-    for place, source in enumerate(chosen[kept:], kept + 1):
-        result.tell(
-            source,
-            f"not a source: place {place} by dPC ({number(source.dpc)} %), and the first {kept} keep "
-            f"{100 * result.ec_kept:.2f} % of the connectivity",
-        )
-    return chosen[:kept]
-
-
-def _measured(layer, distance, probability):
-    """By which distances EC was measured, and whose dPC gave the order; ``layer`` None: dPC computed here."""
-    text = (
-        f"EC was measured here, of the patches' areas and the distances between their edges, with probability "
-        f"{probability:g} at {distance:g} m"
-    )
-    if layer is None:
-        return f"{text}; so was the dPC that gave the order."
-    return (
-        f"{text}. The dPC that gave the order is that of layer '{layer}', which may have been computed with other "
-        f"distances (least cost, say), another dispersal distance or another weight."
-    )
-
-
-def _say_overlaps(candidates, name, progress):
-    found = overlaps([s.geometry for s in candidates], progress=progress.quiet().part(0.8, 0.8))
-    if found:
-        a, b, area = max(found, key=lambda row: row[2])
-        progress.warn(
-            f"Layer '{name}': {len(found)} pair(s) of patches overlap, {candidates[a].patch_id} and "
-            f"{candidates[b].patch_id} the most ({number(area / 1e6)} km2): their common ground counts "
-            f"twice. Merge them (MERGE_DISTANCE 0) or correct the layer."
-        )
-
-
-def _say_far(moved, include, features, progress):
-    west, south, east, north = bounds_of(features.geometries)
-    reach = max(east - west, north - south)
-    far = [
-        i
-        for i, geometry in enumerate(moved.geometries, 1)
-        if not geometry.IsEmpty() and not is_near([geometry], (west, south, east, north), reach_m=reach)
-    ]
-    if far:
-        progress.warn(
-            f"Layer '{include.name}': {len(far)} polygon(s) that must be sources lie further than "
-            f"{reach / 1000:.1f} km from the patches (feature {', '.join(map(str, far[:20]))}): check that "
-            f"they belong to this area and that the layer's CRS, {include.crs.name}, is right."
-        )
-
-
-def _say_both(include, exclude, progress):
-    barred, wanted = ([g for g in layer.geometries if g.GetArea() > 0] for layer in (exclude, include))
-    quiet = progress.quiet().part(0.8, 0.8)
-    found = overlaps([*barred, *wanted], first=len(barred), progress=quiet) if barred and wanted else ()
-    if found:
-        progress.warn(
-            f"{len({b for _, b, _ in found})} polygon(s) of '{include.name}' that must be sources overlap "
-            f"'{exclude.name}', which may not be: they are sources all the same, with "
-            f"{number(sum(area for *_, area in found) / 1e6)} km2 of such ground."
-        )
-
-
-def _join(candidates, include, result, progress):
-    """Every polygon of ``include`` as a source, joined with the chosen patches that it overlaps."""
-    joined, new, inside = 0, 0, 0
-    with gdal_exceptions():
-        for count, geometry in enumerate(include.geometries):
-            progress(count / len(include))
-            geometry = multipolygon_of(geometry)
-            area = geometry.GetArea()
-            if not area > 0:
-                continue
-            touched, rest, covered = [], [], False
-            for source in candidates:
-                progress.check()
-                overlap = 0.0
-                if source.geometry.Intersects(geometry):
-                    overlap = multipolygon_of(source.geometry.Intersection(geometry)).GetArea()
-                covered = covered or overlap >= area * (1 - ROUNDING)
-                (touched if overlap > ROUNDING * min(area, source.geometry.GetArea()) else rest).append(source)
-            if covered:  # the polygon lies in a source already
-                inside += 1
-                continue
-            geometry = union_of([geometry, *(s.geometry for s in touched)])
-            patches = [s for s in touched if s.members]
-            patch_id = max(patches, key=lambda s: s.area_km2).patch_id if patches else None
-            joined, new = joined + bool(patches), new + (not touched)
-            source = Source(
-                0,
-                patch_id,
-                geometry.GetArea() / 1e6,
-                math.nan,
-                geometry,
-                merged=id_list(as_id(i) for s in patches for i in (s.merged or str(s.patch_id)).split(","))
-                if len(patches) > 1 or any(s.merged for s in patches)
-                else "",
-                members=[i for s in patches for i in s.members],
-                origin=f"'{include.name}' with patches" if patches else f"'{include.name}'",
-            )
-            result.tell(source, f"joined with a polygon of '{include.name}'")
-            candidates = rest + [source]
-    if joined:
-        progress.log(
-            f"{joined} polygon(s) of '{include.name}' overlap chosen patches and were joined with them; the "
-            f"importance and dPC of what came out are not known and left empty."
-        )
-    progress.log(
-        f"Of the {len(include)} polygon(s) of '{include.name}' that must be sources {new} are sources of "
-        f"their own, {inside} lie in a source already."
-    )
-    return candidates
+def number_or_nan(value: Any) -> float:
+    """A field's value as a number, also where it is text such as ``5,5``; NaN where it is none."""
+    found = value if isinstance(value, (int, float)) else number_of("" if value is None else value)
+    return math.nan if found is None else float(found)

@@ -90,7 +90,8 @@ def test_merging_share_and_report(run, make):
     ]
     assert rows[1]["importance_mean"] == pytest.approx(0.375) and rows[1]["geometry"].area() == pytest.approx(8e6)
     assert sum(r["dpc"] for r in rows) > 100
-    text = open(report, encoding="utf-8").read()
+    with open(report, encoding="utf-8") as stream:
+        text = stream.read()
     assert "merged with each other: patches 1,2" in text and "its size class is small" in text
     assert "keep 100 % of the equivalent connectivity" in text
     assert "2 of 2 patch(es) by dPC keep 100.00 %" in run.log
@@ -119,8 +120,8 @@ def test_ids_that_are_texts_and_fields_in_another_case(run, make):
 
 def test_new_numbers_out_of_range_are_refused_by_the_dialog(run, make, patches):
     for given, key in (
-        ({"MIN_EC_SHARE": 120}, "(MIN_EC_SHARE) is 120"),
-        ({"MERGE_AREA": 2}, "(MERGE_DISTANCE)"),
+        ({"MIN_EC_SHARE": 120}, "(% of EC; empty: all): 120 is no share"),
+        ({"MERGE_AREA": 2}, "Merge only patches smaller than this (km2; empty: all): an area below"),
         ({"DISPERSAL_DISTANCE": 0}, "a dispersal distance of 0 is not above 0"),
         ({"AREA_BANDS": "3, 2, 1"}, "Limits of small, medium and large merged patches (km2): '3, 2, 1'"),
     ):
@@ -135,7 +136,7 @@ def test_new_numbers_out_of_range_are_refused_by_the_dialog(run, make, patches):
 
 def test_refusals(run, make, patches):
     message = run.refusal("selectsources", PATCHES=patches, MIN_AREA=99, OUTPUT=make.out("x.gpkg"))
-    assert "No patch of 'patches' meets all conditions" in message and "lower the least area (MIN_AREA)" in message
+    assert "No patch of 'patches' meets all conditions" in message and "lower the least area or dPC" in message
     bare = make.layer("bare", [(square(0, 0, 1), {"a": 1})])
     message = run.refusal("selectsources", PATCHES=bare, MIN_DPC=1, OUTPUT=make.out("x.gpkg"))
     assert "'bare' has no field 'dpc'" in message and "Landscape connectivity" in message

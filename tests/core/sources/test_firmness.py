@@ -27,7 +27,8 @@ from econet.core.sources.firmness_sources import OUTSIDE, GivenSources
 from econet.core.sources.importance import service_importance
 from econet.core.sources.importance_choices import ClassifyOn, ImportanceChoices
 from econet.core.sources.patches import PatchChoices, delineate
-from econet.core.sources.selection import select_sources
+from econet.core.sources.selection import choose_sources
+from econet.core.sources.selection_choices import SelectionChoices
 from econet.core.sources.source_lists import SourceListChoices, patch_classes_of
 
 GRID, CLASSES, AREA, WEIGHTS, DISPERSAL = ChoiceKind
@@ -199,7 +200,7 @@ def chain(services, names, settings, weights=""):
         )
         rows = list(linked.rows())
         layer = Layer("patches", UTM, [g for g, _ in rows], [a for _, a in rows], ["patch_id", "size_class", "dpc"])
-    sources = select_sources(layer, top=settings.top)
+    sources = choose_sources(layer, SelectionChoices(top=settings.top)).sources
     return rasterize([s.geometry for s in sources], services[0].template) > 0, sources, found
 
 

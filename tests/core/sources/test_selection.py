@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from osgeo import ogr
 
+from econet.core.connectivity.dispersal import Dispersal
 from econet.core.errors import Cancelled, InputError
 from econet.core.geometry.layers import Layer
 from econet.core.patch_sizes import size_class
-from econet.core.progress import Progress
+from econet.core.progress import SILENT, Progress
 from econet.core.sources.merging import clusters
-from econet.core.sources.selection import choose_sources, select_sources
+from econet.core.sources.selection import choose_sources
+from econet.core.sources.selection_choices import SelectionChoices
 from econet.core.sources.selection_report import selection_report
 
 UTM = "EPSG:32651"
@@ -26,6 +28,17 @@ def square(x, y, side_km):
 def layer(shapes, attributes=None, name="patches", crs=UTM):
     attributes = attributes or [{} for _ in shapes]
     return Layer(name, crs, shapes, attributes, sorted({k for a in attributes for k in a}))
+
+
+def chosen(patches, size_classes=("super-large",), *, include=None, exclude=None, progress=SILENT, **choices):
+    """A selection by choices that are given one by one."""
+    dispersal = Dispersal(choices.pop("dispersal_distance", 2500.0), choices.pop("dispersal_probability", 0.5))
+    choices = SelectionChoices(size_classes=tuple(size_classes), dispersal=dispersal, **choices)
+    return choose_sources(patches, choices, include=include, exclude=exclude, progress=progress)
+
+
+def sources_of(patches, size_classes=("super-large",), **given):
+    return chosen(patches, size_classes, **given).sources
 
 
 @pytest.fixture
@@ -50,7 +63,7 @@ def patches():
 
 
 def test_sources_are_numbered_by_area(patches):
-    sources = select_sources(patches)
+    sources = sources_of(patches)
     assert [(s.source_id, s.patch_id, round(s.area_km2, 9)) for s in sources] == [(1, 10, 25), (2, 8, 16), (3, 7, 9)]
     assert (sources[0].dpc, sources[2].dpc_intra, sources[2].importance_mean) == (1.0, 15.0, 0.5)
 
@@ -58,59 +71,59 @@ def test_sources_are_numbered_by_area(patches):
 def test_conditions(patches):
     def ids(**options):
         every = ("super-large", "large", "medium", "small")
-        return sorted(s.patch_id for s in select_sources(patches, every, **options))
+        return sorted(s.patch_id for s in sources_of(patches, every, **options))
 
     assert ids(min_area_km2=9) == [7, 8, 10]
     assert ids(min_dpc=5) == [7, 8, 9]
     assert ids(top=2) == [7, 9]
     assert ids(top=0) == [7, 8, 9, 10, 11]
     bare = layer(patches.geometries)
-    assert [s.patch_id for s in select_sources(bare, top=2)] == [4, 2]
+    assert [s.patch_id for s in sources_of(bare, top=2)] == [4, 2]
     with pytest.raises(
         InputError,
         match=r"No patch of 'patches' meets all conditions \(size class super-large; area "
-        r"of at least 99 km2\): lower the least area \(MIN_AREA\)",
+        r"of at least 99 km2\): lower the least area or dPC",
     ):
-        select_sources(patches, min_area_km2=99)
+        sources_of(patches, min_area_km2=99)
 
 
 def test_exclude_cuts(patches):
-    sources = select_sources(patches, exclude=layer([square(-1, -1, 2), square(29, -1, 9)], name="plan"))
+    sources = sources_of(patches, exclude=layer([square(-1, -1, 2), square(29, -1, 9)], name="plan"))
     assert [(s.patch_id, round(s.area_km2, 9)) for s in sources] == [(8, 16), (7, 8)]
-    left = [s.patch_id for s in select_sources(patches, min_area_km2=9, exclude=layer([square(-1, -1, 2)]))]
+    left = [s.patch_id for s in sources_of(patches, min_area_km2=9, exclude=layer([square(-1, -1, 2)]))]
     assert left == [10, 8]
 
 
 def test_include_makes_sources_and_joins(patches):
     reserve = layer([square(50, 0, 1), square(2, 2, 2), square(31, 1, 1), square(40, 0, 1)], name="reserves")
-    sources = select_sources(patches, include=reserve)
+    sources = sources_of(patches, include=reserve)
     assert [(s.patch_id, round(s.area_km2, 9)) for s in sources] == [(10, 25), (8, 16), (7, 12), (None, 1), (None, 1)]
     joined = sources[2]
     assert math.isnan(joined.dpc) and math.isnan(joined.importance_mean)
-    only = select_sources(patches, min_area_km2=99, include=layer([square(50, 0, 1)]))
+    only = sources_of(patches, min_area_km2=99, include=layer([square(50, 0, 1)]))
     assert [s.source_id for s in only] == [1]
     bridge = layer([square(2, 0, 9)], name="bridge")
-    assert len(select_sources(patches, include=bridge)) == 2
+    assert len(sources_of(patches, include=bridge)) == 2
 
 
 def test_include_in_another_crs(patches):
     degrees = layer([square(2, 2, 2)]).to_crs("EPSG:4326")
-    area = [s.area_km2 for s in select_sources(patches, include=degrees)]
+    area = [s.area_km2 for s in sources_of(patches, include=degrees)]
     assert area[2] == pytest.approx(12, rel=1e-6)
 
 
 def test_sources_refuse(patches):
     with pytest.raises(InputError, match="'patches' is empty"):
-        select_sources(layer([]))
+        sources_of(layer([]))
     with pytest.raises(InputError, match="'patches' is in degrees"):
-        select_sources(patches.to_crs("EPSG:4326"))
+        sources_of(patches.to_crs("EPSG:4326"))
     with pytest.raises(InputError, match="no patch of size class small, it has 3 super-large, 1 large, 1 medium"):
-        select_sources(patches, ("small",))
+        sources_of(patches, ("small",))
     with pytest.raises(InputError, match="no field 'dpc'"):
-        select_sources(layer(patches.geometries), min_dpc=1)
+        sources_of(layer(patches.geometries), min_dpc=1)
     patches.attributes[0]["dpc"] = None
     with pytest.raises(InputError, match="field 'dpc': 1 of the 3 patches"):
-        select_sources(patches, min_dpc=1)
+        sources_of(patches, min_dpc=1)
 
 
 # merging ------------------------------------------------------------------------------------------------
@@ -154,9 +167,7 @@ def ids_of(sources):
 @pytest.mark.parametrize("seed", range(6))
 def test_merging_is_single_linkage(seed, small):
     shapes = scattered(seed)
-    found = select_sources(
-        layer(shapes, [{"patch_id": i} for i in range(14)]), merge_distance_m=2500, merge_area_km2=small
-    )
+    found = sources_of(layer(shapes, [{"patch_id": i} for i in range(14)]), merge_distance_m=2500, merge_area_km2=small)
     assert ids_of(found) == linked(shapes, 2500, small)
     everything = shapes[0]
     for shape in shapes:
@@ -167,17 +178,17 @@ def test_merging_is_single_linkage(seed, small):
             union = shapes[i] if union is None else union.Union(shapes[i])
         assert source.area_km2 == pytest.approx(union.GetArea() / 1e6, rel=1e-9)
         assert source.geometry.GetGeometryType() == ogr.wkbMultiPolygon and source.geometry.IsValid()
-    assert sum(s.area_km2 for s in select_sources(layer(shapes), merge_distance_m=1e6)) == pytest.approx(
+    assert sum(s.area_km2 for s in sources_of(layer(shapes), merge_distance_m=1e6)) == pytest.approx(
         everything.GetArea() / 1e6, rel=1e-9
     )
     order = np.random.default_rng(seed).permutation(14)
-    again = select_sources(
+    again = sources_of(
         layer([shapes[i] for i in order], [{"patch_id": int(i)} for i in order]),
         merge_distance_m=2500,
         merge_area_km2=small,
     )
     assert [(s.source_id, s.merged, s.patch_id) for s in again] == [(s.source_id, s.merged, s.patch_id) for s in found]
-    once_more = select_sources(layer([s.geometry for s in found]), merge_distance_m=2500, merge_area_km2=small)
+    once_more = sources_of(layer([s.geometry for s in found]), merge_distance_m=2500, merge_area_km2=small)
     assert small is not None or [s.area_km2 for s in once_more] == pytest.approx([s.area_km2 for s in found])
 
 
@@ -197,26 +208,26 @@ def rows(*shapes, **fields):
 
 def test_small_patches_reach_another_class_together():
     patches = rows(square(0, 0, 2), square(2.5, 0, 2), square(20, 0, 3), importance_mean=[0.2, 0.6, 0.9])
-    assert [s.patch_id for s in select_sources(patches)] == [3]
-    sources = select_sources(patches, merge_distance_m=500)
+    assert [s.patch_id for s in sources_of(patches)] == [3]
+    sources = sources_of(patches, merge_distance_m=500)
     assert [(s.patch_id, s.merged, round(s.area_km2, 9)) for s in sources] == [(3, "", 9), (1, "1,2", 8)]
     assert sources[1].importance_mean == pytest.approx(0.4) and math.isnan(sources[1].dpc)
-    assert [s.patch_id for s in select_sources(patches, merge_distance_m=499)] == [3]
-    assert [s.patch_id for s in select_sources(patches, merge_distance_m=500, bands=(1, 4, 8.5))] == [3]
+    assert [s.patch_id for s in sources_of(patches, merge_distance_m=499)] == [3]
+    assert [s.patch_id for s in sources_of(patches, merge_distance_m=500, area_bands=(1, 4, 8.5))] == [3]
     weighted = rows(square(0, 0, 1), square(1.2, 0, 3), importance_mean=[1.0, 0.5])
-    assert select_sources(weighted, merge_distance_m=500)[0].importance_mean == pytest.approx((1 + 4.5) / 10)
+    assert sources_of(weighted, merge_distance_m=500)[0].importance_mean == pytest.approx((1 + 4.5) / 10)
     unknown = rows(square(0, 0, 1), square(1.2, 0, 3), importance_mean=[None, 0.5])
-    assert select_sources(unknown, merge_distance_m=500)[0].importance_mean == pytest.approx(0.5)
+    assert sources_of(unknown, merge_distance_m=500)[0].importance_mean == pytest.approx(0.5)
 
 
 def test_two_large_patches_do_not_meet_over_a_small_one():
     patches = rows(square(0, 0, 3), square(3.3, 0, 0.5), square(4, 0, 3))
-    assert ids_of(select_sources(patches, merge_distance_m=400)) == {frozenset({1, 2, 3})}
-    assert ids_of(select_sources(patches, merge_distance_m=400, merge_area_km2=1)) == {
+    assert ids_of(sources_of(patches, merge_distance_m=400)) == {frozenset({1, 2, 3})}
+    assert ids_of(sources_of(patches, merge_distance_m=400, merge_area_km2=1)) == {
         frozenset({1}),
         frozenset({2, 3}),
     }  # the nearer one
-    assert ids_of(select_sources(rows(square(0, 0, 3), square(3.1, 0, 3)), merge_distance_m=400, merge_area_km2=1)) == {
+    assert ids_of(sources_of(rows(square(0, 0, 3), square(3.1, 0, 3)), merge_distance_m=400, merge_area_km2=1)) == {
         frozenset({1}),
         frozenset({2}),
     }
@@ -225,21 +236,21 @@ def test_two_large_patches_do_not_meet_over_a_small_one():
 def test_cutting_comes_before_merging_and_merging_before_conditions():
     patches = rows(square(0, 0, 2), square(2, 0, 2), square(4, 0, 2))
     plan = layer([square(1.9, -0.1, 2.2)], name="plan")  # takes the middle one and 0.1 km of both others
-    found = select_sources(patches, EVERY, exclude=plan, merge_distance_m=1000)
+    found = sources_of(patches, EVERY, exclude=plan, merge_distance_m=1000)
     assert ids_of(found) == {frozenset({1}), frozenset({3})}
     assert [s.area_km2 for s in found] == pytest.approx([3.8, 3.8])
-    assert len(select_sources(patches, EVERY, min_area_km2=12, merge_distance_m=0)) == 1
+    assert len(sources_of(patches, EVERY, min_area_km2=12, merge_distance_m=0)) == 1
 
 
 def test_overlapping_patches_are_told_and_merged_once():
     patches, said = rows(square(0, 0, 4), square(2, 0, 4)), []
-    found = choose_sources(patches, progress=Progress(warn=said.append))
+    found = chosen(patches, progress=Progress(warn=said.append))
     assert [s.area_km2 for s in found.sources] == pytest.approx([16, 16])
     assert said == found.warnings and "1 pair(s) of patches overlap, 1 and 2 the most (8 km2)" in said[0]
-    merged = choose_sources(patches, merge_distance_m=0)
+    merged = chosen(patches, merge_distance_m=0)
     assert merged.sources[0].area_km2 == pytest.approx(24) and not merged.warnings
-    assert len(select_sources(rows(square(0, 0, 4), square(4, 0, 4)))) == 2  # touching is no overlap
-    assert len(select_sources(rows(square(0, 0, 4), square(4, 0, 4)), merge_distance_m=0)) == 1
+    assert len(sources_of(rows(square(0, 0, 4), square(4, 0, 4)))) == 2  # touching is no overlap
+    assert len(sources_of(rows(square(0, 0, 4), square(4, 0, 4)), merge_distance_m=0)) == 1
 
 
 # share of connectivity ------------------------------------------------------------------------------------
@@ -264,7 +275,7 @@ def test_the_fewest_by_dpc_that_keep_the_share(share):
     dpc = [100 * (1 - (equivalent(shapes[:i] + shapes[i + 1 :], k) / whole) ** 2) for i in range(11)]
     order = sorted(range(11), key=lambda i: -dpc[i])
     kept = next(n for n in range(1, 12) if equivalent([shapes[i] for i in order[:n]], k) >= whole * share / 100 - 1e-9)
-    found = choose_sources(
+    found = chosen(
         layer(shapes, [{"patch_id": i} for i in range(11)]),
         min_ec_share=share,
         dispersal_distance=1800,
@@ -276,17 +287,14 @@ def test_the_fewest_by_dpc_that_keep_the_share(share):
 
 
 def test_the_order_is_that_of_the_field_where_all_have_dpc(patches):
-    found = choose_sources(patches, EVERY, min_ec_share=20)
+    found = chosen(patches, EVERY, min_ec_share=20)
     # 9 with 4 km2 keeps some 12 % of about 33 km2, 9 and 7 some 30 %
     assert {s.patch_id: s.dpc for s in found.sources} == {9: 50.0, 7: 30.0}
     said = []
-    both = choose_sources(patches, EVERY, min_ec_share=100, top=2, progress=Progress(log=said.append, warn=said.append))
+    both = chosen(patches, EVERY, min_ec_share=100, top=2, progress=Progress(log=said.append, warn=said.append))
     assert {s.patch_id for s in both.sources} == {9, 7}
     assert (
-        any(
-            "less than the 100 % asked for (MIN_EC_SHARE): raise the number of patches to keep (TOP)" in text
-            for text in said
-        )
+        any("less than the 100 % asked for: raise the number of patches to keep" in text for text in said)
         and both.ec_kept < 1
     )
 
@@ -294,7 +302,7 @@ def test_the_order_is_that_of_the_field_where_all_have_dpc(patches):
 def test_it_is_told_by_which_distances_ec_was_measured_and_whose_dpc_ranks(patches):
     def told(layer, **options):
         said = []
-        found = choose_sources(layer, EVERY, min_ec_share=20, progress=Progress(log=said.append), **options)
+        found = chosen(layer, EVERY, min_ec_share=20, progress=Progress(log=said.append), **options)
         return (
             found.measured
             if found.measured in said and found.measured in html.unescape(selection_report(found).html())
@@ -313,14 +321,14 @@ def test_it_is_told_by_which_distances_ec_was_measured_and_whose_dpc_ranks(patch
 def test_dpc_is_computed_anew_where_merging_leaves_it_unknown():
     patches = rows(square(0, 0, 2), square(2.5, 0, 2), square(9, 0, 3), dpc=[5.0, 5.0, 60.0])
     said = []
-    found = select_sources(patches, EVERY, merge_distance_m=600, min_dpc=1, progress=Progress(log=said.append))
+    found = sources_of(patches, EVERY, merge_distance_m=600, min_dpc=1, progress=Progress(log=said.append))
     assert any("was computed anew" in text for text in said)
     k = -math.log(0.5) / 2500
     shapes = [patches.geometries[0].Union(patches.geometries[1]), patches.geometries[2]]
     assert [s.dpc for s in found] == pytest.approx(
         [100 * (1 - (equivalent([other], k) / equivalent(shapes, k)) ** 2) for other in shapes], rel=1e-6
     )
-    left = select_sources(patches, EVERY, merge_distance_m=600, progress=Progress(log=said.append))
+    left = sources_of(patches, EVERY, merge_distance_m=600, progress=Progress(log=said.append))
     assert math.isnan(left[1].dpc) and left[0].dpc == 60 and "dPC of merged sources is not known" in said[-2]
 
 
@@ -329,7 +337,7 @@ def test_dpc_is_computed_anew_where_merging_leaves_it_unknown():
 
 def test_every_patch_is_explained(patches):
     plan = layer([square(19, -1, 9)], name="plan")
-    found = choose_sources(
+    found = chosen(
         patches,
         ("super-large", "large", "medium"),
         min_area_km2=9,
@@ -348,13 +356,13 @@ def test_every_patch_is_explained(patches):
     text = selection_report(found, [("least area (km2)", 9)]).html()
     for message in told.values():
         assert message.replace("'", "&#x27;") in text
-    few = choose_sources(patches, ("large", "super-large"))
+    few = chosen(patches, ("large", "super-large"))
     assert few.decisions[4] == ["not a source: its size class is medium"]
 
 
 def test_merged_patches_are_explained():
     patches = rows(square(0, 0, 1), square(1.2, 0, 1), square(9, 0, 3))
-    found = choose_sources(patches, merge_distance_m=300, min_ec_share=50)
+    found = chosen(patches, merge_distance_m=300, min_ec_share=50)
     assert (
         found.decisions[0]
         == [
@@ -369,22 +377,22 @@ def test_merged_patches_are_explained():
 def test_far_unlike_and_broken_input_is_told(patches):
     said = []
     progress = Progress(log=said.append, warn=said.append)
-    select_sources(patches, include=layer([square(0, 0, 1), square(700, 0, 1)], name="reserves"), progress=progress)
+    sources_of(patches, include=layer([square(0, 0, 1), square(700, 0, 1)], name="reserves"), progress=progress)
     assert any(
         "'reserves': 1 polygon(s) that must be sources lie further than 41.0 km from the patches (feature 2)" in text
         for text in said
     )
-    assert select_sources(patches, top=9, progress=progress) and any(
+    assert sources_of(patches, top=9, progress=progress) and any(
         "Only 3 patches meet the conditions, fewer than the 9" in text for text in said
     )
     patches.attributes[1]["patch_id"] = 7
-    select_sources(patches, progress=progress)
+    sources_of(patches, progress=progress)
     assert any("field 'patch_id': 7 is used by more than one patch" in text for text in said)
     bow = ogr.CreateGeometryFromWkt(
         "POLYGON((500000 4600000,504000 4604000,504000 4600000,500000 4604000,500000 4600000))"
     )
     flat = ogr.CreateGeometryFromWkt("POLYGON((500000 4600000,504000 4600000,500000 4600000,500000 4600000))")
-    found = choose_sources(layer([bow, flat]), progress=progress)
+    found = chosen(layer([bow, flat]), progress=progress)
     assert [s.area_km2 for s in found.sources] == pytest.approx([8])
     assert found.decisions[1] == ["not a source: it encloses no area"]
     assert any("were repaired for this run" in t for t in found.warnings)
@@ -394,7 +402,7 @@ def test_far_unlike_and_broken_input_is_told(patches):
 def test_include_on_excluded_ground_is_told(patches):
     said, plan = [], layer([square(9, -1, 6), square(90, 0, 1)], name="plan")
     reserves = layer([square(11, 1, 1), square(14, 0, 3), square(50, 0, 1)], name="reserves")
-    found = select_sources(patches, include=reserves, exclude=plan, progress=Progress(warn=said.append))
+    found = sources_of(patches, include=reserves, exclude=plan, progress=Progress(warn=said.append))
     assert [round(s.area_km2, 6) for s in found] == [25, 9, 9, 1, 1]
     assert said == [
         "2 polygon(s) of 'reserves' that must be sources overlap 'plan', which may not be: they are "
@@ -403,81 +411,72 @@ def test_include_on_excluded_ground_is_told(patches):
 
 
 def test_include_that_is_a_patch_or_overlaps_another(patches):
-    same = select_sources(patches, include=layer([square(10, 0, 4)], name="reserves"))
+    same = sources_of(patches, include=layer([square(10, 0, 4)], name="reserves"))
     assert [s.dpc for s in same] == [1.0, 5.0, 30.0]
     pair = [square(60, 0, 2), square(61, 0, 2), square(61.5, 0.5, 1)]
     for shapes in (pair, pair[::-1]):
-        two = select_sources(patches, include=layer(shapes, name="reserves"))
+        two = sources_of(patches, include=layer(shapes, name="reserves"))
         assert [round(s.area_km2, 6) for s in two] == [25, 16, 9, 6] and two[3].patch_id is None
 
 
 @pytest.mark.parametrize(
-    "options, key",
+    "choices, parameter, phrase",
     [
-        ({"min_ec_share": 101}, "MIN_EC_SHARE"),
-        ({"min_ec_share": -1}, "MIN_EC_SHARE"),
-        ({"min_ec_share": math.nan}, "MIN_EC_SHARE"),
-        ({"merge_distance_m": -1}, "MERGE_DISTANCE"),
-        ({"merge_distance_m": math.inf}, "MERGE_DISTANCE"),
-        ({"merge_area_km2": 2}, "MERGE_DISTANCE"),
-        ({"merge_distance_m": 5, "merge_area_km2": -2}, "MERGE_AREA"),
-        ({"dispersal_distance": 0}, "dispersal_distance"),
-        ({"dispersal_probability": 1}, "dispersal_probability"),
+        ({"min_ec_share": 101}, "min_ec_share", "101 is no share from 0 to 100"),
+        ({"min_ec_share": 100.0001}, "min_ec_share", "100.0001 is no share"),
+        ({"min_ec_share": -1}, "min_ec_share", "-1 is no share"),
+        ({"min_ec_share": math.nan}, "min_ec_share", "nan is no share"),
+        ({"merge_distance_m": -1}, "merge_distance_m", "-1 m is not 0 or more"),
+        ({"merge_distance_m": math.inf}, "merge_distance_m", "inf m is not 0 or more"),
+        ({"merge_area_km2": 2}, "merge_area_km2", "needs the distance"),
+        ({"merge_distance_m": 5, "merge_area_km2": -2}, "merge_area_km2", "-2 km2 is not 0 or more"),
+        ({"min_area_km2": math.nan}, "min_area_km2", "nan km2 is not 0 or more"),
+        ({"min_dpc": -1}, "min_dpc", "-1 % is not 0 or more"),
+        ({"top": -1}, "top", "-1 is not 0 or more"),
+        ({"size_classes": ()}, "size_classes", "No size class is chosen"),
     ],
 )
-def test_numbers_out_of_range_are_refused(patches, options, key):
-    with pytest.raises(InputError, match=key):
-        select_sources(patches, **options)
+def test_choices_out_of_range_are_refused(choices, parameter, phrase):
+    with pytest.raises(InputError, match=phrase) as caught:
+        SelectionChoices(**choices)
+    assert caught.value.parameter == parameter
 
 
 def test_cancel(patches):
     with pytest.raises(Cancelled):
-        select_sources(patches, merge_distance_m=10, progress=Progress(cancelled=lambda: True))
+        sources_of(patches, merge_distance_m=10, progress=Progress(cancelled=lambda: True))
 
 
 def test_dpc_as_text_is_a_number_and_what_is_none_is_told(patches):
     for row in patches.attributes:
         row["dpc"] = f"{row['dpc']:.1f}".replace(".", ",")
     every = ("super-large", "large", "medium", "small")
-    assert sorted(s.patch_id for s in select_sources(patches, every, min_dpc=5)) == [7, 8, 9]
+    assert sorted(s.patch_id for s in sources_of(patches, every, min_dpc=5)) == [7, 8, 9]
     patches.attributes[0]["dpc"] = "n/a"
-    found = choose_sources(patches, every, top=2)
+    found = chosen(patches, every, top=2)
     assert [s.patch_id for s in found.sources] == [10, 8]
     assert any("field 'dpc': 1 of the 5 patches" in text and "by area" in text for text in found.warnings)
 
 
 def test_exclusion_that_meets_nothing_or_takes_all_is_told(patches):
     far, over = layer([square(500, 500, 1)], name="far"), layer([square(-5, -5, 60)], name="mines")
-    assert any("No polygon of 'far'" in text for text in choose_sources(patches, exclude=far).warnings)
-    with pytest.raises(InputError, match=r"inside the polygons of 'mines' .* \(EXCLUDE\)"):
-        choose_sources(patches, exclude=over)
-    assert [s.origin for s in select_sources(patches, exclude=over, include=far)] == ["'far'"]
-
-
-@pytest.mark.parametrize(
-    "options, message",
-    [
-        ({"min_area_km2": math.nan}, "MIN_AREA"),
-        ({"min_dpc": -1}, "MIN_DPC"),
-        ({"top": -1}, "TOP"),
-        ({"min_ec_share": 100.0001}, "is 100.0001"),
-    ],
-)
-def test_sizes_and_shares_out_of_range_are_refused(patches, options, message):
-    with pytest.raises(InputError, match=message):
-        choose_sources(patches, **options)
+    assert any("No polygon of 'far'" in text for text in chosen(patches, exclude=far).warnings)
+    with pytest.raises(InputError, match="inside the polygons of 'mines'") as caught:
+        chosen(patches, exclude=over)
+    assert (caught.value.parameter, caught.value.layer) == ("exclude", "mines")
+    assert [s.origin for s in sources_of(patches, exclude=over, include=far)] == ["'far'"]
 
 
 def test_patches_without_area_are_refused():
     flat = ogr.CreateGeometryFromWkt("POLYGON((500000 4600000,501000 4601000,500000 4600000,500000 4600000))")
     with pytest.raises(InputError, match="encloses any area"):
-        choose_sources(layer([flat]))
+        chosen(layer([flat]))
 
 
 def test_sizes_in_capitals_serve_merging_too(patches):
     for row in patches.attributes:
         row["size_class"] = row["size_class"].upper()
-    assert sorted(s.patch_id for s in select_sources(patches, merge_distance_m=0)) == [7, 8, 10]
+    assert sorted(s.patch_id for s in sources_of(patches, merge_distance_m=0)) == [7, 8, 10]
 
 
 def test_two_large_patches_never_meet_by_a_chain_of_small_ones():
