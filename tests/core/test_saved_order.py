@@ -9,11 +9,19 @@ from econet import core
 from econet.core.options import Option
 
 SAVED = {
+    "ahp.judged.Aggregation": [
+        "Judgements, geometric mean (AIJ)",
+        "Weights, geometric mean (AIP)",
+        "Weights, arithmetic mean (AIP)",
+    ],
+    "ahp.matrix.RandomIndex": ["Saaty 1980", "Saaty 2005", "Alonso & Lamata 2006", "Donegan & Dodd 1991"],
+    "ahp.matrix.WeightsMethod": ["Principal eigenvector", "Geometric mean of the rows"],
     "corridors.gravity.AreaUnit": ["km2", "ha", "m2"],
     "corridors.gravity.GravityForm": ["closed form of Eq 9", "area form"],
     "corridors.gravity.ThresholdRule": ["mean", "median", "natural breaks", "quantile", "fixed"],
     "corridors.least_cost_paths.PairsOfSources": ["all", "neighbours"],
     "corridors.source_cells.PathEnds": ["source points", "source edges"],
+    "grid.grid.CellValues": ["classes", "quantity"],
     "grid.slope.SlopeEdges": ["straight", "as InVEST"],
     "land_cover_products.LandCoverProduct": [
         "CLCD",
@@ -36,6 +44,8 @@ SAVED = {
     "resistance.choices.Transform": ["none", "power", "1 to 100"],
     "routing.ways.FlowConvention": ["recommended", "as InVEST"],
     "routing.ways.Routing": ["D8", "MFD"],
+    "services.degradation.HalfSaturationTerm": ["k^z", "k^2 as printed"],
+    "services.habitat_tables.Decay": ["linear", "exponential"],
     "services.rainfall_erosivity.ErosivityMethod": [
         "Zhang & Fu 2003, monthly rain",
         "Zhang & Fu 2003, annual rain",
@@ -60,6 +70,7 @@ SAVED = {
         "China: (-0.01383 + 0.51575 K) x 0.1317, K in US units",
     ],
     "services.soil.ShareUnit": ["%", "g/kg", "dg/kg", "fraction"],
+    "services.threat_impact.DistanceRule": ["nearest", "nearest x intensity", "sum"],
     "services.water_conservation.ConductivityUnit": ["mm/d", "cm/d", "mm/h", "um/s"],
     "services.water_conservation.IndexForm": ["area in m2, soil depth in m", "as printed: cells, soil depth in mm"],
     "services.water_yield.BudykoCurve": ["Fu, as InVEST 3.x", "Zhang 2001, Eq 4"],
