@@ -25,14 +25,18 @@ def choices_of_steps(model):
     """Numbers and choices that both models offer, with the paper's values."""
     for definition in (
         p.number(
-            "AREA_OF_LANDSCAPE", "Connectivity: area of the landscape (km2); without it no PC", None, 0, optional=True
+            "AREA_OF_LANDSCAPE",
+            "Connectivity: area of the landscape (km2); without it no PC",
+            None,
+            minimum=0,
+            optional=True,
         ),
-        p.number("GRID_SIZE", "Importance: grid size (m)", 3000, 0),
-        p.text("PATCH_CLASSES", "Patches: importance classes that make them", "4,5", False),
+        p.number("GRID_SIZE", "Importance: grid size (m)", 3000, minimum=0),
+        p.text("PATCH_CLASSES", "Patches: importance classes that make them", "4,5", optional=False),
         p.flag("DIAGONALS", "Patches: cells that meet at a corner are one patch", True),
         p.text("AREA_BANDS", "Patches: limits of small, medium and large patches (km2)", "1,4,7"),
-        p.number("DISPERSAL_DISTANCE", "Connectivity: dispersal distance (m)", 2500, 0),
-        p.number("DISPERSAL_PROBABILITY", "Connectivity: probability at that distance", 0.5, 0, 1),
+        p.number("DISPERSAL_DISTANCE", "Connectivity: dispersal distance (m)", 2500, minimum=0),
+        p.number("DISPERSAL_PROBABILITY", "Connectivity: probability at that distance", 0.5, minimum=0, maximum=1),
         p.number("DATUM", "Resistance: elevation that counts as 0 (m)", 0.0),
         _like("resistancesurface", "TRANSFORM", "TRANSFORM", "Resistance: transform"),
         _like("corridors", "PATH_ENDS", "PATH_ENDS", "Corridors: run from"),
@@ -48,7 +52,7 @@ def choices_of_steps(model):
 def _like(algorithm, key, name, label):
     """A choice with the entries that a step has."""
     definition = QgsApplication.processingRegistry().algorithmById(f"econet:{algorithm}").parameterDefinition(key)
-    return p.choice(name, label, definition.options(), definition.defaultValue())
+    return p.choice(name, label, definition.options(), default=definition.defaultValue())
 
 
 def sources_steps(model, services, names, **more):
@@ -341,7 +345,7 @@ def network_from_land_cover():
         p.vector("ROADS", "Roads", [p.LINE, p.POLYGON]),
         p.field("ROAD_NAME_FIELD", "Roads: field of the name", "ROADS", default="name"),
         p.field("ROAD_CLASS_FIELD", "Roads: field of the class", "ROADS", default="road_class"),
-        p.text("WATER_CODES", "Land-cover codes that are water", "5", True),
+        p.text("WATER_CODES", "Land-cover codes that are water", "5", optional=True),
         p.table("THREAT_TABLE", "Habitat quality: threats"),
         p.table("SENSITIVITY_TABLE", "Habitat quality: sensitivity"),
         p.table("CARBON_TABLE", "Carbon densities"),

@@ -59,7 +59,7 @@ class Corridors(EcoNetAlgorithm[Inputs]):
             choices=CorridorChoices(
                 path_ends=job.option("PATH_ENDS", PathEnds),
                 pairs=job.option("PAIRS", PairsOfSources),
-                max_cost=job.number("MAX_COST"),
+                max_cost=job.optional_number("MAX_COST"),
                 with_surface=job.wants("OUTPUT_SURFACE"),
             ),
         )
@@ -81,9 +81,9 @@ class Corridors(EcoNetAlgorithm[Inputs]):
         job.write_features(
             "OUTPUT",
             schemas.CORRIDORS,
-            GEOMETRY.LineString,
-            template.crs,
-            [(corridor.line(template), corridor) for corridor in network.corridors],
+            geometry=GEOMETRY.LineString,
+            crs=template.crs,
+            rows=[(corridor.line(template), corridor) for corridor in network.corridors],
         )
         if network.surface is not None:
             job.write_raster("OUTPUT_SURFACE", network.surface)

@@ -71,7 +71,7 @@ class GravityModel(EcoNetAlgorithm[Inputs]):
             choices=GravityChoices(
                 form=job.option("FORM", GravityForm),
                 area_unit=job.option("AREA_UNIT", AreaUnit),
-                threshold=Threshold(job.option("THRESHOLD_RULE", ThresholdRule), job.number("THRESHOLD")),
+                threshold=Threshold(job.option("THRESHOLD_RULE", ThresholdRule), job.optional_number("THRESHOLD")),
                 drop_redundant=job.flag("DROP_REDUNDANT"),
                 id_field=job.field("ID_FIELD"),
             ),
@@ -89,9 +89,9 @@ class GravityModel(EcoNetAlgorithm[Inputs]):
         job.write_features(
             "OUTPUT",
             (*carried, *schemas.GRAVITY),
-            inputs.corridors.line_type,
-            corridors.crs,
-            zip(found.corridors.geometries, found.corridors.attributes),
+            geometry=inputs.corridors.line_type,
+            crs=corridors.crs,
+            rows=zip(found.corridors.geometries, found.corridors.attributes),
         )
         job.write_table("OUTPUT_MATRIX", schemas.gravity_matrix(found.ids), found.matrix_rows())
         job.write_report("OUTPUT_REPORT", gravity_report(found, job.report_parameters()))

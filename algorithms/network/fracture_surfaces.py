@@ -92,9 +92,9 @@ class FractureSurfaces(EcoNetAlgorithm[Inputs]):
         job.write_features(
             "OUTPUT",
             FRACTURE_SURFACES,
-            GEOMETRY.Polygon,
-            found.surfaces.crs,
-            zip(found.surfaces.geometries, found.surfaces.attributes),
+            geometry=GEOMETRY.Polygon,
+            crs=found.surfaces.crs,
+            rows=zip(found.surfaces.geometries, found.surfaces.attributes),
         )
         job.write_table("OUTPUT_PAIRS", FRACTURE_PAIRS, found.pairs)
         job.result("N_FRACTURES", len(found.surfaces))

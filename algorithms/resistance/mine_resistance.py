@@ -71,7 +71,7 @@ class MineResistance(EcoNetAlgorithm[Inputs]):
             job.write_features(
                 "OUTPUT_RINGS",
                 MINE_RINGS,
-                GEOMETRY.MultiPolygon,
-                inputs.template.crs,
-                [(ring.geometry, ring) for ring in polygons],
+                geometry=GEOMETRY.MultiPolygon,
+                crs=inputs.template.crs,
+                rows=[(ring.geometry, ring) for ring in polygons],
             )

@@ -103,12 +103,12 @@ class ResistanceSurface(EcoNetAlgorithm[Inputs]):
             p.advanced(p.number("CORRECTION_LEAST", "Night light: lowest multiplier", default=0.1, optional=True)),
             p.advanced(p.number("CORRECTION_MOST", "Night light: highest multiplier", default=10.0, optional=True)),
             p.land_cover_product(),
-            p.raster_output("OUTPUT_BASE", "Base resistance", True, by_default=True),
-            p.raster_output("OUTPUT_MINES", "Mine resistance", True, by_default=True),
+            p.raster_output("OUTPUT_BASE", "Base resistance", optional=True, by_default=True),
+            p.raster_output("OUTPUT_MINES", "Mine resistance", optional=True, by_default=True),
             p.raster_output("OUTPUT", "Resistance"),
-            p.raster_output("OUTPUT_DOMINANT", "Dominant factor (why a cell is hard)", True),
+            p.raster_output("OUTPUT_DOMINANT", "Dominant factor (why a cell is hard)", optional=True),
             p.folder_output("OUTPUT_FACTORS", "Folder of single factors"),
-            p.vector_output("OUTPUT_SUMMARY", "Resistance by land cover and district", p.TABLE, True),
+            p.vector_output("OUTPUT_SUMMARY", "Resistance by land cover and district", p.TABLE, optional=True),
             p.report_output("OUTPUT_REPORT", "Resistance report"),
         ]
 

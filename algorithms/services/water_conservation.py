@@ -64,8 +64,10 @@ class WaterConservation(EcoNetAlgorithm[Inputs]):
             p.option("DEPTH_UNIT", "Unit of the soil depth", DepthUnit),
             p.option("TOPOGRAPHIC_INDEX", "Topographic index", IndexForm),
             p.advanced(p.option("ROUTING", "Routing", Routing)),
-            p.advanced(p.number("CONDUCTIVITY_THRESHOLD", "Conductivity that takes all water in (mm a day)", 300.0, 0)),
-            p.advanced(p.number("SOIL_DEPTH_VALUE", "Soil depth where no map is given (mm)", 1000.0, 0)),
+            p.advanced(
+                p.number("CONDUCTIVITY_THRESHOLD", "Conductivity that takes all water in (mm a day)", 300.0, minimum=0)
+            ),
+            p.advanced(p.number("SOIL_DEPTH_VALUE", "Soil depth where no map is given (mm)", 1000.0, minimum=0)),
             p.land_cover_product(),
             p.raster_output("OUTPUT", "Water conservation (mm a year)"),
             p.raster_output("OUTPUT_INDEX", "Topographic index", optional=True),
@@ -77,7 +79,7 @@ class WaterConservation(EcoNetAlgorithm[Inputs]):
             water_yield=job.raster("WATER_YIELD"),
             dem=job.raster("DEM"),
             conductivity=job.raster("SOIL_CONDUCTIVITY"),
-            soil_depth=job.raster("SOIL_DEPTH"),
+            soil_depth=job.optional_raster("SOIL_DEPTH"),
             depth_mm=job.number("SOIL_DEPTH_VALUE"),
             table=job.table("VELOCITY_TABLE") or default_table(job.option("LAND_COVER_PRODUCT", LandCoverProduct)),
             choices=ConservationChoices(

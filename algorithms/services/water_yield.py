@@ -125,5 +125,9 @@ class WaterYield(EcoNetAlgorithm[Inputs]):
             schema = [field for field in inputs.watersheds.schema(job.progress) if field.name not in own]
             rows = [(watershed.geometry, {**watershed.attributes, **vars(watershed)}) for watershed in watersheds]
             job.write_features(
-                "OUTPUT_WATERSHEDS", [*schema, *schemas.WATERSHEDS], GEOMETRY.MultiPolygon, template.crs, rows
+                "OUTPUT_WATERSHEDS",
+                [*schema, *schemas.WATERSHEDS],
+                geometry=GEOMETRY.MultiPolygon,
+                crs=template.crs,
+                rows=rows,
             )

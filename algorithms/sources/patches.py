@@ -48,8 +48,8 @@ class Patches(EcoNetAlgorithm[Inputs]):
         return [
             p.raster("CLASSES", "Importance classes"),
             p.raster("IMPORTANCE", "Importance, for its mean in each patch", optional=True),
-            p.text("PATCH_CLASSES", "Classes that make patches", "4, 5", False),
-            p.text("AREA_BANDS", "Limits of small, medium and large patches (km2)", "1, 4, 7", False),
+            p.text("PATCH_CLASSES", "Classes that make patches", "4, 5", optional=False),
+            p.text("AREA_BANDS", "Limits of small, medium and large patches (km2)", "1, 4, 7", optional=False),
             p.flag("DIAGONALS", "Cells that meet at a corner are one patch", True),
             p.number("MIN_AREA", "Least area of a patch (km2; empty: all are kept)", minimum=0, optional=True),
             p.number("HOLES", "Fill holes in patches up to this area (km2; empty: none)", minimum=0, optional=True),
@@ -85,7 +85,11 @@ class Patches(EcoNetAlgorithm[Inputs]):
             progress=job.progress,
         )
         job.write_features(
-            "OUTPUT", PATCHES, GEOMETRY.MultiPolygon, template.crs, [(patch.geometry, patch) for patch in found.patches]
+            "OUTPUT",
+            PATCHES,
+            geometry=GEOMETRY.MultiPolygon,
+            crs=template.crs,
+            rows=[(patch.geometry, patch) for patch in found.patches],
         )
         job.write_report("OUTPUT_REPORT", patches_report(found, job.report_parameters()))
         job.result("N_PATCHES", len(found.patches))

@@ -115,9 +115,9 @@ class SelectSources(EcoNetAlgorithm[Inputs]):
         job.write_features(
             "OUTPUT",
             (*SOURCES, *MERGED) if inputs.choices.merges else SOURCES,
-            GEOMETRY.MultiPolygon,
-            patches.crs,
-            [(source.geometry, source) for source in found.sources],
+            geometry=GEOMETRY.MultiPolygon,
+            crs=patches.crs,
+            rows=[(source.geometry, source) for source in found.sources],
         )
         job.write_report("OUTPUT_REPORT", selection_report(found, job.report_parameters()))
         job.result("N_SOURCES", len(found.sources))

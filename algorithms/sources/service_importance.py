@@ -69,8 +69,8 @@ class ServiceImportance(EcoNetAlgorithm[Inputs]):
             p.rasters("SERVICES", "Services"),
             p.raster("LAND_COVER", "Land cover, to check the services' signs", optional=True),
             p.text("SERVICE_NAMES", "Names of the services, in their order (comma between)"),
-            p.number("GRID_SIZE", "Grid size (m)", 3000, 0),
-            p.integer("CLASS_COUNT", "Number of classes", 5, 2, 255),
+            p.number("GRID_SIZE", "Grid size (m)", 3000, minimum=0),
+            p.integer("CLASS_COUNT", "Number of classes", 5, minimum=2, maximum=255),
             p.option("WEIGHTING", "Weighting", Weighting),
             p.text("WEIGHTS", "Manual weights (name=value, comma between)"),
             p.text("CLIP", "Limit values to percentiles first (such as 0.5, 99.5; empty: not)"),
@@ -78,7 +78,7 @@ class ServiceImportance(EcoNetAlgorithm[Inputs]):
             p.text("BREAKS", "Upper bounds of the classes by hand (empty: natural breaks)"),
             p.advanced(p.option("COMPONENTS", "Components that weigh", ComponentRule)),
             p.advanced(p.option("MATRIX", "Matrix that the components are taken of", ComponentMatrix, optional=True)),
-            p.advanced(p.number("MIN_VALID", "Least valid share of a grid cell", 0.5, 0, 1)),
+            p.advanced(p.number("MIN_VALID", "Least valid share of a grid cell", 0.5, minimum=0, maximum=1)),
             p.land_cover_product(),
             p.advanced(p.text("FOREST_CODES", "Land-cover codes of forest (empty: of the land-cover product)")),
             p.advanced(p.text("ARTIFICIAL_CODES", "Land-cover codes of artificial and mined ground (empty: likewise)")),
@@ -151,9 +151,9 @@ class ServiceImportance(EcoNetAlgorithm[Inputs]):
         job.write_features(
             "OUTPUT_GRID",
             importance_grid(result.names),
-            GEOMETRY.Polygon,
-            template.crs,
-            zip(result.cells.polygons(template), result.rows()),
+            geometry=GEOMETRY.Polygon,
+            crs=template.crs,
+            rows=zip(result.cells.polygons(template), result.rows()),
         )
         job.write_report("OUTPUT_REPORT", importance_report(result, job.report_parameters()))
         if result.kmo == result.kmo:

@@ -67,15 +67,17 @@ class SourceFirmness(EcoNetAlgorithm[Inputs]):
         """Parameters and outputs, in the dialog's order."""
         return [
             p.rasters("SERVICES", "Services"),
-            p.vector("SOURCES", "Sources to be scored (empty: those that the base settings make)", p.POLYGON, True),
+            p.vector(
+                "SOURCES", "Sources to be scored (empty: those that the base settings make)", p.POLYGON, optional=True
+            ),
             p.field("ID_FIELD", "Sources: field of the id", "SOURCES"),
             p.text("SERVICE_NAMES", "Names of the services, in their order (comma between)"),
-            p.number("GRID_SIZE", "Base: grid size (m)", 3000, 0),
-            p.integer("CLASS_COUNT", "Base: number of classes", 5, 2, 255),
-            p.text("PATCH_CLASSES", "Base: classes that make patches", "4, 5", False),
-            p.number("MIN_AREA", "Base: sources are patches larger than (km2)", 7, 0),
-            p.number("DISPERSAL_DISTANCE", "Base: dispersal distance (m)", 2500, 0),
-            p.number("DISPERSAL_PROBABILITY", "Base: probability at that distance", 0.5, 0, 1),
+            p.number("GRID_SIZE", "Base: grid size (m)", 3000, minimum=0),
+            p.integer("CLASS_COUNT", "Base: number of classes", 5, minimum=2, maximum=255),
+            p.text("PATCH_CLASSES", "Base: classes that make patches", "4, 5", optional=False),
+            p.number("MIN_AREA", "Base: sources are patches larger than (km2)", 7, minimum=0),
+            p.number("DISPERSAL_DISTANCE", "Base: dispersal distance (m)", 2500, minimum=0),
+            p.number("DISPERSAL_PROBABILITY", "Base: probability at that distance", 0.5, minimum=0, maximum=1),
             p.text("GRID_SIZES", "Other grid sizes (m)", "1000, 2000, 3000, 4000, 5000"),
             p.text("CLASS_COUNTS", "Other numbers of classes", "4, 5, 6, 7"),
             p.text("AREA_THRESHOLDS_KM2", "Other area thresholds (km2)", "4, 5, 7, 10, 15"),
@@ -89,9 +91,9 @@ class SourceFirmness(EcoNetAlgorithm[Inputs]):
             p.integer("TOP", "Base: keep only the first so many by dPC (empty: all)", minimum=0, optional=True),
             p.advanced(p.option("COMPONENTS", "Base: components that weigh", ComponentRule)),
             p.advanced(p.option("MATRIX", "Base: matrix that the components are taken of", ComponentMatrix)),
-            p.advanced(p.number("MIN_VALID", "Base: least valid share of a grid cell", 0.5, 0, 1)),
+            p.advanced(p.number("MIN_VALID", "Base: least valid share of a grid cell", 0.5, minimum=0, maximum=1)),
             p.vector_output("OUTPUT", "Sources with their stability", p.POLYGON),
-            p.raster_output("OUTPUT_FREQUENCY", "How often ground is source (0 to 1)", True, by_default=True),
+            p.raster_output("OUTPUT_FREQUENCY", "How often ground is source (0 to 1)", optional=True, by_default=True),
             p.vector_output("OUTPUT_VARIANTS", "Alternatives", p.TABLE, optional=True),
             p.report_output("OUTPUT_REPORT", "Firmness report"),
             p.number_output("STABILITY", "Stability of the whole list (0 to 1)"),
@@ -167,9 +169,9 @@ class SourceFirmness(EcoNetAlgorithm[Inputs]):
         job.write_features(
             "OUTPUT",
             (*SOURCE_FIRMNESS, *carried),
-            GEOMETRY.MultiPolygon,
-            template.crs,
-            [(source.geometry, source.row()) for source in result.sources],
+            geometry=GEOMETRY.MultiPolygon,
+            crs=template.crs,
+            rows=[(source.geometry, source.row()) for source in result.sources],
         )
         job.write_raster("OUTPUT_FREQUENCY", result.frequency)
         job.write_table("OUTPUT_VARIANTS", FIRMNESS_VARIANTS, result.variants)

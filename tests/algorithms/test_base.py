@@ -208,9 +208,9 @@ def test_fields_are_carried_over_with_their_types(probe):
         job.write_features(
             "LAYER",
             schema,
-            compat.GEOMETRY.MultiPolygon,
-            features.crs,
-            list(zip(features.geometries, features.attributes)),
+            geometry=compat.GEOMETRY.MultiPolygon,
+            crs=features.crs,
+            rows=list(zip(features.geometries, features.attributes)),
         )
         return schema, features
 
