@@ -28,74 +28,29 @@ ALGORITHM_FILES = sorted(
 )
 
 # what later guards find still; these lists only ever shrink
-LONG_MODULES = {
-    "core/ahp/judgements.py",
-    "core/ahp/weights.py",
-    "core/corridors/gravity.py",
-}
-LONG_FUNCTIONS = {
-    "_experts",
-    "execute",
-    "landscape_connectivity",
-}
+LONG_MODULES = {"core/corridors/gravity.py"}
+LONG_FUNCTIONS = {"execute", "landscape_connectivity"}
 WIDE_FUNCTIONS = {
-    "_judge",
     "_neglected",
     "_write",
-    "ahp_weights",
     "check_choices",
-    "connectivity",
-    "gain_from_links",
     "gain_from_patches",
-    "gain_of_links",
-    "gain_of_patches",
     "landscape_connectivity",
-    "merge",
     "patch_links",
     "read_links",
-    "repair",
 }
-UNTOLD_TYPES = {
-    "before",
-    "candidate_links",
-    "candidate_patches",
-    "comparison",
-    "compatibility",
-    "consistency",
-    "curve",
-    "features",
-    "geometry",
-    "hierarchy",
-    "judged",
-    "matrix",
-    "patch_id",
-    "value",
-    "weights",
-}
+UNTOLD_TYPES = {"candidate_links", "candidate_patches", "features", "value"}
 DIALOG_KEYS = {
     "(AREA_OF_LANDSCAPE)",
     "(CANDIDATE_LINK_FIELD)",
-    "(DISPERSAL_DISTANCE)",
-    "(DISPERSAL_PROBABILITY)",
     "(DISTANCE)",
     "(EC)",
-    "(EXCLUDE)",
-    "(GROUPS)",
     "(IIC)",
-    "(INCLUDE)",
     "(MAX_LINK_DISTANCE)",
-    "(MERGE_AREA)",
-    "(MERGE_DISTANCE)",
-    "(MIN_AREA)",
-    "(MIN_DPC)",
-    "(MIN_EC_SHARE)",
     "(PC)",
     "(RESISTANCE)",
     "(SIZE_CLASSES)",
-    "(TOP)",
     "MAX_LINK_DISTANCE",
-    "MERGE_DISTANCE",
-    "MIN_AREA",
 }
 
 
