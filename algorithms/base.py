@@ -164,10 +164,13 @@ class EcoNetAlgorithm(QgsProcessingAlgorithm, Generic[InputsT]):
         fine, message = super().checkParameterValues(parameters, context)
         if not fine:
             return fine, message
+        job = Job(self, parameters, context, None)
         try:
-            self._checked_inputs(Job(self, parameters, context, None))
+            self._checked_inputs(job)
         except InputError as error:
             return False, self._message_of(error)
+        finally:
+            job.close()
         return True, ""
 
     def _message_of(self, error: InputError) -> str:
@@ -230,6 +233,8 @@ class EcoNetAlgorithm(QgsProcessingAlgorithm, Generic[InputsT]):
             return {}, self._message_of(error)
         except Cancelled as error:
             return {}, self.tr(str(error))
+        finally:
+            job.close()
         job.attach_styles()
         return job.results, ""
 

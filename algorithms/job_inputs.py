@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Mapping
@@ -301,9 +302,16 @@ class JobInputs(JobBase):
         return kind.saved_order()[chosen - 1] if chosen else None
 
     def options(self, key: str, kind: type[OptionT]) -> list[OptionT]:
-        """The chosen members of an `Option`, in their saved order."""
+        """The chosen members of an `Option`, in the order in which they were given."""
         order = kind.saved_order()
-        return [order[index] for index in sorted(self.choices(key))]
+        return [order[index] for index in self.choices(key)]
+
+    def close(self) -> None:
+        """Close all rasters: QGIS may keep a run for long, and an open file cannot be replaced under Windows."""
+        listed = itertools.chain(*self._raster_lists.values(), *self._map_layer_lists.values())
+        for layer in (*self._rasters.values(), *self._map_layers.values(), *listed):
+            if isinstance(layer, RasterSource):
+                layer.close()
 
     def choice(self, key: str) -> int:
         """The index of the chosen entry."""

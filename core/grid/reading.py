@@ -49,6 +49,10 @@ class RasterSource:
         """Another band of the same file, which stays open."""
         return replace(self, band=band)
 
+    def close(self) -> None:
+        """Close the file; it is opened again when it is needed."""
+        self._opened.clear()
+
     @property
     def dataset(self) -> gdal.Dataset:
         """The file, opened once.
