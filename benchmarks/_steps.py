@@ -1623,10 +1623,10 @@ def _feedback() -> Any:
             super().__init__(False)
             self.lines: list[str] = []
 
-        def pushInfo(self, text: str) -> None:  # noqa: N802, QGIS names it
+        def pushInfo(self, text: str) -> None:
             self.lines.append(f"info: {text}")
 
-        def pushWarning(self, text: str) -> None:  # noqa: N802
+        def pushWarning(self, text: str) -> None:  # noqa: N802, QGIS names it
             self.lines.append(f"warning: {text}")
 
         def reportError(self, text: str, fatalError: bool = False) -> None:  # noqa: N802, N803
