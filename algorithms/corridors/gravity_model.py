@@ -10,12 +10,11 @@ from ...core.corridors.gravity import (
     AreaUnit,
     GravityChoices,
     GravityForm,
-    Threshold,
-    ThresholdRule,
     check_corridors,
     gravity_model,
 )
 from ...core.corridors.gravity_report import gravity_report
+from ...core.corridors.thresholds import Threshold, ThresholdRule
 from ...core.geometry.layers import LayerSource
 from ...core.grid.reading import RasterSource, read_raster
 from .. import parameters as p

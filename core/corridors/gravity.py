@@ -6,8 +6,8 @@ result needs ln S / P, and only the result can give Table 4; the result is used 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -17,10 +17,10 @@ from ..errors import InputError
 from ..geometry.layers import Layer, bounds_of
 from ..grid.grid import Grid
 from ..ids import as_id, id_list
-from ..natural_breaks.classes import natural_breaks
 from ..options import Option
 from ..progress import SILENT, Progress
 from .source_measures import OrderedSources, ordered_sources, source_resistance
+from .thresholds import Threshold, ThresholdRule, is_above
 
 _RULED_BY_FEW = 0.1
 """Where fewer than this share of the pairs exceeds the mean, a few near pairs rule it (Table 4: 0.23)."""
@@ -50,79 +50,6 @@ class AreaUnit(Option):
         return {"km2": 1.0, "ha": 100.0, "m2": 1e6}[self.value]
 
 
-class ThresholdRule(Option):
-    """How the gravity above which a corridor is important is found."""
-
-    MEAN = "mean"
-    MEDIAN = "median"
-    NATURAL_BREAKS = "natural breaks"
-    QUANTILE = "quantile"
-    FIXED = "fixed"
-
-    @property
-    def needs_number(self) -> bool:
-        """Whether the planner gives the quantile or the gravity."""
-        return self in (ThresholdRule.QUANTILE, ThresholdRule.FIXED)
-
-
-# a new rule: a member above, at the end, and its function here
-_THRESHOLDS: dict[ThresholdRule, Callable[[Floats, float, Progress], float]] = {
-    ThresholdRule.MEAN: lambda values, given, progress: float(np.mean(values)),
-    ThresholdRule.MEDIAN: lambda values, given, progress: float(np.median(values)),
-    ThresholdRule.NATURAL_BREAKS: lambda values, given, progress: natural_breaks(
-        values, 2, name="gravity", progress=progress
-    ).breaks[0],
-    ThresholdRule.QUANTILE: lambda values, given, progress: float(np.quantile(values, given)),
-    ThresholdRule.FIXED: lambda values, given, progress: given,
-}
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """The rule by which corridors become important.
-
-    Parameters
-    ----------
-    rule : ThresholdRule
-        Natural breaks: the bound between two classes.
-    number : float, optional
-        The quantile (0 to 1) or the fixed gravity; the other rules do not use it.
-
-    Raises
-    ------
-    InputError
-        A rule without the number that it needs, or a quantile out of its range; names ``threshold``.
-    """
-
-    rule: ThresholdRule = ThresholdRule.MEAN
-    number: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.rule.needs_number and self.number is None:
-            such = "a share between 0 and 1, such as 0.75"
-            if self.rule is ThresholdRule.FIXED:
-                such = "a gravity, such as 50"
-            raise InputError(f"the rule '{self.rule}' needs a threshold: give {such}.", parameter="threshold")
-        if self.rule is ThresholdRule.QUANTILE and self.number is not None and not 0 <= self.number <= 1:
-            raise InputError(
-                f"{self.number:g} is not a quantile: give a share between 0 and 1, such as 0.75.",
-                parameter="threshold",
-                value=self.number,
-            )
-
-    def of(self, values: Floats, *, progress: Progress = SILENT) -> float:
-        """The gravity above which a corridor is important.
-
-        Parameters
-        ----------
-        values : float64 ndarray
-            Gravity of all pairs, redundant ones too.
-        """
-        if not self.rule.needs_number and self.number is not None:
-            progress.log(f"The threshold {self.number:g} is not used: rule '{self.rule}' finds its own.")
-        return float(_THRESHOLDS[self.rule](values, self.number or 0.0, progress))
-
-
 @dataclass(frozen=True)
 class GravityChoices:
     """The conventions of the gravity model.
@@ -142,7 +69,7 @@ class GravityChoices:
 
     form: GravityForm = GravityForm.LOGARITHM
     area_unit: AreaUnit = AreaUnit.KM2
-    threshold: Threshold = Threshold()
+    threshold: Threshold = field(default_factory=Threshold)
     drop_redundant: bool = True
     id_field: str = ""
 
@@ -218,7 +145,7 @@ class Interaction:
 
     def counts_above(self, threshold: float) -> tuple[int, int, int, int]:
         """Of the corridors above a threshold: how many, how many of them dropped and kept; general ones kept."""
-        above = _above(self.values, threshold)
+        above = is_above(self.values, threshold)
         return (
             int(above.sum()),
             int((above & ~self.kept).sum()),
@@ -281,10 +208,6 @@ def gravity(
     return result
 
 
-def _above(values: Floats, threshold: float) -> Bools:
-    return values > threshold + 1e-12 * abs(threshold)
-
-
 def gravity_model(
     corridors: Layer,
     sources: Layer,
@@ -340,7 +263,7 @@ def gravity_model(
     values = np.asarray(gravity(cost, one, two, longest_cost=longest, form=choices.form))
     _warn_of_missing_pairs(len(values), len(ordered.ids), progress)
     limit = choices.threshold.of(values, progress=progress)
-    important = _above(values, limit)
+    important = is_above(values, limit)
     if choices.threshold.rule is ThresholdRule.MEAN and not n_touching:
         _warn_of_a_mean_ruled_by_few(important, limit, progress)
     kept = _kept(corridors, important, progress) if choices.drop_redundant else np.ones(len(values), dtype=bool)

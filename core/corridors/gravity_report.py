@@ -9,7 +9,8 @@ import numpy as np
 
 from ..arrays import Floats
 from ..report import Report
-from .gravity import Interaction, Threshold, ThresholdRule
+from .gravity import Interaction
+from .thresholds import Threshold, ThresholdRule
 
 _SHOWN_PAIRS = 20
 _COMPARED_RULES = (ThresholdRule.MEAN, ThresholdRule.MEDIAN, ThresholdRule.NATURAL_BREAKS)

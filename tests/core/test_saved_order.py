@@ -18,7 +18,7 @@ SAVED = {
     "ahp.matrix.WeightsMethod": ["Principal eigenvector", "Geometric mean of the rows"],
     "corridors.gravity.AreaUnit": ["km2", "ha", "m2"],
     "corridors.gravity.GravityForm": ["closed form of Eq 9", "area form"],
-    "corridors.gravity.ThresholdRule": ["mean", "median", "natural breaks", "quantile", "fixed"],
+    "corridors.thresholds.ThresholdRule": ["mean", "median", "natural breaks", "quantile", "fixed"],
     "corridors.least_cost_paths.PairsOfSources": ["all", "neighbours"],
     "corridors.source_cells.PathEnds": ["source points", "source edges"],
     "grid.grid.CellValues": ["classes", "quantity"],

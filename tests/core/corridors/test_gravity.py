@@ -10,18 +10,18 @@ import pytest
 from osgeo import ogr
 
 from econet.core.corridors import gravity as module
+from econet.core.corridors import thresholds
 from econet.core.corridors.gravity import (
     AreaUnit,
     End,
     GravityChoices,
     GravityForm,
-    Threshold,
-    ThresholdRule,
     check_corridors,
     gravity,
 )
 from econet.core.corridors.gravity_report import gravity_report
 from econet.core.corridors.source_measures import source_resistance
+from econet.core.corridors.thresholds import Threshold, ThresholdRule
 from econet.core.crs import Crs
 from econet.core.errors import Cancelled, InputError
 from econet.core.geometry.layers import Layer
@@ -282,8 +282,8 @@ def test_threshold_rules():
 
 def test_every_rule_has_its_own_function():
     """Never another rule in its place."""
-    assert set(module._THRESHOLDS) == set(ThresholdRule)
-    assert len({id(function) for function in module._THRESHOLDS.values()}) == len(ThresholdRule)
+    assert set(thresholds._THRESHOLDS) == set(ThresholdRule)
+    assert len({id(function) for function in thresholds._THRESHOLDS.values()}) == len(ThresholdRule)
 
 
 def test_touching_sources_count_as_one_cell():
