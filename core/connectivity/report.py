@@ -1,11 +1,17 @@
 """The report of ``connectivity.landscape_connectivity``: what the numbers mean, ranking, links, candidates."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
-from ..report import Report, joined, number
-from .landscape import neglect_text
+from ..errors import first_few
+from ..report import Cell, Report, joined, number
+from .candidates import LinkGains, PatchGains
+from .landscape import LandscapeConnectivity
 
 _BARS = 30  # patches in the chart
 _LINKS = 20  # links in the table
@@ -20,8 +26,15 @@ _PARTS = (
 )
 
 
-def connectivity_report(result, parameters=()):
-    """The report: in short, indices of the whole, patches, links, candidates, parameters."""
+def connectivity_report(result: LandscapeConnectivity, parameters: Iterable[tuple[str, Cell]] = ()) -> Report:
+    """The report: in short, indices of the whole, patches, links, candidates, parameters.
+
+    Parameters
+    ----------
+    result : LandscapeConnectivity
+    parameters : iterable of (label, value)
+        Inputs and parameters, as the planner gave them.
+    """
     report = Report("Landscape connectivity")
     report.heading("In short")
     for sentence in _in_short(result):
@@ -30,36 +43,33 @@ def connectivity_report(result, parameters=()):
     _patches(report, result)
     _links(report, result)
     if result.candidate_patches is not None:
-        _candidate_patches(report, result)
+        _candidate_patches(report, result, result.candidate_patches)
     if result.candidate_links is not None:
-        _candidate_links(report, result)
+        _candidate_links(report, result, result.candidate_links)
     report.parameters(parameters)
     return report
 
 
-def _share(percent):
+def _share(percent: float) -> float:
     """A share to be shown: what is rounding alone is 0."""
     return 0.0 if abs(percent) < _ROUNDING else float(percent)
 
 
-def _amount(result, value):
+def _amount(result: LandscapeConnectivity, value: float) -> str:
     """A weight in words."""
     unit = result.weight_unit
     return f"{number(value, 3)} {unit}" if unit == "km2" else f"{number(value, 3)} ({unit})"
 
 
-def _ids(result, positions):
+def _ids(result: LandscapeConnectivity, positions: Iterable[int]) -> str:
     """Patches in words, the first few of many."""
-    ids = [str(result.patch_id[k]) for k in positions[:_NAMED]]
-    more = len(positions) - len(ids)
-    if more:
-        return f"{', '.join(ids)} and {more} more"
-    return joined(ids)
+    ids = [str(result.patch_id[k]) for k in positions]
+    return first_few(ids, _NAMED) if len(ids) > _NAMED else joined(ids)
 
 
-def _in_short(result):
-    i, n, total = result.indices, len(result.index), float(result.weight.sum())
-    d, p, unit = result.dispersal_distance, result.dispersal_probability, result.length_unit
+def _in_short(result: LandscapeConnectivity) -> Iterator[str]:
+    i, n, total = result.indices, len(result.patches), float(result.weight.sum())
+    d, p, unit = result.choices.dispersal.distance, result.choices.dispersal.probability, result.length_unit
     yield (
         f"The dispersal distance says how far the animals of this plan go: {number(d)} {unit} are crossed in "
         f"{number(100 * p, 3)} % of cases, half of it in {number(100 * math.sqrt(p), 3)} %, twice as much in "
@@ -119,32 +129,32 @@ def _in_short(result):
                 f"{number(result.dpc_link[first], 3)} % of PC."
             )
     if result.neglected is not None:
-        yield neglect_text(result, *result.neglected)
+        yield result.neglected_text
 
 
-def _whole(report, result):
-    i, unit = result.indices, result.length_unit
+def _whole(report: Report, result: LandscapeConnectivity) -> None:
+    i, unit, choices = result.indices, result.length_unit, result.choices
     unknown = "needs the area of the landscape"
     report.heading("The whole landscape")
     rows = [
-        ("patches", len(result.index), "number of patches that took part"),
+        ("patches", len(result.patches), "number of patches that took part"),
         (
             "direct links",
             len(result.links),
             "pairs of patches that a way was measured between"
-            + ("" if result.max_link_distance is None else f", at most {number(result.max_link_distance)} {unit} long"),
+            + ("" if choices.max_link_distance is None else f", at most {number(choices.limit)} {unit} long"),
         ),
         (
             "links (NL)",
             i.n_links,
-            f"pairs of patches at most {number(result.dispersal_distance)} {unit} apart ({result.distance_rule})",
+            f"pairs of patches at most {number(choices.dispersal.distance)} {unit} apart ({choices.distance})",
         ),
         ("components (NC)", i.n_components, "groups of patches that these links join; 1 is one network"),
         (
             "PC (0 to 1)",
             unknown if math.isnan(i.pc) else i.pc,
-            "probability of connectivity: that two places chosen at random in the landscape lie in patches between which "
-            "animals can move",
+            "probability of connectivity: that two places chosen at random in the landscape lie in patches between "
+            "which animals can move",
         ),
         (
             f"EC(PC) ({result.weight_unit})",
@@ -154,8 +164,8 @@ def _whole(report, result):
         (
             "IIC (0 to 1)",
             unknown if math.isnan(i.iic) else i.iic,
-            "integral index of connectivity: like PC, but a link either exists (not longer than the dispersal distance) "
-            "or does not, and each step of a way counts against it",
+            "integral index of connectivity: like PC, but a link either exists (not longer than the dispersal "
+            "distance) or does not, and each step of a way counts against it",
         ),
         (f"EC(IIC) ({result.weight_unit})", i.ec_iic, "the size of one patch alone that would give this IIC"),
         ("of PC within patches (%)", _share(i.pc_intra), "what the patches give by their own size"),
@@ -166,7 +176,7 @@ def _whole(report, result):
         share, probability = result.neglected
         rows += [
             (
-                f"probability at {number(result.max_link_distance)} {unit}",
+                f"probability at {number(choices.limit)} {unit}",
                 probability,
                 "the most that a link left out can have",
             ),
@@ -175,7 +185,7 @@ def _whole(report, result):
     report.table(("index", "value", "what it says"), rows)
 
 
-def _patches(report, result):
+def _patches(report: Report, result: LandscapeConnectivity) -> None:
     i = result.indices
     order = np.argsort(-i.dpc, kind="stable")
     report.heading("Patches by dPC")
@@ -190,7 +200,7 @@ def _patches(report, result):
     top = order[:_BARS]
     places = np.arange(top.size)
 
-    def draw(axes):
+    def draw(axes: Any) -> None:
         base = np.zeros(top.size)
         for name, label, colour in _PARTS:
             values = getattr(i, name)[top]
@@ -239,7 +249,7 @@ def _patches(report, result):
     _rest(report, order.size, "patches")
 
 
-def _links(report, result):
+def _links(report: Report, result: LandscapeConnectivity) -> None:
     links = result.links
     if not len(links):
         return
@@ -270,13 +280,12 @@ def _links(report, result):
     )
 
 
-def _candidate_patches(report, result):
-    plan = result.candidate_patches
+def _candidate_patches(report: Report, result: LandscapeConnectivity, plan: PatchGains) -> None:
     order = np.argsort(plan.rank)
     report.heading("Candidate patches")
     best = order[0]
     report.text(
-        f"What each candidate patch of '{plan.features.name}' alone, on top of the network that is there, "
+        f"What each candidate patch of '{plan.layer.name}' alone, on top of the network that is there, "
         f"would add to PC, in % of PC now. Intra: its own size. Flux: its links to the patches that are there. "
         f"Connector: what those gain from each other because it is a stepping stone. Gain of EC: the size of "
         f"patch that it is worth. "
@@ -286,7 +295,7 @@ def _candidate_patches(report, result):
             else "None of them would add anything."
         )
     )
-    names = plan.features.own_name("name")
+    names = plan.layer.own_name("name")
     report.table(
         (
             "rank",
@@ -304,7 +313,7 @@ def _candidate_patches(report, result):
             (
                 int(plan.rank[k]),
                 int(k) + 1,
-                *([plan.features.attributes[k].get(names)] if names else []),
+                *([plan.layer.attributes[k].get(names)] if names else []),
                 float(plan.weight[k]),
                 int(plan.n_links[k]),
                 *(_share(getattr(plan.gains[k], part)) for part in ("gain", "intra", "flux", "connector")),
@@ -316,15 +325,15 @@ def _candidate_patches(report, result):
     _rest(report, order.size, "candidates")
 
 
-def _candidate_links(report, result):
-    plan, unit = result.candidate_links, result.length_unit
+def _candidate_links(report: Report, result: LandscapeConnectivity, plan: LinkGains) -> None:
+    unit = result.length_unit
     order = np.argsort(plan.rank)
     report.heading("Candidate links")
     report.text(
-        f"What each candidate link of '{plan.features.name}' alone would add to PC, in % of PC now. A link "
+        f"What each candidate link of '{plan.layer.name}' alone would add to PC, in % of PC now. A link "
         f"gains where it is shorter than the shortest way that joins its two patches now, over stepping stones too."
     )
-    names = plan.features.own_name("name")
+    names = plan.layer.own_name("name")
     report.table(
         (
             "rank",
@@ -341,7 +350,7 @@ def _candidate_links(report, result):
             (
                 int(plan.rank[k]),
                 int(k) + 1,
-                *([plan.features.attributes[k].get(names)] if names else []),
+                *([plan.layer.attributes[k].get(names)] if names else []),
                 result.patch_id[plan.a[k]],
                 result.patch_id[plan.b[k]],
                 float(plan.distance[k]),
@@ -355,6 +364,6 @@ def _candidate_links(report, result):
     _rest(report, order.size, "candidates")
 
 
-def _rest(report, count, what):
+def _rest(report: Report, count: int, what: str) -> None:
     if count > _ROWS:
         report.text(f"The first {_ROWS} of {count} {what}; all are in the output layer.")

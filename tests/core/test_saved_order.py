@@ -16,6 +16,7 @@ SAVED = {
     ],
     "ahp.matrix.RandomIndex": ["Saaty 1980", "Saaty 2005", "Alonso & Lamata 2006", "Donegan & Dodd 1991"],
     "ahp.matrix.WeightsMethod": ["Principal eigenvector", "Geometric mean of the rows"],
+    "connectivity.links.PatchDistance": ["edge", "centroid", "least cost"],
     "corridors.gravity.AreaUnit": ["km2", "ha", "m2"],
     "corridors.gravity.GravityForm": ["closed form of Eq 9", "area form"],
     "corridors.thresholds.ThresholdRule": ["mean", "median", "natural breaks", "quantile", "fixed"],

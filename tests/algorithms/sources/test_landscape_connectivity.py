@@ -80,10 +80,9 @@ def test_run(run, make, patches):
         html = stream.read()
     assert "stepping stones" in html
     for label in (
-        "longest link (m; resistance x m for least cost)",
-        "candidate patches",
-        "candidate links",
-        "field of their length",
+        "Longest link (m; resistance x m for least cost), empty: all pairs",
+        "Candidate patches, to see what each would add",
+        "Candidate links, lines from patch to patch",
     ):
         assert f"<td>{label}</td><td>none</td>" in html, label
 
@@ -197,7 +196,10 @@ def test_refusals(run, make, patches):
     for parameters, message in (
         ({"WEIGHT_FIELD": "note"}, "field 'note', feature 1: 'n0' is not a number"),
         ({"SIZE_CLASSES": [3]}, "no patch of size class small"),
-        ({"DISTANCE": 2}, "choose one (RESISTANCE)"),
+        (
+            {"DISTANCE": 2},
+            "Resistance, for least-cost distances: least-cost distances need a resistance surface; choose one",
+        ),
         ({"DISPERSAL_DISTANCE": 0}, "a dispersal distance of 0 is not above 0"),
         ({"DISPERSAL_PROBABILITY": 1}, "a probability of 1 is not between 0 and 1"),
         ({"PATCHES": make.layer("none", [], {"patch_id": int})}, "'none' is empty"),
@@ -226,10 +228,16 @@ def test_cancel_leaves_nothing(run, make, patches):
         ({"DISPERSAL_PROBABILITY": 0}, "a probability of 0 is not between 0 and 1"),
         ({"DISPERSAL_PROBABILITY": 1}, "a probability of 1 is not between 0 and 1"),
         ({"DISTANCE": 2}, "need a resistance surface"),
-        ({"MAX_LINK_DISTANCE": -5}, "(MAX_LINK_DISTANCE) is -5"),
-        ({"AREA_OF_LANDSCAPE": 0}, "(AREA_OF_LANDSCAPE) is 0"),
-        ({"OUTPUT_CANDIDATES": "TEMPORARY_OUTPUT"}, "candidate patches (OUTPUT_CANDIDATES) needs a layer of them"),
-        ({"OUTPUT_CANDIDATE_LINKS": "TEMPORARY_OUTPUT"}, "candidate links (OUTPUT_CANDIDATE_LINKS) needs a layer"),
+        ({"MAX_LINK_DISTANCE": -5}, "all pairs: -5 is not 0 or more"),
+        ({"AREA_OF_LANDSCAPE": 0}, "Area of the landscape (km2), for PC and IIC: 0 km2 is not above 0"),
+        (
+            {"OUTPUT_CANDIDATES": "TEMPORARY_OUTPUT"},
+            "with their gain: an output of candidate patches needs a layer of them",
+        ),
+        (
+            {"OUTPUT_CANDIDATE_LINKS": "TEMPORARY_OUTPUT"},
+            "with their gain: an output of candidate links needs a layer of them",
+        ),
         ({"WEIGHT_FIELD": "wealth"}, "'patches' has no field 'wealth' (the weight of a patch)"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Candidate patches and links: gains against PC summed anew over networkx's shortest paths, ends, overlaps, refusals."""
+"""Candidate patches and links: gains against PC summed over networkx's shortest paths, ends, overlaps, refusals."""
 
 import math
 
@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from osgeo import ogr
 
+from econet.core.connectivity.choices import ConnectivityChoices
 from econet.core.connectivity.landscape import landscape_connectivity
-from econet.core.connectivity.links import CENTROID, EDGE, LEAST_COST
+from econet.core.connectivity.links import PatchDistance
 from econet.core.connectivity.report import connectivity_report
 from econet.core.errors import InputError
 from econet.core.geometry.layers import Layer
@@ -76,14 +77,17 @@ def centres(a, b):
 
 @pytest.mark.parametrize(
     "rule, distance, limit",
-    [(EDGE, lambda a, b: a.Distance(b), None), (EDGE, lambda a, b: a.Distance(b), 3000.0), (CENTROID, centres, 4000.0)],
+    [
+        (PatchDistance.EDGE, lambda a, b: a.Distance(b), None),
+        (PatchDistance.EDGE, lambda a, b: a.Distance(b), 3000.0),
+        (PatchDistance.CENTROID, centres, 4000.0),
+    ],
 )
 def test_patches_equal_a_new_sum(patches, rule, distance, limit):
     new = [square(1500, 8000, 950), square(10000, -800, 300), square(70000, 0), square(27500, -3000, 2500)]
     result = landscape_connectivity(
         layer(patches),
-        distance=rule,
-        max_link_distance=limit,
+        ConnectivityChoices(distance=rule, max_link_distance=limit),
         candidates=layer(new, [{"name": f"n{k}"} for k in range(4)], "plan"),
     )
     limit = math.inf if limit is None else limit
@@ -112,11 +116,11 @@ def test_a_centroid_is_that_of_what_is_left_of_a_candidate():
     here, new = square(0, 0), square(500, 0, 1000)
     template = Template(50, 50, (5e5, 100, 0, 4603000, 0, -100), UTM, "resistance")
     ground = Grid(np.ones((50, 50), dtype=np.float32), template, math.nan, "resistance")
-    for rule, metres in ((CENTROID, 750.0), (EDGE, 0.0), (LEAST_COST, 0.0)):
+    for rule, metres in ((PatchDistance.CENTROID, 750.0), (PatchDistance.EDGE, 0.0), (PatchDistance.LEAST_COST, 0.0)):
         result = landscape_connectivity(
             layer([here]),
-            distance=rule,
-            resistance=ground if rule == LEAST_COST else None,
+            ConnectivityChoices(distance=rule),
+            resistance=ground if rule == PatchDistance.LEAST_COST else None,
             candidates=layer([new], name="plan"),
         )
         ((_, row),) = result.candidate_patches.rows()
@@ -129,8 +133,7 @@ def test_links_equal_a_new_sum(patches):
     lengths = [100.0, 4000.0, 9000.0]
     result = landscape_connectivity(
         layer(patches),
-        max_link_distance=2500.0,
-        candidate_link_field="cost",
+        ConnectivityChoices(max_link_distance=2500.0, candidate_link_field="cost"),
         candidate_links=layer(lines, [{"cost": length} for length in lengths], "plan"),
     )
     weight, links = [g.GetArea() / 1e6 for g in patches], direct(patches, 2500)
@@ -139,7 +142,7 @@ def test_links_equal_a_new_sum(patches):
         ends = [ogr.CreateGeometryFromWkt(f"POINT ({x} {y})") for x, y in (shape.GetPoint_2D(0), shape.GetPoint_2D(1))]
         a, b = (min(range(9), key=lambda i: patches[i].Distance(end)) for end in ends)
         assert (row["patch_a"], row["patch_b"], row["distance_m"]) == (a + 1, b + 1, length)
-        after = number(weight, links + [(a, b, length)])
+        after = number(weight, [*links, (a, b, length)])
         assert row["gain_pc"] == pytest.approx(100 * (after - before) / before, abs=1e-12)
         assert row["gain_ec"] == pytest.approx(math.sqrt(after) - math.sqrt(before), abs=1e-12)
         assert geometry.GetGeometryName() == "MULTILINESTRING"
@@ -150,7 +153,7 @@ def test_ground_of_present_patches_is_cut_away():
     present = [square(0, 0), square(4000, 0)]
     plan = layer([square(500, 0), square(2000, 0)], [{"area_km2": 3.0}, {"area_km2": 2.0}], "plan")
     messages, progress = said()
-    result = landscape_connectivity(layer(present), candidates=plan, progress=progress)
+    result = landscape_connectivity(layer(present), ConnectivityChoices(), candidates=plan, progress=progress)
     rows = list(result.candidate_patches.rows())
     assert rows[0][0].GetArea() == pytest.approx(5e5) and rows[1][0].GetArea() == pytest.approx(1e6)
     assert [row["weight"] for _, row in rows] == pytest.approx([1.5, 2.0])
@@ -164,7 +167,9 @@ def test_ground_of_present_patches_is_cut_away():
 def test_weights_of_candidates():
     present = layer([square(0, 0), square(4000, 0)], [{"quality": 5.0}, {"quality": 2.0}])
     plan = [square(2000, 0, 500)]
-    result = landscape_connectivity(present, weight_field="quality", candidates=layer(plan, [{"Quality": 7}], "plan"))
+    result = landscape_connectivity(
+        present, ConnectivityChoices(weight_field="quality"), candidates=layer(plan, [{"Quality": 7}], "plan")
+    )
     assert result.candidate_patches.weight.tolist() == [7]
     for attributes, message in (
         ({"name": "x"}, "'plan' has no field 'quality' .the weight of a candidate"),
@@ -172,8 +177,12 @@ def test_weights_of_candidates():
         ({"quality": -1}, "'-1' is not a number of at least 0"),
     ):
         with pytest.raises(InputError, match=message):
-            landscape_connectivity(present, weight_field="quality", candidates=layer(plan, [attributes], "plan"))
-    none = landscape_connectivity(present, weight_field="quality", candidates=layer(plan, [{"quality": 0}], "plan"))
+            landscape_connectivity(
+                present, ConnectivityChoices(weight_field="quality"), candidates=layer(plan, [attributes], "plan")
+            )
+    none = landscape_connectivity(
+        present, ConnectivityChoices(weight_field="quality"), candidates=layer(plan, [{"quality": 0}], "plan")
+    )
     gain = none.candidate_patches.gains[0]
     assert gain.intra == gain.flux == 0 and gain.gain == gain.connector
 
@@ -185,7 +194,7 @@ def test_costs():
     messages, progress = said()
     result = landscape_connectivity(
         layer([square(0, 0), square(5000, 0)]),
-        distance=LEAST_COST,
+        ConnectivityChoices(distance=PatchDistance.LEAST_COST),
         resistance=grid,
         progress=progress,
         candidates=layer([square(2500, 0, 500)], name="plan"),
@@ -205,7 +214,9 @@ def test_links_that_gain_nothing_are_spoken_of():
     present = layer([square(0, 0), square(4000, 0), square(4000, 3000)])
     plan = [line((1000, 500), (4000, 500)), line((900, 0), (900, 900)), line((1200, 0), (3500, 0))]
     messages, progress = said()
-    result = landscape_connectivity(present, candidate_links=layer(plan, name="plan"), progress=progress)
+    result = landscape_connectivity(
+        present, ConnectivityChoices(), candidate_links=layer(plan, name="plan"), progress=progress
+    )
     found = result.candidate_links
     near, now, down, across = (0.5 ** (m / 2500) for m in (2300, 3000, 2000, math.hypot(3000, 2000)))
     assert found.gain.tolist() == [0, 0, pytest.approx(100 * 2 * (near - now) / (3 + 2 * (now + down + across)))]
@@ -226,7 +237,9 @@ def test_lines_of_parts_that_join_up():
         "MULTILINESTRING((502000 4600500,501000 4600500),(502000 4600500,504000 4600500))"
     )
     present = layer([square(0, 0), square(4000, 0)])
-    row = next(landscape_connectivity(present, candidate_links=layer([parts])).candidate_links.rows())[1]
+    row = next(
+        landscape_connectivity(present, ConnectivityChoices(), candidate_links=layer([parts])).candidate_links.rows()
+    )[1]
     assert {row["patch_a"], row["patch_b"]} == {1, 2} and row["distance_m"] == 3000
 
 
@@ -246,10 +259,13 @@ def test_lines_of_parts_that_join_up():
 def test_lines_that_join_nothing(shape, message):
     present, plan = layer([square(0, 0), square(4000, 0)]), layer([ogr.CreateGeometryFromWkt(shape)], name="plan")
     if message is None:
-        landscape_connectivity(present, candidate_links=plan)
+        landscape_connectivity(present, ConnectivityChoices(), candidate_links=plan)
         return
     with pytest.raises(InputError, match=message):
-        landscape_connectivity(present, candidate_links=plan)
+        landscape_connectivity(present, ConnectivityChoices(), candidate_links=plan)
+
+
+BY_COST = ConnectivityChoices(candidate_link_field="cost")
 
 
 def test_refusals():
@@ -262,13 +278,13 @@ def test_refusals():
             "'plan', feature 1 lies wholly on patches that are there .patch 1.: nothing is left",
         ),
         (
-            {"candidate_links": layer([line((0, 0), (4000, 0))], name="plan"), "candidate_link_field": "cost"},
+            {"candidate_links": layer([line((0, 0), (4000, 0))], name="plan"), "choices": BY_COST},
             "'plan' has no field 'cost'",
         ),
         (
             {
                 "candidate_links": layer([line((0, 0), (4000, 0))], [{"cost": "far"}], "plan"),
-                "candidate_link_field": "cost",
+                "choices": BY_COST,
             },
             "feature 1: 'far' is not a number of at least 0",
         ),
@@ -276,18 +292,21 @@ def test_refusals():
         ({"candidates": layer([square(2000, 0)], name="plan", crs="")}, "'plan' has no coordinate reference"),
     ):
         with pytest.raises(InputError, match=message):
-            landscape_connectivity(present, **options)
+            landscape_connectivity(present, **{"choices": ConnectivityChoices(), **options})
     weightless = layer([square(0, 0), square(4000, 0)], [{"w": 0}, {"w": 2}])
     messages, progress = said()
     found = landscape_connectivity(
         weightless,
-        weight_field="w",
+        ConnectivityChoices(weight_field="w", candidate_link_field="cost"),
         progress=progress,
         candidate_links=layer([line((1000, 500), (4000, 500))], [{"cost": 10}]),
-        candidate_link_field="cost",
     ).candidate_links
     assert found.gain.tolist() == [0] and not any("as short already" in text for text in messages)
     other = layer([square(2000, 0)], name="plan").to_crs("EPSG:4326")
-    gain = landscape_connectivity(present, candidates=other).candidate_patches.gains[0].gain
-    same = landscape_connectivity(present, candidates=layer([square(2000, 0)])).candidate_patches.gains[0].gain
+    gain = landscape_connectivity(present, ConnectivityChoices(), candidates=other).candidate_patches.gains[0].gain
+    same = (
+        landscape_connectivity(present, ConnectivityChoices(), candidates=layer([square(2000, 0)]))
+        .candidate_patches.gains[0]
+        .gain
+    )
     assert gain == pytest.approx(same, rel=1e-4)

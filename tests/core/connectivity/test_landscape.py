@@ -8,8 +8,9 @@ import pytest
 from osgeo import ogr
 
 from econet.core.connectivity import landscape as module
+from econet.core.connectivity.choices import ConnectivityChoices
 from econet.core.connectivity.landscape import landscape_connectivity
-from econet.core.connectivity.links import CENTROID, EDGE, LEAST_COST
+from econet.core.connectivity.links import PatchDistance
 from econet.core.connectivity.report import connectivity_report
 from econet.core.errors import InputError
 from econet.core.geometry.layers import Layer
@@ -36,7 +37,7 @@ def test_layer_of_patches():
         {"patch_id": 9, "area_km2": 2.0, "size_class": "small"},
         {"patch_id": 5, "area_km2": 4.0, "size_class": "super-large"},
     ]
-    result = landscape_connectivity(layer(rows), landscape_area_km2=50)
+    result = landscape_connectivity(layer(rows), ConnectivityChoices(landscape_area_km2=50))
     assert result.patch_id == [4, 5] and result.links.distance[0] == 4000
     p = 0.5 ** (4000 / 2500)
     assert result.indices.pc == pytest.approx((1 + 16 + 2 * 4 * p) / 2500)
@@ -56,7 +57,7 @@ def test_layer_of_patches():
     html = connectivity_report(result, [("DISPERSAL_DISTANCE", 2500)]).html()
     assert "EC(PC) (km2)" in html and "stepping stones" in html and "weight (km2)" in html
     assert "at most 2500 m apart" in html
-    bare = landscape_connectivity(layer(), distance=CENTROID)
+    bare = landscape_connectivity(layer(), ConnectivityChoices(distance=PatchDistance.CENTROID))
     assert bare.weight.tolist() == [1, 1, 4] and bare.patch_id == [1, 2, 3] and math.isnan(bare.indices.pc)
     connectivity_report(bare).html()
 
@@ -65,7 +66,7 @@ def test_crossed_outline_is_mended_for_the_run():
     crossed = layer()
     wkt = "POLYGON((502000 4600000,503000 4601000,503000 4600000,502000 4601000,502000 4600000))"
     crossed.geometries[1] = ogr.CreateGeometryFromWkt(wkt)
-    result = landscape_connectivity(crossed)
+    result = landscape_connectivity(crossed, ConnectivityChoices())
     assert result.links.distance[0] == 1000 and result.weight.tolist() == [1, 0.5, 4]
     assert len(list(result.link_rows())) == 3 and len(list(result.rows())) == 3
 
@@ -73,7 +74,7 @@ def test_crossed_outline_is_mended_for_the_run():
 def test_layer_with_costs():
     template = Template(80, 60, (5e5, 100, 0, 4608000, 0, -100), UTM, "resistance")
     grid = Grid(np.ones((80, 60), dtype=np.float32), template, math.nan, "resistance")
-    result = landscape_connectivity(layer(), distance=LEAST_COST, resistance=grid)
+    result = landscape_connectivity(layer(), ConnectivityChoices(distance=PatchDistance.LEAST_COST), resistance=grid)
     assert result.links.distance[0] == pytest.approx(1100)
 
 
@@ -88,7 +89,10 @@ def test_costs_on_a_surface_in_another_crs():
     here = layer([{"w": 2.0}] * 3)
     found = [
         landscape_connectivity(
-            patches, distance=LEAST_COST, resistance=grid, weight_field="w", max_link_distance=40000.0, candidates=plan
+            patches,
+            ConnectivityChoices(distance=PatchDistance.LEAST_COST, weight_field="w", max_link_distance=40000.0),
+            resistance=grid,
+            candidates=plan,
         )
         for patches in (here, here.to_crs(other))
     ]
@@ -98,44 +102,56 @@ def test_costs_on_a_surface_in_another_crs():
     assert one.flux == pytest.approx(two.flux, rel=1e-9) and one.flux > 0
 
 
+@pytest.mark.parametrize(
+    "choices, parameter, message",
+    [
+        ({"max_link_distance": -1}, "max_link_distance", "-1 is not 0 or more"),
+        ({"max_link_distance": math.nan}, "max_link_distance", "nan is not 0 or more"),
+        ({"landscape_area_km2": 0}, "landscape_area_km2", "0 km2 is not above 0"),
+        ({"landscape_area_km2": 1e300}, "landscape_area_km2", "1e.300 km2 is the size of no place"),
+        ({"landscape_area_km2": 1e-300}, "landscape_area_km2", "1e-300 km2 is the size of no place"),
+        ({"size_classes": ()}, "size_classes", "No size class"),
+    ],
+)
+def test_choices_out_of_range(choices, parameter, message):
+    with pytest.raises(InputError, match=message) as caught:
+        ConnectivityChoices(**choices)
+    assert caught.value.parameter == parameter
+
+
 def test_refuses():
     rows = [{"value": 1.0, "text": "x"}, {"value": 0.0, "text": "y"}, {"value": None, "text": "z"}]
-    for features, options, message in (
-        (Layer("patches", UTM), {}, "'patches' is empty"),
-        (layer().to_crs("EPSG:4326"), {}, "'patches' is in degrees"),
-        (layer(crs=""), {}, "no coordinate reference system"),
-        (layer(), {"weight_field": "value"}, "no field 'value'"),
-        (layer(rows), {"weight_field": "value"}, "field 'value', feature 3: 'NULL'"),
-        (layer(rows), {"weight_field": "text"}, "field 'text', feature 1: 'x'"),
-        (layer([{"w": -1}] * 3), {"weight_field": "w"}, "'-1' is not a number of at least 0"),
-        (layer([{"w": 0}] * 3), {"weight_field": "w"}, "all weights are 0"),
-        (layer(), {"dispersal_distance": 0}, "not above 0"),
-        (layer(), {"dispersal_probability": 1}, "not between 0 and 1"),
-        (layer(), {"max_link_distance": -1}, r"\(MAX_LINK_DISTANCE\) is -1: give at least 0"),
-        (layer(), {"max_link_distance": math.nan}, r"\(MAX_LINK_DISTANCE\) is nan"),
-        (layer(), {"landscape_area_km2": 0}, r"\(AREA_OF_LANDSCAPE\) is 0"),
-        (layer(), {"landscape_area_km2": 1e300}, "is 1e.300 km2, which is the size of no place"),
-        (layer(), {"landscape_area_km2": 1e-300}, "is 1e-300 km2, which is the size of no place"),
-        (layer([{"w": 1e200}] * 3), {"weight_field": "w"}, "the largest weight is 1e.200, .* another unit"),
-        (layer([{"w": 1e-200}] * 3), {"weight_field": "w"}, "the largest weight is 1e-200, .* another unit"),
-        (layer(), {"distance": LEAST_COST}, r"choose one \(RESISTANCE\)"),
-        (layer([{"size_class": "small"}] * 3), {}, "no patch of size class super-large"),
+    for patches, weight_field, message in (
+        (Layer("patches", UTM), "", "'patches' is empty"),
+        (layer().to_crs("EPSG:4326"), "", "'patches' is in degrees"),
+        (layer(crs=""), "", "no coordinate reference system"),
+        (layer(), "value", "no field 'value'"),
+        (layer(rows), "value", "field 'value', feature 3: 'NULL'"),
+        (layer(rows), "text", "field 'text', feature 1: 'x'"),
+        (layer([{"w": -1}] * 3), "w", "'-1' is not a number of at least 0"),
+        (layer([{"w": 0}] * 3), "w", "all weights are 0"),
+        (layer([{"w": 1e200}] * 3), "w", "the largest weight is 1e.200, .* another unit"),
+        (layer([{"w": 1e-200}] * 3), "w", "the largest weight is 1e-200, .* another unit"),
+        (layer([{"size_class": "small"}] * 3), "", "no patch of size class super-large"),
     ):
         with pytest.raises(InputError, match=message):
-            landscape_connectivity(features, **options)
+            landscape_connectivity(patches, ConnectivityChoices(weight_field=weight_field))
+    with pytest.raises(InputError, match="need a resistance surface") as caught:
+        landscape_connectivity(layer(), ConnectivityChoices(distance=PatchDistance.LEAST_COST))
+    assert caught.value.parameter == "resistance"
     flat = layer()
     flat.geometries[1] = ogr.CreateGeometryFromWkt("POLYGON((500000 4600000,500100 4600000,500000 4600000))")
     warned = []
     with pytest.raises(InputError, match="'patches', feature 2 encloses no area"):
-        landscape_connectivity(flat, progress=Progress(warn=warned.append))
+        landscape_connectivity(flat, ConnectivityChoices(), progress=Progress(warn=warned.append))
     with pytest.raises(InputError, match="feature 2 encloses no area"):
-        landscape_connectivity(layer(), candidates=flat, progress=Progress(warn=warned.append))
+        landscape_connectivity(layer(), ConnectivityChoices(), candidates=flat, progress=Progress(warn=warned.append))
     assert not warned  # the refusal is the only message
     bow = layer()
     bow.geometries[1] = ogr.CreateGeometryFromWkt(
         "POLYGON((500000 4600000,500100 4600100,500100 4600000,500000 4600100,500000 4600000))"
     )
-    assert len(landscape_connectivity(bow, progress=Progress(warn=warned.append)).index) == 3
+    assert len(landscape_connectivity(bow, ConnectivityChoices(), progress=Progress(warn=warned.append)).patches) == 3
     assert any("1 self-crossing or otherwise invalid polygon(s) were repaired" in text for text in warned)
 
 
@@ -176,7 +192,7 @@ def number_of_pc(weight, links, dispersal=2500.0):
 @pytest.mark.parametrize("limit", [None, 4000.0, 0.0])
 def test_loss_of_each_link_equals_a_new_sum(limit):
     patches = spread(10)
-    result = landscape_connectivity(patches, max_link_distance=limit)
+    result = landscape_connectivity(patches, ConnectivityChoices(max_link_distance=limit))
     links = list(zip(result.links.a.tolist(), result.links.b.tolist(), result.links.distance.tolist()))
     assert [link[:2] for link in links] == [
         (i, j)
@@ -194,19 +210,19 @@ def test_loss_of_each_link_equals_a_new_sum(limit):
     assert [row["dpc_link"] for row in sorted(rows, key=lambda row: row["rank"])] == sorted(
         (row["dpc_link"] for row in rows), reverse=True
     )
-    quick = landscape_connectivity(patches, max_link_distance=limit, link_losses=False)
+    quick = landscape_connectivity(patches, ConnectivityChoices(max_link_distance=limit, link_losses=False))
     assert quick.dpc_link is None and all("dpc_link" not in row for _, row in quick.link_rows())
     connectivity_report(quick).html()
 
 
 def test_what_is_neglected_is_stated_and_bounds_the_truth():
     patches = spread(14)
-    whole = landscape_connectivity(patches)
+    whole = landscape_connectivity(patches, ConnectivityChoices())
     assert whole.neglected is None and whole.neglected_percent is None
     before = math.inf
     for limit in (1000.0, 3000.0, 8000.0, 20000.0, 1e6):
         messages, warnings, progress = said()
-        part = landscape_connectivity(patches, max_link_distance=limit, progress=progress)
+        part = landscape_connectivity(patches, ConnectivityChoices(max_link_distance=limit), progress=progress)
         share, probability = part.neglected
         assert probability == pytest.approx(0.5 ** (limit / 2500)) and share <= before
         assert part.indices.ec**2 <= whole.indices.ec**2 * (1 + 1e-12) <= part.indices.ec**2 * (1 + share) * (1 + 2e-12)
@@ -215,36 +231,45 @@ def test_what_is_neglected_is_stated_and_bounds_the_truth():
         before = share
         assert share < 2 * (whole.indices.ec**2 / part.indices.ec**2 - 1) + 0.05  # not worlds away from it
     assert part.indices.dpc == pytest.approx(whole.indices.dpc, rel=1e-12) and before == pytest.approx(0, abs=1e-12)
-    html = connectivity_report(landscape_connectivity(patches, max_link_distance=8000.0)).html()
+    html = connectivity_report(landscape_connectivity(patches, ConnectivityChoices(max_link_distance=8000.0))).html()
     assert "of PC neglected (%), at most" in html and "probability at 8000 m" in html
 
 
 def test_what_is_neglected_by_other_distances():
     patches = spread(14)
-    whole = landscape_connectivity(patches, distance=CENTROID).indices.ec ** 2
+    whole = landscape_connectivity(patches, ConnectivityChoices(distance=PatchDistance.CENTROID)).indices.ec ** 2
     for limit in (500.0, 5000.0):
-        part = landscape_connectivity(patches, distance=CENTROID, max_link_distance=limit)
+        part = landscape_connectivity(
+            patches, ConnectivityChoices(distance=PatchDistance.CENTROID, max_link_distance=limit)
+        )
         assert part.neglected[0] == pytest.approx(whole / part.indices.ec**2 - 1, rel=1e-9)
     template = Template(50, 300, (5e5, 200, 0, 461e4, 0, -200), UTM, "resistance")
     grid = Grid(np.full((50, 300), 2, np.float32), template, math.nan, "resistance")
-    whole = landscape_connectivity(patches, distance=LEAST_COST, resistance=grid).indices.ec ** 2
-    part = landscape_connectivity(patches, distance=LEAST_COST, resistance=grid, max_link_distance=9000.0)
+    whole = (
+        landscape_connectivity(
+            patches, ConnectivityChoices(distance=PatchDistance.LEAST_COST), resistance=grid
+        ).indices.ec
+        ** 2
+    )
+    part = landscape_connectivity(
+        patches, ConnectivityChoices(distance=PatchDistance.LEAST_COST, max_link_distance=9000.0), resistance=grid
+    )
     assert part.links.distance.max() <= 9000 < 20000
     truth = whole / part.indices.ec**2 - 1
     assert truth <= part.neglected[0] < 3 * truth + 0.02 and part.neglected[1] == pytest.approx(0.5**3.6)
-    assert "9000 resistance x m (MAX_LINK_DISTANCE)" in connectivity_report(part).html()
+    assert "longer than 9000 resistance x m are left out" in connectivity_report(part).html()
 
 
 def test_no_link_at_all():
-    messages, warnings, progress = said()
-    result = landscape_connectivity(layer(), max_link_distance=10, progress=progress)
+    _, warnings, progress = said()
+    result = landscape_connectivity(layer(), ConnectivityChoices(max_link_distance=10), progress=progress)
     assert len(result.links) == 0 and list(result.link_rows()) == [] and result.indices.n_components == 3
     assert result.indices.ec == pytest.approx(math.sqrt(1 + 1 + 16))
-    assert sum("No two patches are within 10 of each other (MAX_LINK_DISTANCE, edge)" in text for text in warnings) == 1
+    assert sum("No two patches are within 10 m of each other (distance: edge)" in text for text in warnings) == 1
     connectivity_report(result).html()
 
 
-@pytest.mark.parametrize("rule", [EDGE, CENTROID])
+@pytest.mark.parametrize("rule", [PatchDistance.EDGE, PatchDistance.CENTROID])
 def test_overlapping_patches_are_named(rule):
     touching = Layer(
         "patches",
@@ -253,16 +278,16 @@ def test_overlapping_patches_are_named(rule):
         [{"patch_id": k} for k in (7, 3, 5, 9)],
         ["patch_id"],
     )
-    messages, warnings, progress = said()
-    result = landscape_connectivity(touching, distance=rule, progress=progress)
+    _, warnings, progress = said()
+    result = landscape_connectivity(touching, ConnectivityChoices(distance=rule), progress=progress)
     assert [text for text in warnings if "overlap" in text] == [
-        "Layer 'patches': 3 pair(s) of patches overlap, the first patch 3 and patch 5 by 0.2 km2. Ground that lies in two "
-        "patches counts twice in PC: cut one by the other ('Difference'), or join them ('Dissolve')."
+        "Layer 'patches': 3 pair(s) of patches overlap, the first patch 3 and patch 5 by 0.2 km2. Ground that lies in "
+        "two patches counts twice in PC: cut one by the other ('Difference'), or join them ('Dissolve')."
     ]
-    if rule == EDGE:
+    if rule == PatchDistance.EDGE:
         assert result.links.matrix()[:3, :3].tolist() == [[0, 0, 600], [0, 0, 0], [600, 0, 0]]
     none = Layer("patches", UTM, [square(0, 0), square(1000 - 1e-5, 0)], [{}, {}], [])
-    landscape_connectivity(none, progress=progress)
+    landscape_connectivity(none, ConnectivityChoices(), progress=progress)
     assert sum("overlap" in text for text in warnings) == 1
 
 
@@ -277,30 +302,35 @@ def test_overlapping_patches_are_named(rule):
     ],
 )
 def test_ids_that_are_none_are_spoken_of(numbers, message):
-    messages, warnings, progress = said()
-    result = landscape_connectivity(layer([{"patch_id": number} for number in numbers]), progress=progress)
+    _, warnings, progress = said()
+    result = landscape_connectivity(
+        layer([{"patch_id": number} for number in numbers]), ConnectivityChoices(), progress=progress
+    )
     assert result.patch_id == [1, 2, 3] and len(warnings) == 1
     assert f"field 'patch_id', {message}" in warnings[0]
 
 
 def test_landscape_smaller_than_its_patches():
-    messages, warnings, progress = said()
-    result = landscape_connectivity(layer(), landscape_area_km2=2, progress=progress)
+    _, warnings, progress = said()
+    result = landscape_connectivity(layer(), ConnectivityChoices(landscape_area_km2=2), progress=progress)
     assert result.indices.pc > 1 and len(warnings) == 1
-    assert "(AREA_OF_LANDSCAPE) is 2, less than the weights of the patches together, 6 (km2)" in warnings[0]
-    landscape_connectivity(layer(), landscape_area_km2=6, progress=progress)
+    assert "The area of the landscape is 2, less than the weights of the patches together, 6 (km2)" in warnings[0]
+    landscape_connectivity(layer(), ConnectivityChoices(landscape_area_km2=6), progress=progress)
     assert len(warnings) == 1
 
 
 def test_one_patch_and_two():
     one = landscape_connectivity(
-        Layer("patches", UTM, [square(0, 0)], [{}], []), landscape_area_km2=10, max_link_distance=500
+        Layer("patches", UTM, [square(0, 0)], [{}], []),
+        ConnectivityChoices(landscape_area_km2=10, max_link_distance=500),
     )
     row = next(one.rows())[1]
     assert (row["dpc"], row["dpc_connector"], row["degree"], row["component"]) == (100, 0, 0, 1)
     assert one.indices.pc == pytest.approx(0.01) and list(one.link_rows()) == [] and one.neglected[0] == 0
     assert "One patch took part" in connectivity_report(one).html()
-    two = landscape_connectivity(Layer("patches", UTM, [square(0, 0), square(3500, 0)], [{}, {}], []))
+    two = landscape_connectivity(
+        Layer("patches", UTM, [square(0, 0), square(3500, 0)], [{}, {}], []), ConnectivityChoices()
+    )
     assert two.dpc_link.tolist() == pytest.approx([100 / 3]) and two.indices.dpc == pytest.approx([200 / 3] * 2)
     connectivity_report(two).html()
 
@@ -308,12 +338,14 @@ def test_one_patch_and_two():
 def test_parts_are_one_patch():
     parts = ogr.ForceToMultiPolygon(square(0, 0))
     parts.AddGeometry(square(6000, 0))
-    result = landscape_connectivity(Layer("patches", UTM, [parts, square(3000, 0)], [{}, {}], []))
+    result = landscape_connectivity(
+        Layer("patches", UTM, [parts, square(3000, 0)], [{}, {}], []), ConnectivityChoices()
+    )
     assert result.weight.tolist() == [2, 1] and result.links.distance.tolist() == [2000]
 
 
 def test_parts_of_iic():
-    result = landscape_connectivity(layer())
+    result = landscape_connectivity(layer(), ConnectivityChoices())
     for _, row in result.rows():
         assert row["diic"] == pytest.approx(row["diic_intra"] + row["diic_flux"] + row["diic_connector"])
     # gaps 1000 (0-1) and, beyond the dispersal distance, 4000 (0-2, 1-2): two components
@@ -324,23 +356,26 @@ def test_parts_of_iic():
 
 def test_report_speaks_of_stepping_stones():
     chain = Layer("patches", UTM, [square(0, 0), square(3000, 0, 600), square(5600, 0), square(60000, 0)], [{}] * 4, [])
-    html = connectivity_report(landscape_connectivity(chain)).html()
+    html = connectivity_report(landscape_connectivity(chain, ConnectivityChoices())).html()
     assert "Stepping stones: patch 2. Others reach each other over them" in html
     assert "leave 4 patches in 2 groups (components)" in html and "Without any such link: patch 4." in html
     assert "2500 m are crossed in 50 % of cases, half of it in 70.7 %, twice as much in 25 %" in html
     assert "The link that matters most joins patches 1 and 2" in html or "joins patches 2 and 3" in html
     apart = Layer("patches", UTM, [square(0, 0), square(60000, 0)], [{}] * 2, [])
-    assert "No patch is a stepping stone" in connectivity_report(landscape_connectivity(apart)).html()
+    assert (
+        "No patch is a stepping stone"
+        in connectivity_report(landscape_connectivity(apart, ConnectivityChoices())).html()
+    )
 
 
 def test_many_pairs_are_spoken_of_and_large_sets_have_a_bound_too(monkeypatch):
     patches = spread(8)
     monkeypatch.setattr(module, "_MANY", 7)
-    messages, warnings, progress = said()
-    whole = landscape_connectivity(patches, progress=progress)
-    assert len(warnings) == 1 and "8 patches have 28 pairs" in warnings[0] and "(MAX_LINK_DISTANCE)" in warnings[0]
-    close = landscape_connectivity(patches, max_link_distance=3000, progress=progress)
+    _, warnings, progress = said()
+    whole = landscape_connectivity(patches, ConnectivityChoices(), progress=progress)
+    assert len(warnings) == 1 and "8 patches have 28 pairs" in warnings[0] and "give a longest link" in warnings[0]
+    close = landscape_connectivity(patches, ConnectivityChoices(max_link_distance=3000), progress=progress)
     monkeypatch.setattr(module, "_BOUND_PATCHES", 7)
-    rough = landscape_connectivity(patches, max_link_distance=3000, progress=progress)
+    rough = landscape_connectivity(patches, ConnectivityChoices(max_link_distance=3000), progress=progress)
     assert len(warnings) == 1
     assert whole.indices.ec**2 / close.indices.ec**2 - 1 <= close.neglected[0] <= rough.neglected[0]

@@ -10,10 +10,8 @@ from osgeo import ogr
 
 from econet.core.connectivity.graph import Links
 from econet.core.connectivity.links import (
-    CENTROID,
-    DISTANCES,
-    EDGE,
-    LEAST_COST,
+    LinkRule,
+    PatchDistance,
     centroid_links,
     cost_links,
     least_distances,
@@ -68,16 +66,16 @@ def test_costs_by_hand():
     shapes = [square(0, 0), square(4000, 0), square(0, 3000, 100)]
     resistance = np.full((50, 60), 2)
     # from the last cell of one square to the first of the next, over cells of resistance 2
-    found = pairs(cost_links(shapes, surface(resistance), "abc"))
+    found = pairs(cost_links(shapes, surface(resistance), names="abc"))
     assert found[0, 1] == pytest.approx(2 * 31 * 100) and found[0, 2] == pytest.approx(2 * 21 * 100)
     resistance[:, 20] = 0
-    assert pairs(cost_links(shapes, surface(resistance), "abc")) == pytest.approx({(0, 2): 4200})
+    assert pairs(cost_links(shapes, surface(resistance), names="abc")) == pytest.approx({(0, 2): 4200})
     with pytest.raises(InputError, match="A lies outside the resistance surface 'resistance'"):
-        cost_links([square(90000, 0, 10)], surface(resistance), ["a"])
+        cost_links([square(90000, 0, 10)], surface(resistance), names=["a"])
     resistance[:] = 1
     resistance[40:, :10] = 0
     with pytest.raises(InputError, match="A has no cell with a resistance above 0"):
-        cost_links(shapes, surface(resistance), "abc")
+        cost_links(shapes, surface(resistance), names="abc")
 
 
 @pytest.mark.parametrize("limit", [math.inf, 30000.0, 4000.0, 0.0])
@@ -99,8 +97,8 @@ def test_costs_equal_one_flood_per_patch(limit):
                 expected[i, j] = least
     assert expected[0, 12] == 0
     names = [str(k) for k in range(len(shapes))]
-    assert pairs(cost_links(shapes, grid, names, limit)) == pytest.approx(expected)
-    assert pairs(cost_links(shapes, grid, names, limit, first=10)) == pytest.approx(
+    assert pairs(cost_links(shapes, grid, names=names, limit=limit)) == pytest.approx(expected)
+    assert pairs(cost_links(shapes, grid, names=names, limit=limit, first=10)) == pytest.approx(
         {(i, j): cost for (i, j), cost in expected.items() if i < 10 <= j}
     )
 
@@ -108,17 +106,21 @@ def test_costs_equal_one_flood_per_patch(limit):
 def test_rules():
     shapes = [square(0, 0), square(3000, 0), square(20000, 0)]
     grid = surface(np.ones((50, 300)))
-    found = {rule: patch_links(shapes, rule, 5000, grid, "abc") for rule in DISTANCES}
-    assert {rule: (links.n, links.distance.tolist()) for rule, links in found.items()} == {
-        EDGE: (3, [2000]),
-        CENTROID: (3, [3000]),
-        LEAST_COST: (3, [2100]),
+    found = {kind: patch_links(shapes, LinkRule(kind, 5000, grid), names="abc") for kind in PatchDistance}
+    assert {kind: (links.n, links.distance.tolist()) for kind, links in found.items()} == {
+        PatchDistance.EDGE: (3, [2000]),
+        PatchDistance.CENTROID: (3, [3000]),
+        PatchDistance.LEAST_COST: (3, [2100]),
     }
-    for rule in DISTANCES:
-        assert len(patch_links(shapes, rule, resistance=grid, names="abc")) == 3
-        assert len(patch_links(shapes[:1], rule, resistance=grid, names="a")) == 0
+    for kind in PatchDistance:
+        rule = LinkRule(kind, resistance=grid)
+        assert len(patch_links(shapes, rule, names="abc")) == 3
+        assert len(patch_links(shapes[:1], rule, names="a")) == 0
         with pytest.raises(Cancelled):
-            patch_links(shapes, rule, resistance=grid, names="abc", progress=Progress(cancelled=lambda: True))
+            patch_links(shapes, rule, names="abc", progress=Progress(cancelled=lambda: True))
+    with pytest.raises(InputError, match="need a resistance surface") as caught:
+        LinkRule(PatchDistance.LEAST_COST)
+    assert caught.value.parameter == "resistance"
 
 
 def test_shortest_ways_equal_networkx():
@@ -145,17 +147,18 @@ def test_least_distances_are_never_above_the_true_ones(seed):
     generator = np.random.default_rng(seed)
     shapes = [square(*(generator.random(2) * 4000)).Centroid().Buffer(40 + 400 * generator.random()) for _ in range(15)]
     grid = surface(generator.integers(2, 9, (50, 52)))
-    for rule in DISTANCES:
+    for kind in PatchDistance:
         names = [str(k) for k in range(15)]
-        true = patch_links(shapes, rule, resistance=grid, names=names)
+        true = patch_links(shapes, LinkRule(kind, resistance=grid), names=names)
         for limit in (0.0, 600.0):
-            kept = patch_links(shapes, rule, limit, grid, names)
-            found = least_distances(shapes, rule, limit, kept, grid)
+            rule = LinkRule(kind, limit, grid)
+            kept = patch_links(shapes, rule, names=names)
+            found = least_distances(shapes, rule, kept)
             assert np.array_equal(found, found.T) and (np.diag(found) == 0).all()
             assert found[kept.a, kept.b] == pytest.approx(kept.distance)
             assert (found[true.a, true.b] <= true.distance * (1 + 1e-12)).all()
             left = found[true.a, true.b] < true.distance * (1 - 1e-9)
-            assert rule == CENTROID or left.any()
+            assert kind is PatchDistance.CENTROID or left.any()
             assert (found[true.a, true.b][true.distance > limit] >= limit).all()
 
 
@@ -164,7 +167,8 @@ def test_patches_between_the_centres_of_cells_are_nearer_by_cost_than_by_their_o
     shapes = [square(1, 50, 2), square(197, 50, 2)]
     grid = surface(np.ones((50, 60)))
     names = ["west", "east"]
-    true = pairs(cost_links(shapes, grid, names))[0, 1]
+    true = pairs(cost_links(shapes, grid, names=names))[0, 1]
     assert true == pytest.approx(100) and shapes[0].Distance(shapes[1]) == pytest.approx(194)
-    kept = patch_links(shapes, LEAST_COST, 0.0, grid, names)
-    assert len(kept) == 0 and least_distances(shapes, LEAST_COST, 0.0, kept, grid)[0, 1] <= true
+    rule = LinkRule(PatchDistance.LEAST_COST, 0.0, grid)
+    kept = patch_links(shapes, rule, names=names)
+    assert len(kept) == 0 and least_distances(shapes, rule, kept)[0, 1] <= true

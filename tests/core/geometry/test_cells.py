@@ -49,6 +49,6 @@ def test_a_thin_source_has_the_mean_resistance_of_all_cells_it_touches():
 
 
 def test_links_of_a_thin_patch_start_in_all_cells_it_touches():
-    a, b, cost = cost_links([STRIP, CELL], RESISTANCE, ["a", "b"])
+    a, b, cost = cost_links([STRIP, CELL], RESISTANCE, names=["a", "b"])
     # from the fifth cell, of resistance 5, to the tenth: steps of 100 m at 5.5, 6.5, 7.5, 8.5 and 9.5
     assert (a.tolist(), b.tolist(), cost.tolist()) == ([0], [1], [3750.0])

@@ -10,6 +10,7 @@ import pytest
 from factory import UTM, square
 from factory import grid as map_of
 
+from econet.core.connectivity.choices import ConnectivityChoices
 from econet.core.connectivity.dispersal import Dispersal
 from econet.core.connectivity.landscape import landscape_connectivity
 from econet.core.crs import Crs
@@ -193,11 +194,7 @@ def chain(services, names, settings, weights=""):
         ["patch_id", "area_km2", "size_class"],
     )
     if settings.top:
-        linked = landscape_connectivity(
-            layer,
-            dispersal_distance=settings.dispersal.distance,
-            dispersal_probability=settings.dispersal.probability,
-        )
+        linked = landscape_connectivity(layer, ConnectivityChoices(dispersal=settings.dispersal))
         rows = list(linked.rows())
         layer = Layer("patches", UTM, [g for g, _ in rows], [a for _, a in rows], ["patch_id", "size_class", "dpc"])
     sources = choose_sources(layer, SelectionChoices(top=settings.top)).sources
@@ -346,7 +343,7 @@ def test_ranks_are_those_of_dpc_at_each_distance():
     )
     ranks = []
     for distance in distances:
-        dpc = landscape_connectivity(layer, dispersal_distance=distance).indices.dpc
+        dpc = landscape_connectivity(layer, ConnectivityChoices(dispersal=Dispersal(distance))).indices.dpc
         ranks.append([1 + int((dpc > own).sum()) for own in dpc])
     assert result.ranks.ranks.tolist() == np.transpose(ranks).tolist()
     assert [row.rank_min for row in result.sources] == np.min(ranks, axis=0).tolist()
