@@ -256,7 +256,7 @@ class JobInputs(JobBase):
             self._table_lists[key] = found
         return self._table_lists[key]
 
-    def _table_of(self, key: str, layer: Any, value: object) -> RawTable:
+    def _table_of(self, key: str, layer: Any, value: Any) -> RawTable:
         if layer is None or not layer.isValid():
             raise InputError(
                 f"'{self.label(key)}' ({value}) cannot be opened as a table: choose a CSV file or a table layer that "

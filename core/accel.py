@@ -119,5 +119,5 @@ def _compiled(function: Loop, njit: Callable[[Any], Any], done: dict[Callable[..
     return done[function]
 
 
-def _is_helper(value: object) -> bool:
+def _is_helper(value: Any) -> bool:
     return isinstance(value, types.FunctionType) and value in _helpers

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Floats
-from ..report import Report
+from ..report import Cell, Report
 from .gravity import Interaction
 from .thresholds import Threshold, ThresholdRule
 
@@ -16,7 +16,7 @@ _SHOWN_PAIRS = 20
 _COMPARED_RULES = (ThresholdRule.MEAN, ThresholdRule.MEDIAN, ThresholdRule.NATURAL_BREAKS)
 
 
-def gravity_report(interaction: Interaction, inputs: Iterable[tuple[str, object]]) -> Report:
+def gravity_report(interaction: Interaction, inputs: Iterable[tuple[str, Cell]]) -> Report:
     """The report: inputs, threshold, sources, the strongest pairs and the matrix.
 
     Parameters
