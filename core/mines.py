@@ -336,7 +336,7 @@ def _warn_of_twins(mines: Sequence[Mine], layer: str, progress: Progress) -> Non
             return
 
 
-def require_near(mines: Sequence[Mine], template: Template, reach_m: float, map_name: str = "") -> None:
+def require_near(mines: Sequence[Mine], template: Template, *, reach_m: float, map_name: str = "") -> None:
     """Refuse mines that lie further than a reach from a map, as those of another city do.
 
     Raises

@@ -122,7 +122,7 @@ class City:
         return RasterSource(str(CITY / f"{name}.tif"), name)
 
     def map(self, name):
-        return align(self.source(name), self.template, QUANTITY)
+        return align(self.source(name), self.template, kind=QUANTITY)
 
 
 def habitat_of(city, tables=None):

@@ -40,7 +40,7 @@ class Inputs:
     def access_on(self, template: Template, progress: Progress) -> Grid | None:
         """Accessibility on the cells of the land cover; None where it is 1 everywhere."""
         if self.access is not None:
-            return align(self.access, template, QUANTITY, progress)
+            return align(self.access, template, kind=QUANTITY, progress=progress)
         if self.access_areas is not None:
             areas = self.access_areas.read(progress)
             return access_of_areas(areas, template, field=self.access_field, progress=progress)

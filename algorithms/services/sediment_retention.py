@@ -174,12 +174,13 @@ class SedimentRetention(EcoNetAlgorithm[Inputs]):
 def _maps(inputs: Inputs, progress: Progress) -> SedimentMaps:
     template = open_template(inputs.land_cover)
     dem, erosivity, erodibility = (
-        align(source, template, QUANTITY, progress) for source in (inputs.dem, inputs.erosivity, inputs.erodibility)
+        align(source, template, kind=QUANTITY, progress=progress)
+        for source in (inputs.dem, inputs.erosivity, inputs.erodibility)
     )
     cover = None
     if inputs.cover is not None:
         cover = cover_factor(
-            align(inputs.cover, template, QUANTITY, progress), kind=inputs.cover_kind, progress=progress
+            align(inputs.cover, template, kind=QUANTITY, progress=progress), kind=inputs.cover_kind, progress=progress
         )
     drainage = _drainage(inputs, template, progress)
     pits = inputs.mines.read(progress).to_crs(template.crs, progress).valid_polygons(progress) if inputs.mines else None

@@ -100,9 +100,9 @@ class WaterConservation(EcoNetAlgorithm[Inputs]):
             depth = constant_depth(inputs.depth_mm, template, progress=job.progress)
             choices = replace(choices, depth_unit=DepthUnit.MM)
         else:
-            depth = align(inputs.soil_depth, template, QUANTITY, job.progress)
+            depth = align(inputs.soil_depth, template, kind=QUANTITY, progress=job.progress)
         water, dem, conductivity = (
-            align(source, template, QUANTITY, job.progress)
+            align(source, template, kind=QUANTITY, progress=job.progress)
             for source in (inputs.water_yield, inputs.dem, inputs.conductivity)
         )
         land_cover = read_classes(inputs.land_cover)

@@ -81,7 +81,9 @@ class Patches(EcoNetAlgorithm[Inputs]):
         found = delineate(
             read_classes(inputs.classes),
             inputs.choices,
-            importance=None if importance is None else align(importance, template, QUANTITY, job.progress),
+            importance=None
+            if importance is None
+            else align(importance, template, kind=QUANTITY, progress=job.progress),
             progress=job.progress,
         )
         job.write_features(

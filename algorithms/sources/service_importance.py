@@ -139,7 +139,7 @@ class ServiceImportance(EcoNetAlgorithm[Inputs]):
         if inputs.land_cover is not None:
             land_cover = read_classes(inputs.land_cover, template, progress)
         result = service_importance(
-            [align(source, template, QUANTITY, progress) for source in inputs.services],
+            [align(source, template, kind=QUANTITY, progress=progress) for source in inputs.services],
             inputs.choices,
             names=inputs.names,
             land_cover=land_cover,

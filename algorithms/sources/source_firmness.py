@@ -155,7 +155,7 @@ class SourceFirmness(EcoNetAlgorithm[Inputs]):
         layer = inputs.sources
         sources = None if layer is None else GivenSources(layer.read(job.progress), inputs.id_field)
         result = source_firmness(
-            (align(source, template, QUANTITY, job.progress) for source in inputs.services),
+            (align(source, template, kind=QUANTITY, progress=job.progress) for source in inputs.services),
             inputs.names,
             inputs.choices,
             alternatives=inputs.alternatives,

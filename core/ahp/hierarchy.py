@@ -225,7 +225,7 @@ def _fill(
         if matrix is None:
             matrix = empty_matrix(len(comparison.members))
         comparison.matrices[expert] = with_judgement(
-            matrix, comparison.members.index(entry.a), comparison.members.index(entry.b), _value(entry)
+            matrix, comparison.members.index(entry.a), comparison.members.index(entry.b), value=_value(entry)
         )
     if rounded:
         notes.append(

@@ -75,7 +75,7 @@ def _influence(
         place = position(one.matrix[row, column]) + step
         if abs(place) > TOP_OF_SCALE - 1:
             continue
-        trial = weights_of(with_judgement(one.matrix, row, column, value_at(place)), method)
+        trial = weights_of(with_judgement(one.matrix, row, column, value=value_at(place)), method)
         weights, _ = combination.weights(one, trial)
         widest.widen(weights)
         shift = np.abs(weights - base)

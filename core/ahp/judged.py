@@ -99,7 +99,7 @@ class JudgedMatrix:
 
 
 def matrices_by_voice(
-    comparison: Comparison, hierarchy: Hierarchy, aggregation: Aggregation, shares: Mapping[str, float] | None
+    comparison: Comparison, hierarchy: Hierarchy, *, aggregation: Aggregation, shares: Mapping[str, float] | None
 ) -> dict[str, Floats]:
     """Matrices to take weights from, by whose they are; without ``shares`` all experts count alike.
 

@@ -75,7 +75,7 @@ def empty_matrix(n: int) -> Floats:
     return matrix
 
 
-def with_judgement(matrix: Floats, row: int, column: int, value: float) -> Floats:
+def with_judgement(matrix: Floats, row: int, column: int, *, value: float) -> Floats:
     """A copy of the matrix with another value for one pair (NaN: not judged)."""
     result = matrix.copy()
     result[row, column], result[column, row] = value, 1.0 / value

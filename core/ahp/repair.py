@@ -82,7 +82,7 @@ def _step_by_step(matrix: Floats, pairs: _Pairs, name: RandomIndex, *, ri: float
         stack, steps = [], []
         for row, column in pairs:
             for place in SCALE:
-                stack.append(with_judgement(current, row, column, value_at(float(place))))
+                stack.append(with_judgement(current, row, column, value=value_at(float(place))))
                 steps.append(abs(float(place) - position(matrix[row, column])))
         ratios = _ratios(stack, ri, progress)
         good = np.flatnonzero(ratios < _BELOW).tolist()
@@ -143,7 +143,7 @@ def _with_fewest_steps(matrix: Floats, pairs: _Pairs, count: int, *, ri: float, 
     current = matrix
     for number, value in zip(*best):
         row, column = pairs[number]
-        current = with_judgement(current, row, column, value)
+        current = with_judgement(current, row, column, value=value)
     return current
 
 
@@ -170,7 +170,7 @@ def _as_near_as_possible(matrix: Floats, current: Floats, name: RandomIndex, pro
             progress.check()
             nearer = _nearer_values(matrix, current, pair)
             for value in nearer:
-                trial = with_judgement(current, *pair, value)
+                trial = with_judgement(current, pair[0], pair[1], value=value)
                 if value == matrix[pair]:
                     trial[pair[1], pair[0]] = matrix[pair[1], pair[0]]
                 if consistency_of(trial, name).cr < ACCEPTED:

@@ -71,7 +71,7 @@ def suspects(matrix: Floats, name: RandomIndex, *, at_most: int = 5) -> list[Sus
     for misfit, row, column in sorted(ranked):
         if len(found) == at_most or -misfit - 1.0 < 1e-9:
             break
-        without = with_judgement(matrix, row, column, np.nan)
+        without = with_judgement(matrix, row, column, value=np.nan)
         if len(connected_parts(without)) > 1:
             continue
         weights = principal_eigenvector(without)
@@ -101,7 +101,7 @@ def _best_on_scale(matrix: Floats, row: int, column: int, *, implied: float, nam
     now = consistency_of(matrix, name).cr
     best, lowest = float(matrix[row, column]), now
     for value in sorted((value_at(float(place)) for place in SCALE), key=lambda value: abs(math.log(value / implied))):
-        ratio = consistency_of(with_judgement(matrix, row, column, value), name).cr
+        ratio = consistency_of(with_judgement(matrix, row, column, value=value), name).cr
         if ratio < lowest - 1e-9:
             best, lowest = value, ratio
     return best, lowest

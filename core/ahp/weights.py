@@ -62,7 +62,9 @@ def check_hierarchy(hierarchy: Hierarchy, *, choices: AhpChoices, shares: Mappin
     """
     for comparison in hierarchy.comparisons:
         random_index(choices.random_index, len(comparison.members))
-        for voice, matrix in matrices_by_voice(comparison, hierarchy, choices.aggregation, shares).items():
+        for voice, matrix in matrices_by_voice(
+            comparison, hierarchy, aggregation=choices.aggregation, shares=shares
+        ).items():
             parts = connected_parts(matrix)
             if len(parts) == 1:
                 continue
@@ -109,7 +111,9 @@ def ahp_weights(
     judged = []
     for number, comparison in enumerate(hierarchy.comparisons):
         progress(0.4 * number / len(hierarchy.comparisons))
-        for voice, matrix in matrices_by_voice(comparison, hierarchy, choices.aggregation, shares).items():
+        for voice, matrix in matrices_by_voice(
+            comparison, hierarchy, aggregation=choices.aggregation, shares=shares
+        ).items():
             judged.append(judge(comparison, voice, matrix, choices=choices, progress=progress))
     combination = Combination(hierarchy, choices.aggregation, shares, judged)
     weights, nodes = combination.weights()

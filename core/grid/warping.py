@@ -26,7 +26,9 @@ _SOURCE_CELLS = 1 << 24  # of a raster much finer than the template, read at onc
 _PLACE_ERROR_CELLS = 0.001
 
 
-def align(source: RasterSource, template: Template, kind: CellValues = QUANTITY, progress: Progress = SILENT) -> Grid:
+def align(
+    source: RasterSource, template: Template, *, kind: CellValues = QUANTITY, progress: Progress = SILENT
+) -> Grid:
     """A raster on the template's cells.
 
     Parameters
@@ -247,5 +249,5 @@ def read_classes(source: RasterSource, template: Template | None = None, progres
         When the raster holds values that are not whole numbers.
     """
     return class_codes(
-        read_raster(source, progress) if template is None else align(source, template, CLASSES, progress)
+        read_raster(source, progress) if template is None else align(source, template, kind=CLASSES, progress=progress)
     )

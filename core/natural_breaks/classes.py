@@ -107,7 +107,7 @@ def natural_breaks(
             f"'{name}' has {n} distinct value(s), and {class_count} classes were asked for: {remedy}.", layer=name
         )
     progress.check()
-    ends = best_division(distinct, counts, class_count, progress.part(0.3, 1))
+    ends = best_division(distinct, counts, class_count=class_count, progress=progress.part(0.3, 1))
     progress.check()
     result = _summary(distinct, counts, ends)
     progress(1.0)

@@ -166,9 +166,9 @@ def _cumulated(values: Floats) -> Floats:
     """Cumulated sums by blocks, so that rounding errors hardly grow with their number."""
     if values.size <= _BLOCK:
         return np.cumsum(values)
-    blocks = np.zeros(-(-values.size // _BLOCK) * _BLOCK)
-    blocks[: values.size] = values
-    blocks = blocks.reshape(-1, _BLOCK)
+    padded = np.zeros(-(-values.size // _BLOCK) * _BLOCK)
+    padded[: values.size] = values
+    blocks = padded.reshape(-1, _BLOCK)
     np.cumsum(blocks, axis=1, out=blocks)
     blocks[1:] += _cumulated(blocks[:, -1])[:-1, None]
     return blocks.reshape(-1)[: values.size]
@@ -195,13 +195,13 @@ class _Division(NamedTuple):
 _CandidatesOf = Callable[[_Sums, float, Progress], "list[Ints]"]
 
 
-def best_division(distinct: Floats, counts: AnyInts, class_count: int, progress: Progress) -> list[int]:
+def best_division(distinct: Floats, counts: AnyInts, *, class_count: int, progress: Progress) -> list[int]:
     """Positions where the classes of the best division end."""
     n = distinct.size
     values = scaled_values(distinct)[0]
     if n <= _DIRECT:
         first = np.arange(1, n - class_count + 2)
-        every = [first + j for j in range(class_count - 1)]
+        every: list[Ints] = [first + j for j in range(class_count - 1)]
         return _certain_division(_Sums(values, counts), lambda sums, upper, part: every, progress=progress).ends
     bins = np.linspace(0, n, max(_BINS, 4 * class_count) + 1).astype(np.int64)
     progress.check()

@@ -135,7 +135,7 @@ def fracture_surfaces(
     template = resistance.template
     name = resistance.name or template.name
     corridors = check_corridors(corridors, template, name=name, progress=progress)
-    require_near(mines, template, 0, name)
+    require_near(mines, template, reach_m=0, map_name=name)
     segments = corridor_segments(corridors, progress.part(0, 0.2))
     parts = _unbroken_parts(_mines_that_count(mines, choices, progress), progress)
     layer = Layer("mines", template.crs, [part.geometry for part in parts])

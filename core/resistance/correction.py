@@ -98,7 +98,7 @@ def multipliers(
             )
         return None
     again = layers.correction is None and "night_light" in already_read
-    values = align(source, template, QUANTITY, progress.quiet() if again else progress).floats()
+    values = align(source, template, kind=QUANTITY, progress=progress.quiet() if again else progress).floats()
     empty = np.isnan(values)
     if choices.correction is Correction.MULTIPLIER:
         _require_above_0(values, source)

@@ -113,7 +113,7 @@ class FactorMaps:
     def _scored_already(self, factor: str, source: RasterSource, progress: Progress) -> Float32s:
         """A map of scores, which keep to the range of all rules."""
         # scores are classes: between 1 and 5 no 3 is to appear where cells are made anew
-        scores = align(source, self._template, CLASSES, progress).floats()
+        scores = align(source, self._template, kind=CLASSES, progress=progress).floats()
         low, high = self._scheme.score_range
         invalid = (scores < low) | (scores > high)
         if invalid.any():
@@ -128,7 +128,7 @@ class FactorMaps:
         return scores
 
     def _quantity(self, source: RasterSource, progress: Progress) -> AnyFloats:
-        grid = align(source, self._template, QUANTITY, progress)
+        grid = align(source, self._template, kind=QUANTITY, progress=progress)
         return grid.floats(np.float64 if grid.values.dtype == np.float64 else np.float32)
 
     def _elevations(self, progress: Progress) -> tuple[AnyFloats, str]:

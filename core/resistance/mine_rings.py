@@ -228,7 +228,7 @@ def check_mines(
     widest_m = max(map(reach_m, rings_of_mines))
     west, south, east, north = template.bounds
     # a county's mines may all lie beside a map of a part of it, and those of another city do not
-    require_near(mines, template, max(widest_m, east - west, north - south))
+    require_near(mines, template, reach_m=max(widest_m, east - west, north - south))
     placed = [(mine, own) for mine, own in zip(mines, rings_of_mines) if not mine.geometry.IsEmpty()]
     beyond = [mine for mine, own in placed if not is_near([mine.geometry], template.bounds, reach_m=reach_m(own))]
     if not any(is_near([mine.geometry], template.bounds, reach_m=widest_m) for mine, _ in placed):

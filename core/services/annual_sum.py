@@ -64,7 +64,7 @@ def read_annual(source: RasterSource, template: Template, *, progress: Progress 
     """An annual sum on a template's cells, whole in memory; as `AnnualSum`."""
     annual = AnnualSum(source, template)
     if annual.bands == 1:
-        return align(source, template, QUANTITY, progress)
+        return align(source, template, kind=QUANTITY, progress=progress)
     total = ArrayOutput(template)
     run([annual], lambda _, part: (part.values,), [total], progress=progress)
     return float_grid(total.values, template, source.name)

@@ -111,7 +111,7 @@ def drainage_cells(layers: Sequence[RasterSource | Layer], template: Template, *
                 if some:
                     found |= rasterize(some, template, all_touched=by_line, dtype=np.uint8)
         else:
-            grid = align(layer, template, CLASSES, progress)
+            grid = align(layer, template, kind=CLASSES, progress=progress)
             found |= grid.valid & (grid.values == 1)
     return Grid(found, template, None, "drainage")
 

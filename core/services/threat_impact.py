@@ -124,7 +124,7 @@ def _intensity(threat: Threat, land_cover: Grid, progress: Progress) -> tuple[Fl
     reachable = template.padded(threat.max_distance_m)
     west, south, east, north = bounds_in(check_overlap(place, reachable), template.crs)
     wide = template.padded(min(threat.max_distance_m, overhang_m([(west, east, south, north)], template)))
-    grid = align(place, wide, CLASSES, progress)
+    grid = align(place, wide, kind=CLASSES, progress=progress)
     valid = grid.valid
     values: Float32s = np.where(valid, grid.values, 0).astype(np.float32)
     require_share(values, valid, what=f"Threat layer '{place.name}'", layer=place.name)

@@ -175,7 +175,7 @@ def source_firmness(
         maker=maker,
         progress=quiet.part(0.9, 0.98),
     )
-    outside, outside_km2 = ground_outside(frequency, ground, maker, quiet.part(0.98, 1.0))
+    outside, outside_km2 = ground_outside(frequency, ground, maker, progress=quiet.part(0.98, 1.0))
     frequency[~maker.valid] = np.nan
     warnings += _result_warnings(ranks, variants)
     for text in [*warnings, *skipped]:

@@ -121,7 +121,7 @@ def rank_sources(
 
 
 def ground_outside(
-    frequency: Float32s, ground: ScoredGround, maker: SourceListMaker, progress: Progress
+    frequency: Float32s, ground: ScoredGround, maker: SourceListMaker, *, progress: Progress
 ) -> tuple[list[OutsideGround], float]:
     """The largest pieces of ground outside the list that are source under half of the choices, and km2 of all."""
     often = (frequency >= _OFTEN - 1e-6) & ~ground.mask

@@ -137,7 +137,7 @@ def warn_of_overlapping_patches(candidates: list[Source], layer: str, progress: 
         )
 
 
-def warn_of_far_polygons(moved: Layer, include: Layer, patches: Layer, progress: Progress) -> None:
+def warn_of_far_polygons(moved: Layer, include: Layer, patches: Layer, *, progress: Progress) -> None:
     """Polygons of ``include`` (``moved``: in the patches' CRS) further from the patches than these extend."""
     west, south, east, north = bounds_of(patches.geometries)
     reach = max(east - west, north - south)

@@ -31,7 +31,7 @@ def count_without_dpc(candidates: list[Source]) -> int:
     return sum(math.isnan(s.dpc) for s in candidates)
 
 
-def compute_dpc(candidates: list[Source], links: Links, dispersal: Dispersal, progress: Progress) -> None:
+def compute_dpc(candidates: list[Source], links: Links, *, dispersal: Dispersal, progress: Progress) -> None:
     """Set dPC and its parts of candidates, of their areas among each other."""
     found = connectivity(np.array([s.area_km2 for s in candidates]), links, dispersal, progress=progress)
     for position, source in enumerate(candidates):
@@ -40,7 +40,7 @@ def compute_dpc(candidates: list[Source], links: Links, dispersal: Dispersal, pr
 
 
 def keep_share(
-    candidates: list[Source], links: Links, share: float, dispersal: Dispersal, *, result: Selection, progress: Progress
+    candidates: list[Source], links: Links, *, share: float, dispersal: Dispersal, result: Selection, progress: Progress
 ) -> list[Source]:
     """The first candidates by dPC whose EC is that share (%) of the EC of all."""
     order = sorted(range(len(candidates)), key=lambda i: (-candidates[i].dpc, -candidates[i].area_km2))

@@ -176,7 +176,7 @@ class _Steps:
         if not candidates or not choices.needs_dpc or not (by_merging or by_share):
             return
         links = self._links()
-        compute_dpc(candidates, links, choices.dispersal, self._progress.part(0.5, 0.7))
+        compute_dpc(candidates, links, dispersal=choices.dispersal, progress=self._progress.part(0.5, 0.7))
         self._dpc_computed = True
         self._progress.log(
             f"dPC of the {len(candidates)} patch(es) in question was computed anew, of their areas and the "
@@ -213,8 +213,8 @@ class _Steps:
         self._candidates = keep_share(
             self._candidates,
             self._links(),
-            share,
-            choices.dispersal,
+            share=share,
+            dispersal=choices.dispersal,
             result=self._result,
             progress=self._progress.part(0.7, 0.8),
         )
@@ -246,7 +246,7 @@ class _Steps:
         """Add the polygons that must be sources."""
         progress = self._progress
         moved = include.to_crs(self._patches.crs, progress).valid_polygons(progress)
-        warn_of_far_polygons(moved, include, self._patches, progress)
+        warn_of_far_polygons(moved, include, self._patches, progress=progress)
         if barred is not None:
             warn_of_barred_polygons(moved, barred, progress)
         self._candidates = join_included(self._candidates, moved, result=self._result, progress=progress.part(0.8, 1))

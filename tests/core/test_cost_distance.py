@@ -137,7 +137,8 @@ heads, tails, weights = [], [], []
 for down in (-1, 0, 1):
     for right in (-1, 0, 1):
         if down or right:
-            f = {(True, False): 40.0, (False, True): 25.0, (True, True): np.sqrt(25.0 ** 2 + 40.0 ** 2)}[bool(down), bool(right)]
+            diagonal = np.sqrt(25.0 ** 2 + 40.0 ** 2)
+            f = {(True, False): 40.0, (False, True): 25.0, (True, True): diagonal}[bool(down), bool(right)]
             a = np.s_[1:-1, 1:-1]
             b = np.s_[1 + down:1 + down + rows, 1 + right:1 + right + cols]
             w = ((half[a] + half[b]) * f).ravel()

@@ -48,7 +48,7 @@ def matrix(text):
 def random_matrix(rng, n):
     result = m.empty_matrix(n)
     for row, column in itertools.combinations(range(n), 2):
-        result = m.with_judgement(result, row, column, rng.choice(SCALE))
+        result = m.with_judgement(result, row, column, value=rng.choice(SCALE))
     return result
 
 
@@ -160,11 +160,11 @@ def test_the_value_on_the_scale_is_that_of_the_lowest_ratio_and_never_raises_it(
         full = m.empty_matrix(n)
         for row, column in itertools.combinations(range(n), 2):  # judgements of people: near to ratios, on the scale
             near = np.argsort([abs(np.log(value * ratios[column] / ratios[row])) for value in SCALE])
-            full = m.with_judgement(full, row, column, SCALE[near[rng.choice([0, 0, 0, 1, 2])]])
+            full = m.with_judgement(full, row, column, value=SCALE[near[rng.choice([0, 0, 0, 1, 2])]])
         now = np.linalg.eigvals(full).real.max()
         for suspect in suspect_judgements.suspects(full, SAATY):
             values = [
-                np.linalg.eigvals(m.with_judgement(full, suspect.row, suspect.column, value)).real.max()
+                np.linalg.eigvals(m.with_judgement(full, suspect.row, suspect.column, value=value)).real.max()
                 for value in SCALE
             ]
             ri = m.random_index(SAATY, n)
@@ -355,7 +355,7 @@ def test_harker_is_the_eigenvector_of_the_matrix_filled_with_its_own_ratios():
     for n in (4, 6, 9):
         judged = random_matrix(rng, n)
         for row, column in ((0, 1), (1, 3), (0, 3)):
-            judged = m.with_judgement(judged, row, column, np.nan)
+            judged = m.with_judgement(judged, row, column, value=np.nan)
         found = m.weights_of(judged)
         full = np.where(np.isnan(judged), found[:, None] / found[None, :], judged)
         value, expected = by_numpy(full)
@@ -376,7 +376,7 @@ def test_incomplete_geometric_mean_is_the_least_squares_fit():
     rng = np.random.default_rng(9)
     judged = random_matrix(rng, 6)
     for row, column in ((0, 1), (2, 5), (3, 4)):
-        judged = m.with_judgement(judged, row, column, np.nan)
+        judged = m.with_judgement(judged, row, column, value=np.nan)
     pairs = m.judged_pairs(judged)
     design = np.zeros((len(pairs) + 1, 6))
     for line, (row, column) in enumerate(pairs):
@@ -409,7 +409,7 @@ def test_just_enough_judgements_are_said_to_check_nothing():
 def test_small_weights_are_as_exact_as_large_ones():
     chain = m.empty_matrix(15)
     for row in range(14):
-        chain = m.with_judgement(chain, row, row + 1, 9.0)
+        chain = m.with_judgement(chain, row, row + 1, value=9.0)
     found = m.weights_of(chain)
     np.testing.assert_allclose(found[:-1] / found[1:], 9, rtol=1e-12)
     assert m.consistency_of(chain, SAATY).ci <= 1e-20
@@ -490,11 +490,11 @@ def test_repair_reaches_consistency_and_changes_no_more_than_it_has_to(n):
                 assert mended[pair] == judged[pair]
         for change in changes:
             assert min(abs(change.new - value) for value in SCALE) < 1e-12
-            undone = m.with_judgement(mended, change.row, change.column, change.old)
+            undone = m.with_judgement(mended, change.row, change.column, value=change.old)
             assert m.consistency_of(undone, SAATY).cr >= 0.1
             if change.steps > 1:  # not a step nearer either
                 nearer = m.position(change.new) + np.sign(m.position(change.old) - m.position(change.new))
-                back = m.with_judgement(mended, change.row, change.column, m.value_at(nearer))
+                back = m.with_judgement(mended, change.row, change.column, value=m.value_at(nearer))
                 assert m.consistency_of(back, SAATY).cr >= 0.1
 
 
@@ -574,7 +574,7 @@ def test_experts_of_whom_each_judged_a_part():
     result = solve(raw)
     joint = m.empty_matrix(4)
     for row, column, value in ((0, 1, 4), (1, 2, 3), (3, 2, 0.5), (3, 1, 1)):
-        joint = m.with_judgement(joint, row, column, value)
+        joint = m.with_judgement(joint, row, column, value=value)
     np.testing.assert_allclose(list(weights(result).values()), m.weights_of(joint), atol=1e-12)
     assert result.experts.weights == {} and result.experts.concordance is None
     (spread,) = result.experts.spreads
@@ -633,7 +633,7 @@ def test_hierarchies_of_several_experts():
     def whole(top, first, second, name):
         judged = m.empty_matrix(6)
         for row, column, value in ((0, 1, top), (2, 3, first), (4, 5, second)):
-            judged = m.with_judgement(judged, row, column, value)
+            judged = m.with_judgement(judged, row, column, value=value)
         lines = [",".join(["", *names])] + [
             ",".join([n, *("" if v != v else repr(float(v)) for v in line)]) for n, line in zip(names, judged)
         ]

@@ -86,7 +86,7 @@ def test_any_raster_read_in_windows_has_the_values_of_align(tif, kind, crs, tran
         values = np.where(values < 0, 255, values * 200).astype(np.uint8)
     place, source = template(257, 513), tif(values, own, "own", 255 if kind == CLASSES else -9999)
     said, heard = [], []
-    whole = align(source, place, kind, Progress(log=said.append))
+    whole = align(source, place, kind=kind, progress=Progress(log=said.append))
     assert whole.valid.mean() > 0.3
     aligned = AlignedRaster(source, place, kind)
     for window in windows(place):

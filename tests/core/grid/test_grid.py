@@ -169,7 +169,7 @@ def test_a_nodata_that_the_type_cannot_hold_hides_no_value(tif, dtype, nodata, v
     grid = read_raster(RasterSource(path))
     assert grid.valid.all()
     assert Grid(grid.values, grid.template, nodata).valid.all()
-    shifted = align(RasterSource(path), template(1, 1, west=500030.0), CLASSES)
+    shifted = align(RasterSource(path), template(1, 1, west=500030.0), kind=CLASSES)
     assert shifted.values.tolist() == [[7]] and shifted.valid.all()
     partly = read_classes(RasterSource(path), template(1, 3))
     assert partly.valid.tolist() == [[True, True, False]] and partly.values[0, :2].tolist() == [value, 7]
@@ -202,7 +202,7 @@ def test_south_up_and_mirrored_files_become_north_up(tif):
         grid = read_raster(source)
         assert grid.template.transform == template(2, 3).transform
         np.testing.assert_array_equal(grid.values, expected)
-        part = align(source, template(1, 2, west=500030.0, north=4600000 - 30.0), CLASSES)
+        part = align(source, template(1, 2, west=500030.0, north=4600000 - 30.0), kind=CLASSES)
         np.testing.assert_array_equal(part.values, expected[1:, 1:])
 
 
@@ -300,7 +300,7 @@ def test_identical_cells_are_taken_bit_by_bit_without_a_word(tif):
     values[2, 3] = np.nan
     said, progress = logged()
     for kind in (CLASSES, QUANTITY):
-        grid = align(RasterSource(tif(values)), template(7, 5, name="t"), kind, progress)
+        grid = align(RasterSource(tif(values)), template(7, 5, name="t"), kind=kind, progress=progress)
         assert grid.values.tobytes() == values.tobytes() and grid.template.name == "t"
     assert said == []
 
@@ -376,7 +376,7 @@ def test_quantities_of_finer_cells_are_block_means(tif, factor_down, factor_righ
     own = template(*values.shape, 10.0, 8.0)
     place = template(4, 6, 10.0 * factor_right, 8.0 * factor_down)
     said, progress = logged()
-    grid = align(RasterSource(tif(values, own, nodata=-9999)), place, QUANTITY, progress)
+    grid = align(RasterSource(tif(values, own, nodata=-9999)), place, kind=QUANTITY, progress=progress)
     blocks = np.where(values == -9999, np.nan, values).astype(float).reshape(4, factor_down, 6, factor_right)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
@@ -397,7 +397,7 @@ def test_quantities_of_coarser_or_equal_cells_are_bilinear(tif):
     plane = (0.01 * (x - 500000) - 0.02 * (y - 4600000) + 3).astype(np.float32)
     for place in (template(10, 12, 30.0, 30.0, 500103.0, 4599880.0), template(5, 5, 90.0, 60.0, 500117.0, 4599871.0)):
         said, progress = logged()
-        grid = align(RasterSource(tif(plane, own)), place, QUANTITY, progress)
+        grid = align(RasterSource(tif(plane, own)), place, kind=QUANTITY, progress=progress)
         x, y = place.xy(*np.indices(place.shape))
         np.testing.assert_allclose(grid.values, 0.01 * (x - 500000) - 0.02 * (y - 4600000) + 3, rtol=1e-5)
         assert "(bilinear)" in said[0]
@@ -410,7 +410,7 @@ def test_quantities_of_coarser_or_equal_cells_are_bilinear(tif):
 
 def test_what_the_raster_does_not_cover_has_no_value_and_the_log_says_the_share(tif):
     said, progress = logged()
-    grid = align(RasterSource(tif(np.full((4, 4), 5, np.int16))), template(4, 8), QUANTITY, progress)
+    grid = align(RasterSource(tif(np.full((4, 4), 5, np.int16))), template(4, 8), kind=QUANTITY, progress=progress)
     np.testing.assert_array_equal(grid.values, [[5] * 4 + [np.nan] * 4] * 4)
     assert said[-1] == "Layer 'map' has no value on 50.00 % of the cells of 'template'."
 
@@ -440,7 +440,7 @@ def test_a_world_map_meets_a_city(tif):
     for west, north, zone in ((500000.0, 4600000.0, "EPSG:32651"), (400000.0, 9000000.0, "EPSG:32733")):
         place = template(20, 20, 500.0, west=west, north=north, crs=Crs.of(zone).reference.ExportToWkt())
         said, progress = logged()
-        grid = align(RasterSource(tif(values, world, name="world")), place, QUANTITY, progress)
+        grid = align(RasterSource(tif(values, world, name="world")), place, kind=QUANTITY, progress=progress)
         latitude = Crs.of(place.crs).to(DEGREES).TransformPoint(*place.xy(10, 10))[1]
         assert grid.values[10, 10] == pytest.approx(90 - latitude - 0.5, abs=0.01)
         assert "(bilinear)" in said[0] and len(said) == 1
@@ -477,7 +477,7 @@ def test_align_and_read_hear_a_cancel(tif):
 
     path = tif(np.random.default_rng(6).random((800, 800)).astype(np.float32))
     with pytest.raises(Cancelled):
-        align(RasterSource(path), template(900, 900, 27.0), QUANTITY, Progress(cancelled=later))
+        align(RasterSource(path), template(900, 900, 27.0), kind=QUANTITY, progress=Progress(cancelled=later))
     assert len(calls) == 4
     with pytest.raises(Cancelled):
         read_raster(RasterSource(path), Progress(cancelled=lambda: True))
