@@ -393,7 +393,7 @@ def test_random_index_of_incomplete_matrices_agrees_with_random_ones():
         while len(indices) < 700:
             judged = random_matrix(rng, n)
             for place in rng.choice(len(pairs), missing, replace=False):
-                judged = m.with_judgement(judged, *pairs[place], np.nan)
+                judged = m.with_judgement(judged, *pairs[place], value=np.nan)
             if len(m.connected_parts(judged)) == 1:
                 indices.append(m.consistency_of(judged, ALONSO).ci)
         assert np.mean(indices) == pytest.approx(m.random_index(ALONSO, n, missing=missing), rel=0.06)
