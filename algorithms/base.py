@@ -1,8 +1,9 @@
 """What binds core to QGIS, once for all algorithms.
 
-An algorithm file declares its parameters and one ``execute(job)``: read from the job, call one core
-function, write to the job. The job gives core's own types and keeps core's manners: nothing is
-opened for writing before all is computed, and nothing is left behind by a failure or a cancel.
+An algorithm file declares its parameters and three methods: ``read`` gives the inputs and choices of a run, ``check``
+refuses what does not fit before the work, ``execute`` calls core and writes to the job. The job gives core's own types
+and keeps core's manners: nothing is opened for writing before all is computed, and nothing is left behind by a failure
+or a cancel.
 """
 
 from __future__ import annotations
@@ -181,7 +182,7 @@ class EcoNetAlgorithm(QgsProcessingAlgorithm, Generic[InputsT]):
         label = definition.description() if definition else error.parameter.replace("_", " ").capitalize()
         return f"{label}: {error.message}"
 
-    def _checked_inputs(self, job: Job) -> Any:
+    def _checked_inputs(self, job: Job) -> InputsT:
         """What `read` gives, once all that can be known before the work has been checked."""
         job.check_targets(job.input_paths())
         for definition in self.parameterDefinitions():
@@ -199,17 +200,9 @@ class EcoNetAlgorithm(QgsProcessingAlgorithm, Generic[InputsT]):
             for source in rasters:
                 if source.path != template.path:
                     check_overlap(source, cells)
-        if self._is_old_style():
-            if hasattr(self, "validate"):
-                self.validate(job)
-            return None
         inputs = self.read(job)
         self.check(inputs)
         return inputs
-
-    def _is_old_style(self) -> bool:
-        # until every step has read, check and execute(inputs, job)
-        return type(self).read is EcoNetAlgorithm.read
 
     def processAlgorithm(self, parameters: Mapping[str, Any], context: Any, feedback: Any) -> dict[str, Any]:
         """One run, whole or without a trace."""
@@ -224,10 +217,7 @@ class EcoNetAlgorithm(QgsProcessingAlgorithm, Generic[InputsT]):
         try:
             inputs = self._checked_inputs(job)
             with job.files:
-                if self._is_old_style():
-                    self.execute(job)  # type: ignore[call-arg,arg-type]
-                else:
-                    self.execute(inputs, job)
+                self.execute(inputs, job)
                 job.write_sinks()
         except InputError as error:
             return {}, self._message_of(error)

@@ -380,8 +380,9 @@ class JobInputs(JobBase):
 
     @staticmethod
     def _required(key: str, value: InputT | None) -> InputT:
-        # until every step asks for optional inputs by optional_...: then None is a TypeError
-        return value  # type: ignore[return-value]
+        if value is None:
+            raise TypeError(f"{key} has no value: a step asks for what may be empty by optional_...")
+        return value
 
 
 def path_of(layer: Any) -> str:

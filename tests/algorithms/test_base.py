@@ -76,7 +76,10 @@ class Probe(EcoNetAlgorithm):
             p.folder_output("FOLDER", "Folder"),
         ]
 
-    def execute(self, job):
+    def read(self, job):
+        return None
+
+    def execute(self, inputs, job):
         type(self).act(job)
 
 
@@ -139,7 +142,7 @@ def names(folder):
 
 def test_features_of_memory_layers_with_nulls_and_empty_shapes(probe):
     layer = vector_layer((SQUARE, 7, None), (None, 8, "lost"), ("POLYGON EMPTY", 9, "empty"), (SQUARE, None, "矿"))
-    features = probe(lambda job: job.features("AREAS"), AREAS=layer)
+    features = probe(lambda job: job.layer("AREAS").read(job.progress), AREAS=layer)
     assert features.name == "areas" and features.field_names == ["n", "name"]
     assert features.attributes == [{"n": 7, "name": None}, {"n": None, "name": "矿"}]
     assert [shape.GetArea() for shape in features.geometries] == [3600, 3600]
@@ -148,11 +151,15 @@ def test_features_of_memory_layers_with_nulls_and_empty_shapes(probe):
 def test_only_selected_features_are_read_when_asked(probe):
     layer = vector_layer((SQUARE, 1, "a"), (SQUARE, 2, "b"), (SQUARE, 3, "c"))
     layer.selectByExpression("n > 1")
-    chosen = probe(lambda job: job.features("AREAS"), AREAS=QgsProcessingFeatureSourceDefinition(layer.id(), True))
+    chosen = probe(
+        lambda job: job.layer("AREAS").read(job.progress), AREAS=QgsProcessingFeatureSourceDefinition(layer.id(), True)
+    )
     assert chosen.values("n") == [2, 3]
-    assert probe(lambda job: job.features("AREAS"), AREAS=layer.id()).values("n") == [1, 2, 3]
+    assert probe(lambda job: job.layer("AREAS").read(job.progress), AREAS=layer.id()).values("n") == [1, 2, 3]
     layer.removeSelection()
-    nothing = probe(lambda job: job.features("AREAS"), AREAS=QgsProcessingFeatureSourceDefinition(layer.id(), True))
+    nothing = probe(
+        lambda job: job.layer("AREAS").read(job.progress), AREAS=QgsProcessingFeatureSourceDefinition(layer.id(), True)
+    )
     assert len(nothing) == 0
     with pytest.raises(InputError, match="'areas' is empty.*mind the selection"):
         nothing.require_some()
@@ -163,7 +170,7 @@ def test_a_filtered_layer_gives_what_the_filter_lets_through(probe, make):
     layer = QgsVectorLayer(path, "mines", "ogr")
     assert layer.setSubsetString('"n" >= 2')
     QgsProject.instance().addMapLayer(layer)
-    assert probe(lambda job: job.features("AREAS"), AREAS=layer).values("n") == [2, 3]
+    assert probe(lambda job: job.layer("AREAS").read(job.progress), AREAS=layer).values("n") == [2, 3]
 
 
 def test_a_layer_of_a_file_that_holds_several_goes_by_its_own_name(probe, make):
@@ -172,9 +179,12 @@ def test_a_layer_of_a_file_that_holds_several_goes_by_its_own_name(probe, make):
     inside = dataset.GetLayer(0).GetName()
     dataset.CopyLayer(dataset.GetLayer(0), "water")
     dataset = None
-    assert probe(lambda job: job.features("AREAS"), AREAS=f"{path}|layername=water").name == "water"
-    assert probe(lambda job: job.features("AREAS"), AREAS=f'{path}|layername={inside}|subset="n" = 1').name == inside
-    assert probe(lambda job: job.features("AREAS"), AREAS=path).name == "city"
+    assert probe(lambda job: job.layer("AREAS").read(job.progress), AREAS=f"{path}|layername=water").name == "water"
+    assert (
+        probe(lambda job: job.layer("AREAS").read(job.progress), AREAS=f'{path}|layername={inside}|subset="n" = 1').name
+        == inside
+    )
+    assert probe(lambda job: job.layer("AREAS").read(job.progress), AREAS=path).name == "city"
 
 
 def test_the_crs_assigned_in_qgis_counts(probe, make):
@@ -185,7 +195,7 @@ def test_the_crs_assigned_in_qgis_counts(probe, make):
     layer.setCrs(QgsCoordinateReferenceSystem("EPSG:4549"))
     from econet.core.crs import Crs
 
-    assert Crs.of(probe(lambda job: job.features("AREAS"), AREAS=layer).crs).same_as("EPSG:4549")
+    assert Crs.of(probe(lambda job: job.layer("AREAS").read(job.progress), AREAS=layer).crs).same_as("EPSG:4549")
 
 
 def test_the_wrong_kind_of_geometry_is_refused(probe, make):
@@ -196,7 +206,7 @@ def test_the_wrong_kind_of_geometry_is_refused(probe, make):
     points = make.layer("wells", [("POINT(1 2)", {"n": 1})])
     assert "'wells' for 'The areas' holds point features" in probe(refused=True, AREAS=points)
     mixed = make.layer("mixed", [(SQUARE, {"n": 1})], kind=ogr.wkbUnknown)
-    assert len(probe(lambda job: job.features("AREAS"), AREAS=mixed)) == 1
+    assert len(probe(lambda job: job.layer("AREAS").read(job.progress), AREAS=mixed)) == 1
 
 
 def test_fields_are_carried_over_with_their_types(probe):
@@ -204,7 +214,7 @@ def test_fields_are_carried_over_with_their_types(probe):
     layer = vector_layer((SQUARE, 5, 2**40, 0.5, "a", True, "2020-01-02"), fields=fields)
 
     def act(job):
-        schema, features = job.schema("AREAS"), job.features("AREAS")
+        schema, features = job.schema("AREAS"), job.layer("AREAS").read(job.progress)
         job.write_features(
             "LAYER",
             schema,
@@ -255,7 +265,14 @@ def test_missing_rasters_are_refused_also_in_a_list(probe, make):
         lambda job: job.layers("LAYERS"), refused=True, LAYERS=[here, "/no/where.tif"]
     )
     assert [s.name for s in probe(lambda job: job.rasters("MAPS"), MAPS=[here])] == ["here"]
-    assert probe(lambda job: (job.raster("MAP"), job.rasters("MAPS"), job.features("AREAS"), job.table("RULES"))) == (
+    assert probe(
+        lambda job: (
+            job.optional_raster("MAP"),
+            job.rasters("MAPS"),
+            job.optional_layer("AREAS"),
+            job.table("RULES"),
+        )
+    ) == (
         None,
         [],
         None,
@@ -267,6 +284,11 @@ def test_layers_of_both_kinds_keep_their_order(probe, make):
     raster, areas = make.raster("here", np.ones((2, 2))), make.layer("areas", [(SQUARE, {"n": 1})])
     found = probe(lambda job: job.layers("LAYERS"), LAYERS=[areas, raster])
     assert [(type(layer).__name__, layer.name) for layer in found] == [("QgisLayer", "areas"), ("RasterSource", "here")]
+
+
+def test_what_may_be_empty_is_not_asked_for_as_if_it_were_given(probe):
+    with pytest.raises(QgsProcessingException, match="MAP has no value"):
+        probe(lambda job: job.raster("MAP"))
 
 
 # tables ---------------------------------------------------------------------------------------------
