@@ -39,7 +39,7 @@ def square_wkt(west, south, size, height=None):
     return f"POLYGON(({west} {south},{east} {south},{east} {north},{west} {north},{west} {south}))"
 
 
-def square(x, y, size, height=None):
+def square(x, y, size=1000.0, height=None):
     """A rectangle whose corner is x and y metres from (WEST, NORTH), as a geometry."""
     return ogr.CreateGeometryFromWkt(square_wkt(WEST + x, NORTH + y, size, height))
 

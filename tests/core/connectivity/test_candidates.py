@@ -5,6 +5,7 @@ import math
 import networkx
 import numpy as np
 import pytest
+from factory import UTM, line, square
 from osgeo import ogr
 
 from econet.core.connectivity.choices import ConnectivityChoices
@@ -16,17 +17,7 @@ from econet.core.geometry.layers import Layer
 from econet.core.grid.grid import Grid, Template
 from econet.core.progress import Progress
 
-UTM = "EPSG:32651"
 K = math.log(2) / 2500
-
-
-def square(x, y, side=1000.0):
-    x, y = 5e5 + x, 46e5 + y
-    return ogr.CreateGeometryFromWkt(f"POLYGON(({x} {y},{x + side} {y},{x + side} {y + side},{x} {y + side},{x} {y}))")
-
-
-def line(*points):
-    return ogr.CreateGeometryFromWkt(f"LINESTRING({','.join(f'{5e5 + x} {46e5 + y}' for x, y in points)})")
 
 
 def layer(shapes, attributes=None, name="patches", crs=UTM):

@@ -362,7 +362,7 @@ def test_numbers_of_paths_beyond_the_prime(engine):
     """Full layers: 5 ** 18 shortest paths from end to end, and one node that all must pass."""
     layers = [list(range(5 * k, 5 * k + 5)) for k in range(20)]
     n = 101
-    layers = layers[:10] + [[n - 1]] + layers[10:]
+    layers = [*layers[:10], [n - 1], *layers[10:]]
     matrix = np.full((n, n), np.inf)
     for one, other in zip(layers, layers[1:]):
         matrix[np.ix_(one, other)] = 1.0
@@ -422,7 +422,7 @@ def test_link_importance_equals_brute_force(engine, thin, monkeypatch):
 
 def test_thinning_keeps_all_distances_also_without_any_one_node():
     dropped = 0
-    for weight, matrix, _ in random_graphs(60, 16, 3):
+    for _, matrix, _ in random_graphs(60, 16, 3):
         links, n = Links.from_matrix(matrix), len(matrix)
         keep, metric = thinning.thinned(links, matrix)
         assert not metric or np.array_equal(closed(matrix), matrix)

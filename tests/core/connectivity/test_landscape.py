@@ -5,6 +5,7 @@ import math
 import networkx
 import numpy as np
 import pytest
+from factory import UTM, square
 from osgeo import ogr
 
 from econet.core.connectivity import landscape as module
@@ -16,13 +17,6 @@ from econet.core.errors import InputError
 from econet.core.geometry.layers import Layer
 from econet.core.grid.grid import Grid, Template
 from econet.core.progress import Progress
-
-UTM = "EPSG:32651"
-
-
-def square(x, y, side=1000.0):
-    x, y = 5e5 + x, 46e5 + y
-    return ogr.CreateGeometryFromWkt(f"POLYGON(({x} {y},{x + side} {y},{x + side} {y + side},{x} {y + side},{x} {y}))")
 
 
 def layer(attributes=None, crs=UTM):

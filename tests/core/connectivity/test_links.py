@@ -6,7 +6,7 @@ import math
 import networkx
 import numpy as np
 import pytest
-from osgeo import ogr
+from factory import UTM, square
 
 from econet.core.connectivity.graph import Links
 from econet.core.connectivity.links import (
@@ -23,13 +23,6 @@ from econet.core.errors import Cancelled, InputError
 from econet.core.geometry.cells import rasterize
 from econet.core.grid.grid import Grid, Template
 from econet.core.progress import Progress
-
-UTM = "EPSG:32651"
-
-
-def square(x, y, side=1000.0):
-    x, y = 5e5 + x, 46e5 + y
-    return ogr.CreateGeometryFromWkt(f"POLYGON(({x} {y},{x + side} {y},{x + side} {y + side},{x} {y + side},{x} {y}))")
 
 
 def pairs(found):
