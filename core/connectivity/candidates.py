@@ -23,9 +23,9 @@ from .graph import Links
 from .links import LinkRule, PatchDistance, patch_links, shortest_ways
 from .patches import PresentPatches, with_area
 
-_GAP_SHARE = 0.1  # of a line's length: gaps between its ends and the patches that are worth a word
+_GAP_SHARE = 0.1  # of a line's length: gaps between its ends and the patches from which a warning is given
 _REACH_M = 100_000  # from the patches: a layer of candidates that lies further is of another place
-_NOTHING = 1e-6  # of a candidate's area: less than this is nothing
+_NOTHING = 1e-6  # of a candidate's area: where less is left of it, nothing is
 _LENGTH = "the length of a candidate link"
 
 

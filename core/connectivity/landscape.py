@@ -267,7 +267,7 @@ def _neglected(network: Network, ec: float, progress: Progress) -> tuple[float, 
     """(most that links left out could add to PC, as a share of it; the largest probability of one).
 
     Those left out are put back with a length that they have at least (``links.least_distances``). Where
-    that takes too long the bound is ``indices.neglected_share``, which is far above what is neglected.
+    that takes too long the bound is ``changes.neglected_share``, which is far above what is neglected.
     """
     weight, links, rule, dispersal = network.patches.weight, network.links, network.rule, network.dispersal
     if len(weight) > _BOUND_PATCHES:

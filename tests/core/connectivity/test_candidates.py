@@ -39,7 +39,7 @@ def number(weight, links):
     )
 
 
-def said():
+def recorded():
     messages = []
     return messages, Progress(log=messages.append, warn=messages.append)
 
@@ -143,7 +143,7 @@ def test_links_equal_a_new_sum(patches):
 def test_ground_of_present_patches_is_cut_away():
     present = [square(0, 0), square(4000, 0)]
     plan = layer([square(500, 0), square(2000, 0)], [{"area_km2": 3.0}, {"area_km2": 2.0}], "plan")
-    messages, progress = said()
+    messages, progress = recorded()
     result = landscape_connectivity(layer(present), ConnectivityChoices(), candidates=plan, progress=progress)
     rows = list(result.candidate_patches.rows())
     assert rows[0][0].GetArea() == pytest.approx(5e5) and rows[1][0].GetArea() == pytest.approx(1e6)
@@ -182,7 +182,7 @@ def test_costs():
     grid = Grid(
         np.full((60, 80), 3, np.float32), Template(60, 80, (5e5, 100, 0, 4605000, 0, -100), UTM, "r"), math.nan, "r"
     )
-    messages, progress = said()
+    messages, progress = recorded()
     result = landscape_connectivity(
         layer([square(0, 0), square(5000, 0)]),
         ConnectivityChoices(distance=PatchDistance.LEAST_COST),
@@ -201,10 +201,10 @@ def test_costs():
     assert any("ground has resistance 1" in m for m in messages)
 
 
-def test_links_that_gain_nothing_are_spoken_of():
+def test_links_that_gain_nothing_are_warned_of():
     present = layer([square(0, 0), square(4000, 0), square(4000, 3000)])
     plan = [line((1000, 500), (4000, 500)), line((900, 0), (900, 900)), line((1200, 0), (3500, 0))]
-    messages, progress = said()
+    messages, progress = recorded()
     result = landscape_connectivity(
         present, ConnectivityChoices(), candidate_links=layer(plan, name="plan"), progress=progress
     )
@@ -285,7 +285,7 @@ def test_refusals():
         with pytest.raises(InputError, match=message):
             landscape_connectivity(present, **{"choices": ConnectivityChoices(), **options})
     weightless = layer([square(0, 0), square(4000, 0)], [{"w": 0}, {"w": 2}])
-    messages, progress = said()
+    messages, progress = recorded()
     found = landscape_connectivity(
         weightless,
         ConnectivityChoices(weight_field="w", candidate_link_field="cost"),

@@ -152,7 +152,7 @@ def test_refuses():
 # what a stranger feeds in -------------------------------------------------------------------------------
 
 
-def said():
+def recorded():
     messages, warnings = [], []
     return messages, warnings, Progress(log=messages.append, warn=warnings.append)
 
@@ -215,7 +215,7 @@ def test_what_is_neglected_is_stated_and_bounds_the_truth():
     assert whole.neglected is None and whole.neglected_percent is None
     before = math.inf
     for limit in (1000.0, 3000.0, 8000.0, 20000.0, 1e6):
-        messages, warnings, progress = said()
+        messages, warnings, progress = recorded()
         part = landscape_connectivity(patches, ConnectivityChoices(max_link_distance=limit), progress=progress)
         share, probability = part.neglected
         assert probability == pytest.approx(0.5 ** (limit / 2500)) and share <= before
@@ -255,7 +255,7 @@ def test_what_is_neglected_by_other_distances():
 
 
 def test_no_link_at_all():
-    _, warnings, progress = said()
+    _, warnings, progress = recorded()
     result = landscape_connectivity(layer(), ConnectivityChoices(max_link_distance=10), progress=progress)
     assert len(result.links) == 0 and list(result.link_rows()) == [] and result.indices.n_components == 3
     assert result.indices.ec == pytest.approx(math.sqrt(1 + 1 + 16))
@@ -272,7 +272,7 @@ def test_overlapping_patches_are_named(rule):
         [{"patch_id": k} for k in (7, 3, 5, 9)],
         ["patch_id"],
     )
-    _, warnings, progress = said()
+    _, warnings, progress = recorded()
     result = landscape_connectivity(touching, ConnectivityChoices(distance=rule), progress=progress)
     assert [text for text in warnings if "overlap" in text] == [
         "Layer 'patches': 3 pair(s) of patches overlap, the first patch 3 and patch 5 by 0.2 km2. Ground that lies in "
@@ -295,8 +295,8 @@ def test_overlapping_patches_are_named(rule):
         (["a", "b", "c"], "feature 1: 'a' is not a whole number"),
     ],
 )
-def test_ids_that_are_none_are_spoken_of(numbers, message):
-    _, warnings, progress = said()
+def test_ids_that_are_none_are_warned_of(numbers, message):
+    _, warnings, progress = recorded()
     result = landscape_connectivity(
         layer([{"patch_id": number} for number in numbers]), ConnectivityChoices(), progress=progress
     )
@@ -305,7 +305,7 @@ def test_ids_that_are_none_are_spoken_of(numbers, message):
 
 
 def test_landscape_smaller_than_its_patches():
-    _, warnings, progress = said()
+    _, warnings, progress = recorded()
     result = landscape_connectivity(layer(), ConnectivityChoices(landscape_area_km2=2), progress=progress)
     assert result.indices.pc > 1 and len(warnings) == 1
     assert "The area of the landscape is 2, less than the weights of the patches together, 6 (km2)" in warnings[0]
@@ -348,7 +348,7 @@ def test_parts_of_iic():
     assert next(result.rows())[1]["diic_flux"] == pytest.approx(100 / whole)
 
 
-def test_report_speaks_of_stepping_stones():
+def test_report_names_stepping_stones():
     chain = Layer("patches", UTM, [square(0, 0), square(3000, 0, 600), square(5600, 0), square(60000, 0)], [{}] * 4, [])
     html = connectivity_report(landscape_connectivity(chain, ConnectivityChoices())).html()
     assert "Stepping stones: patch 2. Others reach each other over them" in html
@@ -362,10 +362,10 @@ def test_report_speaks_of_stepping_stones():
     )
 
 
-def test_many_pairs_are_spoken_of_and_large_sets_have_a_bound_too(monkeypatch):
+def test_many_pairs_are_warned_of_and_large_sets_have_a_bound_too(monkeypatch):
     patches = spread(8)
     monkeypatch.setattr(module, "_MANY", 7)
-    _, warnings, progress = said()
+    _, warnings, progress = recorded()
     whole = landscape_connectivity(patches, ConnectivityChoices(), progress=progress)
     assert len(warnings) == 1 and "8 patches have 28 pairs" in warnings[0] and "give a longest link" in warnings[0]
     close = landscape_connectivity(patches, ConnectivityChoices(max_link_distance=3000), progress=progress)

@@ -72,7 +72,7 @@ def test_costs_by_hand():
 
 
 @pytest.mark.parametrize("limit", [math.inf, 30000.0, 4000.0, 0.0])
-def test_costs_equal_one_flood_per_patch(limit):
+def test_costs_equal_one_cost_surface_per_patch(limit):
     generator = np.random.default_rng(5)
     resistance = generator.integers(0, 9, (45, 50)).astype(np.float32)
     shapes = [square(*(generator.random(2) * 4000), 150 + 600 * generator.random()) for _ in range(12)]
