@@ -140,7 +140,7 @@ class JobOutputs(JobBase):
         return self.files.raster_windows(template, self._layer_destination(key), dtype=dtype, nodata=nodata)
 
     def write_features(
-        self, key: str, schema: Sequence[Field], geometry: Any, crs: Crs | str, rows: Iterable[tuple[Any, Row]]
+        self, key: str, schema: Sequence[Field], *, geometry: Any, crs: Crs | str, rows: Iterable[tuple[Any, Row]]
     ) -> None:
         """Take features for an output; the sink is opened when all is computed.
 
@@ -166,7 +166,9 @@ class JobOutputs(JobBase):
 
     def write_table(self, key: str, schema: Sequence[Field], rows: Iterable[Row]) -> None:
         """Take rows (dicts or objects) for an output without geometry."""
-        self.write_features(key, schema, compat.GEOMETRY.NoGeometry, "", [(None, row) for row in rows])
+        self.write_features(
+            key, schema, geometry=compat.GEOMETRY.NoGeometry, crs="", rows=[(None, row) for row in rows]
+        )
 
     def write_report(self, key: str, report: Report) -> None:
         """Take a Report for an HTML output; the run's warnings stand at its top."""

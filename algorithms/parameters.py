@@ -48,34 +48,36 @@ AS_PRESET = "as PRESET"
 # layers and tables -----------------------------------------------------------------------------------
 
 
-def raster(key: str, label: str, optional: bool = False) -> QgsProcessingParameterRasterLayer:
+def raster(key: str, label: str, *, optional: bool = False) -> QgsProcessingParameterRasterLayer:
     """One raster."""
     return QgsProcessingParameterRasterLayer(key, label, optional=optional)
 
 
-def rasters(key: str, label: str, optional: bool = False) -> QgsProcessingParameterMultipleLayers:
+def rasters(key: str, label: str, *, optional: bool = False) -> QgsProcessingParameterMultipleLayers:
     """Several rasters."""
     return QgsProcessingParameterMultipleLayers(key, label, SOURCE.TypeRaster, optional=optional)
 
 
-def layers(key: str, label: str, optional: bool = False) -> QgsProcessingParameterMultipleLayers:
+def layers(key: str, label: str, *, optional: bool = False) -> QgsProcessingParameterMultipleLayers:
     """Several map layers, raster or vector."""
     return QgsProcessingParameterMultipleLayers(key, label, SOURCE.TypeMapLayer, optional=optional)
 
 
-def map_layer(key: str, label: str, optional: bool = False) -> QgsProcessingParameterMapLayer:
+def map_layer(key: str, label: str, *, optional: bool = False) -> QgsProcessingParameterMapLayer:
     """One layer, raster or vector with any geometry."""
     kinds = [SOURCE.TypeRaster, SOURCE.TypeVectorPoint, SOURCE.TypeVectorLine, SOURCE.TypeVectorPolygon]
     return QgsProcessingParameterMapLayer(key, label, None, optional, kinds)
 
 
-def vector(key: str, label: str, kinds: Any, optional: bool = False) -> QgsProcessingParameterFeatureSource:
+def vector(key: str, label: str, kinds: Any, *, optional: bool = False) -> QgsProcessingParameterFeatureSource:
     """One vector layer; ``kinds``: one or several of POLYGON, LINE, POINT, ANY."""
     kinds = kinds if isinstance(kinds, (list, tuple)) else [kinds]
     return QgsProcessingParameterFeatureSource(key, label, list(kinds), optional=optional)
 
 
-def table(key: str, label: str, optional: bool = True, when_empty: str = SHIPPED) -> QgsProcessingParameterVectorLayer:
+def table(
+    key: str, label: str, *, optional: bool = True, when_empty: str = SHIPPED
+) -> QgsProcessingParameterVectorLayer:
     """A rule table: a CSV, a table layer or a child's table output; empty is the shipped default.
 
     ``when_empty``: what reports say of an empty one, where it is not the shipped table that counts.
@@ -86,13 +88,13 @@ def table(key: str, label: str, optional: bool = True, when_empty: str = SHIPPED
     return parameter
 
 
-def tables(key: str, label: str, optional: bool = False) -> QgsProcessingParameterMultipleLayers:
+def tables(key: str, label: str, *, optional: bool = False) -> QgsProcessingParameterMultipleLayers:
     """Several tables: CSV files or table layers."""
     return QgsProcessingParameterMultipleLayers(key, label, TABLE, optional=optional)
 
 
 def field(
-    key: str, label: str, parent: str, optional: bool = True, default: str | None = None
+    key: str, label: str, parent: str, *, optional: bool = True, default: str | None = None
 ) -> QgsProcessingParameterField:
     """A field of the layer whose key is ``parent``."""
     return QgsProcessingParameterField(key, label, default, parent, optional=optional)
@@ -104,6 +106,7 @@ def field(
 def number(
     key: str,
     label: str,
+    *,
     default: float | None = None,
     minimum: float | None = None,
     maximum: float | None = None,
@@ -117,6 +120,7 @@ def number(
 def integer(
     key: str,
     label: str,
+    *,
     default: int | None = None,
     minimum: int | None = None,
     maximum: int | None = None,
@@ -138,33 +142,39 @@ def _within(
 
 
 def option(
-    key: str, label: str, kind: type[Option], default: int = 0, as_preset: bool = False, optional: bool = False
+    key: str, label: str, kind: type[Option], *, default: int = 0, as_preset: bool = False, optional: bool = False
 ) -> QgsProcessingParameterEnum:
     """A choice among the members of an `Option`, in their saved order.
 
     ``as_preset``: PRESET governs it; the first entry, and default, is ``as PRESET`` (see ``job.preset_option``).
     """
     labels = [member.label for member in kind.saved_order()]
-    return choice(key, label, [AS_PRESET, *labels] if as_preset else labels, default, optional)
+    return choice(key, label, [AS_PRESET, *labels] if as_preset else labels, default=default, optional=optional)
 
 
 def options(
-    key: str, label: str, kind: type[Option], default: Sequence[Option], optional: bool = False
+    key: str, label: str, kind: type[Option], *, default: Sequence[Option], optional: bool = False
 ) -> QgsProcessingParameterEnum:
     """Several members of an `Option`; ``default``: the members chosen at first."""
     order = kind.saved_order()
-    return choices(key, label, [member.label for member in order], [order.index(each) for each in default], optional)
+    return choices(
+        key,
+        label,
+        [member.label for member in order],
+        default=[order.index(each) for each in default],
+        optional=optional,
+    )
 
 
 def choice(
-    key: str, label: str, options: Sequence[str], default: int = 0, optional: bool = False
+    key: str, label: str, options: Sequence[str], *, default: int = 0, optional: bool = False
 ) -> QgsProcessingParameterEnum:
     """A choice among texts."""
     return QgsProcessingParameterEnum(key, label, options, defaultValue=default, optional=optional)
 
 
 def choices(
-    key: str, label: str, options: Sequence[str], default: list[int], optional: bool = False
+    key: str, label: str, options: Sequence[str], *, default: list[int], optional: bool = False
 ) -> QgsProcessingParameterEnum:
     """Several entries; none by default is [], since QGIS takes a default of None as the first entry."""
     return QgsProcessingParameterEnum(key, label, options, allowMultiple=True, defaultValue=default, optional=optional)
@@ -190,12 +200,12 @@ def land_cover_product() -> QgsProcessingParameterEnum:
     )
 
 
-def flag(key: str, label: str, default: bool = False) -> QgsProcessingParameterBoolean:
+def flag(key: str, label: str, *, default: bool = False) -> QgsProcessingParameterBoolean:
     """A box to tick."""
     return QgsProcessingParameterBoolean(key, label, default)
 
 
-def text(key: str, label: str, default: str = "", optional: bool = True) -> QgsProcessingParameterString:
+def text(key: str, label: str, *, default: str = "", optional: bool = True) -> QgsProcessingParameterString:
     """A text."""
     return QgsProcessingParameterString(key, label, default, optional=optional)
 
@@ -207,10 +217,10 @@ def advanced(parameter: Any) -> Any:
 
 
 def mine_parameters(
-    optional: bool = False, needed: Sequence[str] = ("mineral", "method", "state"), feature: bool = True
+    *, optional: bool = False, needed: Sequence[str] = ("mineral", "method", "state"), feature: bool = True
 ) -> list[Any]:
     """MINES and its fields; those not in ``needed`` are advanced."""
-    result: list[Any] = [vector("MINES", "Mines", POLYGON, optional)]
+    result: list[Any] = [vector("MINES", "Mines", POLYGON, optional=optional)]
     for attribute, description in (
         ("name", "name"),
         ("mineral", "mineral (metal, coal, building material)"),
@@ -231,20 +241,20 @@ def mine_parameters(
 
 
 def raster_output(
-    key: str, label: str, optional: bool = False, by_default: bool | None = None
+    key: str, label: str, *, optional: bool = False, by_default: bool | None = None
 ) -> QgsProcessingParameterRasterDestination:
     """A raster; an optional one is not made unless asked for, or made ``by_default`` and can be left out."""
     made = not optional if by_default is None else by_default
     return QgsProcessingParameterRasterDestination(key, label, optional=optional, createByDefault=made)
 
 
-def vector_output(key: str, label: str, kind: Any, optional: bool = False) -> QgsProcessingParameterFeatureSink:
+def vector_output(key: str, label: str, kind: Any, *, optional: bool = False) -> QgsProcessingParameterFeatureSink:
     """A vector layer; an optional one is not made unless asked for."""
     return QgsProcessingParameterFeatureSink(key, label, kind, optional=optional, createByDefault=not optional)
 
 
 def report_output(
-    key: str, label: str, optional: bool = True, by_default: bool = True
+    key: str, label: str, *, optional: bool = True, by_default: bool = True
 ) -> QgsProcessingParameterFileDestination:
     """A report; it is made unless left out, since it is where a planner reads what a step found."""
     return QgsProcessingParameterFileDestination(

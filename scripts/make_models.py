@@ -27,17 +27,19 @@ def choices_of_steps(model):
         p.number(
             "AREA_OF_LANDSCAPE",
             "Connectivity: area of the landscape (km2); without it no PC",
-            None,
+            default=None,
             minimum=0,
             optional=True,
         ),
-        p.number("GRID_SIZE", "Importance: grid size (m)", 3000, minimum=0),
-        p.text("PATCH_CLASSES", "Patches: importance classes that make them", "4,5", optional=False),
-        p.flag("DIAGONALS", "Patches: cells that meet at a corner are one patch", True),
-        p.text("AREA_BANDS", "Patches: limits of small, medium and large patches (km2)", "1,4,7"),
-        p.number("DISPERSAL_DISTANCE", "Connectivity: dispersal distance (m)", 2500, minimum=0),
-        p.number("DISPERSAL_PROBABILITY", "Connectivity: probability at that distance", 0.5, minimum=0, maximum=1),
-        p.number("DATUM", "Resistance: elevation that counts as 0 (m)", 0.0),
+        p.number("GRID_SIZE", "Importance: grid size (m)", default=3000, minimum=0),
+        p.text("PATCH_CLASSES", "Patches: importance classes that make them", default="4,5", optional=False),
+        p.flag("DIAGONALS", "Patches: cells that meet at a corner are one patch", default=True),
+        p.text("AREA_BANDS", "Patches: limits of small, medium and large patches (km2)", default="1,4,7"),
+        p.number("DISPERSAL_DISTANCE", "Connectivity: dispersal distance (m)", default=2500, minimum=0),
+        p.number(
+            "DISPERSAL_PROBABILITY", "Connectivity: probability at that distance", default=0.5, minimum=0, maximum=1
+        ),
+        p.number("DATUM", "Resistance: elevation that counts as 0 (m)", default=0.0),
         _like("resistancesurface", "TRANSFORM", "TRANSFORM", "Resistance: transform"),
         _like("corridors", "PATH_ENDS", "PATH_ENDS", "Corridors: run from"),
         _like("corridors", "PAIRS", "PAIRS", "Corridors: pairs of sources"),
@@ -211,7 +213,9 @@ def city_inputs(model):
         .parameterDefinition("HARD_BARRIERS")
         .options()
     )
-    model.add_input(p.advanced(p.choices("HARD_BARRIERS", "Resistance: hard barriers", barriers, [], optional=True)))
+    model.add_input(
+        p.advanced(p.choices("HARD_BARRIERS", "Resistance: hard barriers", barriers, default=[], optional=True))
+    )
 
 
 def city_services(model):
@@ -345,7 +349,7 @@ def network_from_land_cover():
         p.vector("ROADS", "Roads", [p.LINE, p.POLYGON]),
         p.field("ROAD_NAME_FIELD", "Roads: field of the name", "ROADS", default="name"),
         p.field("ROAD_CLASS_FIELD", "Roads: field of the class", "ROADS", default="road_class"),
-        p.text("WATER_CODES", "Land-cover codes that are water", "5", optional=True),
+        p.text("WATER_CODES", "Land-cover codes that are water", default="5", optional=True),
         p.table("THREAT_TABLE", "Habitat quality: threats"),
         p.table("SENSITIVITY_TABLE", "Habitat quality: sensitivity"),
         p.table("CARBON_TABLE", "Carbon densities"),

@@ -30,6 +30,7 @@ from econet import classFactory
 from econet.core.crs import Crs
 from econet.core.geometry.layers import Layer, write_layer
 from econet.core.grid.grid import Grid, Template
+from econet.core.grid.reading import close_all_rasters
 from econet.core.outputs import write_raster
 
 UTM = "EPSG:32651"
@@ -39,6 +40,7 @@ UTM = "EPSG:32651"
 def _collected(qgis_app):
     """Close what is still open while GDAL is there: QGIS takes it down, and a file closed later crashes."""
     yield
+    close_all_rasters()
     gc.collect()
 
 

@@ -52,7 +52,7 @@ class GravityModel(EcoNetAlgorithm[Inputs]):
             p.option("AREA_UNIT", "Unit of area", AreaUnit),
             p.option("THRESHOLD_RULE", "Threshold of important corridors", ThresholdRule),
             p.number("THRESHOLD", "Threshold: quantile (0 to 1) or fixed gravity", optional=True),
-            p.flag("DROP_REDUNDANT", "Drop redundant corridors after the threshold is taken", True),
+            p.flag("DROP_REDUNDANT", "Drop redundant corridors after the threshold is taken", default=True),
             p.advanced(p.field("ID_FIELD", "Sources: field of the id", "SOURCES")),
             p.vector_output("OUTPUT", "Corridors with gravity", p.LINE),
             p.vector_output("OUTPUT_MATRIX", "Gravity matrix", p.TABLE, optional=True),

@@ -44,7 +44,7 @@ class Breakpoints(EcoNetAlgorithm[Inputs]):
             p.field("ROAD_CLASS_FIELD", "Roads: field of the class", "ROADS", default="road_class"),
             p.text("ROAD_CLASSES", "Roads: classes that count (comma list; empty: all)"),
             p.field("ROAD_NAME_FIELD", "Roads: field of the name", "ROADS", default="name"),
-            p.number("TOLERANCE", "Crossings of one road closer than this are one (m)", TOLERANCE_M, minimum=0),
+            p.number("TOLERANCE", "Crossings of one road closer than this are one (m)", default=TOLERANCE_M, minimum=0),
             p.advanced(p.table("MEASURE_TABLE", "Measures by road class (word, measure)")),
             p.vector_output("OUTPUT", "Breakpoints", p.POINT),
             p.number_output("N_BREAKPOINTS", "Number of breakpoints"),

@@ -51,12 +51,22 @@ class FractureSurfaces(EcoNetAlgorithm[Inputs]):
             *p.mine_parameters(needed=("method", "state")),
             p.raster("RESISTANCE", "Resistance"),
             p.options(
-                "METHODS", "Methods that break corridors (none: all)", MiningMethod, usual.methods, optional=True
+                "METHODS",
+                "Methods that break corridors (none: all)",
+                MiningMethod,
+                default=usual.methods,
+                optional=True,
             ),
-            p.options("STATES", "States that break corridors (none: all)", MineState, usual.states, optional=True),
+            p.options(
+                "STATES", "States that break corridors (none: all)", MineState, default=usual.states, optional=True
+            ),
             p.advanced(
                 p.options(
-                    "FEATURES", "Features that break corridors (none: all)", MineFeature, usual.features, optional=True
+                    "FEATURES",
+                    "Features that break corridors (none: all)",
+                    MineFeature,
+                    default=usual.features,
+                    optional=True,
                 )
             ),
             p.vector_output("OUTPUT", "Fracture surfaces", p.POLYGON),

@@ -96,7 +96,7 @@ class ResistanceSurface(EcoNetAlgorithm[Inputs]):
             p.text("WATER_CODES", "Land-cover codes that are water, where no water layer is given"),
             p.option("TRANSFORM", "Transform of the surfaces", Transform),
             p.number("TRANSFORM_POWER", "Exponent of the transform 'power'", default=2.0, optional=True),
-            p.options("HARD_BARRIERS", "Hard barriers", HardBarrier, [], optional=True),
+            p.options("HARD_BARRIERS", "Hard barriers", HardBarrier, default=[], optional=True),
             p.advanced(p.option("OVERLAP", "Where the rings of several mines meet", Overlap)),
             p.advanced(p.option("CORRECTION", "Correction of the surfaces", Correction, optional=True)),
             p.advanced(p.raster("CORRECTION_RASTER", "Night light or multipliers for the correction", optional=True)),

@@ -65,9 +65,16 @@ class WaterConservation(EcoNetAlgorithm[Inputs]):
             p.option("TOPOGRAPHIC_INDEX", "Topographic index", IndexForm),
             p.advanced(p.option("ROUTING", "Routing", Routing)),
             p.advanced(
-                p.number("CONDUCTIVITY_THRESHOLD", "Conductivity that takes all water in (mm a day)", 300.0, minimum=0)
+                p.number(
+                    "CONDUCTIVITY_THRESHOLD",
+                    "Conductivity that takes all water in (mm a day)",
+                    default=300.0,
+                    minimum=0,
+                )
             ),
-            p.advanced(p.number("SOIL_DEPTH_VALUE", "Soil depth where no map is given (mm)", 1000.0, minimum=0)),
+            p.advanced(
+                p.number("SOIL_DEPTH_VALUE", "Soil depth where no map is given (mm)", default=1000.0, minimum=0)
+            ),
             p.land_cover_product(),
             p.raster_output("OUTPUT", "Water conservation (mm a year)"),
             p.raster_output("OUTPUT_INDEX", "Topographic index", optional=True),

@@ -67,9 +67,11 @@ class LandscapeConnectivity(EcoNetAlgorithm[Inputs]):
             p.vector("PATCHES", "Patches", p.POLYGON),
             p.raster("RESISTANCE", "Resistance, for least-cost distances", optional=True),
             p.field("WEIGHT_FIELD", "Field of the weight", "PATCHES", default=AREA_KM2),
-            p.number("DISPERSAL_DISTANCE", "Dispersal distance (m; resistance x m for least cost)", 2500, 0),
-            p.number("DISPERSAL_PROBABILITY", "Probability at that distance", 0.5, 0, 1),
-            p.options("SIZE_CLASSES", "Size classes that take part", SizeClass, [SizeClass.SUPER_LARGE]),
+            p.number(
+                "DISPERSAL_DISTANCE", "Dispersal distance (m; resistance x m for least cost)", default=2500, minimum=0
+            ),
+            p.number("DISPERSAL_PROBABILITY", "Probability at that distance", default=0.5, minimum=0, maximum=1),
+            p.options("SIZE_CLASSES", "Size classes that take part", SizeClass, default=[SizeClass.SUPER_LARGE]),
             p.option("DISTANCE", "Distance between patches", PatchDistance),
             p.number(
                 "MAX_LINK_DISTANCE", "Longest link (m; resistance x m for least cost), empty: all pairs", optional=True

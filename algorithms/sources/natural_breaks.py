@@ -34,7 +34,7 @@ class NaturalBreaks(EcoNetAlgorithm[Inputs]):
         """Parameters and outputs, in the dialog's order."""
         return [
             p.raster("INPUT", "Raster"),
-            p.integer("CLASS_COUNT", "Number of classes", 5, minimum=2, maximum=255),
+            p.integer("CLASS_COUNT", "Number of classes", default=5, minimum=2, maximum=255),
             p.raster_output("OUTPUT", "Classes"),
             p.report_output("OUTPUT_REPORT", "Natural breaks report", by_default=False),
             p.text_output("BREAKS", "Upper bounds of the classes"),

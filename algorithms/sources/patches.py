@@ -48,9 +48,9 @@ class Patches(EcoNetAlgorithm[Inputs]):
         return [
             p.raster("CLASSES", "Importance classes"),
             p.raster("IMPORTANCE", "Importance, for its mean in each patch", optional=True),
-            p.text("PATCH_CLASSES", "Classes that make patches", "4, 5", optional=False),
-            p.text("AREA_BANDS", "Limits of small, medium and large patches (km2)", "1, 4, 7", optional=False),
-            p.flag("DIAGONALS", "Cells that meet at a corner are one patch", True),
+            p.text("PATCH_CLASSES", "Classes that make patches", default="4, 5", optional=False),
+            p.text("AREA_BANDS", "Limits of small, medium and large patches (km2)", default="1, 4, 7", optional=False),
+            p.flag("DIAGONALS", "Cells that meet at a corner are one patch", default=True),
             p.number("MIN_AREA", "Least area of a patch (km2; empty: all are kept)", minimum=0, optional=True),
             p.number("HOLES", "Fill holes in patches up to this area (km2; empty: none)", minimum=0, optional=True),
             p.integer("SLIVERS", "Cut off parts narrower than so many cells (empty: none)", minimum=0, optional=True),

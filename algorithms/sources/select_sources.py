@@ -59,7 +59,7 @@ class SelectSources(EcoNetAlgorithm[Inputs]):
                 optional=True,
             ),
             p.integer("TOP", "Keep only the first so many by dPC (empty: all)", minimum=0, optional=True),
-            p.options("SIZE_CLASSES", "Size classes", SizeClass, [SizeClass.SUPER_LARGE]),
+            p.options("SIZE_CLASSES", "Size classes", SizeClass, default=[SizeClass.SUPER_LARGE]),
             p.number(
                 "MERGE_DISTANCE",
                 "Merge patches within this distance into one source (m; empty: none)",
@@ -67,13 +67,18 @@ class SelectSources(EcoNetAlgorithm[Inputs]):
                 optional=True,
             ),
             p.number("MERGE_AREA", "Merge only patches smaller than this (km2; empty: all)", minimum=0, optional=True),
-            p.advanced(p.text("AREA_BANDS", "Limits of small, medium and large merged patches (km2)", _AREA_BANDS)),
+            p.advanced(
+                p.text("AREA_BANDS", "Limits of small, medium and large merged patches (km2)", default=_AREA_BANDS)
+            ),
             p.advanced(
                 p.number(
-                    "DISPERSAL_DISTANCE", "Dispersal distance, where dPC or EC is computed (m)", 2500, optional=True
+                    "DISPERSAL_DISTANCE",
+                    "Dispersal distance, where dPC or EC is computed (m)",
+                    default=2500,
+                    optional=True,
                 )
             ),
-            p.advanced(p.number("DISPERSAL_PROBABILITY", "Probability at that distance", 0.5, optional=True)),
+            p.advanced(p.number("DISPERSAL_PROBABILITY", "Probability at that distance", default=0.5, optional=True)),
             p.vector_output("OUTPUT", "Sources", p.POLYGON),
             p.report_output("OUTPUT_REPORT", "Sources report"),
             p.number_output("N_SOURCES", "Number of sources"),

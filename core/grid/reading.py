@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import weakref
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,6 +17,27 @@ from ..gdal_session import gdal_exceptions, gdal_says, run_with_callback
 from ..progress import SILENT, Progress
 from .grid import Bounds, Grid, Template, Window
 from .storage import nodata_as
+
+
+class _OpenFiles(dict[str, gdal.Dataset]):
+    """Files that are open, by path; a plain dict cannot be referred to weakly."""
+
+    __hash__ = object.__hash__  # type: ignore[assignment]  # each is itself, whatever it holds
+
+
+_OPEN_FILES: weakref.WeakSet[_OpenFiles] = weakref.WeakSet()
+
+
+def _new_files() -> _OpenFiles:
+    files = _OpenFiles()
+    _OPEN_FILES.add(files)
+    return files
+
+
+def close_all_rasters() -> None:
+    """Close the files of all sources; a program that takes GDAL down before Python ends, as QGIS does, calls it."""
+    for files in list(_OPEN_FILES):
+        files.clear()
 
 
 @dataclass(frozen=True)
@@ -38,7 +60,7 @@ class RasterSource:
     name: str = ""
     crs: Crs = field(default_factory=Crs)
     band: int = 1
-    _opened: dict[str, gdal.Dataset] = field(default_factory=dict, repr=False, compare=False)
+    _opened: _OpenFiles = field(default_factory=_new_files, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "crs", Crs.of(self.crs))

@@ -66,7 +66,7 @@ class Probe(EcoNetAlgorithm):
             p.table("RULES", "The rules"),
             p.field("FIELD", "The field", "AREAS", default="name"),
             p.number("NUMBER", "A number", optional=True),
-            p.number("FIVE", "Five", 5.0),
+            p.number("FIVE", "Five", default=5.0),
             p.integer("WHOLE", "A whole number", optional=True),
             p.raster_output("OUTPUT", "Raster", optional=True),
             p.raster_output("OTHER", "Other raster", optional=True),
@@ -374,12 +374,12 @@ class Listed(EcoNetAlgorithm):
             p.table("OWN", "Own rules", when_empty="none"),
             p.tables("SEVERAL", "Several rules", optional=True),
             p.number("NUMBER", "A number", optional=True),
-            p.number("FIVE", "Five", 5.5),
-            p.integer("WHOLE", "A whole number", 7),
+            p.number("FIVE", "Five", default=5.5),
+            p.integer("WHOLE", "A whole number", default=7),
             p.option("SIDE", "Side", Sides),
             p.option("GOVERNED", "Governed", Sides, as_preset=True),
-            p.options("SIDES", "Sides", Sides, [Sides.RIGHT], optional=True),
-            p.flag("YES", "A flag", True),
+            p.options("SIDES", "Sides", Sides, default=[Sides.RIGHT], optional=True),
+            p.flag("YES", "A flag", default=True),
             p.text("WORDS", "Words"),
             p.raster_output("OUTPUT", "Raster", optional=True),
             p.report_output("REPORT", "Report"),
@@ -532,7 +532,11 @@ class Faulty(EcoNetAlgorithm):
     ID, NAME, GROUP, KEYS = "faulty", "Faulty", "services", MappingProxyType({"size_m": "SIZE"})
 
     def definitions(self):
-        return [p.number("SIZE", "Size (m)", 1.0), p.number("SHARE", "Share", 0.5), p.number("OTHER", "Other", 0.0)]
+        return [
+            p.number("SIZE", "Size (m)", default=1.0),
+            p.number("SHARE", "Share", default=0.5),
+            p.number("OTHER", "Other", default=0.0),
+        ]
 
     def read(self, job):
         return job.number("SIZE"), job.number("SHARE"), job.number("OTHER")

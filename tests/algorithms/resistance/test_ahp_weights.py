@@ -104,7 +104,7 @@ def test_experts_from_layers_and_files(run, make):
     page = Path(result["OUTPUT_REPORT"]).read_text(encoding="utf-8")
     assert "Do the experts agree?" in page and "<td>Wang</td>" in page
     alone = run("ahpweights", JUDGEMENT_TABLES=[one, other], EXPERT_WEIGHTS="Li=1; Wang=0", OUTPUT="TEMPORARY_OUTPUT")
-    assert weights(run, alone) == pytest.approx(dict(a=4 / 7, b=2 / 7, c=1 / 7))
+    assert weights(run, alone) == pytest.approx({"a": 4 / 7, "b": 2 / 7, "c": 1 / 7})
     averaged = run("ahpweights", JUDGEMENT_TABLES=[one, other], AGGREGATION=2, METHOD=1, OUTPUT="TEMPORARY_OUTPUT")
     by_rows = np.exp(np.log(np.array([[1, 1 / 8, 1], [8, 1, 0.5], [1, 2, 1]])).mean(axis=1))
     expected = (np.array([4, 2, 1]) / 7 + by_rows / by_rows.sum()) / 2
@@ -127,17 +127,17 @@ def test_example_gives_weights_near_table_1_that_resistancesurface_takes(run, ma
         OUTPUT=make.out("weights.gpkg"),
     )
     found = weights(run, result)
-    printed = dict(
-        slope=0.11,
-        elevation=0.06,
-        land_cover=0.25,
-        ndvi=0.08,
-        distance_to_water=0.11,
-        distance_to_motorway=0.16,
-        distance_to_highway=0.08,
-        night_light=0.05,
-        mine=0.10,
-    )
+    printed = {
+        "slope": 0.11,
+        "elevation": 0.06,
+        "land_cover": 0.25,
+        "ndvi": 0.08,
+        "distance_to_water": 0.11,
+        "distance_to_motorway": 0.16,
+        "distance_to_highway": 0.08,
+        "night_light": 0.05,
+        "mine": 0.10,
+    }
     assert found == pytest.approx(printed, abs=0.015) and sum(found.values()) == pytest.approx(1)
     assert result["CONSISTENCY_RATIO"] < 0.02
     cover = np.full((5, 6), 2, np.uint8)  # forest scores 1

@@ -447,7 +447,7 @@ def test_the_way_down_by_brute_force():
     off = (flow.leaves & ~stream).ravel()
     local = np.zeros(z.size)
     np.add.at(local, cell[goes], share[goes] * steps[way[goes]] * weight.ravel()[cell[goes]] * expected_reach[to[goes]])
-    rows, cols = np.divmod(np.flatnonzero(off), z.shape[1])
+    _rows, cols = np.divmod(np.flatnonzero(off), z.shape[1])
     side = np.where((cols == 0) | (cols == z.shape[1] - 1), 20, 30)  # the nearer one at corners
     local[off] = weight.ravel()[off] * side
     total = np.linalg.solve(np.eye(z.size) - matrix, local)
