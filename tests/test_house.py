@@ -165,6 +165,15 @@ def test_every_input_of_a_bundled_model_has_help(provider):
         assert inputs <= set(model.helpContent())
 
 
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/architecture.md"])
+def test_files_that_the_documents_name_exist(page):
+    named = re.findall(
+        r"`(?:\./)?((?:core|algorithms|tests|scripts|docs|benchmarks)/[\w./]+)`", (ROOT / page).read_text()
+    )
+    assert named
+    assert [name for name in named if not (ROOT / name.rstrip("/")).exists()] == []
+
+
 def test_readme_names_every_algorithm(provider):
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert [a.name() for a in provider.algorithms() if f"`{a.name()}`" not in readme] == []

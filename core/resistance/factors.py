@@ -1,8 +1,13 @@
 """The factors of resistance and the rules that score them.
 
 Feng, Bai & Wang (2024), Table 1. `rule_tables` reads the rules from tables that the planner edits, `scoring`
-applies them to maps. A new factor takes an entry in ``FACTOR_LABELS``, rows in ``defaults/factors.csv``, its map in
-`factor_layers.FactorLayers` and what makes its scores in `factor_maps.FactorMaps`.
+applies them to maps.
+
+A new factor needs, in this order: an entry at the end of ``FACTOR_LABELS`` (its place is its number in maps of the
+dominant factor, so further factors of the planner count up from it; a distance is called ``distance_to_...``); rows
+with a weight in ``defaults/factors.csv``; its map in `factor_layers.FactorLayers`, with `present` and, for a distance,
+`lines`; its scores in `factor_maps.FactorMaps` unless it is a distance; its input in the step's `definitions`, `read`
+and help; its colour among the dominant factors in ``scripts/make_styles.py``.
 """
 
 from __future__ import annotations

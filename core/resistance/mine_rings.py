@@ -92,8 +92,8 @@ def read_rings(raw: tables.RawTable | None = None) -> Rings:
     Parameters
     ----------
     raw : tables.RawTable, optional
-        ``mineral, method, state, from_m, to_m, resistance``; default Table 2. An empty bound is
-        unbounded, an empty ``from_m`` is 0.
+        ``mineral, method, state, from_m, to_m, resistance``; default Table 2. An empty
+        ``from_m`` is 0, an empty ``to_m`` means everywhere beyond.
 
     Returns
     -------
@@ -104,7 +104,7 @@ def read_rings(raw: tables.RawTable | None = None) -> Rings:
     ------
     InputError
         Unknown mineral, method or state, resistance that is not positive, rings that do not
-        start at 0, have no end ring, leave a gap or overlap.
+        start at 0, do not reach everywhere, leave a gap or overlap.
     """
     table = tables.parse(default_ring_table() if raw is None else raw, _COLUMNS)
     by_kind = {kind: _rings_of_rows(table, kind, indices) for kind, indices in _rows_by_kind(table).items()}
