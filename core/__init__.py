@@ -2,7 +2,7 @@
 
 Usable as a library without QGIS. The sub-packages follow the paper:
 ``services`` -> ``sources`` -> ``resistance`` -> ``corridors`` -> ``network``.
-What they rest on has sub-packages of its own: ``grid`` and ``geometry`` hold maps and layers, ``routing``
-flow, ``connectivity`` the indices of landscapes, ``ahp`` weights from judgements, ``natural_breaks``
-classes. What several of them share is a module at this level.
+Other sub-packages hold what several steps use: ``grid`` (rasters), ``geometry`` (vector layers), ``routing``
+(flow of water), ``connectivity`` (landscape indices), ``ahp`` (weights from judgements) and
+``natural_breaks`` (classes). Modules at this level are shared by several sub-packages.
 """

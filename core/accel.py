@@ -1,4 +1,4 @@
-"""The one place that knows numba: an optional compiler that makes some loops faster, never different.
+"""The only module that imports numba: an optional compiler that makes some loops faster, with equal results.
 
 numba may be absent, and where it is present it may fail at import or at compiling with any kind
 of exception; its cache folder may not be writable. So it is imported when first needed, every
@@ -47,8 +47,8 @@ def prefer(engine: Engine) -> None:
 def compilable(helper: Loop) -> Loop:
     """Mark a function that loops given to :func:`kernel` may call; it stays a plain Python function.
 
-    numba compiles it together with the loop. It must stand in the module of the loop that calls it, under the name
-    that it is called by: numba's cache is renewed when that file changes, not when others do.
+    numba compiles it together with the loop. Define it in the same module as the loop and call it by the name it is
+    defined with: numba renews its cache when that file changes, not when other files change.
     """
     _helpers.add(helper)
     return helper

@@ -1,4 +1,4 @@
-"""Coordinate reference systems: a value that compares by meaning, refused where lengths would be wrong."""
+"""Coordinate reference systems, compared by meaning, and the checks that refuse those without metres."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Crs:
 
     @staticmethod
     def of(crs: Crs | str) -> Crs:
-        """The CRS that a text means; a Crs is itself."""
+        """The CRS of a text; a Crs is returned unchanged."""
         return crs if isinstance(crs, Crs) else Crs(crs)
 
     def __bool__(self) -> bool:
@@ -50,7 +50,7 @@ class Crs:
 
     @property
     def is_known(self) -> bool:
-        """Whether there is one; a GeoPackage may say that its CRS is undefined."""
+        """Whether the CRS is given; a GeoPackage may declare its CRS as undefined."""
         return bool(self.wkt) and not re.match(r'\w+\["Undefined (geographic|Cartesian) SRS"', self.wkt)
 
     @property
@@ -78,7 +78,7 @@ class Crs:
         Raises
         ------
         InputError
-            Nothing leads from one to the other, as from a local CRS; names ``layer``.
+            No transformation exists, for example from a local CRS; names ``layer``.
         """
         other = Crs.of(other)
         with gdal_exceptions():
@@ -86,14 +86,14 @@ class Crs:
                 return osr.CoordinateTransformation(self.reference, other.reference)
             except RuntimeError:
                 raise InputError(
-                    f"Layer '{layer}' cannot be brought from its CRS, {self.name}, to {other.name}: "
+                    f"Layer '{layer}' cannot be reprojected from its CRS, {self.name}, to {other.name}: "
                     f"assign the CRS that its coordinates are in, or georeference it.",
                     layer=layer,
                 ) from None
 
 
 class _Parsed(threading.local):
-    """Parsed CRS by their text, for each thread its own: a spatial reference belongs to one thread."""
+    """Parsed CRS by their text, separate for each thread, because a spatial reference belongs to one thread."""
 
     def __init__(self) -> None:
         self.references: dict[str, osr.SpatialReference] = {}

@@ -1,6 +1,6 @@
 """The two exceptions that core raises on purpose, and how messages name many things.
 
-Everything else that escapes from core is a defect of ours, not of the planner's data.
+Any other exception from core is a defect of EcoNet, not of the planner's data.
 """
 
 from __future__ import annotations

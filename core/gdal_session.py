@@ -1,4 +1,4 @@
-"""GDAL as the library needs it: errors raised, nothing printed, a cancel obeyed."""
+"""Use GDAL so that it raises errors, prints nothing and can be cancelled."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _were_on: list[int] = []
 
 @contextlib.contextmanager
 def gdal_exceptions() -> Iterator[None]:
-    """GDAL, OGR and OSR raise inside this block; their global switches are put back after it.
+    """Make GDAL, OGR and OSR raise exceptions inside this block, and restore their global switches after it.
 
     QGIS shares one GDAL with every plugin, so the switches must not be left on; it runs
     algorithms in threads, so the first to enter switches them on and the last to leave switches them off.
@@ -58,7 +58,7 @@ def gdal_says(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def gdal_silent() -> Iterator[None]:
-    """GDAL raises and prints nothing inside this block: for letting go of the last reference to a dataset.
+    """Make GDAL neither raise nor print inside this block; use it around closing a dataset.
 
     From GDAL 3.7 closing raises where nobody can catch it; `gdal.GetLastErrorType()` shows a failure instead.
     """
@@ -73,7 +73,7 @@ def gdal_silent() -> Iterator[None]:
 def run_with_callback(
     progress: Progress, work: Callable[[Callable[..., int]], _Result], *, with_fraction: bool = False
 ) -> _Result:
-    """What ``work(callback)`` returns; a cancel raises, although GDAL swallows a callback's exceptions.
+    """Return ``work(callback)``; raise Cancelled on a cancel, which GDAL alone would swallow in the callback.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Land-cover products: which of our classes each of their classes belongs to.
+"""Land-cover products: a crosswalk from the codes of each product to EcoNet's own classes.
 
 The shipped tables of all steps are keyed by CLCD's codes (1 to 9) and by our codes of mines burnt
 into the map (11 to 15). For another product each row is repeated for that product's codes, by the
@@ -68,7 +68,7 @@ def known_codes(product: LandCoverProduct | str) -> set[int]:
 
 
 def table_for_product(table: tables.RawTable, product: LandCoverProduct | str) -> tables.RawTable:
-    """A shipped table, keyed by our classes, keyed by the codes of another product.
+    """Rewrite a shipped table, keyed by EcoNet's own classes, for the codes of another product.
 
     Parameters
     ----------

@@ -48,7 +48,7 @@ class Option(str, Enum):
         Raises
         ------
         InputError
-            A word that is none of them; names ``parameter``.
+            The word is not one of the choices; names ``parameter``.
         """
         try:
             return cls(word)

@@ -43,8 +43,8 @@ class OutputFiles:
     """Files of one algorithm that appear together or not at all.
 
     Use as a context manager: every file is written under a temporary name beside its target;
-    leaving the block normally renames them all, leaving it by an exception removes them. A file
-    that stood there before gives way only when all are complete.
+    leaving the block normally renames them all, leaving it by an exception removes them. An existing file
+    is replaced only once all new files are complete.
     """
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class OutputFiles:
             self.discard()
 
     def folder(self, path: str) -> str:
-        """Make a folder for outputs; one that was not there goes again if the run fails."""
+        """Make a folder for outputs; a new folder is removed again if the run fails."""
         missing, parent = [], os.path.abspath(path)
         while not os.path.exists(parent):
             missing.append(parent)
@@ -159,7 +159,7 @@ class OutputFiles:
         done: list[str] = []
         try:
             for partial, path in self._pending:
-                # what GDAL laid beside the old file would be taken for the new one's
+                # GDAL would read the old file's sidecar files as those of the new one
                 for old in (path, *(path + suffix for suffix in _SIDE_CARS)):
                     if os.path.isfile(old) or os.path.islink(old):  # a folder is never moved
                         aside.append((old, _aside(old)))
@@ -181,7 +181,7 @@ class OutputFiles:
         self._forget()
 
     def discard(self) -> None:
-        """Remove what was written, and put back what stood there before."""
+        """Remove the files that were written, and restore the old files."""
         for writer in self._writers:
             writer.close()
         for partial, _ in self._pending:
@@ -207,13 +207,13 @@ def _not_replaced(path: str, error: OSError) -> InputError:
 
 
 def _category_names(categories: Sequence[str]) -> str:
-    """The names of a band's categories as GDAL keeps them beside a GeoTIFF, which has no place for them."""
+    """The names of a band's categories as GDAL's sidecar file; a GeoTIFF itself cannot hold them."""
     names = "".join(f"<Category>{html.escape(name)}</Category>" for name in categories)
     return f'<PAMDataset><PAMRasterBand band="1"><CategoryNames>{names}</CategoryNames></PAMRasterBand></PAMDataset>\n'
 
 
 def _aside(path: str) -> str:
-    """A free name beside a file, for it to wait under."""
+    """A free name in the same folder, under which the old file is kept until the new one is in place."""
     name, number = path + ".replaced", 1
     while os.path.lexists(name):
         number += 1
@@ -222,7 +222,7 @@ def _aside(path: str) -> str:
 
 
 def require_writable(path: str) -> None:
-    """Refuse an output file whose folder is missing or closed, or whose name is a folder's.
+    """Refuse an output file whose folder is missing or not writable, or whose name is that of a folder.
 
     Raises
     ------

@@ -66,7 +66,7 @@ def bands_from_text(text: str) -> AreaBands:
 
 
 def size_words(layer: Layer, progress: Progress = SILENT) -> list[str]:
-    """The size class of each feature by its field ``size_class``, whatever its case; "" where it is none.
+    """The size class of each feature from its field ``size_class``, in any case; "" for an unknown word.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def size_words(layer: Layer, progress: Progress = SILENT) -> list[str]:
 
 
 def require_size_classes(size_classes: Collection[str]) -> None:
-    """Refuse that none is chosen.
+    """Refuse an empty choice of size classes.
 
     Raises
     ------

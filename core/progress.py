@@ -1,4 +1,4 @@
-"""How long work reports its progress and learns that it must stop."""
+"""Progress, messages and cancelling of long computations."""
 
 from __future__ import annotations
 
@@ -70,11 +70,11 @@ class Progress:
         return Progress(report, self._cancelled, self._log, self._warn)
 
     def quiet(self) -> Progress:
-        """The same without messages, for work whose messages were given already."""
+        """A copy without messages, for work whose messages were already logged."""
         return Progress(self._report, self._cancelled)
 
     def recording(self, warnings: list[str]) -> Progress:
-        """The same, which also appends each warning to a list."""
+        """A copy that also appends each warning to a list."""
 
         def warn(message: str) -> None:
             warnings.append(message)

@@ -64,7 +64,7 @@ class Report:
         self._body.append(f"<p>{html.escape(text)}</p>")
 
     def warning(self, text: str) -> None:
-        """Something to look at before the numbers: stands at the top, once."""
+        """Add a warning; it is shown once, at the top of the report."""
         if text not in self._warnings:
             self._warnings.append(text)
 
@@ -136,7 +136,7 @@ class Report:
 
 
 def _give_fonts(figure: Any) -> None:
-    """Set a font with Chinese signs, where one is installed, for the texts that need it; the usual font has none."""
+    """Use an installed font with Chinese characters for the texts that hold some; the default font has none."""
     from matplotlib import font_manager
     from matplotlib.text import Text
 

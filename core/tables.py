@@ -1,4 +1,4 @@
-"""Rule tables: what a planner edits instead of code.
+"""Rule tables that a planner edits.
 
 A table is text until it is parsed here, so that a CSV from any office program and a table layer
 of QGIS give the same rows and the same errors. Errors name file, row, column and value.
@@ -156,7 +156,7 @@ def shipped(room: str, name: str) -> RawTable:
 
 
 def parse_csv(text: str, name: str, folder: str = "") -> RawTable:
-    """CSV text to a RawTable; lines that are empty or start with # are passed over.
+    """CSV text to a RawTable; lines that are empty or start with # are skipped.
 
     Rows are counted as a spreadsheet counts them: comments and empty lines too, and a cell of
     several lines is one row.
@@ -201,7 +201,7 @@ def parse_csv(text: str, name: str, folder: str = "") -> RawTable:
 
 
 def parse(raw: RawTable, columns: Sequence[Column]) -> Table:
-    """Typed rows of a RawTable; columns that are not named are passed over.
+    """Typed rows of a RawTable; other columns are ignored.
 
     Raises
     ------

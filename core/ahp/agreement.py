@@ -107,7 +107,7 @@ class Experts:
     compatibility : ndarray
         Saaty's (1994) index between pairs in the order of ``weights``: 1 is the same weights.
     apart : str
-        Who is least compatible with the others; empty for fewer than three.
+        The expert least compatible with the others; empty for fewer than three experts.
     """
 
     shares: Mapping[str, float]
@@ -123,7 +123,7 @@ class Experts:
 def agreement_of(
     hierarchy: Hierarchy, shares: Mapping[str, float], *, choices: AhpChoices, progress: Progress
 ) -> Experts:
-    """Each expert alone, and how far they agree; nothing is repaired."""
+    """Evaluate each expert alone and how far the experts agree; no judgement is repaired."""
     choices = replace(choices, repair=False)
     weights: dict[str, Floats] = {}
     ratios: dict[str, float] = {}

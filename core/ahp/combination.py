@@ -70,7 +70,7 @@ class Combination:
             final = np.exp((share * np.log(table)).sum(axis=0))
         final = final / final.sum()
         nodes = dict(zip(factors, final.tolist()))
-        for comparison in reversed(self.hierarchy.comparisons):  # a group weighs what its members do
+        for comparison in reversed(self.hierarchy.comparisons):  # its members' weights add to the group's
             if comparison.name:
                 nodes[comparison.name] = math.fsum(nodes[member] for member in comparison.members)
         return final, nodes

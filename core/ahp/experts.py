@@ -16,7 +16,7 @@ from .names import Names
 def name_experts(
     named: Sequence[tuple[str, list[Entry]]], parent: Callable[[str], str]
 ) -> tuple[list[Entry], list[tuple[str, list[str]]]]:
-    """Give entries without an expert one: each table goes to the first who has not yet judged the same.
+    """Assign entries without an expert: each table goes to the first unnamed expert who has not judged its pairs yet.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def name_experts(
 
 @dataclass
 class _Anonymous:
-    """Somebody who is known by tables alone."""
+    """An expert whom no table names."""
 
     groups: set[str | None] = field(default_factory=set)
     tables: list[str] = field(default_factory=list)
@@ -63,7 +63,7 @@ class _Anonymous:
 
 
 def _labels(anonymous: list[_Anonymous]) -> list[str]:
-    """What each is called: by the tables, or by number."""
+    """The label of each unnamed expert: from the names of the tables, or a number."""
     labels = [
         one.tables[0] if len(one.tables) == 1 else re.sub(r"[\W_]+$", "", _common_start(one.tables))
         for one in anonymous

@@ -28,7 +28,7 @@ _GROUPS = [
 
 @dataclass
 class Comparison:
-    """What is compared with each other: the members of a group, or the groups under the goal.
+    """One set of things that are compared with each other: the members of a group, or the groups under the goal.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def read_hierarchy(
 
 
 def _order_with_groups(order: list[str], parent: dict[str, str], table: str, names: Names) -> list[str]:
-    """The keys in the order of the judgements, then those of the table of groups alone; groups go under the goal."""
+    """Order the keys: first those of the judgements, then those of the groups table alone; groups go under the goal."""
     group_keys = set(parent.values()) - {GOAL}
     unknown = [key for key in order if key not in parent and key not in group_keys]
     if unknown:
@@ -261,7 +261,7 @@ def _across_groups(entry: Entry, parent: dict[str, str], names: Names) -> InputE
 
 
 def _agreed(first: Entry, second: Entry, names: Names) -> Entry:
-    """The entry to use of two that one expert gave for one pair."""
+    """Choose between two entries that one expert gave for the same pair; refuse them if they contradict."""
     one, other = _value(first), _value(second)
     pair = f"'{names.shown[first.a]}' against '{names.shown[first.b]}'"
     if (first.a, first.b) == (second.a, second.b):

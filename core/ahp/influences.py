@@ -1,4 +1,4 @@
-"""Sensitivity: what one step of one judgement does to the weights."""
+"""Sensitivity: how the weights change when one judgement moves by one step of Saaty's scale."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _RANK_TIE = 1e-9
 
 @dataclass
 class Influence:
-    """What one step of one judgement does: the share of weight that moves, and the ranks that swap."""
+    """The effect of moving one judgement by one step: the share of weight that moves, and the ranks that swap."""
 
     judged: JudgedMatrix
     row: int
@@ -42,7 +42,7 @@ class _Range:
 def influences_of(
     combination: Combination, judged: list[JudgedMatrix], base: Floats, *, method: WeightsMethod, progress: Progress
 ) -> tuple[list[Influence], Floats, Floats]:
-    """What one step of Saaty's scale, up and down, in each single judgement does to the weights.
+    """Move each judgement by one step of Saaty's scale, up and down, and measure how the weights change.
 
     Returns
     -------
@@ -87,6 +87,6 @@ def _influence(
 
 
 def _swaps(base: Floats, weights: Floats) -> list[tuple[int, int]]:
-    """Pairs (a, b) of which a weighed more than b and now weighs less."""
+    """Pairs (a, b) where a weighed more than b before and weighs less now."""
     before, after = base[:, None] - base[None, :], weights[:, None] - weights[None, :]
     return [(int(a), int(b)) for a, b in zip(*np.nonzero((before > _RANK_TIE) & (after < -_RANK_TIE)))]

@@ -119,7 +119,7 @@ def matrices_by_voice(
 
 
 def joint_judgements(matrices: Mapping[str, Floats], shares: Mapping[str, float], *, n: int) -> Floats:
-    """Geometric mean of judgements (AIJ), weighted; a pair counts those who judged it.
+    """Weighted geometric mean of judgements (AIJ); each pair averages the experts who judged it.
 
     Experts whose share is 0 do not count. Shape (n, n), NaN where nobody judged.
     """
@@ -137,7 +137,7 @@ def joint_judgements(matrices: Mapping[str, Floats], shares: Mapping[str, float]
 def judge(
     comparison: Comparison, voice: str, matrix: Floats, *, choices: AhpChoices, progress: Progress
 ) -> JudgedMatrix:
-    """Weights and consistency of one matrix, repaired where that is chosen and needed."""
+    """Weights and consistency of one matrix; repair it first if the choices ask for it and CR is 0.1 or more."""
     before = consistency_of(matrix, choices.random_index)
     used: Floats = matrix
     changes: list[Change] = []

@@ -28,7 +28,7 @@ _DATE = re.compile(
 # a raised or fraction sign after a digit would become further digits: 1½ is not 11/2
 _RUN_TOGETHER = re.compile("\\d\\s*[\u00b2\u00b3\u00b9\u00bc-\u00be\u2070-\u2079\u2150-\u215e]")
 # what programs write beside a matrix
-_BESIDE = {
+_RESULT_HEADINGS = {
     "wi",
     "weight",
     "weights",
@@ -158,7 +158,7 @@ class _Matrix:
 
 
 def entries_of_matrix(raw: tables.RawTable, names: Names, notes: list[str]) -> list[Entry]:
-    """The judgements of a matrix, of which one triangle is enough; ``notes`` takes what was passed over."""
+    """The judgements of a matrix; one triangle is enough. ``notes`` receives a sentence on ignored columns."""
     matrix = _matrix_of(raw, names)
     _leave_out_sums(matrix, names, notes)
     _require_matrix(matrix, names)
@@ -167,7 +167,7 @@ def entries_of_matrix(raw: tables.RawTable, names: Names, notes: list[str]) -> l
         for column, cell in zip(matrix.columns, cells[1:]):
             where = f"Table '{raw.name}', row {number} ('{names.shown[line]}'), column '{names.shown[column]}'"
             entries.append(Entry(line, column, judgement_of(cell, where), cell, "", where))
-    for key in matrix.only_columns:  # a row that would hold nothing but the diagonal may be left out
+    for key in matrix.only_columns:  # a row of only the diagonal may be omitted
         entries.append(Entry(key, key, None, "", "", ""))
     return entries
 
@@ -192,19 +192,19 @@ def _matrix_of(raw: tables.RawTable, names: Names) -> _Matrix:
 
 
 def _leave_out_sums(matrix: _Matrix, names: Names, notes: list[str]) -> None:
-    """Weights, sums and ratios that programs write beside a matrix are no factors."""
+    """Remove the columns and rows of weights, sums and ratios that programs add to a matrix."""
     columns, lines = matrix.columns, matrix.lines
-    beside = {key for key in columns + lines if key in _BESIDE} - (set(columns) & set(lines))
-    if not beside:
+    results = {key for key in columns + lines if key in _RESULT_HEADINGS} - (set(columns) & set(lines))
+    if not results:
         return
-    notes.append(f"{names.listed(sorted(beside))} in table '{matrix.name}' is no factor and was passed over.")
-    kept = [0, *(place for place, key in enumerate(columns, 1) if key not in beside)]
+    notes.append(f"{names.listed(sorted(results))} in table '{matrix.name}' is not a factor and was ignored.")
+    kept = [0, *(place for place, key in enumerate(columns, 1) if key not in results)]
     matrix.rows = [
         (number, [cells[place] for place in kept])
         for (number, cells), key in zip(matrix.rows, lines)
-        if key not in beside
+        if key not in results
     ]
-    matrix.columns, matrix.lines = ([key for key in found if key not in beside] for found in (columns, lines))
+    matrix.columns, matrix.lines = ([key for key in found if key not in results] for found in (columns, lines))
 
 
 def _require_matrix(matrix: _Matrix, names: Names) -> None:

@@ -157,7 +157,7 @@ def harker_matrix(matrix: Floats) -> Floats:
 
 @functools.cache
 def read_random_indices() -> dict[str, dict[int, float]]:
-    """The shipped tables of random indices: by name a dict of size to index."""
+    """The shipped tables of random indices: ``{table: {matrix size: index}}``."""
     result: dict[str, dict[int, float]] = {}
     for row in tables.parse(tables.shipped("ahp", "random_index.csv"), _RANDOM_INDEX_COLUMNS):
         result.setdefault(row["table"], {})[row["n"]] = row["random_index"]
@@ -223,7 +223,7 @@ def fit_to(matrix: Floats, weights: Floats) -> Floats:
 
 
 def position(value: float) -> float:
-    """Place on Saaty's scale in steps: 9 is 8, 1 is 0, 1/9 is -8; values between are between."""
+    """Place on Saaty's scale in steps: 9 is 8, 1 is 0, 1/9 is -8; interpolated between whole steps."""
     return value - 1.0 if value >= 1.0 else 1.0 - 1.0 / value
 
 

@@ -8,14 +8,14 @@ from collections.abc import Iterable
 
 
 class Names:
-    """Names that differ in case, blanks or width are one; the first spelling is kept."""
+    """Names; spellings that differ only in case, blanks or character width are one name, shown as first written."""
 
     def __init__(self) -> None:
         self.shown: dict[str, str] = {}
         self.variants: list[str] = []
 
     def key(self, text: str) -> str:
-        """What spellings of one name have in common."""
+        """The key that all spellings of a name share."""
         text = text.strip()
         plain = re.sub("[\u00ad\u200b-\u200d\ufeff]", "", unicodedata.normalize("NFKC", text))
         key = re.sub(r"[\s_-]+", " ", plain).strip().casefold() or text
@@ -24,7 +24,7 @@ class Names:
         return key
 
     def read_as(self) -> list[str]:
-        """A sentence for each spelling that was taken for another one."""
+        """One sentence for each spelling that was read as another one."""
         return [f"Read '{variant}' as '{self.shown[self.key(variant)]}'." for variant in tuple(self.variants)]
 
     def listed(self, keys: Iterable[str]) -> str:

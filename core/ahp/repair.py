@@ -1,4 +1,4 @@
-"""Contradicting judgements changed as little as makes them consistent enough."""
+"""Repair contradicting judgements: the smallest changes that bring the consistency ratio (CR) below 0.1."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ class Change:
 
 
 def repair(matrix: Floats, name: RandomIndex, *, progress: Progress = SILENT) -> tuple[Floats, list[Change]]:
-    """Change as few judgements, by as few steps of Saaty's scale, as make CR fall below 0.1.
+    """Bring CR below 0.1 with the fewest changed judgements, and the fewest steps of Saaty's scale.
 
-    All changes of one judgement are tried, then all of two, up to 200 000 (two judgements of a
-    matrix of 9, three of one of 4): the first number that is enough is the least, and so are the
-    steps. Beyond that the change that lowers CR most is made and the search goes on from there; at
-    the end every changed judgement is taken back towards what was said as far as CR stays below
-    0.1. New values lie on Saaty's scale. The measure (number, then steps) is ours.
+    The search tries all changes of one judgement, then of two and so on, as long as there are at most
+    200 000 (two judgements of a matrix of 9, three of a matrix of 4); its first success has the fewest changes
+    and the fewest steps. If it fails, the search makes the change that lowers CR most and repeats this from the
+    new matrix; at the end each changed judgement is moved back towards its original value as far as CR stays
+    below 0.1. New values lie on Saaty's scale. The measure (number, then steps) is ours.
 
     Returns
     -------
     float64 ndarray, list of Change
-        The repaired matrix, and what was changed in it, the largest change first.
+        The repaired matrix, and the changes, the largest first.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def repair(matrix: Floats, name: RandomIndex, *, progress: Progress = SILENT) ->
 
 
 def _step_by_step(matrix: Floats, pairs: _Pairs, name: RandomIndex, *, ri: float, progress: Progress) -> Floats:
-    """The change that lowers CR most is made, again and again, until CR is below 0.1."""
+    """Make the change that lowers CR most, and repeat, until CR is below 0.1."""
     current = matrix
     while (now := consistency_of(current, name).cr) >= ACCEPTED:
         progress.check()
@@ -160,7 +160,7 @@ def _ratios(stack: list[Floats], ri: float, progress: Progress) -> Floats:
 
 
 def _as_near_as_possible(matrix: Floats, current: Floats, name: RandomIndex, progress: Progress) -> Floats:
-    """Each changed judgement taken back towards what was judged as far as CR stays below 0.1."""
+    """Move each changed judgement back towards its original value as far as CR stays below 0.1."""
     moved = True
     while moved:
         moved = False
@@ -180,7 +180,7 @@ def _as_near_as_possible(matrix: Floats, current: Floats, name: RandomIndex, pro
 
 
 def _nearer_values(matrix: Floats, current: Floats, pair: tuple[int, int]) -> list[float]:
-    """What was judged, then the values of the scale between it and the value used, the nearest to it first."""
+    """The original judgement, then the scale values between it and the repaired value, nearest to it first."""
     judged = position(matrix[pair])
     far = abs(position(current[pair]) - judged)
     between = sorted(

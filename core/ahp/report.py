@@ -1,4 +1,4 @@
-"""What the report of ``ahpweights`` says."""
+"""The report of ``ahpweights``."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def _add_consistency(report: Report, result: AhpResult) -> None:
     incomplete = [one for one in result.judged if one.consistency.missing]
     if incomplete:
         report.text(
-            "Pairs that were not judged count as what the weights say of them (Harker 1987). Fewer judgements can "
+            "Pairs that were not judged count as the ratio of their weights (Harker 1987). Fewer judgements can "
             "contradict each other less, so the random index is lowered in proportion (Agoston & Csato 2022). With "
             "that of a complete matrix the ratio would be "
             + ", ".join(f"{number(_plain_ratio(one))} for {one.title}" for one in incomplete)
@@ -147,10 +147,10 @@ def _add_suspects(report: Report, result: AhpResult) -> None:
         )
     report.text(
         "The judgements that fit the others worst, the worst first. Misfit: how many times the judgement is off the "
-        "ratio of the weights. All others say: the value that comes out when this judgement alone is left out; "
-        "the value on Saaty's scale that makes the consistency ratio lowest, and that ratio, stand beside; as "
-        "judged: no value on the scale lowers it. With three factors all three judgements fit equally badly. Ask "
-        "again; do not just replace."
+        "ratio of the weights. All others say: the value that follows from all judgements but this one. On the scale: "
+        "the value on Saaty's scale with the lowest consistency ratio, and that ratio; 'as "
+        "judged' means that no value on the scale lowers it. With three factors all three judgements fit equally "
+        "badly. Ask the experts again; do not just replace the judgement."
     )
     report.table(
         ("compared", "pair", "judged", "misfit", "all others say", "on the scale", "ratio now", "ratio then"),
@@ -185,7 +185,7 @@ def _add_changes(report: Report, result: AhpResult) -> None:
     report.heading("What the repair changed")
     report.text(
         "As few judgements as possible, each by as few steps of Saaty's scale as possible, until the ratio is below "
-        f"{ACCEPTED:g}. Nobody said these values: ask those who judged whether they can agree."
+        f"{ACCEPTED:g}. No expert gave these values: ask the experts whether they can accept them."
     )
     report.table(
         ("compared", "pair", "judged", "used", "steps", "ratio before", "ratio after"),
@@ -267,7 +267,7 @@ def _add_agreement(report: Report, experts: Experts) -> None:
         )
         report.table(("", *names), [(name, *row) for name, row in zip(names, experts.compatibility.tolist())])
     if experts.apart:
-        report.text(f"Furthest from the others stands {experts.apart}. That is no fault: hear the reasons first.")
+        report.text(f"{experts.apart} differs most from the others. That is not an error: ask for the reasons first.")
     if experts.spreads:
         report.text(
             "Judgements that more than one expert made, the most contested first. Spread is the geometric standard "

@@ -52,9 +52,9 @@ def suspects(matrix: Floats, name: RandomIndex, *, at_most: int = 5) -> list[Sus
     """The judgements that fit the weights worst, the worst first.
 
     Saaty (2003, European Journal of Operational Research 145: 85-91): the largest ``a_ij w_j / w_i``
-    hurts consistency most; what would set it right is the ratio of the weights that come out when this
-    judgement alone is left out (Harker 1987). Judgements without which nothing would join two
-    factors are passed over: nothing else says what they should be.
+    harms consistency most; its best replacement is the ratio of the weights computed without this judgement
+    (Harker 1987). Judgements that alone connect two groups of factors are skipped: the other judgements
+    cannot check them.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def suspects(matrix: Floats, name: RandomIndex, *, at_most: int = 5) -> list[Sus
     ranked = []
     for row, column in judged_pairs(matrix):
         misfit = max(fit[row, column], 1.0 / fit[row, column])
-        # nine digits, so that judgements that hurt alike keep the planner's order
+        # rounded to nine digits, so that equally bad judgements keep the planner's order
         ranked.append((-float(f"{misfit:.9g}"), row, column))
     found: list[Suspect] = []
     for misfit, row, column in sorted(ranked):
@@ -94,9 +94,9 @@ def suspects(matrix: Floats, name: RandomIndex, *, at_most: int = 5) -> list[Sus
 def _best_on_scale(matrix: Floats, row: int, column: int, *, implied: float, name: RandomIndex) -> tuple[float, float]:
     """The value on Saaty's scale that lowers the consistency ratio most, and that ratio.
 
-    All 17 values are tried: the one nearest to what the others say need not lower the ratio, which is the
-    least near that value and not always at it. Of equal ratios the value counts that is nearest to what
-    the others say, by ratio. Where none lowers the ratio it is the judgement as it was given.
+    All 17 values are tried, because the scale value nearest to ``implied`` does not always have the lowest
+    ratio. Of equal ratios the value nearest to ``implied`` (by quotient) is taken. If no value lowers the ratio,
+    the judgement is returned as given.
     """
     now = consistency_of(matrix, name).cr
     best, lowest = float(matrix[row, column]), now

@@ -1,7 +1,7 @@
 """Weights of resistance factors by the analytic hierarchy process (AHP).
 
-Feng, Bai & Wang (2024) print the weights of Table 1 and not the judgements behind them; this is how
-a planner makes such weights. Saaty (1980), The Analytic Hierarchy Process; several experts: Aczel &
+Feng, Bai & Wang (2024) print the weights of Table 1 but not the judgements behind them; with this module a
+planner derives such weights from judgements. Saaty (1980), The Analytic Hierarchy Process; several experts: Aczel &
 Saaty (1983), Journal of Mathematical Psychology 27: 93-102, and Forman & Peniwati (1998), European
 Journal of Operational Research 108: 165-169.
 """
@@ -97,14 +97,14 @@ def ahp_weights(
     -------
     AhpResult
         ``consistency_ratio`` of a hierarchy is Saaty's: the consistency indices of all matrices,
-        weighted by the weight of what they are under, over their random indices weighted likewise.
-        Where weights are averaged it is that of the least consistent expert, as is ``lambda_max``
-        of the goal's matrix.
+        weighted by the weight of their group, divided by their random indices weighted the same way.
+        If weights are averaged (AIP), ``consistency_ratio`` and ``lambda_max`` (of the goal's matrix) are those
+        of the least consistent expert.
 
     Raises
     ------
     InputError
-        As :func:`check_hierarchy`; a repair that finds no way.
+        As :func:`check_hierarchy`; also if a repair cannot bring CR below 0.1.
     """
     shares = shares or {expert: 1.0 / len(hierarchy.experts) for expert in hierarchy.experts}
     check_hierarchy(hierarchy, choices=choices, shares=shares)

@@ -943,7 +943,7 @@ def test_a_layer_in_a_local_crs_beside_a_template_is_refused(run, make):
     classes = make.raster("classes", np.full((3, 3), 5, np.uint8))
     local = make.raster("local", np.ones((3, 3), np.float32), crs='LOCAL_CS["mine grid",UNIT["metre",1]]')
     message = run.refusal("patches", CLASSES=classes, IMPORTANCE=local, OUTPUT=make.out("patches.gpkg"))
-    assert message.startswith("Layer 'local' cannot be brought from its CRS, mine grid, to WGS 84 / UTM zone 51N")
+    assert message.startswith("Layer 'local' cannot be reprojected from its CRS, mine grid, to WGS 84 / UTM zone 51N")
     assert "georeference" in message and "\n" not in message
 
 
