@@ -42,6 +42,22 @@ class Inputs:
         return self.land_cover or self.services[0]
 
 
+def importance_choices(job: Job, *, breaks: str = "") -> ImportanceChoices:
+    """How importance is computed and classified, read from the parameters that this step and firmness share."""
+    return ImportanceChoices(
+        weighting=job.option("WEIGHTING", Weighting),
+        weights=job.text("WEIGHTS"),
+        clip=parse_clip(job.text("CLIP")),
+        grid_size_m=job.number("GRID_SIZE"),
+        min_valid_share=job.number("MIN_VALID"),
+        class_count=job.integer("CLASS_COUNT"),
+        classify_on=job.option("CLASSIFY", ClassifyOn),
+        breaks=breaks,
+        component_rule=job.option("COMPONENTS", ComponentRule),
+        matrix=job.option("MATRIX", ComponentMatrix),
+    )
+
+
 class ServiceImportance(EcoNetAlgorithm[Inputs]):
     """Composite importance of services, its classes and its grid."""
 
@@ -99,18 +115,7 @@ class ServiceImportance(EcoNetAlgorithm[Inputs]):
         return Inputs(
             services=services,
             names=service_names(job.text("SERVICE_NAMES"), [source.name for source in services]),
-            choices=ImportanceChoices(
-                weighting=job.option("WEIGHTING", Weighting),
-                weights=job.text("WEIGHTS"),
-                clip=parse_clip(job.text("CLIP")),
-                grid_size_m=job.number("GRID_SIZE"),
-                min_valid_share=job.number("MIN_VALID"),
-                class_count=job.integer("CLASS_COUNT"),
-                classify_on=job.option("CLASSIFY", ClassifyOn),
-                breaks=job.text("BREAKS"),
-                component_rule=job.option("COMPONENTS", ComponentRule),
-                matrix=job.option("MATRIX", ComponentMatrix),
-            ),
+            choices=importance_choices(job, breaks=job.text("BREAKS")),
             land_cover=land_cover,
             ground_codes=GroundCodes() if land_cover is None else self._ground_codes(job),
         )

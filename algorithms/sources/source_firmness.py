@@ -15,7 +15,7 @@ from ...core.sources.firmness import source_firmness
 from ...core.sources.firmness_choices import Alternatives
 from ...core.sources.firmness_report import conclusions, firmness_report
 from ...core.sources.firmness_sources import GivenSources, check_given
-from ...core.sources.importance_choices import ClassifyOn, ImportanceChoices, parse_clip, require_two
+from ...core.sources.importance_choices import ClassifyOn, require_two
 from ...core.sources.patches import classes_from_text
 from ...core.sources.service_names import service_names
 from ...core.sources.source_lists import SourceListChoices
@@ -23,6 +23,7 @@ from .. import parameters as p
 from ..base import EcoNetAlgorithm
 from ..compat import GEOMETRY
 from ..job import Job
+from .service_importance import importance_choices
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -123,17 +124,7 @@ class SourceFirmness(EcoNetAlgorithm[Inputs]):
     @staticmethod
     def _choices(job: Job) -> SourceListChoices:
         return SourceListChoices(
-            importance=ImportanceChoices(
-                weighting=job.option("WEIGHTING", Weighting),
-                weights=job.text("WEIGHTS"),
-                clip=parse_clip(job.text("CLIP")),
-                grid_size_m=job.number("GRID_SIZE"),
-                min_valid_share=job.number("MIN_VALID"),
-                class_count=job.integer("CLASS_COUNT"),
-                classify_on=job.option("CLASSIFY", ClassifyOn),
-                component_rule=job.option("COMPONENTS", ComponentRule),
-                matrix=job.option("MATRIX", ComponentMatrix),
-            ),
+            importance=importance_choices(job),
             patch_classes=classes_from_text(job.text("PATCH_CLASSES")),
             min_area_km2=job.number("MIN_AREA"),
             diagonals=job.flag("DIAGONALS"),
