@@ -1,4 +1,4 @@
-"""Hard barriers: what no corridor may cross becomes nodata in a resistance surface."""
+"""Hard barriers: cells that no corridor may cross become nodata in a resistance surface."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def apply_hard_barriers(
     barriers: Sequence[HardBarrier],
     progress: Progress,
 ) -> list[OptionEffect]:
-    """Hard barriers become NaN, in place; those of mines in the integrated surface alone.
+    """Set the cells of hard barriers to NaN, in place; those of mines in the integrated surface alone.
 
     Parameters
     ----------
@@ -44,13 +44,13 @@ def apply_hard_barriers(
     """
     effects = []
     for barrier in barriers:
-        if not _has_layer(barrier, layers):
+        closed = _closed_cells(barrier, layers, template, progress)
+        if closed is None:
             progress.warn(
                 f"Hard barrier '{barrier}' closes nothing, because no layer of {_layer_words(barrier)} is given: "
                 f"choose one, or leave the barrier out."
             )
             continue
-        closed = _closed_cells(barrier, layers, template, progress)
         if not closed.any():
             progress.warn(f"Hard barrier '{barrier}': no cell of the map holds one.")
             continue
@@ -66,27 +66,22 @@ def apply_hard_barriers(
     return effects
 
 
-def _has_layer(barrier: HardBarrier, layers: FactorLayers) -> bool:
-    """Whether the layer that a barrier comes from is given."""
-    if barrier in ROADS:
-        return (layers.motorways if barrier is HardBarrier.MOTORWAYS else layers.highways) is not None
-    return layers.mines is not None
-
-
 def _layer_words(barrier: HardBarrier) -> str:
     return barrier.value if barrier in ROADS else "mines"
 
 
-def _closed_cells(barrier: HardBarrier, layers: FactorLayers, template: Template, progress: Progress) -> Bools:
-    """The cells of a barrier whose layer is given: those that roads touch, or whose centre mines hold."""
+def _closed_cells(barrier: HardBarrier, layers: FactorLayers, template: Template, progress: Progress) -> Bools | None:
+    """The cells of a barrier: those that roads touch, or whose centre mines hold; None where its layer is not given."""
     if barrier in ROADS:
         roads = layers.motorways if barrier is HardBarrier.MOTORWAYS else layers.highways
-        return _road_cells(roads, template, progress) if roads is not None else np.zeros(template.shape, dtype=bool)
+        return None if roads is None else _road_cells(roads, template, progress)
+    if layers.mines is None:
+        return None
+    all_methods = barrier is HardBarrier.PRODUCING_MINES
     closed: Bools = np.zeros(template.shape, dtype=bool)
-    for mine in layers.mines or ():
+    for mine in layers.mines:
         progress.check()
-        every = barrier is HardBarrier.PRODUCING_MINES
-        if mine.state == "producing" and (every or mine.method == "open pit"):
+        if mine.state == "producing" and (all_methods or mine.method == "open pit"):
             closed |= mask_of(mine.geometry, template, thin=ThinPolygons.TOUCHED)
     return closed
 
@@ -98,7 +93,7 @@ def _road_cells(roads: Layer, template: Template, progress: Progress) -> Bools:
 
 
 def cells_without_gaps(geometries: Sequence[ogr.Geometry], template: Template) -> Bools:
-    """The cells that lines touch, and those at corners through which a diagonal step would slip."""
+    """The cells that lines touch, and one more at each corner where a diagonal step could pass between two of them."""
     closed: Bools = rasterize(geometries, template, all_touched=True, dtype=np.uint8) > 0
     north_west, north_east = closed[:-1, :-1], closed[:-1, 1:]
     south_west, south_east = closed[1:, :-1], closed[1:, 1:]

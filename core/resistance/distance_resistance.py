@@ -25,7 +25,7 @@ from ..grid.reading import RasterSource, bounds_in, open_cells
 from ..grid.warping import AlignedRaster
 from ..progress import SILENT, Progress
 from .factors import Intervals
-from .scoring import log_shares
+from .scoring import cells_by_resistance, log_shares
 
 _NAMED_AT_MOST = 8
 _COUNTED_AT_MOST = 1000  # a raster with more values holds no codes
@@ -40,9 +40,9 @@ class DistanceChoices:
     intervals : Intervals
         In metres, from 0 without an end.
     mask_codes : tuple of int
-        Which cells of a raster distance is taken to; empty: all that have a value other than 0.
+        Codes of the raster's cells that distance is measured to; empty: all cells with a value other than 0.
     exact : bool
-        Metres will be asked for, not resistance alone.
+        Whether the distance in metres is wanted too, not resistance alone.
     """
 
     intervals: Intervals
@@ -85,7 +85,7 @@ def check_layer_place(layer: Layer, template: Template, intervals: Intervals) ->
     Parameters
     ----------
     layer : layers.Layer
-        May be an outline; its place is looked at where it is in the template's CRS.
+        May be an outline, without features. Its place is compared only where it is in the template's CRS.
     template : grid.Template
     intervals : Intervals
     """
@@ -103,7 +103,7 @@ def check_raster_place(source: RasterSource, template: Template, intervals: Inte
 def _require_near(
     geometries: Sequence[ogr.Geometry], template: Template, intervals: Intervals, *, name: str, crs: Crs
 ) -> None:
-    """Refuse what lies further off than the map is wide or high: it belongs to another region."""
+    """Refuse geometries further away than the map is wide or high, as those of another region are."""
     west, south, east, north = template.bounds
     reach = max(east - west, north - south, *intervals.breaks, 0.0)
     require_near(geometries, template.bounds, name=name, crs=crs, other=template.name, reach_m=reach)
@@ -201,7 +201,7 @@ def distances_to_mask(
 
 
 class _RasterMask:
-    """The cells of a raster that distance is taken to."""
+    """The cells of a raster that distance is measured to."""
 
     def __init__(self, source: RasterSource, codes: Sequence[int]) -> None:
         self.cells = open_cells(source)
@@ -256,7 +256,7 @@ class _RasterMask:
         if self._absent:
             progress.warn(
                 f"No cell of raster '{self._source.name}' holds {', '.join(map(str, sorted(self._absent)))} of the "
-                f"codes of the mask; distance is taken to the others."
+                f"codes of the mask; distance is measured to the others."
             )
 
     def _codes_held(self, progress: Progress) -> str:
@@ -290,13 +290,13 @@ def _window_within(own: Template, template: Template, reach_m: float) -> Window 
     west, south, east, north = bounds_in(template.padded(reach_m), own.crs)
     if not all(map(math.isfinite, (west, south, east, north))):
         return whole
-    # edges are bent in another CRS
+    # straight edges become curves in another CRS
     margin = 2 * max(own.cell_width, own.cell_height) + max(east - west, north - south) / 50
     return own.window_of((west, east, south, north), margin)
 
 
 def _in_crs(points: Floats, own: Crs, other: Crs, *, name: str) -> Floats:
-    """Points in another CRS, without those that it cannot hold."""
+    """Points in another CRS, without those that have no coordinates there."""
     if own.same_as(other) or not len(points):
         return points
     with gdal_exceptions():
@@ -310,7 +310,7 @@ def _in_crs(points: Floats, own: Crs, other: Crs, *, name: str) -> Floats:
 
 @dataclass(frozen=True)
 class DistanceOutputs:
-    """Where resistance and the distance in metres are written; None: it is not wanted."""
+    """Where resistance and the distance in metres are written; None: not written."""
 
     resistance: BlockOutput | None = None
     metres: BlockOutput | None = None
@@ -366,10 +366,6 @@ def distance_resistance(
             f"Nothing of '{name}' lies within {breaks[-1]:g} m of any cell of '{template.name}': the whole "
             f"map has the resistance of the last interval. Check that the layer belongs to this area."
         )
-    cells: dict[float, int] = {}
-    for score, count in zip(intervals.resistance, counts.tolist()):
-        if count:
-            cells[float(score)] = cells.get(float(score), 0) + count
-    cells = dict(sorted(cells.items()))
+    cells = cells_by_resistance(intervals.resistance, counts)
     log_shares(cells, total=template.rows * template.cols, name=template.name, progress=progress)
     return cells

@@ -1,6 +1,6 @@
 """The factors' maps: each is read, brought to the template's cells and scored.
 
-Feng, Bai & Wang (2024), Table 1; restored mines' cells take what their table says first.
+Feng, Bai & Wang (2024), Table 1. Cells of restored mines are set to the values of their table before scoring.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from .scheme import Scheme
 from .scoring import classify, classify_codes, classify_distance
 
 _HEIGHTS_M = -12000, 9000  # the earth's
-_NO_HEIGHT = -9999  # what elevation maps hold where they have no value
+_NO_HEIGHT = -9999  # common in elevation maps as nodata that is not declared
 
 
 class FactorMaps:
@@ -76,7 +76,7 @@ class FactorMaps:
     def make(self, factor: str, *, progress: Progress) -> Float32s:
         """The resistance of a factor that has a map, unweighted; NaN where the map has no value."""
         if factor in self._layers.extra:
-            return self._further_factor(factor, progress)
+            return self._extra_factor(factor, progress)
         if factor == MINE:
             return self._mines(progress)
         if factor in self._lines:
@@ -100,7 +100,7 @@ class FactorMaps:
         )
         return moved.valid_polygons(progress)
 
-    def _further_factor(self, factor: str, progress: Progress) -> Float32s:
+    def _extra_factor(self, factor: str, progress: Progress) -> Float32s:
         """A further factor: scored by the factor table's rows, or as it is."""
         source, rule = self._layers.extra[factor], self._scheme.rules.get(factor)
         if rule is None:
@@ -111,8 +111,8 @@ class FactorMaps:
         return classify(self._quantity(source, progress), rule, name=source.name, progress=progress)
 
     def _scored_already(self, factor: str, source: RasterSource, progress: Progress) -> Float32s:
-        """A map of scores, which keep to the range of all rules."""
-        # scores are classes: between 1 and 5 no 3 is to appear where cells are made anew
+        """A map of scores, which must lie in the range of all rules."""
+        # resampled as classes, so that no 3 appears between cells of 1 and 5
         scores = align(source, self._template, kind=CLASSES, progress=progress).floats()
         low, high = self._scheme.score_range
         invalid = (scores < low) | (scores > high)
@@ -133,7 +133,7 @@ class FactorMaps:
 
     def _elevations(self, progress: Progress) -> tuple[AnyFloats, str]:
         """The heights of the elevation map, and its name."""
-        source = _given(self._layers.dem)
+        source = _required(self._layers.dem)
         if self._dem is None:
             self._dem = self._quantity(source, progress)
             _refuse_feet(source)
@@ -151,38 +151,32 @@ class FactorMaps:
         datum_m = self._choices.datum_m
         if self._choices.factor_table is None:
             _log_depths(elevations, rule.required_intervals, datum_m, progress)
-        self._dem = None  # slope was made before, and nothing else needs it
+        self._dem = None  # slope comes before elevation, and no later factor needs the DEM
         return classify(elevations, rule, offset=datum_m, name=name, progress=progress)
 
     def _land_cover(self, rule: Rule, progress: Progress) -> Float32s:
-        source = _given(self._layers.land_cover)
+        source = _required(self._layers.land_cover)
         grid = read_classes(source, self._template, progress)
         values, valid = grid.values, grid.valid
         self._apply_restored(values, "land_cover", valid)
         return classify_codes(values, valid, rule, name=source.name, progress=progress)
 
     def _ndvi(self, rule: Rule, progress: Progress) -> Float32s:
-        source = _given(self._layers.ndvi)
+        source = _required(self._layers.ndvi)
         ndvi = self._quantity(source, progress)
         highest = float(np.nanmax(np.abs(ndvi)))
         if is_beyond_ndvi(highest, rule.required_intervals):
-            raise InputError(
-                f"Layer '{source.name}' holds values up to {highest:g} and NDVI lies between "
-                f"-1 and 1: divide it by its scale factor (often 10000) with the raster calculator, or "
-                f"set its nodata value where that stands for no value.",
-                layer=source.name,
-                value=highest,
-            )
+            raise beyond_ndvi(highest, source.name)
         self._apply_restored(ndvi, "ndvi")
         return classify(ndvi, rule, name=source.name, progress=progress)
 
     def _night_light(self, rule: Rule, progress: Progress) -> Float32s:
-        source = _given(self._layers.night_light)
+        source = _required(self._layers.night_light)
         return classify(self._quantity(source, progress), rule, name=source.name, progress=progress)
 
     def _distance_to_water_cells(self, rule: Rule, progress: Progress) -> Float32s:
         """Distance to the cells of a land cover that hold a code of water."""
-        grid = read_classes(_given(self._layers.land_cover), self._template, progress)
+        grid = read_classes(_required(self._layers.land_cover), self._template, progress)
         water = np.isin(grid.values, list(self._layers.water_codes)) & grid.valid
         codes = ", ".join(map(str, self._layers.water_codes))
         if not water.any():
@@ -194,7 +188,7 @@ class FactorMaps:
             )
         progress.log(
             f"Water is where layer '{grid.name}' holds {codes}; its distance runs from cell centre to cell "
-            f"centre and knows no water beyond the map."
+            f"centre and leaves out water beyond the map."
         )
         return classify(distance_m(water, self._template), rule, name=grid.name, progress=progress)
 
@@ -217,14 +211,14 @@ class FactorMaps:
         return mine_resistance(mines, rings, self._template, overlap=self._choices.overlap, progress=progress).values
 
     def _apply_restored(self, values: AnyArray, column: str, valid: Bools | None = None) -> None:
-        """Set a restored mine's cells, in place, where its table has a value and the map has one.
+        """Set the cells of restored mines, in place, where both the restored table and the map have a value.
 
         ``valid``: where the map has one; by default where it is not NaN.
         """
         for cells in self._restored:
             if cells.values[column] is not None:
-                has_value = ~np.isnan(values) if valid is None else valid
-                values[cells.mask & has_value] = cells.values[column]
+                map_has_value = ~np.isnan(values) if valid is None else valid
+                values[cells.mask & map_has_value] = cells.values[column]
 
 
 def is_beyond_ndvi(highest: float, intervals: Intervals) -> bool:
@@ -232,7 +226,17 @@ def is_beyond_ndvi(highest: float, intervals: Intervals) -> bool:
     return highest > 1.5 and all(abs(bound) <= 1 for bound in intervals.bounds)
 
 
-def _given(source: RasterSource | None) -> RasterSource:
+def beyond_ndvi(highest: float, name: str) -> InputError:
+    """The refusal of a layer whose values exceed the range of NDVI."""
+    return InputError(
+        f"Layer '{name}' holds values up to {highest:g} and NDVI lies between -1 and 1: divide it by its scale factor "
+        f"(often 10000) with the raster calculator, or set its nodata value where that stands for no value.",
+        layer=name,
+        value=highest,
+    )
+
+
+def _required(source: RasterSource | None) -> RasterSource:
     """The map of a factor that is present."""
     if source is None:
         raise TypeError("A factor is made whose map is not given.")
@@ -254,7 +258,7 @@ def _refuse_feet(source: RasterSource) -> None:
 
 
 def _refuse_impossible_heights(elevations: AnyFloats, source: RasterSource) -> None:
-    """Refuse an elevation map with values that no ground has."""
+    """Refuse an elevation map with values that no place on earth has."""
     with np.errstate(invalid="ignore"):
         invalid = (elevations < _HEIGHTS_M[0]) | (elevations > _HEIGHTS_M[1]) | (elevations == _NO_HEIGHT)
     if invalid.any():

@@ -12,7 +12,7 @@ from ..grid.reading import RasterSource
 from ..grid.slope import SlopeDegrees
 from ..grid.warping import AlignedRaster
 from ..progress import SILENT, Progress
-from .factor_maps import is_beyond_ndvi
+from .factor_maps import beyond_ndvi, is_beyond_ndvi
 from .factors import FACTORS, Rule
 from .scoring import Scoring, log_shares
 
@@ -41,13 +41,13 @@ class FactorChoices:
     slope_from_dem: bool = False
 
     def __post_init__(self) -> None:
-        if self.slope_from_dem and not self._may_be("slope"):
+        if self.slope_from_dem and not self._can_score("slope"):
             raise InputError(
                 f"The slope of an elevation is asked for, and the factor is '{self.rule.factor}': "
                 f"choose the factor slope, or leave the slope off.",
                 parameter="slope_from_dem",
             )
-        if self.datum_m and (self.slope_from_dem or not self._may_be("elevation")):
+        if self.datum_m and (self.slope_from_dem or not self._can_score("elevation")):
             factor = "slope" if self.slope_from_dem else self.rule.factor
             raise InputError(
                 f"It is {self.datum_m:g} m, and the factor is '{factor}', which has no datum: leave it at 0.",
@@ -55,8 +55,8 @@ class FactorChoices:
                 value=self.datum_m,
             )
 
-    def _may_be(self, factor: str) -> bool:
-        """Whether the rule scores a factor: its own, or one that the planner named otherwise."""
+    def _can_score(self, factor: str) -> bool:
+        """Whether the rule may score this factor: its name says so, or is a name of the planner's own."""
         return not self.rule.codes and (self.rule.factor == factor or self.rule.factor not in FACTORS)
 
 
@@ -118,17 +118,12 @@ def _input_of(source: RasterSource, template: Template, choices: FactorChoices) 
 
 
 def _check_range(choices: FactorChoices, name: str, *, lowest: float, highest: float, progress: Progress) -> None:
-    """Refuse or warn of values in a unit that the factor's bounds are not in."""
+    """Refuse or warn of values that seem to be in another unit than the factor's bounds."""
     rule = choices.rule
     furthest = max(abs(lowest), abs(highest))
     has_bounds = rule.intervals is not None and bool(rule.intervals.bounds)
     if rule.factor == "ndvi" and has_bounds and is_beyond_ndvi(furthest, rule.required_intervals):
-        raise InputError(
-            f"Layer '{name}' holds values up to {furthest:g} and NDVI lies between -1 and 1: divide it by "
-            f"its scale factor (often 10000) with the raster calculator.",
-            layer=name,
-            value=furthest,
-        )
+        raise beyond_ndvi(furthest, name)
     is_slope = rule.factor == "slope" and has_bounds and not choices.slope_from_dem
     if is_slope and (highest > 90 or lowest < 0):
         progress.warn(

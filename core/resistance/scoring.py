@@ -7,7 +7,7 @@ are compared with each bound in turn and codes are looked up, so that a cell cos
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from osgeo import ogr
@@ -21,11 +21,11 @@ from .factors import Intervals, Rule
 
 _BLOCK_CELLS = 1 << 18
 _NAMED_AT_MOST = 5
-_MOST_DIRECT = 1 << 20
+_MAX_LOOKUP_LENGTH = 1 << 20
 
 
 class Scoring:
-    """Scores a map part by part; what no row scores is counted over all parts and refused in `check`.
+    """Scores a map part by part; values that no row scores are counted over all parts and refused in `check`.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Scoring:
     name : str
         The layer, for messages.
     counted : bool
-        Cells are to be counted.
+        Whether to count the cells of each resistance.
     """
 
     def __init__(self, rule: Rule, *, offset: float = 0.0, name: str = "", counted: bool = False) -> None:
@@ -52,11 +52,7 @@ class Scoring:
     @property
     def cells(self) -> dict[float, int]:
         """Cells by resistance, of those that were counted."""
-        found: dict[float, int] = {}
-        for score, count in zip(self._resistance[:-1], self._counts):
-            if count:
-                found[float(score)] = found.get(float(score), 0) + int(count)
-        return dict(sorted(found.items()))
+        return cells_by_resistance(self._resistance[:-1], self._counts[:-1])
 
     def score(self, values: AnyArray, valid: Bools | None = None, *, progress: Progress = SILENT) -> Float32s:
         """The resistance of some values.
@@ -86,7 +82,7 @@ class Scoring:
         return scored
 
     def check(self) -> None:
-        """Refuse values and codes that met no row.
+        """Refuse values and codes that no row scores.
 
         Raises
         ------
@@ -170,21 +166,21 @@ class _CodePlaces:
         self._order = np.argsort(self._codes)
         self._sorted: Ints = self._codes[self._order]
         span = int(self._sorted[-1] - self._sorted[0]) + 1
-        self._direct: AnyInts | None = None
-        if span <= _MOST_DIRECT:
+        self._lookup: AnyInts | None = None
+        if span <= _MAX_LOOKUP_LENGTH:
             small: type[np.integer] = np.uint8 if len(codes) < 256 else np.uint16 if len(codes) < 65536 else np.intp
-            self._direct = np.full(span + 1, len(self._codes), dtype=small)
-            self._direct[self._codes - self._sorted[0]] = np.arange(len(self._codes))
+            self._lookup = np.full(span + 1, len(self._codes), dtype=small)
+            self._lookup[self._codes - self._sorted[0]] = np.arange(len(self._codes))
 
     def of(self, block: AnyInts) -> AnyInts:
         """The place of each code of an array of integers of up to 64 bits."""
-        if self._direct is not None:
-            # what lies below the first code is a very large number without a sign
+        if self._lookup is not None:
+            # a code below the first one becomes a very large number when it is read as unsigned
             small = np.can_cast(block.dtype, np.int32) and abs(self._sorted[0]) < 2**31
             signed, unsigned = (np.int32, np.uint32) if small else (np.int64, np.uint64)
             from_first: AnyArray = block.astype(signed)
-            away: AnyArray = (from_first - signed(self._sorted[0])).view(unsigned)
-            places: AnyInts = self._direct[np.minimum(away, unsigned(len(self._direct) - 1), out=away)]
+            offset: AnyArray = (from_first - signed(self._sorted[0])).view(unsigned)
+            places: AnyInts = self._lookup[np.minimum(offset, unsigned(len(self._lookup) - 1), out=offset)]
             return places
         wide = block.astype(np.int64)
         found = np.minimum(np.searchsorted(self._sorted, wide), len(self._sorted) - 1)
@@ -274,6 +270,21 @@ def classify_distance(
     resistance: Float32s = np.array(intervals.resistance, dtype=np.float32)
     scored: Float32s = resistance[classes]
     return scored
+
+
+def cells_by_resistance(resistance: Iterable[float], counts: Iterable[int]) -> dict[float, int]:
+    """Cells by resistance, in ascending order, from the cells of each row of a table; rows without cells are left out.
+
+    Parameters
+    ----------
+    resistance, counts : iterable
+        By row; several rows may have one resistance.
+    """
+    cells: dict[float, int] = {}
+    for score, count in zip(resistance, counts):
+        if count:
+            cells[float(score)] = cells.get(float(score), 0) + int(count)
+    return dict(sorted(cells.items()))
 
 
 def log_shares(cells: Mapping[float, int], *, total: int, name: str, progress: Progress) -> None:

@@ -292,7 +292,8 @@ def test_a_code_that_no_cell_holds_is_said(lab):
     cells, log = lab.template(10, 10, 50), lab.Log()
     source = lab.raster("cover", np.array([[5] + [4] * 9] * 10, np.uint8), cells)
     distances_to_mask(source, cells, DistanceChoices(INTERVALS, mask_codes=(7, 5, 9)), progress=log.progress)
-    assert "No cell of raster 'cover' holds 7, 9 of the codes of the mask; distance is taken to the others." in log.text
+    expected = "No cell of raster 'cover' holds 7, 9 of the codes of the mask; distance is measured to the others."
+    assert expected in log.text
     log = lab.Log()
     distances_to_mask(source, cells, DistanceChoices(INTERVALS, mask_codes=(4, 5)), progress=log.progress)
     assert "codes of the mask" not in log.text
