@@ -36,7 +36,7 @@ class Correction(Option):
 
 
 class HardBarrier(Option):
-    """What becomes nodata, so that no corridor crosses it."""
+    """Mines or roads whose cells become nodata, so that no corridor crosses them."""
 
     PRODUCING_OPEN_PITS = "producing open pits", "producing open pits"
     PRODUCING_MINES = "all producing mines", "all producing mines"
@@ -64,7 +64,7 @@ class SurfaceChoices:
         Lowest and highest multiplier of the correction by night light; 1 lies between them.
     barriers : tuple of HardBarrier
     product : LandCoverProduct
-        Whose land-cover codes the shipped tables are keyed for.
+        The land-cover product whose codes the shipped tables are to have.
 
     Raises
     ------

@@ -23,7 +23,7 @@ from .choices import Correction, SurfaceChoices
 from .effects import blocks_of
 from .factor_layers import FactorLayers
 
-_MOST_LIMITED = 0.25
+_MAX_LIMITED_SHARE = 0.25
 
 
 def check_correction(choices: SurfaceChoices, layers: FactorLayers) -> None:
@@ -65,7 +65,8 @@ def multipliers(
 ) -> Float32s | None:
     """The number that each cell's resistance is multiplied by.
 
-    Cells without a value in the map of light or of multipliers are multiplied by 1, and counted in the log.
+    Cells without a value in the map of light or of multipliers are multiplied by 1, and the log says how many there
+    are. Cells without a land-cover class are multiplied by 1 too.
 
     Parameters
     ----------
@@ -73,7 +74,7 @@ def multipliers(
     layers : FactorLayers
     template : grid.Template
     already_read : collection of str
-        Factors whose maps were read before: how they are brought to the cells is not logged again.
+        Factors whose maps were read before: messages on their resampling are not logged again.
 
     Returns
     -------
@@ -97,8 +98,8 @@ def multipliers(
                 f"it is not used."
             )
         return None
-    again = layers.correction is None and "night_light" in already_read
-    values = align(source, template, kind=QUANTITY, progress=progress.quiet() if again else progress).floats()
+    was_read = layers.correction is None and "night_light" in already_read
+    values = align(source, template, kind=QUANTITY, progress=progress.quiet() if was_read else progress).floats()
     empty = np.isnan(values)
     if choices.correction is Correction.MULTIPLIER:
         _require_above_0(values, source)
@@ -127,10 +128,10 @@ def _require_above_0(values: Float32s, source: RasterSource) -> None:
 
 
 def _divide_by_class_means(
-    light: Float32s, grid: Grid, bounds: tuple[float, float], name: str, progress: Progress
+    light: Float32s, land_cover: Grid, bounds: tuple[float, float], name: str, progress: Progress
 ) -> None:
-    """Light becomes light over the mean light of its class, in place, within bounds."""
-    classes, valid = grid.values, grid.valid & ~np.isnan(light)
+    """Divide light by the mean light of its land-cover class, in place, and limit the quotient to the bounds."""
+    classes, valid = land_cover.values, land_cover.valid & ~np.isnan(light)
     codes, means = _class_means(light, classes, valid, progress)
     dark = [str(code) for code, mean in zip(codes, means) if not mean > 0]
     dimmed = raised = 0
@@ -138,12 +139,12 @@ def _divide_by_class_means(
         progress.check()
         here = valid[rows]
         mean = means[np.searchsorted(codes, classes[rows][here])] if codes.size else np.empty(0)
-        share = np.divide(light[rows][here], mean, out=np.ones_like(mean), where=mean > 0)
-        dimmed += int((share < bounds[0]).sum())
-        raised += int((share > bounds[1]).sum())
+        quotient = np.divide(light[rows][here], mean, out=np.ones_like(mean), where=mean > 0)
+        dimmed += int((quotient < bounds[0]).sum())
+        raised += int((quotient > bounds[1]).sum())
         block = light[rows]
-        block[~here] = 1  # no class, or no light: counted by the caller
-        block[here] = np.clip(share, *bounds)
+        block[~here] = 1  # no land-cover class, or no light, which the caller counts
+        block[here] = np.clip(quotient, *bounds)
     if dark:
         progress.log(f"Land-cover class(es) {', '.join(dark)} have no light at all in '{name}' and are not corrected.")
     _log_limited(dimmed, raised, cells=light.size, bounds=bounds, progress=progress)
@@ -155,18 +156,18 @@ def _class_means(light: Float32s, classes: Int32s, valid: Bools, progress: Progr
     for rows in blocks_of(light):
         progress.check()
         here = valid[rows]
-        codes, place = np.unique(classes[rows][here], return_inverse=True)
-        sums = np.bincount(place, light[rows][here].astype(np.float64), len(codes))
-        for code, total, count in zip(codes, sums, np.bincount(place, minlength=len(codes))):
-            known = totals.setdefault(int(code), [0.0, 0])
-            known[0] += total
-            known[1] += int(count)
+        codes, index = np.unique(classes[rows][here], return_inverse=True)
+        sums = np.bincount(index, light[rows][here].astype(np.float64), len(codes))
+        for code, total, count in zip(codes, sums, np.bincount(index, minlength=len(codes))):
+            total_and_count = totals.setdefault(int(code), [0.0, 0])
+            total_and_count[0] += total
+            total_and_count[1] += int(count)
     ordered: Ints = np.array(sorted(totals), dtype=np.int64)
     return ordered, np.array([totals[code][0] / totals[code][1] for code in ordered])
 
 
 def _log_limited(dimmed: int, raised: int, *, cells: int, bounds: tuple[float, float], progress: Progress) -> None:
-    """Log how many cells a bound corrects; warn where they are many."""
+    """Log how many cells are limited by a bound; warn where they are many."""
     limited = dimmed + raised
     if not limited:
         return
@@ -175,7 +176,7 @@ def _log_limited(dimmed: int, raised: int, *, cells: int, bounds: tuple[float, f
         f"{bounds[1]:g} times the mean light of their land-cover class and are corrected by that bound "
         f"(the lowest multiplier on {dimmed} cells, the highest on {raised})."
     )
-    if limited <= _MOST_LIMITED * cells:
+    if limited <= _MAX_LIMITED_SHARE * cells:
         progress.log(text)
     else:
         progress.warn(

@@ -1,7 +1,7 @@
-"""Which factor makes a cell hard: the one that adds most to it.
+"""The dominant factor of each cell: the one that contributes most to its resistance.
 
-A factor adds its weight times its score above the lowest that its table gives (1 in Tables 1 and 2). A
-score at the lowest is no reason for a cell to be hard, however much the factor weighs.
+A factor contributes its weight times (score - the lowest score of its table, 1 in Tables 1 and 2). A factor at its
+lowest score contributes nothing, whatever its weight.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class DominantFactors:
 
     def __init__(self, template: Template, scheme: Scheme, numbers: Mapping[str, int]) -> None:
         self._template, self._scheme, self._numbers = template, scheme, numbers
-        self._largest: Float32s = np.zeros(template.shape, dtype=np.float32)
-        self._owner: Bytes = np.zeros(template.shape, dtype=np.uint8)
+        self._largest_contribution: Float32s = np.zeros(template.shape, dtype=np.float32)
+        self._dominant: Bytes = np.zeros(template.shape, dtype=np.uint8)
         self._weights: Floats = np.zeros(256)
 
     def add(self, factor: str, scores: Float32s) -> None:
@@ -49,24 +49,26 @@ class DominantFactors:
         lowest = min(scores_of(factor, self._scheme.rules, self._scheme.rings))
         self._weights[number] = weight
         for rows in blocks_of(scores):
-            adds = np.round(weight * (scores[rows].astype(np.float64) - lowest), _DECIMALS).astype(np.float32)
-            largest, owner = self._largest[rows], self._owner[rows]
+            contribution = np.round(weight * (scores[rows].astype(np.float64) - lowest), _DECIMALS).astype(np.float32)
+            largest, dominant = self._largest_contribution[rows], self._dominant[rows]
             with np.errstate(invalid="ignore"):
-                wins = (adds > largest) | ((adds == largest) & (adds > 0) & (weight > self._weights[owner]))
-            largest[wins], owner[wins] = adds[wins], number
+                wins = (contribution > largest) | (
+                    (contribution == largest) & (contribution > 0) & (weight > self._weights[dominant])
+                )
+            largest[wins], dominant[wins] = contribution[wins], number
 
     def finish(self, total: Floats) -> None:
         """Take the weighted sum: cells where it is NaN have no dominant factor."""
-        self._owner[np.isnan(total)] = NO_VALUE
-        self._largest = np.empty((0, 0), dtype=np.float32)
+        self._dominant[np.isnan(total)] = NO_VALUE
+        self._largest_contribution = np.empty((0, 0), dtype=np.float32)
 
     def shares(self) -> dict[str, float]:
         """The share of the cells with a value that each factor dominates."""
-        counts = np.bincount(self._owner.reshape(-1), minlength=256)
+        counts = np.bincount(self._dominant.reshape(-1), minlength=256)
         cells = max(1, counts[:NO_VALUE].sum())
         return {factor: counts[self._numbers[factor]] / cells for factor in self._scheme.weights}
 
     def grid(self) -> Grid:
         """The factors' numbers, with their names as categories."""
         added = [factor for factor, number in self._numbers.items() if number >= len(CATEGORIES)]
-        return Grid(self._owner, self._template, NO_VALUE, "dominant factor", (*CATEGORIES, *added))
+        return Grid(self._dominant, self._template, NO_VALUE, "dominant factor", (*CATEGORIES, *added))

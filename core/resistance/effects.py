@@ -91,7 +91,7 @@ class EffectSums:
         self._changed += int((x != y).sum())
         if x.size:
             self._absolute += float(np.abs(y - x).sum())
-            # sums about the first pair of values keep their digits
+            # differences from the first pair of values keep the digits of the sums
             self._shift = (x[0], y[0]) if self._shift is None else self._shift
             x, y = x - self._shift[0], y - self._shift[1]
             self._sums += x.sum(), y.sum(), (x * x).sum(), (y * y).sum(), (x * y).sum()
@@ -154,7 +154,7 @@ class SurfaceValues:
 
     @property
     def contrast(self) -> float:
-        """How many times the easy ground's (5 %) resistance the hard ground's (95 %) is."""
+        """The 95 % percentile of resistance over the 5 % percentile: hard ground over easy ground."""
         return self.percent_95 / self.percent_5
 
 
@@ -196,14 +196,14 @@ def values_of(grid: Grid, *, bins: int = 60, progress: Progress = SILENT) -> Sur
 
 
 def _percentiles(grid: Grid, edges: Floats, counts: Ints, *, low: float, progress: Progress) -> tuple[float, float]:
-    """The 5 % and 95 % percentile of a map, by the counts of fine bins: values that the map holds."""
+    """The 5 % and 95 % percentile of a map, by the counts of fine bins: each is a value of the map."""
     shares = np.cumsum(counts) / counts.sum()
     bounds = [edges[np.searchsorted(shares, share) + 1] for share in (0.05, 0.95)]
-    marks = [low, low]  # the largest values up to those bounds: of few scores one that there is
+    percentiles = [low, low]  # the largest values up to those bounds, so that each is a value of the map
     for rows in blocks_of(grid.values):
         progress.check()
         block = grid.values[rows]
         for place, bound in enumerate(bounds):
             with np.errstate(invalid="ignore"):
-                marks[place] = max(marks[place], float(block.max(where=block <= bound, initial=low)))
-    return marks[0], marks[1]
+                percentiles[place] = max(percentiles[place], float(block.max(where=block <= bound, initial=low)))
+    return percentiles[0], percentiles[1]

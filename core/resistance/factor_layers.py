@@ -13,7 +13,7 @@ from ..grid.reading import RasterSource
 from ..mines import Mine
 from .factors import FACTORS, MINE, factor_name
 
-_MOST_FURTHER = 240
+_MAX_EXTRA_FACTORS = 240
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class FactorLayers:
         return [*(factor for factor in FACTORS if given[factor]), *self.extra]
 
     def lines(self) -> dict[str, Layer]:
-        """The layers that distance is taken to, by factor."""
+        """The layers that distance is measured to, by factor."""
         given = {
             "distance_to_water": self.water,
             "distance_to_motorway": self.motorways,
@@ -111,9 +111,9 @@ def extra_names(text: str, layer_names: Sequence[str]) -> list[str]:
             value=text,
         )
     names = [factor_name(name) for name in written]
-    if len(names) > _MOST_FURTHER:
+    if len(names) > _MAX_EXTRA_FACTORS:
         raise InputError(
-            f"{len(names)} further factors are given: {_MOST_FURTHER} are the most.", parameter="extra_factors"
+            f"{len(names)} further factors are given: {_MAX_EXTRA_FACTORS} are the most.", parameter="extra_factors"
         )
     for place, (name, own) in enumerate(zip(names, written)):
         fault = _fault_of_name(name, own, names[:place])
@@ -125,11 +125,11 @@ def extra_names(text: str, layer_names: Sequence[str]) -> list[str]:
 def _fault_of_name(name: str, own: str, earlier: Sequence[str]) -> str:
     """What is wrong with a further factor's name; empty where nothing is."""
     if name in FACTORS:
-        return f"Further factor '{own}' has the name of one of the nine factors: name it otherwise."
+        return f"Further factor '{own}' has the name of one of the nine factors: give it another name."
     if name in earlier:
         return f"Two further factors are called '{own}': give each its own name."
     if not name or re.search(r'[\\/:*?"<>|]', name):
-        return f"Further factor '{own}' has a name that no file can have: name it otherwise."
+        return f"Further factor '{own}' has a name that no file can have: give it another name."
     return ""
 
 

@@ -1,8 +1,8 @@
 """Resistance around mines: rings by mineral, method and state.
 
 Feng, Bai & Wang (2024), Table 2. The distance runs from a cell's centre to the mine's edge and is
-0 inside, so the first ring is [0, b]. The table has no restored state; restored mines resist by 1
-unless a row says otherwise.
+0 inside, so the first ring is [0, b]. The table has no restored state; restored mines have
+resistance 1 unless a row says otherwise.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def read_rings(raw: tables.RawTable | None = None) -> Rings:
     Returns
     -------
     Rings
-        Restored mines for which the table has no row resist by 1 everywhere.
+        Restored mines for which the table has no row have resistance 1 everywhere.
 
     Raises
     ------
@@ -134,7 +134,7 @@ def _rows_by_kind(table: tables.Table) -> dict[tuple[str, ...], list[int]]:
 
 
 def _rings_of_rows(table: tables.Table, kind: tuple[str, ...], indices: Sequence[int]) -> Intervals:
-    """The rings of one kind of mine, from its edge without an end."""
+    """The rings of one kind of mine; refused where they leave out distances from the mine's edge on."""
     what = f"rings of {', '.join(kind)}"
     rings = intervals_of(table, indices, lower="from_m", upper="to_m", what=what, first_closed=True)
     if uncovered := uncovered_distance(rings):
@@ -227,11 +227,11 @@ def check_mines(
     rings_of_mines = [rings.of(mine) for mine in mines]
     widest_m = max(map(reach_m, rings_of_mines))
     west, south, east, north = template.bounds
-    # a county's mines may all lie beside a map of a part of it, and those of another city do not
+    # mines beside a map of a part of their county are accepted, those of another city are not
     require_near(mines, template, reach_m=max(widest_m, east - west, north - south))
-    placed = [(mine, own) for mine, own in zip(mines, rings_of_mines) if not mine.geometry.IsEmpty()]
-    beyond = [mine for mine, own in placed if not is_near([mine.geometry], template.bounds, reach_m=reach_m(own))]
-    if not any(is_near([mine.geometry], template.bounds, reach_m=widest_m) for mine, _ in placed):
+    located = [(mine, own) for mine, own in zip(mines, rings_of_mines) if not mine.geometry.IsEmpty()]
+    beyond = [mine for mine, own in located if not is_near([mine.geometry], template.bounds, reach_m=reach_m(own))]
+    if not any(is_near([mine.geometry], template.bounds, reach_m=widest_m) for mine, _ in located):
         progress.warn(
             f"No mine of layer '{mines[0].layer}' lies on '{template.name}' or within {widest_m:g} m of it, the "
             f"reach of the widest ring: the resistance of mines is that of the last ring everywhere."
@@ -258,7 +258,7 @@ def _highest_or_sum(
     progress: Progress,
 ) -> Float32s:
     """The highest resistance of the mines around each cell, or their sum where it is higher, at most 5."""
-    # a mine whose last ring is its lowest need not be looked at beyond its reach
+    # where a mine's last ring is its lowest, cells beyond its reach need no work
     falls = [min(rings.resistance) == rings.resistance[-1] for rings in rings_of_mines]
     outer = [rings.resistance[-1] for rings in rings_of_mines]
     lowest = max((score for score, fall in zip(outer, falls) if fall), default=0.0)
@@ -270,12 +270,12 @@ def _highest_or_sum(
         window = _window_around(mine, template, reach_m(rings) if falls[number] else math.inf)
         if window is None:
             continue
-        place = window.slices
+        cells = window.slices
         classes = _ring_classes(mine, rings, template.part(window), part)
-        values[place] = np.maximum(values[place], np.array(rings.resistance, dtype=np.float32)[classes])
+        values[cells] = np.maximum(values[cells], np.array(rings.resistance, dtype=np.float32)[classes])
         if added is not None:
-            # exactly 0 beyond its reach, so that nothing there depends on it
-            added[place] += np.array([_above_1(score) - _above_1(outer[number]) for score in rings.resistance])[classes]
+            # exactly 0 beyond its reach, so that the window's size changes no sum
+            added[cells] += np.array([_above_1(score) - _above_1(outer[number]) for score in rings.resistance])[classes]
     if added is not None:
         values = np.maximum(values, np.minimum(HIGHEST, 1 + added).astype(np.float32))
     return values
@@ -284,21 +284,22 @@ def _highest_or_sum(
 class _NearestMine:
     """Resistance by the nearest mine of each cell.
 
-    Distances between cells tell the nearest mine, except where two are about as near; there outlines decide.
+    Distances between cell centres decide, except where two mines are about as near: there the distances to their
+    outlines are compared.
     """
 
     def __init__(self, mines: Sequence[Mine], rings_of_mines: Sequence[Intervals], template: Template) -> None:
         self._mines, self._rings_of_mines, self._template = mines, rings_of_mines, template
         outer = {rings.resistance[-1] for rings in rings_of_mines}
         self._reach_m = max(map(reach_m, rings_of_mines)) if len(outer) == 1 else math.inf
-        self._doubt_m = 2 * math.hypot(template.cell_width, template.cell_height)
+        self._tolerance_m = 2 * math.hypot(template.cell_width, template.cell_height)
         self._values: Float32s = np.full(template.shape, max(outer), dtype=np.float32)
         self._distance: Float32s = np.full(template.shape, np.inf, dtype=np.float32)
-        self._owner: Int32s = np.zeros(template.shape, dtype=np.int32)
+        self._nearest_mine: Int32s = np.zeros(template.shape, dtype=np.int32)
         self._edges: dict[int, Edges] = {}
 
     def resistance(self, progress: Progress) -> Float32s:
-        """Take the mines one after the other."""
+        """The resistance of each cell, after all mines were compared."""
         count = len(self._mines)
         for number in range(count):
             self._add(number, progress.part(number / count, (number + 1) / count))
@@ -310,25 +311,27 @@ class _NearestMine:
         window = _window_around(mine, self._template, self._reach_m)
         if window is None:
             return
-        place, part = window.slices, self._template.part(window)
+        cells, part = window.slices, self._template.part(window)
         scored: Float32s = np.array(rings.resistance, dtype=np.float32)[_ring_classes(mine, rings, part, progress)]
         distance = distance_to_features_m([mine.geometry], part, all_touched=True)
-        # 0 is kept for cells inside, whose distance is known
+        # 0 marks the cells inside the mine, whose distance is exact
         inside = mask_of(mine.geometry, part, thin=ThinPolygons.TOUCHED)
         distance = np.where(inside, 0, np.maximum(distance, np.float32(1e-3)))
-        wins: Bools = distance < self._distance[place] - self._doubt_m
-        rows, cols = np.nonzero(~wins & (distance <= self._distance[place] + self._doubt_m))
+        wins: Bools = distance < self._distance[cells] - self._tolerance_m
+        rows, cols = np.nonzero(~wins & (distance <= self._distance[cells] + self._tolerance_m))
         for start in range(0, len(rows), _CHUNK):
             progress(start / len(rows))
             r, c = rows[start : start + _CHUNK], cols[start : start + _CHUNK]
             wins[r, c] = self._is_nearer(
                 number, r + window.row, c + window.col, outside=distance[r, c] > 0, scored=scored[r, c]
             )
-        for array, own in ((self._values, scored), (self._distance, distance), (self._owner, number)):
-            array[place] = np.where(wins, own, array[place])
+        for array, own in ((self._values, scored), (self._distance, distance), (self._nearest_mine, number)):
+            array[cells] = np.where(wins, own, array[cells])
 
     def _is_nearer(self, number: int, rows: AnyInts, cols: AnyInts, *, outside: Bools, scored: Float32s) -> Bools:
-        """Where a mine's outline is nearer than that of the nearest one so far; of equally near ones the highest.
+        """Where a mine's outline is nearer than that of the nearest mine so far.
+
+        Where both are equally near, the one of higher resistance counts as nearer.
 
         Parameters
         ----------
@@ -343,7 +346,7 @@ class _NearestMine:
         """
         here, there = np.zeros(len(rows)), np.zeros(len(rows))
         here[outside] = self._exact_m(number, rows[outside], cols[outside])
-        owners = np.where(self._distance[rows, cols] > 0, self._owner[rows, cols], -1)
+        owners = np.where(self._distance[rows, cols] > 0, self._nearest_mine[rows, cols], -1)
         for other in np.unique(owners[owners >= 0]):
             own = owners == other
             there[own] = self._exact_m(other, rows[own], cols[own])
@@ -367,7 +370,7 @@ def _ring_classes(mine: Mine, rings: Intervals, window: Template, progress: Prog
 
 
 def _above_1(resistance: float) -> float:
-    """What a mine adds to ground that resists by 1."""
+    """What a mine adds to ground of resistance 1."""
     return max(0.0, resistance - 1.0)
 
 

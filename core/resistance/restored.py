@@ -1,4 +1,4 @@
-"""What restored mines' own cells become: land cover, NDVI and slope from an editable table.
+"""Land cover, NDVI and slope that the cells of restored mines are given, from an editable table.
 
 Table 2 of Feng, Bai & Wang (2024) has no restored state. The factor mine weighs 0.10 and moves a cell
 by at most 0.4, so a restored mine changes the maps of other factors too. The values are ours.
@@ -32,7 +32,7 @@ _COLUMNS = [
 
 @dataclass(frozen=True)
 class RestoredTable:
-    """What restored mines become.
+    """The values that the cells of restored mines are given.
 
     Parameters
     ----------
@@ -55,12 +55,12 @@ class RestoredCells:
 
 
 def default_restored_table() -> tables.RawTable:
-    """What a restored mine's own cells become, shipped; ours, not the paper's."""
+    """The shipped table of the values of restored mines' cells; ours, not the paper's."""
     return tables.shipped("resistance", "restored.csv")
 
 
 def read_restored(raw: tables.RawTable | None = None) -> RestoredTable:
-    """Read what restored mines become.
+    """Read and check the table of the values of restored mines' cells.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def read_restored(raw: tables.RawTable | None = None) -> RestoredTable:
     table = tables.parse(default_restored_table() if raw is None else raw, _COLUMNS)
     if raw is not None and all(row[column] is None for row in table.rows for column in COLUMNS):
         raise InputError(
-            f"Table '{table.name}' says nothing that restored mines become: fill in a column "
+            f"Table '{table.name}' has no value for restored mines: fill in a column "
             f"{', '.join(COLUMNS)} in one row at least.",
             layer=table.name,
         )

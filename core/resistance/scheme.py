@@ -1,4 +1,4 @@
-"""Rules, rings and weights of the factors that have a map, as the tables give them."""
+"""Rules, rings and weights of the factors that have a map, read from the tables."""
 
 from __future__ import annotations
 
@@ -31,11 +31,12 @@ class Scheme:
     rings : Rings
     restored : RestoredTable
     given_weights : dict of str to float
-        As they were given.
+        Before they are scaled to 1.
     base_weights, weights : dict of str to float
         Of the base surface, without mines, and of the integrated one: each adds to 1.
     score_range : (float, float)
-        Lowest and highest resistance of all rules, at least 1 to 5; maps that are scored already keep to it.
+        Lowest and highest resistance of all rules, at least 1 to 5; values of maps that are scored
+        already must lie in it.
     """
 
     rules: Mapping[str, Rule]
@@ -48,7 +49,7 @@ class Scheme:
 
 
 def read_scheme(present: Sequence[str], choices: SurfaceChoices, *, progress: Progress = SILENT) -> Scheme:
-    """Read and check the tables for the factors that have a map; nothing else is read.
+    """Read and check the tables for the factors that have a map; no map or layer is read.
 
     Parameters
     ----------
@@ -63,8 +64,8 @@ def read_scheme(present: Sequence[str], choices: SurfaceChoices, *, progress: Pr
     Raises
     ------
     InputError
-        A table that is wrong, rules or weights that do not match the factors, an exponent that no map can
-        hold (``exponent``).
+        A table that is wrong, rules or weights that do not match the factors, an exponent whose powers
+        float32 cannot hold (``exponent``).
     """
     factor_table = choices.factor_table or table_for_product(default_factor_table(), choices.product)
     extra = [factor for factor in present if factor not in FACTORS]
@@ -97,16 +98,16 @@ def _rules_and_weights(table: tables.RawTable, extra: Sequence[str]) -> tuple[di
     unscored = set(extra) - {
         factor_name(row["factor"]) for row in rows if any(row[name] for name in ("from", "to", "codes", "resistance"))
     }
-    weight_alone = [factor_name(row["factor"]) in unscored for row in rows]
+    has_weight_alone = [factor_name(row["factor"]) in unscored for row in rows]
     weights = {}
-    if any(weight_alone):
-        own = [
+    if any(has_weight_alone):
+        weight_rows = [
             (number, [row["factor"], row["weight"] or ""])
-            for (number, _), row, alone in zip(table.rows, rows, weight_alone)
+            for (number, _), row, alone in zip(table.rows, rows, has_weight_alone)
             if alone
         ]
-        weights = read_weights(tables.RawTable(table.name, ["factor", "weight"], own), extra=extra)
-        table = replace(table, rows=[row for row, alone in zip(table.rows, weight_alone) if not alone])
+        weights = read_weights(tables.RawTable(table.name, ["factor", "weight"], weight_rows), extra=extra)
+        table = replace(table, rows=[row for row, alone in zip(table.rows, has_weight_alone) if not alone])
     rules = read_factor_table(table, extra=extra) if table.rows else {}
     weights.update({factor: rule.weight for factor, rule in rules.items() if rule.weight is not None})
     return rules, weights
@@ -120,7 +121,7 @@ def _require_rules_and_weights(
     factor_table: str,
     weights_table: str,
 ) -> None:
-    """Refuse factors with a map that lack a weight or rows, and weights that no sum holds."""
+    """Refuse factors with a map that lack a weight or rows, and weights whose sum is too large to be scaled."""
     if not [factor for factor in present if factor != MINE]:
         raise InputError(
             "No factor map is given: choose at least one of elevation, land cover, NDVI, night light, "
@@ -128,9 +129,9 @@ def _require_rules_and_weights(
         )
     for factor in present:
         if factor not in weights:
-            mend = "add it" if factor in FACTORS else "add it, in a table of weights or there"
+            remedy = "add it" if factor in FACTORS else "add it, in a table of weights or there"
             raise InputError(
-                f"Table '{weights_table}' has no weight for factor '{factor}', whose map is given: {mend} "
+                f"Table '{weights_table}' has no weight for factor '{factor}', whose map is given: {remedy} "
                 f"(0 leaves the factor out), or leave the map out.",
                 layer=weights_table,
             )
@@ -149,7 +150,7 @@ def _require_rules_and_weights(
 
 
 def _base_weights(present: Sequence[str], weights: Mapping[str, float], table: str) -> dict[str, float]:
-    """The weights of the base surface, of which one at least is above 0."""
+    """The weights of the base surface, scaled to 1; refused where all are 0."""
     others = [factor for factor in present if factor != MINE]
     base = scaled_weights(weights, others)
     if not base:
@@ -177,7 +178,7 @@ def _log_weights(
     ]
     total = math.fsum(weights[factor] for factor in scaled)
     if left_out:
-        progress.log(f"Left out for want of a map or of a weight: {', '.join(left_out)}.")
+        progress.log(f"Factors left out, without a map or with weight 0: {', '.join(left_out)}.")
     if abs(total - 1) > 1e-9:
         progress.log(
             f"The weights of the factors that are used (table '{table}') add to {total:g} and were scaled to 1."

@@ -36,23 +36,23 @@ KeepFactor = Callable[[str, Grid], object]
 
 @dataclass(frozen=True)
 class FactorUse:
-    """What one factor gave to the surfaces.
+    """One factor's weights, scores and dominance in the surfaces.
 
     Parameters
     ----------
     name : str
     given_weight : float
-        As it was given.
+        Before the weights are scaled to 1.
     base_weight, weight : float
         In the base and in the integrated surface.
     mean : float
-        Of its scores where it has one.
+        Of its scores, over the cells that have one.
     missing_share : float
         Of the cells, those without a score.
     dominant_share : float
         Of the cells with a value, those that it dominates; NaN where that was not asked for.
     used : bool
-        False for a factor without a map, which has no numbers but its weight as given.
+        False for a factor without a map, of which only ``given_weight`` is known.
     """
 
     name: str
@@ -67,7 +67,7 @@ class FactorUse:
 
 @dataclass(frozen=True)
 class ResistanceSurfaces:
-    """Three surfaces and what went into them.
+    """Base, mines' and integrated surface, and how each factor and option contributed.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def resistance_surface(
     keep : callable, optional
         Called with a factor's name and its Grid (resistance, unweighted) as each is made.
     explain : bool
-        Whether to say which factor makes each cell hard, as ``dominant``.
+        Whether to find the dominant factor of each cell, as ``dominant``.
 
     Returns
     -------
@@ -133,7 +133,7 @@ def resistance_surface(
     Factors are made one after the other: about 25 bytes per cell at a time, 33 with ``explain``, 43 with a
     correction too (measured; the maps are float32, their sum float64).
     Weights do not depend on any mine's state, distance to water is measured on the land cover as it is
-    given, and corrections compare with its classes: what a change of a mine's state changes lies within the
+    given, and corrections compare with its classes: so changing a mine's state changes cells only within the
     reach of that mine's rings or in its polygon.
     """
     choices = choices or SurfaceChoices()
@@ -211,7 +211,7 @@ class _FactorSums:
         self.mines: Grid | None = None
         self.dominant = DominantFactors(template, scheme, layers.numbers()) if explain else None
         added = [factor for factor in layers.present() if factor not in FACTORS]
-        # those with a map are replaced as their maps are made
+        # the entries of factors with a map are replaced in `add`
         self._uses = {
             factor: FactorUse(factor, scheme.given_weights[factor], used=False)
             for factor in [*FACTORS, *added]
@@ -234,7 +234,7 @@ class _FactorSums:
             self.dominant.add(factor, values)
 
     def finish(self, progress: Progress) -> None:
-        """Refuse a sum without any value; all factors were added."""
+        """Refuse a sum without any value; to be called when all factors are added."""
         if self.mines is None:
             progress.log(
                 "No mines are given: the integrated surface equals the base surface, and there is no surface of mines."
@@ -249,7 +249,7 @@ class _FactorSums:
             self.dominant.finish(self.total)
 
     def uses(self) -> list[FactorUse]:
-        """What each factor that has a weight or a map gave."""
+        """A `FactorUse` of each factor that has a weight or a map."""
         shares = {} if self.dominant is None else self.dominant.shares()
         return [
             replace(use, dominant_share=shares[factor]) if factor in shares else use
@@ -270,7 +270,7 @@ class _FactorSums:
 
 @dataclass(frozen=True)
 class _SurfaceOption:
-    """A transform or a correction: what it is called, and what it makes of a block of rows."""
+    """A transform or a correction: its name, and the function that changes a block of rows."""
 
     name: str
     change: Callable[[AnyFloats, slice], AnyFloats]
@@ -278,7 +278,7 @@ class _SurfaceOption:
 
 
 def _options_of(choices: SurfaceChoices, multiplier: Float32s | None) -> list[_SurfaceOption]:
-    """The transform and the correction that were chosen, in the order in which they act."""
+    """The transform and the correction that were chosen, in the order in which they are applied."""
     options = []
     if choices.transform is not Transform.NONE:
         options.append(
@@ -324,14 +324,14 @@ def _with_options(
             with np.errstate(over="ignore", under="ignore"):
                 maps[name][rows] = values
             if is_corrected:
-                _require_holdable(maps[name][rows])
+                _require_storable(maps[name][rows])
     base = maps["base"]
     integrated = base.copy() if mines is None else maps["integrated"]
     return base, integrated, [each.effect() for each in sums.values()]
 
 
-def _require_holdable(values: Float32s) -> None:
-    """Refuse resistance that leaves no digits for sums of costs."""
+def _require_storable(values: Float32s) -> None:
+    """Refuse resistance too high or too low for float32 sums of costs."""
     values = values[~np.isnan(values)]
     if not ((values >= 10.0**-DECIMALS) & (values <= 10.0**DECIMALS)).all():
         raise InputError(
@@ -343,7 +343,7 @@ def _require_holdable(values: Float32s) -> None:
 def _log_results(
     base: Float32s, integrated: Float32s, effects: Sequence[OptionEffect], *, with_mines: bool, progress: Progress
 ) -> None:
-    """Log what options changed, and how much of the map is closed."""
+    """Log what options changed, and how much of the map has no resistance."""
     for effect in effects:
         if not (with_mines and effect.surface == "base" and not effect.changed_share):
             progress.log(effect.text)

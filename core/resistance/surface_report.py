@@ -1,4 +1,4 @@
-"""The report of a resistance surface, in a planner's words."""
+"""The report of a resistance surface, for planners."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def resistance_report(
     log_lines: Sequence[str] = (),
     progress: Progress = SILENT,
 ) -> Report:
-    """The report of a resistance surface, in a planner's words.
+    """The report of a resistance surface, for planners.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def resistance_report(
     zones : sequence of Zone
     parameters : iterable of (name, value)
     log_lines : sequence of str
-        What the run logged of its choices.
+        Messages that the run logged on its choices.
     """
     report = Report("Resistance surface")
     maps = {"base (without mines)": surfaces.base, "mines alone": surfaces.mines, "integrated": surfaces.integrated}
@@ -46,14 +46,14 @@ def resistance_report(
     _zones(report, zones, surfaces)
     report.parameters(parameters)
     if log_lines:
-        report.heading("What the run said")
+        report.heading("Messages of the run")
         for text in log_lines:
             report.text(text)
     return report
 
 
 def _contrast(report: Report, whole: SurfaceValues) -> None:
-    """How many times hard ground costs what easy ground costs."""
+    """The contrast: the resistance of hard ground over that of easy ground."""
     report.heading("How much the surface deters")
     if math.isnan(whole.mean):
         report.text("The integrated surface has no value anywhere.")
@@ -102,7 +102,7 @@ def _surfaces(report: Report, values: Mapping[str, SurfaceValues], surfaces: Res
 
 
 def _factors(report: Report, surfaces: ResistanceSurfaces) -> None:
-    """What each factor gave."""
+    """Weight, mean score and share of dominated cells of each factor."""
     report.heading("Factors and weights")
     rows, left_out = [], []
     for use in surfaces.factors:

@@ -12,7 +12,7 @@ from .factors import MINE, Rule
 from .mine_rings import Rings
 
 _LOWEST, _HIGHEST = 1.0, 5.0
-DECIMALS = 30  # of a float32's 38: costs along corridors are sums
+DECIMALS = 30  # powers of ten; float32 reaches 38, and the rest is room for sums of costs along corridors
 
 
 def transformed(values: AnyFloats, transform: Transform, *, exponent: float = 1.0) -> AnyFloats:
@@ -45,13 +45,13 @@ def check_exponent(exponent: float, scores: Iterable[float]) -> None:
     Raises
     ------
     InputError
-        Of ``exponent``, with the largest that serves.
+        Of ``exponent``, with the largest that can be used.
     """
-    widest = max(scores, key=lambda value: abs(math.log10(value)))
-    decimals = abs(math.log10(widest))
+    extreme = max(scores, key=lambda value: abs(math.log10(value)))
+    decimals = abs(math.log10(extreme))
     if exponent * decimals > DECIMALS:
         raise InputError(
-            f"The exponent is {exponent:g}, and {widest:g} to that power is a number that maps cannot hold: choose "
+            f"The exponent is {exponent:g}, and {extreme:g} to that power is a number that maps cannot hold: choose "
             f"one up to {math.floor(10 * DECIMALS / decimals) / 10:g}; 1 to 4 are usual.",
             parameter="exponent",
             value=exponent,
@@ -83,7 +83,7 @@ def require_one_to_five(factors: Iterable[str], rules: Mapping[str, Rule], rings
 
 
 def scores_of(factor: str, rules: Mapping[str, Rule], rings: Rings) -> list[float]:
-    """The resistances that a factor can have; 1 and 5 where it has no rule, as a map that is scored already."""
+    """The resistances that a factor can have; 1 and 5 where it has no rule, as for a map that is scored already."""
     if factor == MINE:
         return [resistance for kind in rings.by_kind.values() for resistance in kind.resistance]
     return list(rules[factor].scores) if factor in rules else [_LOWEST, _HIGHEST]

@@ -65,8 +65,8 @@ def land_cover_zones(
     ----------
     surfaces : surface.ResistanceSurfaces
     land_cover : reading.RasterSource
-    product : str
-        Whose names the codes have.
+    product : LandCoverProduct
+        Whose class names are used.
     """
     names = {code: name for pairs in codes_of_class(product).values() for code, name in pairs}
     sums: dict[int, _ZoneSums] = {}
@@ -88,7 +88,7 @@ def land_cover_zones(
 
 
 def check_districts(districts: Layer, name_field: str) -> None:
-    """Refuse an empty layer of districts, or one without the field of their names."""
+    """Refuse an empty layer of districts, or one without the field that holds their names."""
     districts.require_some("district")
     if name_field:
         districts.require_field(name_field, "the district's name")
@@ -117,7 +117,7 @@ def district_zones(
     moved = districts.to_crs_near(template.crs, template.bounds, other=template.name, progress=progress)
     moved = moved.valid_polygons(progress)
     shapes = _shapes_by_name(moved, name_field)
-    times = np.zeros(template.shape, dtype=np.uint8)  # up to 2: in how many districts each cell lies
+    districts_of_cell = np.zeros(template.shape, dtype=np.uint8)  # their number, at most 2
     zones: list[Zone] = []
     empty: list[str] = []
     beyond: list[str] = []
@@ -129,14 +129,15 @@ def district_zones(
         if window is not None:
             mask = rasterize(parts, template.part(window), dtype=np.uint8) > 0
             sums.add(window, mask)
-            times[window.slices] += mask & (times[window.slices] < 2)
+            districts_of_cell[window.slices] += mask & (districts_of_cell[window.slices] < 2)
         if not sums.cells:
             empty.append(name)
             continue
         if _reaches_beyond((west, south, east, north), template):
             beyond.append(name)
         zones.append(sums.zone(DISTRICT, name))
-    _log_places(districts.name, empty=empty, beyond=beyond, overlaps=int((times > 1).sum()), progress=progress)
+    overlaps = int((districts_of_cell > 1).sum())
+    _log_places(districts.name, empty=empty, beyond=beyond, overlaps=overlaps, progress=progress)
     return zones
 
 
@@ -189,7 +190,7 @@ class _ZoneSums:
     def add(self, window: Window, mask: Bools) -> None:
         """Add the zone's cells in a window."""
         surfaces, place = self._surfaces, window.slices
-        # what a mine closes has a base resistance still: all means are of the same cells
+        # cells that a mine closes still have a base resistance; all means are to be of the same cells
         mask = mask & ~np.isnan(surfaces.integrated.values[place])
         base, integrated = surfaces.base.values[place][mask], surfaces.integrated.values[place][mask]
         self._base.add(base)
@@ -226,7 +227,7 @@ class _ZoneSums:
 
 
 class _Mean:
-    """The mean of the values that were added; NaN counts for nothing."""
+    """The mean of the values that were added; NaN is left out."""
 
     def __init__(self) -> None:
         self._total, self._count = 0.0, 0

@@ -76,7 +76,7 @@ def test_factors_that_have_a_map_make_the_surface(run, make, maps):
     np.testing.assert_allclose(values(result["OUTPUT_BASE"]), weighted / 0.58, rtol=1e-6)
     np.testing.assert_array_equal(values(result["OUTPUT_MINES"]), mine)
     np.testing.assert_allclose(values(result["OUTPUT"]), (weighted + 0.1 * mine) / 0.68, rtol=1e-6)
-    assert "Left out for want of a map or of a weight: ndvi (0.08)" in run.log
+    assert "Factors left out, without a map or with weight 0: ndvi (0.08)" in run.log
     assert sorted(os.listdir(folder)) == [
         "distance_to_motorway.tif",
         "elevation.tif",
@@ -318,7 +318,7 @@ def test_dominant_factor_report_and_summary(run, make, maps):
         "SRTM was flown in 2000",
         "The contrast is small",
         "1 of layer &#x27;mines&#x27;",
-        "Left out for want of a map",
+        "Factors left out, without a map",
     ):
         assert words in text, words
 

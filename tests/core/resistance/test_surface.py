@@ -53,7 +53,8 @@ def test_missing_maps_are_left_out_and_said(city):
     np.testing.assert_allclose(made.base.values, weighted(expected, used), rtol=1e-6)
     np.testing.assert_array_equal(made.integrated.values, made.base.values)
     assert made.mines is None and sum(made.weights.values()) == pytest.approx(1, abs=1e-12)
-    assert "Left out for want of a map or of a weight: ndvi (0.08), distance_to_water (0.11), mine (0.1)" in log.text
+    left_out = "ndvi (0.08), distance_to_water (0.11), mine (0.1)"
+    assert f"Factors left out, without a map or with weight 0: {left_out}" in log.text
     assert "add to 0.71 and were scaled to 1" in log.text
     assert "no surface of mines" in log.text
 
@@ -508,7 +509,7 @@ def test_barriers_that_close_the_whole_map_are_warned_of(city):
 )
 def test_a_restored_table_that_says_nothing(lab, text):
     with pytest.raises(
-        InputError, match="'mine.csv' says nothing that restored mines become: fill in a column land_cover, ndvi"
+        InputError, match="'mine.csv' has no value for restored mines: fill in a column land_cover, ndvi"
     ):
         read_restored(lab.table(text))
 
